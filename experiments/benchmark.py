@@ -1,0 +1,111 @@
+r"""Times the attack loop against its own steps, side by side in one run.
+
+  python experiments/benchmark.py
+
+Prints, per network, LowKey's time for `attacks.run`, as a ratio to the sum of
+its steps run one by one (what the loop costs) and to as many plain
+forward-and-gradient passes (what the attack costs); and the same steps inside
+one compiled loop, which on CPU shows whether the networks' convolutions stay
+fast there. Ratios can be trusted on a noisy machine; seconds cannot.
+"""
+
+import functools
+import time
+
+import cli
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import flags
+
+from fr_poison import attacks, extractors
+from fr_poison.attacks import perceptual
+from fr_poison.report import records
+
+_NETWORKS = flags.DEFINE_list(
+  'networks', ['mobileface', 'faceres:128', 'dlib_resnet'], 'name[:size].'
+)
+_NUM_STEPS = flags.DEFINE_integer('num_steps', 40, 'Steps of the attack.')
+_BATCH_SIZE = flags.DEFINE_integer('batch_size', 8, 'Pictures.')
+_REPEATS = flags.DEFINE_integer('repeats', 3, 'Runs; the fastest counts.')
+
+
+def _seconds(fns, repeats):
+  """The fastest of `repeats` runs of each, taken in turns, after a warm-up."""
+  best = {}
+  for i in range(repeats + 1):
+    for name, fn in fns.items():
+      start = time.perf_counter()
+      jax.block_until_ready(fn())
+      if i:
+        seconds = time.perf_counter() - start
+        best[name] = min(best.get(name, np.inf), seconds)
+  return best
+
+
+def measure(extractor, images, num_steps, repeats):
+  """Seconds of each way to run the attack, by name."""
+  params, rng = [extractor.params], jax.random.key(0)
+  attack = attacks.lowkey([extractor.embed_fn], num_steps=num_steps)
+  step = jax.jit(attack.step)
+  state = jax.jit(attack.init)(params, rng, images)
+
+  def one_by_one():
+    result = state
+    for _ in range(num_steps):
+      result = jax.block_until_ready(step(params, result))
+    return result
+
+  @jax.jit
+  def in_one_loop(params, state):
+    body = lambda _, state: attack.step(params, state)
+    return jax.lax.fori_loop(0, num_steps, body, state)
+
+  @jax.jit
+  def gradient(params, images):
+    views = jnp.concatenate([perceptual.gaussian_blur(images), images])
+    loss = lambda x: jnp.sum(extractor.embed_fn(params, x) ** 2)
+    return jax.value_and_grad(loss)(views)
+
+  def gradients():
+    for _ in range(num_steps):
+      result = jax.block_until_ready(gradient(params[0], images))
+    return result
+
+  return _seconds(
+    {
+      'run': lambda: attacks.run(attack, params, rng, images),
+      'steps': one_by_one,
+      'loop': functools.partial(in_one_loop, params, state),
+      'gradients': gradients,
+    },
+    repeats,
+  )
+
+
+def main(argv):
+  """Prints one line per network."""
+  del argv
+  print(records.environment()['device'], 'jax', jax.__version__)
+  print(
+    f'LowKey, {_BATCH_SIZE.value} pictures of 112x112, '
+    f'{_NUM_STEPS.value} steps\n'
+    'network         run [s]  run/steps  run/gradients  loop/steps'
+  )
+  codes = np.random.default_rng(0).integers(
+    0, 256, (_BATCH_SIZE.value, 112, 112, 3)
+  )
+  images = codes.astype(np.float32) / np.float32(255)
+  for text in _NETWORKS.value:
+    name, _, size = text.partition(':')
+    extractor = extractors.load(name, input_size=int(size) if size else None)
+    t = measure(extractor, images, _NUM_STEPS.value, _REPEATS.value)
+    print(
+      f'{text:14} {t["run"]:8.2f} {t["run"] / t["steps"]:10.2f} '
+      f'{t["run"] / t["gradients"]:14.2f} {t["loop"] / t["steps"]:11.2f}',
+      flush=True,
+    )
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -1,0 +1,160 @@
+"""Makes, saves and reads back the cloaks of the protected people.
+
+The unit of work is one person: his cloaked pictures are written as PNG files
+into a folder that appears only when it is complete, with a key of everything
+that went into them. A killed run started again skips finished people, and
+what is evaluated is always what was read back from the files.
+"""
+
+import hashlib
+import json
+import pathlib
+import shutil
+import time
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from fr_poison import attacks, version
+from fr_poison.data import decode
+from fr_poison.data.faces import FaceSet, to_float
+from fr_poison.types import InputError
+
+_ATTACKS = {
+  'fawkes': attacks.fawkes,
+  'lowkey': attacks.lowkey,
+  'pgd': attacks.pgd,
+}
+
+
+class Cloaks(NamedTuple):
+  """The outcome of one attack on one surrogate, for all protected people."""
+
+  images: np.ndarray  # uint8 [N, H, W, 3], the whole set, cloaked where asked
+  indices: np.ndarray  # [M], the cloaked pictures
+  num_improved: int  # of M; the others were left as they were
+  seconds: float  # of making them, also when an earlier run did
+
+
+def make_attack(name: str, embed_fns, **settings) -> attacks.Attack:
+  """The attack of that name, from plain settings of a config.
+
+  Raises:
+    InputError: unknown attack, unknown or bad setting.
+  """
+  if name not in _ATTACKS:
+    raise InputError(
+      f'config.attacks: {name!r} is unknown; known: {sorted(_ATTACKS)}'
+    )
+  try:
+    return _ATTACKS[name](embed_fns, **settings)
+  except TypeError as error:
+    raise InputError(f'config.attacks.{name}: {error}') from error
+  except InputError as error:
+    raise InputError(f'config.attacks.{name}.{error}') from error
+
+
+def _key(faces, indices, name, settings, extractors, seed) -> str:
+  parts = [
+    version.__version__,
+    jax.__version__,
+    name,
+    sorted(settings.items()),
+    [(e.spec.name, e.sha256, e.input_size) for e in extractors],
+    seed,
+    [faces.paths[i] for i in indices],
+    hashlib.sha256(faces.images.tobytes()).hexdigest(),
+  ]
+  return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _targets(faces, person, embeddings):
+  own = faces.labels == person
+  return [
+    attacks.farthest_target(e[own], e[~own], faces.labels[~own])
+    for e in embeddings
+  ]
+
+
+def _save(folder, names, images, note) -> None:
+  """Writes a person's cloaks so that the folder is complete or not there."""
+  partial = folder.with_name(folder.name + '.partial')
+  shutil.rmtree(partial, ignore_errors=True)
+  partial.mkdir(parents=True)
+  for name, image in zip(names, images, strict=True):
+    decode.write_png(partial / name, image)
+  (partial / 'cloaks.json').write_text(json.dumps(note, indent=2))
+  shutil.rmtree(folder, ignore_errors=True)
+  partial.rename(folder)
+
+
+def _finished(folder, key) -> dict | None:
+  try:
+    note = json.loads((folder / 'cloaks.json').read_text())
+  except (OSError, ValueError):
+    return None
+  return note if note.get('key') == key else None
+
+
+def cloak(
+  faces: FaceSet,
+  people: list[int],
+  indices: np.ndarray,
+  name: str,
+  settings: dict,
+  extractors: list,
+  embeddings: list[np.ndarray],
+  *,
+  seed: int,
+  folder: pathlib.Path,
+  progress,
+) -> Cloaks:
+  """Cloaks the pictures `indices`, one person after the other.
+
+  Args:
+    faces: everybody's pictures.
+    people: the protected people's labels.
+    indices: [M], which of their pictures to cloak.
+    name: the attack's.
+    settings: the attack's, from the config.
+    extractors: the surrogate networks.
+    embeddings: of all of `faces`, [N, D] per surrogate.
+    seed: of the attack's random numbers.
+    folder: where the cloaks are kept, one folder a person.
+    progress: is told before each person.
+  """
+  attack = make_attack(name, [e.embed_fn for e in extractors], **settings)
+  params, rng = [e.params for e in extractors], jax.random.key(seed)
+  images, num_improved, seconds = faces.images.copy(), 0, 0.0
+  for person in people:
+    own = indices[faces.labels[indices] == person]
+    files = [pathlib.Path(faces.paths[i]).stem + '.png' for i in own]
+    target = folder / faces.names[person]
+    key = _key(faces, own, name, settings, extractors, seed)
+    note = _finished(target, key)
+    if note is None:
+      progress.update(
+        f'{name} on {folder.name.split("-", 1)[1]}, {faces.names[person]}'
+      )
+      start = time.monotonic()
+      adv_images, info = attacks.run(
+        attack,
+        params,
+        rng,
+        to_float(faces.images[own]),
+        targets=_targets(faces, person, embeddings),
+      )
+      codes = np.round(np.asarray(adv_images) * 255).astype(np.uint8)
+      note = {
+        'key': key,
+        'num_improved': int(np.sum(info['improved'])),
+        'seconds': time.monotonic() - start,
+      }
+      _save(target, files, codes, note)
+    else:
+      progress.skip()
+    images[own] = [decode.read_image(target / file) for file in files]
+    num_improved += note['num_improved']
+    seconds += note['seconds']
+  return Cloaks(images, indices, num_improved, seconds)

@@ -1,0 +1,47 @@
+r"""ORL faces, LowKey and Fawkes, baseline and oblivious trainers, 1-NN.
+
+  python experiments/evaluate.py --config=experiments/configs/orl.py
+
+The argument `smoke` is the same in little: 8 people, 2 of them protected, two
+steps, one surrogate; its numbers mean nothing.
+"""
+
+from ml_collections import ConfigDict
+
+from fr_poison import config_args
+
+
+def get_config(arg=None):
+  smoke = config_args.parse(arg, smoke=False)['smoke']
+  steps = 2 if smoke else 30
+
+  config = ConfigDict()
+  config.dataset = 'orl'
+  config.num_people = 8 if smoke else 40  # the first so many of the data set
+  config.num_protected = 2 if smoke else 10  # drawn from them, one at a time
+  config.test_fraction = 0.3  # of each person's pictures, rounded down
+  config.num_splits = 1 if smoke else 20  # random train / test divisions
+  # Whose embedding the recognizers use; 'pixels' is the control without one.
+  config.networks = (
+    ('mobileface', 'faceres', 'pixels')
+    if smoke
+    else ('dlib_resnet', 'faceres', 'faceres_deep', 'mobileface', 'pixels')
+  )
+  # Of networks that take any; the others work at their own.
+  config.input_size = ConfigDict({'faceres': 128, 'faceres_deep': 128})
+  # The networks that the cloaks are made on; 'a+b' attacks both together.
+  config.surrogates = ('mobileface',) if smoke else ('mobileface', 'faceres')
+  config.attacks = ConfigDict(
+    {
+      # epsilon: L-infinity budget in [0, 1] pixel units.
+      'lowkey': {'epsilon': 8 / 255, 'num_steps': steps},
+      'fawkes': {'epsilon': 8 / 255, 'num_steps': steps},
+    }
+  )
+  # normalize=False compares raw embeddings, as the paper's code does.
+  config.recognizer = ConfigDict(
+    {'name': 'nearest_neighbor', 'normalize': True}
+  )
+  config.batch_size = 20  # pictures embedded at a time; does not change results
+  config.seed = 0
+  return config

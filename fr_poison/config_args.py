@@ -1,0 +1,36 @@
+"""Typed arguments of config files: `--config=configs/orl.py:smoke,seed=3`."""
+
+from typing import Any
+
+from fr_poison.types import InputError
+
+_BOOLS = {'true': True, 'false': False, '1': True, '0': False}
+
+
+def parse(arg: str | None, **defaults: Any) -> dict[str, Any]:
+  """The defaults, replaced by what `arg` says; each keeps its type.
+
+  Args:
+    arg: 'name=value,flag'; a name alone sets a bool to True. None or '': no
+      change.
+    defaults: the known names with bool, int, float or str values.
+
+  Raises:
+    InputError: a name without a default, or a value of another type.
+  """
+  values = dict(defaults)
+  for part in filter(None, (arg or '').split(',')):
+    name, _, text = part.partition('=')
+    if name not in defaults:
+      raise InputError(
+        f'config argument {name!r} is unknown; known: {sorted(defaults)}'
+      )
+    kind = type(defaults[name])
+    try:
+      is_flag = kind is bool
+      values[name] = _BOOLS[(text or 'true').lower()] if is_flag else kind(text)
+    except (KeyError, ValueError) as error:
+      raise InputError(
+        f'config argument {name}: {text!r} is not {kind.__name__}'
+      ) from error
+  return values

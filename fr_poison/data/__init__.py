@@ -1,0 +1,1 @@
+from fr_poison.data.faces import FaceSet as FaceSet

@@ -1,0 +1,99 @@
+"""Faces to one place: eyes and nose onto dlib's 5-point template.
+
+Points are (x, y) in pixels; a whole number is the centre of a pixel.
+"""
+
+import numpy as np
+from PIL import Image
+
+from fr_poison.types import InputError
+
+# dlib's get_face_chip_details: outer and inner corner of one eye, outer and
+# inner corner of the other, base of the nose, in a face box of side 1.
+_DLIB_POINTS = (
+  (0.8595674596, 0.2134981538),
+  (0.6460604764, 0.2289674388),
+  (0.1205750621, 0.2137274527),
+  (0.3340850614, 0.2290642403),
+  (0.4901123136, 0.6277975316),
+)
+_DLIB_PADDING = 0.25
+
+
+def dlib_template(size: int) -> np.ndarray:
+  """Where the 5 landmarks lie in an aligned picture: [5, 2], in pixels."""
+  points = np.array(_DLIB_POINTS)
+  return (points + _DLIB_PADDING) / (1 + 2 * _DLIB_PADDING) * size
+
+
+def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+  """Least-squares rotation, scale and shift from `source` onto `target`.
+
+  Umeyama, "Least-squares estimation of transformation parameters between two
+  point patterns", PAMI 1991; never a mirror image.
+
+  Args:
+    source: [K, 2] points, not all the same.
+    target: [K, 2] points.
+
+  Returns:
+    [2, 3] float64 matrix M with target ~ M[:, :2] @ source + M[:, 2].
+
+  Raises:
+    InputError: source points that are not finite, or all in one place.
+  """
+  source, target = np.float64(source), np.float64(target)
+  source_mean, target_mean = source.mean(0), target.mean(0)
+  source, target = source - source_mean, target - target_mean
+  variance = np.sum(source**2)
+  if not (np.isfinite(variance) and variance > 1e-12):
+    raise InputError('landmarks: not finite, or all in one place')
+  u, d, vt = np.linalg.svd(target.T @ source)
+  signs = np.array([1, np.sign(np.linalg.det(u @ vt))])
+  linear = u @ np.diag(signs) @ vt * (np.sum(d * signs) / variance)
+  return np.column_stack([linear, target_mean - linear @ source_mean])
+
+
+def align(
+  image: np.ndarray, landmarks: np.ndarray, size: int = 112
+) -> np.ndarray:
+  """Turns, scales and shifts a face onto `dlib_template(size)`.
+
+  Bilinear; beyond its edges the picture goes on with its edge pixels. Every
+  channel is treated alike, so grey pictures stay exactly grey.
+
+  Args:
+    image: uint8 [H, W, 3].
+    landmarks: [5, 2], in dlib's order.
+    size: side of the result, in pixels.
+
+  Returns:
+    uint8 [size, size, 3].
+
+  Raises:
+    InputError: landmarks of another shape, not finite, or all in one place.
+  """
+  if np.shape(landmarks) != (5, 2):
+    raise InputError(f'landmarks: expected [5, 2], got {np.shape(landmarks)}')
+  transform = similarity_transform(landmarks, dlib_template(size))
+  factor = int(np.linalg.det(transform[:, :2]) ** -0.5)
+  if factor > 1:  # Bilinear sampling aliases when it shrinks by 2 or more.
+    image = np.asarray(Image.fromarray(image).reduce(factor))
+    landmarks = (np.float64(landmarks) + 0.5) / factor - 0.5
+    transform = similarity_transform(landmarks, dlib_template(size))
+
+  inverse = np.linalg.inv(transform[:, :2])
+  xy = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1)
+  return _bilinear(image, (xy - transform[:, 2]) @ inverse.T)
+
+
+def _bilinear(image: np.ndarray, xy: np.ndarray) -> np.ndarray:
+  """Samples `image` at `xy` [..., 2], held to the centres of its pixels."""
+  last = np.array(image.shape[1::-1]) - 1
+  xy = np.clip(xy, 0, last)
+  x0, y0 = np.moveaxis(xy.astype(int), -1, 0)
+  x1, y1 = np.minimum(x0 + 1, last[0]), np.minimum(y0 + 1, last[1])
+  wx, wy = xy[..., 0, None] - x0[..., None], xy[..., 1, None] - y0[..., None]
+  top = image[y0, x0] * (1 - wx) + image[y0, x1] * wx
+  bottom = image[y1, x0] * (1 - wx) + image[y1, x1] * wx
+  return np.rint(top * (1 - wy) + bottom * wy).astype(np.uint8)

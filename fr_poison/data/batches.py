@@ -1,0 +1,30 @@
+"""Batches of one fixed shape: the tail is padded, and cut off again."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from fr_poison.data.faces import to_float
+
+
+def map_batches(
+  fn: Callable[[np.ndarray], np.ndarray], images: np.ndarray, batch_size: int
+) -> np.ndarray:
+  """fn over uint8 pictures [N, H, W, 3], a fixed number at a time.
+
+  Args:
+    fn: float32 pictures in [0, 1], [batch_size, H, W, 3] -> [batch_size, ...];
+      one picture's result must not depend on the others'.
+    images: any number of pictures; the last batch is filled up with copies,
+      whose results are dropped, so that `fn` is compiled once.
+    batch_size: pictures a call.
+
+  Returns:
+    [N, ...]
+  """
+  results = []
+  for start in range(0, len(images), batch_size):
+    batch = images[start : start + batch_size]
+    index = np.minimum(np.arange(batch_size), len(batch) - 1)
+    results.append(np.asarray(fn(to_float(batch[index])))[: len(batch)])
+  return np.concatenate(results)

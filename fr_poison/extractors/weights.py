@@ -1,0 +1,89 @@
+"""Weights that ship: safetensors files beside a manifest of their hashes."""
+
+import hashlib
+import json
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import safetensors.numpy
+from flax import traverse_util
+
+from fr_poison.types import InputError, Params
+
+PRETRAINED = pathlib.Path(__file__).parent / 'pretrained'
+
+
+def manifest(folder: pathlib.Path = PRETRAINED) -> dict[str, dict]:
+  """By network: file, sha256, source, licence, credit.
+
+  Raises:
+    InputError: the manifest is missing or is not JSON.
+  """
+  path = folder / 'manifest.json'
+  try:
+    return json.loads(path.read_text(encoding='utf-8'))
+  except (OSError, ValueError) as error:
+    raise InputError(f'{path}: weight manifest unreadable ({error})') from error
+
+
+def check_arrays(
+  arrays: dict[str, np.ndarray], expected: dict[str, tuple], name: str
+) -> None:
+  """Refuses any missing, unexpected, misshaped or non-finite array.
+
+  Raises:
+    InputError: naming every one of them.
+  """
+  missing = sorted(expected.keys() - arrays.keys())
+  unexpected = sorted(arrays.keys() - expected.keys())
+  if missing or unexpected:
+    raise InputError(f'{name}: missing {missing}, unexpected {unexpected}')
+  for key, shape in expected.items():
+    if arrays[key].shape != shape:
+      raise InputError(
+        f'{name}: {key} has shape {arrays[key].shape}, expected {shape}'
+      )
+    if not np.isfinite(arrays[key]).all():
+      raise InputError(f'{name}: {key} has NaN or infinite values')
+
+
+def expected_shapes(module, input_size: int) -> dict[str, tuple]:
+  """{'block1/conv1/kernel': shape} of a Flax module, without computing."""
+  images = jax.ShapeDtypeStruct((1, input_size, input_size, 3), jnp.float32)
+  tree = jax.eval_shape(module.init, jax.random.key(0), images)['params']
+  return {
+    name: tuple(leaf.shape)
+    for name, leaf in traverse_util.flatten_dict(tree, sep='/').items()
+  }
+
+
+def load(
+  name: str, expected: dict[str, tuple], folder: pathlib.Path = PRETRAINED
+) -> tuple[Params, str]:
+  """The verified parameters of a shipped network, float32, and their SHA-256.
+
+  Args:
+    name: the network's name in the manifest.
+    expected: what the network needs, by flat name.
+    folder: where manifest and files are.
+
+  Raises:
+    InputError: the file is missing, altered, or for another network.
+  """
+  entry = manifest(folder)[name]
+  path = folder / entry['file']
+  if not path.is_file():
+    raise InputError(f'{path}: weight file is missing; reinstall fr_poison')
+  data = path.read_bytes()
+  digest = hashlib.sha256(data).hexdigest()
+  if digest != entry['sha256']:
+    raise InputError(
+      f'{path}: weight file was altered (SHA-256 {digest[:12]}..., '
+      f'expected {entry["sha256"][:12]}...); reinstall fr_poison'
+    )
+  arrays = safetensors.numpy.load(data)
+  check_arrays(arrays, expected, str(path))
+  flat = {key: np.asarray(a, np.float32) for key, a in arrays.items()}
+  return {'params': traverse_util.unflatten_dict(flat, sep='/')}, digest

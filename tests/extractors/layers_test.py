@@ -1,0 +1,104 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fr_poison.extractors import layers
+
+
+def _random(*shape, seed=0):
+  rng = np.random.default_rng([seed, *shape])
+  return jnp.asarray(rng.standard_normal(shape), jnp.float32)
+
+
+def _reference(x, kernel, stride, padding, groups=1):
+  return jax.lax.conv_general_dilated(
+    x,
+    kernel,
+    (stride, stride),
+    padding,
+    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+    feature_group_count=groups,
+  )
+
+
+CASES = [  # rows, columns, kernel, stride, padding
+  (9, 8, 3, 1, ((1, 1), (1, 1))),
+  (9, 8, 3, 2, ((1, 1), (1, 1))),
+  (9, 8, 3, 2, ((0, 0), (0, 0))),
+  (9, 8, 3, 2, ((0, 1), (0, 1))),
+  (11, 12, 5, 3, ((2, 1), (0, 2))),
+  (7, 7, 1, 1, ((0, 0), (0, 0))),
+  (7, 7, 1, 2, ((0, 0), (0, 0))),
+]
+
+
+def _same_gradients(ours, reference, x, kernel):
+  for argument in (0, 1):
+    loss = lambda f: lambda *args: jnp.sum(jnp.sin(f(*args)))
+    expected = jax.grad(loss(reference), argument)(x, kernel)
+    actual = jax.jit(jax.grad(loss(ours), argument))(x, kernel)
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('h, w, k, stride, padding', CASES)
+def test_conv_and_both_its_gradients_match_xla(h, w, k, stride, padding):
+  x, kernel = _random(2, h, w, 3), _random(k, k, 3, 4)
+  ours = lambda x, k: layers.conv(x, k, stride=stride, padding=padding)
+  reference = lambda x, k: _reference(x, k, stride, padding)
+  np.testing.assert_allclose(
+    ours(x, kernel), reference(x, kernel), rtol=1e-5, atol=1e-5
+  )
+  _same_gradients(ours, reference, x, kernel)
+
+
+@pytest.mark.parametrize('h, w, k, stride, padding', CASES)
+def test_depthwise_conv_matches_xla(h, w, k, stride, padding):
+  x, kernel = _random(2, h, w, 3), _random(k, k, 3)
+  ours = lambda x, k: layers.depthwise_conv(
+    x, k, stride=stride, padding=padding
+  )
+  reference = lambda x, k: _reference(x, k[:, :, None], stride, padding, 3)
+  np.testing.assert_allclose(
+    ours(x, kernel), reference(x, kernel), rtol=1e-5, atol=1e-5
+  )
+  _same_gradients(ours, reference, x, kernel)
+
+
+def test_gradients_are_the_same_inside_loops_and_under_vmap():
+  kernel = _random(3, 3, 2, 2)
+
+  def loss(x):
+    y = layers.conv(x, kernel, stride=2, padding=((1, 1), (1, 1)))
+    y = layers.depthwise_conv(y, kernel[..., 0], padding=((1, 1), (1, 1)))
+    return jnp.sum(y**2)
+
+  x = _random(4, 8, 8, 2)
+  once = jax.grad(loss)(x)
+  body = lambda _, carry: carry + jax.grad(loss)(x)
+  looped = jax.lax.fori_loop(0, 3, body, jnp.zeros_like(x))
+  np.testing.assert_allclose(looped, 3 * once, rtol=1e-4, atol=1e-4)
+  mapped = jax.vmap(jax.grad(lambda row: loss(row[None])))(x)
+  np.testing.assert_allclose(mapped, once, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+  'length, kernel, stride, expected',
+  [
+    # TensorFlow pads max((ceil(n / s) - 1) s + k - n, 0), the odd one last.
+    (8, 3, 1, (1, 1)),
+    (8, 3, 2, (0, 1)),  # (4 - 1) 2 + 3 - 8 = 1
+    (7, 3, 2, (1, 1)),  # (4 - 1) 2 + 3 - 7 = 2
+    (8, 1, 2, (0, 0)),  # (4 - 1) 2 + 1 - 8 < 0
+  ],
+)
+def test_same_padding_is_tensorflows(length, kernel, stride, expected):
+  assert layers.same_padding((length, 4), kernel, stride)[0] == expected
+
+
+def test_prelu_has_one_slope_a_channel():
+  x = jnp.array([[2.0, -2.0], [-1.0, 4.0]])
+  params = {'params': {'slope': jnp.array([0.5, 0.25])}}
+  # Channel 0: 2 and -1 * .5; channel 1: -2 * .25 and 4.
+  expected = [[2.0, -0.5], [-0.5, 4.0]]
+  np.testing.assert_allclose(layers.PReLU().apply(params, x), expected)

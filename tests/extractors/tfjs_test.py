@@ -1,0 +1,70 @@
+import json
+
+import numpy as np
+import pytest
+
+from fr_poison.extractors.convert import rules, tfjs
+from fr_poison.types import InputError
+
+
+def _write(tmp_path, weights, data):
+  manifest = [{'paths': ['net.bin'], 'weights': weights}]
+  path = tmp_path / 'net.json'
+  path.write_text(json.dumps({'weightsManifest': manifest}))
+  (tmp_path / 'net.bin').write_bytes(data)
+  return path
+
+
+def _weight(name, shape, quantization=None):
+  entry = {'name': name, 'shape': shape, 'dtype': 'float32'}
+  return entry | ({'quantization': quantization} if quantization else {})
+
+
+def test_reads_raw_float16_and_scaled_uint8(tmp_path):
+  full = np.array([[1.5, -2.0]], '<f4')
+  half = np.array([0.25, 3.0], '<f2')
+  codes = np.array([0, 255], 'u1')
+  path = _write(
+    tmp_path,
+    [
+      _weight('full', [1, 2]),
+      _weight('half:0', [2], {'dtype': 'float16'}),
+      _weight('codes', [2], {'dtype': 'uint8', 'scale': 0.1, 'min': -1.0}),
+    ],
+    full.tobytes() + half.tobytes() + codes.tobytes(),
+  )
+  arrays = tfjs.read(path)
+  np.testing.assert_array_equal(arrays['full'], full)
+  np.testing.assert_array_equal(arrays['half'], [0.25, 3.0])
+  # 0 * .1 - 1 and 255 * .1 - 1
+  np.testing.assert_allclose(arrays['codes'], [-1.0, 24.5])
+  assert {a.dtype for a in arrays.values()} == {np.dtype(np.float32)}
+
+
+def test_refuses_files_of_the_wrong_length(tmp_path):
+  weights = [_weight('a', [3])]
+  with pytest.raises(InputError, match='a: weights end too early'):
+    tfjs.read(_write(tmp_path, weights, b'\0' * 8))
+  with pytest.raises(InputError, match='4 bytes left over'):
+    tfjs.read(_write(tmp_path, weights, b'\0' * 16))
+  path = _write(tmp_path, weights, b'\0' * 12)
+  (tmp_path / 'net.bin').unlink()
+  with pytest.raises(InputError, match='net.bin: weight file is missing'):
+    tfjs.read(path)
+  path.write_text('<html>')
+  with pytest.raises(InputError, match='not a TF.js graph model'):
+    tfjs.read(path)
+
+
+def test_take_all_lists_missing_and_unexpected():
+  names = {'ours': 'theirs', 'b': 'missing'}
+  with pytest.raises(InputError, match='missing missing, unexpected extra'):
+    rules.take_all({'theirs': 1, 'extra': 2, 'head/x': 3}, names, 'head/.*')
+  taken = rules.take_all({'theirs': 1, 'head/x': 3}, {'ours': 'theirs'}, 'h.*')
+  assert taken == {'ours': 1}
+
+
+def test_depthwise_kernels_lose_their_last_axis():
+  source = {'a': np.zeros((3, 3, 8, 1)), 'b': np.zeros((1, 1, 8, 4))}
+  assert rules._squeeze_depthwise('x/depthwise/k', source['a']).ndim == 3
+  assert rules._squeeze_depthwise('x/pointwise/k', source['b']).ndim == 4

@@ -1,0 +1,146 @@
+import json
+
+import numpy as np
+import pytest
+
+from fr_poison import types
+from fr_poison.report import records as records_lib
+
+
+def test_round_trip(tmp_path, records):
+  path = tmp_path / 'records.jsonl'
+  records[0]['people'] = ['Zoë\u2028\ud800', {'extra': None}]
+  records_lib.write(path, records)
+  assert records_lib.read(path) == records
+  assert len(path.read_bytes().splitlines()) == len(records)
+  assert [p.name for p in tmp_path.iterdir()] == ['records.jsonl']
+
+
+def test_empty_file_holds_no_records(tmp_path):
+  records_lib.write(tmp_path / 'none.jsonl', [])
+  assert records_lib.read(tmp_path / 'none.jsonl') == []
+
+
+def test_numpy_scalars_become_numbers(tmp_path, make_record):
+  path = tmp_path / 'records.jsonl'
+  record = make_record(seed=np.int64(3), psnr=np.float32(31.5))
+  records_lib.write(path, [record])
+  assert records_lib.read(path)[0]['psnr'] == 31.5
+  assert records_lib.read(path)[0]['seed'] == 3
+
+
+@pytest.mark.parametrize('extra', [float('nan'), np.float32('inf'), object()])
+def test_a_failed_write_leaves_the_file_alone(tmp_path, make_record, extra):
+  path = tmp_path / 'records.jsonl'
+  records_lib.write(path, [make_record()])
+  before = path.read_bytes()
+  with pytest.raises(types.InputError, match='record 2.*strict JSON'):
+    records_lib.write(path, [make_record(), make_record(extra=extra)])
+  assert path.read_bytes() == before
+  assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+  'line',
+  [
+    b'{',
+    b'',
+    b'[]',
+    b'\xff',
+    b'{"attack": "pgd"}',
+    b'[' * 100_000,
+    b'9' * 5000,
+    b'{"attack": NaN}',
+  ],
+)
+def test_a_bad_line_is_named(tmp_path, make_record, line):
+  path = tmp_path / 'records.jsonl'
+  good = json.dumps(make_record()).encode()
+  path.write_bytes(b'\n'.join([good, line, good]))
+  with pytest.raises(types.InputError, match=r'records\.jsonl, line 2: '):
+    records_lib.read(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+  with pytest.raises(types.InputError, match=r'gone\.jsonl'):
+    records_lib.read(tmp_path / 'gone.jsonl')
+
+
+def test_every_missing_field_is_named(make_record):
+  for name in make_record():
+    record = make_record()
+    del record[name]
+    with pytest.raises(types.InputError, match=f'^{name}: missing'):
+      records_lib.validate(record)
+
+
+@pytest.mark.parametrize(
+  'name,value',
+  [
+    ('attack', 'glaze'),
+    ('attack', ['lowkey']),
+    ('epsilon', 8),
+    ('epsilon', '8/255'),
+    ('surrogate', 'mobileface'),
+    ('surrogate', []),
+    ('surrogate', [1]),
+    ('network', ''),
+    ('network', None),
+    ('recognizer', 'svm'),
+    ('num_people', 0),
+    ('num_people', 40.0),
+    ('num_test_images', True),
+    ('protection_rate', 1.01),
+    ('protection_rate', float('nan')),
+    ('protection_rate', None),
+    ('protection_rate', True),
+    ('protection_rate', 0.2),  # not in its interval, [0.96, 1]
+    ('protection_ci', [1, 0]),
+    ('protection_ci', [0.5]),
+    ('protection_ci', 0.5),
+    ('accuracy_ci', [0, 0.5]),
+    ('dssim', None),
+    ('linf', 8),
+    ('psnr', float('inf')),
+    ('seed', -1),
+    ('wall_seconds', -1),
+    ('weights', ['ab']),
+    ('weights', {'mobileface': 3}),
+    ('device', {}),
+    ('noise_protection_rate', 2),
+    ('control_of', 'noise'),
+  ],
+)
+def test_a_wrong_field_is_named(make_record, name, value):
+  with pytest.raises(types.InputError, match=name.removesuffix('_rate')):
+    records_lib.validate(make_record() | {name: value})
+
+
+def test_nulls_that_are_allowed(make_record):
+  records_lib.validate(make_record(epsilon=None, psnr=None))
+  records_lib.validate(make_record('none', ''))
+
+
+def test_noise_must_say_of_what(make_record):
+  with pytest.raises(types.InputError, match='control_of'):
+    records_lib.validate(make_record('noise'))
+  with pytest.raises(types.InputError, match='expected an object'):
+    records_lib.validate([])
+
+
+def test_config_hash():
+  # sha256 of '{"a":1,"b":[2,3]}', computed with coreutils' sha256sum.
+  expected = 'efbd0040190fb087'
+  assert records_lib.config_hash({'b': (2, 3), 'a': 1}) == expected
+  assert records_lib.config_hash({'a': 1, 'b': [2, 3]}) == expected
+  assert records_lib.config_hash({'a': 2, 'b': [2, 3]}) != expected
+  with pytest.raises(types.InputError, match='strict JSON'):
+    records_lib.config_hash({'a': float('nan')})
+
+
+def test_environment_fills_its_fields(make_record):
+  environment = records_lib.environment()
+  records_lib.validate(make_record(**environment))
+  names = 'python jax jaxlib flax optax numpy fr_poison'
+  assert sorted(environment['versions']) == sorted(names.split())
+  assert environment['device'].endswith('cores')
