@@ -11,6 +11,7 @@ its pixels, the seed and the weights: its random numbers come from `rng` and a
 hash of its pixels, and nothing is averaged over the batch.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -75,6 +76,16 @@ def _start_noise(rng, images, size):
   return jax.vmap(draw)(picture_rngs(rng, images))
 
 
+class _Recipe(NamedTuple):
+  """What `gradient_attack` was given."""
+
+  objective: Objective
+  constraint: Constraint
+  optimizer: optax.GradientTransformation
+  start_noise: float
+  luminance_only: bool | None
+
+
 def gradient_attack(
   objective: Objective,
   constraint: Constraint,
@@ -101,82 +112,96 @@ def gradient_attack(
   """
   if num_steps < 1:
     raise InputError(f'num_steps: {num_steps} given, at least 1 expected')
+  recipe = _Recipe(
+    objective, constraint, optimizer, start_noise, luminance_only
+  )
+  triple = (functools.partial(f, recipe) for f in (_init, _step, _finish))
+  return Attack(*triple, num_steps)
 
-  def mono(x, one_channel):
-    mean = jnp.mean(x, -1, keepdims=True)
-    return jnp.where(_per_picture(one_channel), mean, x)
 
-  def score(params, state, adv_images):
-    value = objective.value(params, state.reference, adv_images)
-    return value - constraint.penalty(
-      state.constraint, adv_images, state.images
-    )
+def _mono(x, one_channel):
+  """Pictures x with equal channels where [B] `one_channel` says so."""
+  mean = jnp.mean(x, -1, keepdims=True)
+  return jnp.where(_per_picture(one_channel), mean, x)
 
-  def init(params, rng, images, *, targets=None, start=None):
-    check_images(images)
-    images = jnp.asarray(images, jnp.float32)
-    if luminance_only is None:
-      one_channel = is_grey(images)
-    else:
-      one_channel = jnp.full(len(images), luminance_only)
-    if start is None:
-      start = _start_noise(rng, images, start_noise)
-    adv_images = images + mono(start, one_channel)
-    adv_images = constraint.project(adv_images, images)
-    return AttackState(
-      images=images,
-      adv_images=adv_images,
-      one_channel=one_channel,
-      reference=objective.reference(params, images, targets),
-      constraint=constraint.init(images),
-      optimizer=optimizer.init(adv_images),
-      best_images=images,
-      best_score=jnp.full(len(images), -jnp.inf, jnp.float32),
-      terms={'score': jnp.zeros(len(images))},
-      step=jnp.zeros((), jnp.int32),
-    )
 
-  def step(params, state):
-    def loss(adv_images):
-      value = score(params, state, adv_images)
-      return -jnp.sum(value), value
+def _score(recipe, params, state, adv_images):
+  value = recipe.objective.value(params, state.reference, adv_images)
+  return value - recipe.constraint.penalty(
+    state.constraint, adv_images, state.images
+  )
 
-    grads, value = jax.grad(loss, has_aux=True)(state.adv_images)
-    better = value > state.best_score  # never for NaN
-    updates, opt_state = optimizer.update(
-      mono(grads, state.one_channel), state.optimizer, state.adv_images
-    )
-    return state.replace(
-      adv_images=constraint.project(state.adv_images + updates, state.images),
-      constraint=constraint.update(
-        state.constraint, state.adv_images, state.images
-      ),
-      optimizer=opt_state,
-      best_images=jnp.where(
-        _per_picture(better), state.adv_images, state.best_images
-      ),
-      best_score=jnp.where(better, value, state.best_score),
-      terms={'score': value},
-      step=state.step + 1,
-    )
 
-  def finish(params, state):
-    """The original, the best or the last iterate, judged as it is saved."""
-    codes = jnp.stack([state.best_images, state.adv_images]) * 255
-    codes = jax.vmap(constraint.project_codes, (0, None))(
-      jnp.round(codes), state.images
-    )
-    candidates = jnp.concatenate([state.images[None], codes / 255])
-    scores = jax.vmap(lambda images: score(params, state, images))(candidates)
-    # The original comes first, so it wins ties; NaN never wins.
-    best = jnp.argmax(jnp.where(jnp.isnan(scores), -jnp.inf, scores), 0)
-    chosen = candidates[best, jnp.arange(len(best))]
-    info = {
-      'score': jnp.max(scores, 0, initial=-jnp.inf, where=~jnp.isnan(scores)),
-      'start_score': scores[0],
-      'improved': best > 0,
-      'linf': jnp.max(jnp.abs(chosen - state.images), (1, 2, 3)),
-    }
-    return chosen, info
+def _init(recipe, params, rng, images, *, targets=None, start=None):
+  check_images(images)
+  images = jnp.asarray(images, jnp.float32)
+  one_channel = is_grey(images)
+  if recipe.luminance_only is not None:
+    one_channel = jnp.full(len(images), recipe.luminance_only)
+  if start is None:
+    start = _start_noise(rng, images, recipe.start_noise)
+  adv_images = images + _mono(start, one_channel)
+  adv_images = recipe.constraint.project(adv_images, images)
+  return AttackState(
+    images=images,
+    adv_images=adv_images,
+    one_channel=one_channel,
+    reference=recipe.objective.reference(params, images, targets),
+    constraint=recipe.constraint.init(images),
+    optimizer=recipe.optimizer.init(adv_images),
+    best_images=images,
+    # With its dtype: a weakly typed state would compile the first step twice.
+    best_score=jnp.full(len(images), -jnp.inf, jnp.float32),
+    terms={'score': jnp.zeros(len(images))},
+    step=jnp.zeros((), jnp.int32),
+  )
 
-  return Attack(init, step, finish, num_steps)
+
+def _step(recipe, params, state):
+  def loss(adv_images):
+    value = _score(recipe, params, state, adv_images)
+    return -jnp.sum(value), value
+
+  grads, value = jax.grad(loss, has_aux=True)(state.adv_images)
+  better = value > state.best_score  # never for NaN
+  updates, opt_state = recipe.optimizer.update(
+    _mono(grads, state.one_channel), state.optimizer, state.adv_images
+  )
+  adv_images = recipe.constraint.project(
+    state.adv_images + updates, state.images
+  )
+  best_images = jnp.where(
+    _per_picture(better), state.adv_images, state.best_images
+  )
+  return state.replace(
+    adv_images=adv_images,
+    constraint=recipe.constraint.update(
+      state.constraint, state.adv_images, state.images
+    ),
+    optimizer=opt_state,
+    best_images=best_images,
+    best_score=jnp.where(better, value, state.best_score),
+    terms={'score': value},
+    step=state.step + 1,
+  )
+
+
+def _finish(recipe, params, state):
+  """The original, the best or the last iterate, judged as it is saved."""
+  codes = jnp.round(jnp.stack([state.best_images, state.adv_images]) * 255)
+  project = jax.vmap(recipe.constraint.project_codes, (0, None))
+  candidates = jnp.concatenate(
+    [state.images[None], project(codes, state.images) / 255]
+  )
+  score = lambda images: _score(recipe, params, state, images)
+  scores = jax.vmap(score)(candidates)
+  scores = jnp.where(jnp.isnan(scores), -jnp.inf, scores)
+  best = jnp.argmax(scores, 0)  # the original comes first, so it wins ties
+  chosen = candidates[best, jnp.arange(len(best))]
+  info = {
+    'score': jnp.max(scores, 0),
+    'start_score': scores[0],
+    'improved': best > 0,
+    'linf': jnp.max(jnp.abs(chosen - state.images), (1, 2, 3)),
+  }
+  return chosen, info

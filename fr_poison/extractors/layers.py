@@ -72,23 +72,31 @@ def _conv_input_grad(grad, kernel, x_shape, stride, padding):
   )
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _conv_on_cpu(x, kernel, stride, padding):
-  return _conv(x, kernel, stride, padding)
+def _with_input_grad(forward, input_grad):
+  """`forward(x, kernel, stride, padding)` with the input gradient given.
+
+  The kernel's gradient stays XLA's; where nobody asks for it, as in an attack
+  on a frozen network, the compiler drops it.
+  """
+
+  @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+  def fn(x, kernel, stride, padding):
+    return forward(x, kernel, stride, padding)
+
+  def fwd(x, kernel, stride, padding):
+    return forward(x, kernel, stride, padding), (x, kernel)
+
+  def bwd(stride, padding, saved, grad):
+    x, kernel = saved
+    _, kernel_vjp = jax.vjp(lambda k: forward(x, k, stride, padding), kernel)
+    dx = input_grad(grad, kernel, x.shape, stride, padding)
+    return dx, *kernel_vjp(grad)
+
+  fn.defvjp(fwd, bwd)
+  return fn
 
 
-def _conv_fwd(x, kernel, stride, padding):
-  return _conv(x, kernel, stride, padding), (x, kernel)
-
-
-def _conv_bwd(stride, padding, saved, grad):
-  x, kernel = saved
-  _, kernel_vjp = jax.vjp(lambda k: _conv(x, k, stride, padding), kernel)
-  dx = _conv_input_grad(grad, kernel, x.shape, stride, padding)
-  return dx, *kernel_vjp(grad)
-
-
-_conv_on_cpu.defvjp(_conv_fwd, _conv_bwd)
+_conv_on_cpu = _with_input_grad(_conv, _conv_input_grad)
 
 
 def conv(x, kernel, *, stride: int = 1, padding: Padding = ((0, 0), (0, 0))):
@@ -128,35 +136,20 @@ def _shifted_multiply_add(x, kernel, stride, padding):
   return total
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _depthwise_on_cpu(x, kernel, stride, padding):
-  return _shifted_multiply_add(x, kernel, stride, padding)
-
-
-def _depthwise_fwd(x, kernel, stride, padding):
-  return _shifted_multiply_add(x, kernel, stride, padding), (x, kernel)
-
-
-def _depthwise_bwd(stride, padding, saved, grad):
-  x, kernel = saved
-  _, kernel_vjp = jax.vjp(
-    lambda k: _shifted_multiply_add(x, k, stride, padding), kernel
-  )
+def _depthwise_input_grad(grad, kernel, x_shape, stride, padding):
+  """The turned kernel over the gradient with zeros between its pixels."""
   pads = _transpose_padding(
-    x.shape[1:3], grad.shape[1:3], kernel.shape[:2], stride, padding
+    x_shape[1:3], grad.shape[1:3], kernel.shape[:2], stride, padding
   )
-  dilated = jax.lax.pad(
-    grad,
-    jnp.zeros((), grad.dtype),
-    ((0, 0, 0), *((*p, stride - 1) for p in pads), (0, 0, 0)),
-  )
-  dx = _shifted_multiply_add(
-    dilated, jnp.flip(kernel, (0, 1)), 1, ((0, 0), (0, 0))
-  )
-  return dx, *kernel_vjp(grad)
+  between = ((0, 0, 0), *((*p, stride - 1) for p in pads), (0, 0, 0))
+  dilated = jax.lax.pad(grad, jnp.zeros((), grad.dtype), between)
+  turned = jnp.flip(kernel, (0, 1))
+  return _shifted_multiply_add(dilated, turned, 1, ((0, 0), (0, 0)))
 
 
-_depthwise_on_cpu.defvjp(_depthwise_fwd, _depthwise_bwd)
+_depthwise_on_cpu = _with_input_grad(
+  _shifted_multiply_add, _depthwise_input_grad
+)
 
 
 def depthwise_conv(x, kernel, *, stride: int = 1, padding: Padding):

@@ -12,7 +12,7 @@ _ADVERSARIES = {
 }
 
 
-def sentences(records: list[dict], limit: int = 3) -> list[str]:
+def sentences(records: list[dict], limit: int = 4) -> list[str]:
   """The result, one sentence for each cloak, at most `limit`.
 
   Each says the rate against the cloak's own network, and the best and the
