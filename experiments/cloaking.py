@@ -16,7 +16,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from fr_poison import attacks, version
+from fr_poison import attacks
 from fr_poison.data import decode
 from fr_poison.data.faces import FaceSet, to_float
 from fr_poison.types import InputError
@@ -26,6 +26,7 @@ _ATTACKS = {
   'lowkey': attacks.lowkey,
   'pgd': attacks.pgd,
 }
+_ROOMS = ('attacks', 'extractors')
 
 
 class Cloaks(NamedTuple):
@@ -55,9 +56,19 @@ def make_attack(name: str, embed_fns, **settings) -> attacks.Attack:
     raise InputError(f'config.attacks.{name}.{error}') from error
 
 
+def _code_digest() -> str:
+  """Of the source that cloaks come from: other code, other cloaks."""
+  package = pathlib.Path(attacks.__file__).parents[1]
+  sources = [
+    p for room in _ROOMS for p in sorted((package / room).glob('*.py'))
+  ]
+  data = b''.join(path.read_bytes() for path in sources)
+  return hashlib.sha256(data).hexdigest()
+
+
 def _key(faces, indices, name, settings, extractors, seed) -> str:
   parts = [
-    version.__version__,
+    _code_digest(),
     jax.__version__,
     name,
     sorted(settings.items()),

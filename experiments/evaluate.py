@@ -113,7 +113,10 @@ def run(
   faces = load_faces(settings, data_dir)
   shared = shared_fields(settings, records.config_hash(config))
   scene = Scene(settings, networks, faces)
-  workdir.mkdir(parents=True, exist_ok=True)
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise InputError(f'--workdir: {workdir}: {error.strerror}') from error
 
   # Without any cloak: the errors that the recognizers make anyway.
   nothing = dict.fromkeys(('epsilon', 'dssim', 'psnr', 'linf'))

@@ -58,7 +58,7 @@ class Settings:
       if 'epsilon' not in settings:
         raise InputError(f'config.attacks.{name}.epsilon: missing')
     for field in ('networks', 'surrogates'):
-      for name in '+'.join(getattr(self, field)).split('+'):
+      for name in _members(getattr(self, field)):
         self._known(field, name, extractors.names())
     kind = self.recognizer.get('name')
     self._known('recognizer.name', kind, _RECOGNIZERS)
@@ -87,6 +87,11 @@ class Settings:
       )
 
 
+def _members(names: tuple[str, ...]) -> list[str]:
+  """The networks named, those of an ensemble 'a+b' one by one."""
+  return [member for name in names for member in name.split('+')]
+
+
 def load_faces(settings: Settings, data_dir: str | None) -> FaceSet:
   """The first `num_people` people of the data set."""
   source = {'source_dir': data_dir} if data_dir else {}
@@ -101,7 +106,7 @@ def load_faces(settings: Settings, data_dir: str | None) -> FaceSet:
 
 def load_extractors(settings: Settings) -> dict[str, extractors.Extractor]:
   """Every network that the config names, as recognizer or as surrogate."""
-  wanted = [*settings.networks, *'+'.join(settings.surrogates).split('+')]
+  wanted = _members(settings.networks + settings.surrogates)
   return {
     name: extractors.load(name, input_size=settings.input_size.get(name))
     for name in dict.fromkeys(wanted)

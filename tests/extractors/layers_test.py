@@ -102,3 +102,16 @@ def test_prelu_has_one_slope_a_channel():
   # Channel 0: 2 and -1 * .5; channel 1: -2 * .25 and 4.
   expected = [[2.0, -0.5], [-0.5, 4.0]]
   np.testing.assert_allclose(layers.PReLU().apply(params, x), expected)
+
+
+@pytest.mark.parametrize('platform', ['cpu', 'cuda', 'tpu'])
+def test_other_platforms_keep_their_own_grouped_convolution(platform):
+  kernel = _random(3, 3, 2)
+
+  def loss(x):
+    padding = ((1, 1), (1, 1))
+    return jnp.sum(layers.depthwise_conv(x, kernel, padding=padding) ** 2)
+
+  exported = jax.export.export(jax.jit(jax.grad(loss)), platforms=[platform])
+  text = exported(_random(1, 8, 8, 2)).mlir_module()
+  assert ('stablehlo.convolution' in text) == (platform != 'cpu')

@@ -1,0 +1,103 @@
+import copy
+import runpy
+
+import numpy as np
+import pytest
+from scene import Scene, Settings
+
+from fr_poison import extractors
+from fr_poison.data.faces import FaceSet
+from fr_poison.types import InputError
+
+
+@pytest.fixture
+def config(root):
+  path = root / 'experiments' / 'configs' / 'orl.py'
+  return runpy.run_path(str(path))['get_config']('smoke').to_dict()
+
+
+def test_a_field_that_nobody_reads_is_refused(config):
+  Settings.from_config(config)
+  with pytest.raises(InputError, match='config.momentum: unknown'):
+    Settings.from_config(config | {'momentum': 0.9})
+  del config['seed']
+  with pytest.raises(InputError, match='config.seed: missing'):
+    Settings.from_config(config)
+
+
+@pytest.mark.parametrize(
+  'room, field, value, message',
+  [
+    ('attacks', 'lowkey', {}, 'config.attacks.lowkey.epsilon: missing'),
+    ('attacks', 'lowkey', {'eps': 1}, 'config.attacks.lowkey: .*eps'),
+    ('attacks', 'sticker', {'epsilon': 0.1}, "config.attacks: 'sticker'"),
+    ('recognizer', 'k', 3, "config.recognizer, field of nearest_.*'k'"),
+  ],
+)
+def test_nested_fields_are_checked(config, room, field, value, message):
+  wrong = copy.deepcopy(config)
+  wrong[room][field] = value
+  with pytest.raises(InputError, match=message):
+    Settings.from_config(wrong)
+
+
+@pytest.fixture
+def scene(config):
+  """Random pictures of 3 people, judged by their pixels alone."""
+  rng = np.random.default_rng(0)
+  codes = rng.integers(0, 256, (12, 16, 16, 3)).astype(np.uint8)
+  faces = FaceSet(
+    codes,
+    np.repeat(np.arange(3), 4).astype(np.int32),
+    ('a', 'b', 'c'),
+    tuple(f'{i}.png' for i in range(12)),
+  )
+  config |= {'networks': ('pixels',), 'surrogates': (), 'num_people': 3}
+  settings = Settings.from_config(config)
+  return Scene(settings, {'pixels': extractors.load('pixels')}, faces)
+
+
+def test_only_training_pictures_of_protected_people_are_cloaked(scene):
+  assert len(scene.protected) == 2
+  labels = scene.faces.labels[scene.to_cloak]
+  assert sorted(set(labels)) == scene.protected
+  tested = np.concatenate([split.test for split in scene.splits])
+  assert not set(tested) & set(scene.to_cloak)  # there is one split only
+
+
+def test_distortion_and_noise_are_of_the_cloaked_pictures_alone(scene):
+  images = scene.faces.images.copy()
+  step = np.where(images > 127, -4, 4).astype(np.int16)
+  images[scene.to_cloak] = (images + step)[scene.to_cloak].astype(np.uint8)
+  distortion = scene.distortion(images)
+  assert distortion['linf'] == pytest.approx(4 / 255)
+  # Every pixel moved by 4: 10 log10(255^2 / 16).
+  assert distortion['psnr'] == pytest.approx(10 * np.log10(255**2 / 16))
+  assert 0 < distortion['dssim'] < 0.5
+  noisy = scene.noise_control(images)
+  untouched = np.setdiff1d(np.arange(12), scene.to_cloak)
+  np.testing.assert_array_equal(noisy[untouched], scene.faces.images[untouched])
+  assert scene.distortion(noisy)['linf'] == pytest.approx(4 / 255)
+  assert (noisy[scene.to_cloak] != images[scene.to_cloak]).any()
+
+
+def test_raw_pixels_stay_raw_and_have_no_weights(scene):
+  images = scene.faces.images // 2  # normalising would undo the halving
+  assert scene.settings.recognizer['normalize']
+  shared = {'surrogate': [], 'wall_seconds': 0.0}
+  (record,) = scene.measure(images, shared)
+  assert record['weights'] == {}
+  assert record['num_test_images'] == 2  # int(.3 * 4) of each of two people
+
+  flat = lambda x: x.reshape(len(x), -1) / 255
+  clean, cloaked = flat(scene.faces.images), flat(scene.faces.images)
+  cloaked[scene.to_cloak] = flat(images)[scene.to_cloak]
+  labels, ((train, test),) = scene.faces.labels, scene.splits
+  errors = []
+  for person in scene.protected:
+    own = labels[train] == person
+    gallery = np.where(own[:, None], cloaked[train], clean[train])
+    for probe in test[labels[test] == person]:
+      nearest = np.linalg.norm(gallery - clean[probe], axis=1).argmin()
+      errors.append(labels[train][nearest] != person)
+  assert record['protection_rate'] == np.mean(errors)
