@@ -61,14 +61,13 @@ def test_two_pixels_stop_at_the_ball_and_at_the_target():
 
 
 def test_the_best_iterate_is_kept_when_later_ones_are_worse():
-  # From 100 the first step of 3 reaches the target, 103; later steps of 50
-  # (the sign of a rounding error) can only lead away from it.
+  # Target 103.4, steps of 3, 50 and 7: from 100 to 103, past the target to
+  # 153, back to 146. The best one, 103, comes back, not the last one.
   images = _two_pixels(100 / 255, 100 / 255)
-  schedule = lambda count: jnp.where(count == 0, 3.0, 50.0) / 255
   attack = base.gradient_attack(
-    _toward(_two_pixels(103 / 255, 103 / 255)),
+    _toward(_two_pixels(103.4 / 255, 103.4 / 255)),
     constraints.linf_ball(1.0),
-    optax.sign_sgd(schedule),
+    optax.sign_sgd(lambda count: jnp.array([3.0, 50.0, 7.0])[count] / 255),
     num_steps=3,
   )
   adv_images, _ = attacks.run(attack, [], RNG, images)
@@ -78,11 +77,11 @@ def test_the_best_iterate_is_kept_when_later_ones_are_worse():
 
 
 def test_rounding_stays_inside_a_budget_that_is_no_whole_level():
-  # epsilon 2.5 / 255 allows 2 whole levels, although 102.5 rounds to 102/103.
+  # epsilon 2.6 / 255 allows 2 whole levels: 102.6 must not become 103.
   images = _two_pixels(100 / 255, 100 / 255)
   attack = base.gradient_attack(
     _toward(_two_pixels(1.0, 0.0)),
-    constraints.linf_ball(2.5 / 255),
+    constraints.linf_ball(2.6 / 255),
     optax.sgd(1e9),
     num_steps=1,
   )
