@@ -33,8 +33,7 @@ class Cloaks(NamedTuple):
   """The outcome of one attack on one surrogate, for all protected people."""
 
   images: np.ndarray  # uint8 [N, H, W, 3], the whole set, cloaked where asked
-  indices: np.ndarray  # [M], the cloaked pictures
-  num_improved: int  # of M; the others were left as they were
+  num_improved: int  # of those; the others were left as they were
   seconds: float  # of making them, also when an earlier run did
 
 
@@ -66,18 +65,23 @@ def _code_digest() -> str:
   return hashlib.sha256(data).hexdigest()
 
 
-def _key(faces, indices, name, settings, extractors, seed) -> str:
-  parts = [
-    _code_digest(),
-    jax.__version__,
-    name,
-    sorted(settings.items()),
-    [(e.spec.name, e.sha256, e.input_size) for e in extractors],
-    seed,
-    [faces.paths[i] for i in indices],
-    hashlib.sha256(faces.images.tobytes()).hexdigest(),
-  ]
+def _digest(parts: list) -> str:
   return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _origin(faces, name, settings, extractors, seed) -> str:
+  """Of everything that all people's cloaks are made from."""
+  return _digest(
+    [
+      _code_digest(),
+      jax.__version__,
+      name,
+      sorted(settings.items()),
+      [(e.spec.name, e.sha256, e.input_size) for e in extractors],
+      seed,
+      hashlib.sha256(faces.images.tobytes()).hexdigest(),
+    ]
+  )
 
 
 def _targets(faces, person, embeddings):
@@ -137,12 +141,13 @@ def cloak(
   """
   attack = make_attack(name, [e.embed_fn for e in extractors], **settings)
   params, rng = [e.params for e in extractors], jax.random.key(seed)
+  origin = _origin(faces, name, settings, extractors, seed)
   images, num_improved, seconds = faces.images.copy(), 0, 0.0
   for person in people:
     own = indices[faces.labels[indices] == person]
     files = [pathlib.Path(faces.paths[i]).stem + '.png' for i in own]
     target = folder / faces.names[person]
-    key = _key(faces, own, name, settings, extractors, seed)
+    key = _digest([origin, [faces.paths[i] for i in own]])
     note = _finished(target, key)
     if note is None:
       progress.update(
@@ -168,4 +173,4 @@ def cloak(
     images[own] = [decode.read_image(target / file) for file in files]
     num_improved += note['num_improved']
     seconds += note['seconds']
-  return Cloaks(images, indices, num_improved, seconds)
+  return Cloaks(images, num_improved, seconds)

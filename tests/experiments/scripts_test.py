@@ -1,0 +1,84 @@
+"""The small programs beside evaluate.py, each run as a user would."""
+
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from fr_poison.extractors import weights
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _run(script, *args, cwd):
+  path = ROOT / 'experiments' / f'{script}.py'
+  return subprocess.run(
+    [sys.executable, str(path), *args], capture_output=True, text=True, cwd=cwd
+  )
+
+
+def test_converting_the_published_file_gives_the_shipped_bytes(tmp_path):
+  spec = importlib.util.find_spec('face_recognition_models')
+  if spec is None:
+    pytest.skip('face_recognition_models is not installed')
+  folder = pathlib.Path(spec.submodule_search_locations[0]) / 'models'
+  source = folder / 'dlib_face_recognition_resnet_model_v1.dat'
+  args = ('--network=dlib_resnet', f'--output={tmp_path}')
+  result = _run('convert_weights', *args, f'--source={source}', cwd=tmp_path)
+  assert result.returncode == 0, result.stderr
+  ours = weights.manifest(tmp_path)['dlib_resnet']
+  assert ours == weights.manifest()['dlib_resnet']
+  written = (tmp_path / ours['file']).read_bytes()
+  assert written == (weights.PRETRAINED / ours['file']).read_bytes()
+
+
+def test_other_sources_are_refused_and_nothing_is_written(tmp_path):
+  source, output = tmp_path / 'net.dat', tmp_path / 'output'
+  source.write_bytes(b'<html>')
+  for path, message in (
+    (source, 'is not the published dlib_face_recognition_resnet'),
+    (tmp_path / 'nowhere.dat', 'nowhere.dat is not a file'),
+  ):
+    result = _run(
+      'convert_weights',
+      '--network=dlib_resnet',
+      f'--source={path}',
+      f'--output={output}',
+      cwd=tmp_path,
+    )
+    assert result.returncode == 2
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert message in result.stderr
+  assert not output.exists()
+
+
+def test_report_makes_the_published_table_again(tmp_path):
+  published = ROOT / 'docs' / 'orl'
+  result = _run(
+    'report',
+    f'--records={published}/records.jsonl',
+    '--output=again',
+    cwd=tmp_path,
+  )
+  assert result.returncode == 0, result.stderr
+  for name in ('table.md', 'heat_map.svg'):
+    again = (tmp_path / 'again' / name).read_bytes()
+    assert again == (published / name).read_bytes()
+  assert '<svg' in (tmp_path / 'again' / 'report.html').read_text()
+
+
+def test_benchmark_prints_a_line_of_ratios_per_network(tmp_path):
+  result = _run(
+    'benchmark',
+    '--networks=mobileface',
+    '--num_steps=1',
+    '--batch_size=1',
+    '--repeats=1',
+    cwd=tmp_path,
+  )
+  assert result.returncode == 0, result.stderr
+  name, *ratios = result.stdout.strip().splitlines()[-1].split()
+  assert name == 'mobileface' and len(ratios) == 5
+  assert all(float(ratio) >= 0 for ratio in ratios)
