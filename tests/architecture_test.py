@@ -9,7 +9,7 @@ import pytest
 # In reading order: a room imports only rooms above it. Those in the first
 # line serve all.
 ROOMS = [
-  {'types', 'version', 'metrics', 'config_args'},
+  {'types', 'version', 'metrics', 'config_args', 'layers', 'weights'},
   {'data'},
   {'extractors'},
   {'attacks'},

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from fr_poison.extractors.layers import Conv
+from fr_poison.layers import Conv
 
 # Channels of the residual blocks; True: halves the picture.
 BLOCKS = (

@@ -9,7 +9,7 @@ takes any input size; 224 is the published one.
 import jax.numpy as jnp
 from flax import linen as nn
 
-from fr_poison.extractors.layers import Conv, DepthwiseConv
+from fr_poison.layers import Conv, DepthwiseConv
 
 # (features, stride) of the 13 depthwise-separable blocks of MobileNet-v1.
 BLOCKS = (

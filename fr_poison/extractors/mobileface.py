@@ -9,7 +9,7 @@ the last layer and no activation after the pointwise convolutions.
 import jax.numpy as jnp
 from flax import linen as nn
 
-from fr_poison.extractors.layers import Conv, DepthwiseConv, PReLU
+from fr_poison.layers import Conv, DepthwiseConv, PReLU
 
 
 class Stage(nn.Module):

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from fr_poison.extractors import dlib_resnet, faceres, mobileface, weights
+from fr_poison import weights
+from fr_poison.extractors import dlib_resnet, faceres, mobileface
 from fr_poison.extractors.preprocess import resize
 from fr_poison.types import EmbedFn, InputError, Params
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from fr_poison.extractors import weights
+from fr_poison import weights
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from fr_poison import extractors
-from fr_poison.extractors import dlib_resnet, weights
+from fr_poison import extractors, weights
+from fr_poison.extractors import dlib_resnet
 from fr_poison.extractors.convert import dlib_dat, rules
 from fr_poison.types import InputError
 

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fr_poison.extractors import layers
+from fr_poison import layers
 
 
 def _random(*shape, seed=0):
