@@ -17,15 +17,19 @@ import jax
 import numpy as np
 
 from fr_poison import attacks
+from fr_poison.attacks import targets
 from fr_poison.data import decode
 from fr_poison.data.faces import FaceSet, to_float
 from fr_poison.types import InputError
 
 _ATTACKS = {
   'fawkes': attacks.fawkes,
+  'feature_shift': attacks.feature_shift,
   'lowkey': attacks.lowkey,
   'pgd': attacks.pgd,
+  'protected_set': attacks.protected_set,
 }
+_FROM_SET = ('feature_shift', 'protected_set')  # choose among all others
 _SOURCES = ('attacks/*.py', 'extractors/*.py', 'layers.py')
 
 
@@ -82,12 +86,24 @@ def _origin(faces, name, settings, extractors, seed) -> str:
   )
 
 
-def _targets(faces, person, embeddings):
-  own = faces.labels == person
-  return [
-    attacks.farthest_target(e[own], e[~own], faces.labels[~own])
-    for e in embeddings
-  ]
+def _targets(name, settings, faces, indices, embeddings, seed):
+  """Per network, whom the pictures `indices` of one person should look like.
+
+  Attacks that run away from their own embedding do not look at it.
+  """
+  other = faces.labels != faces.labels[indices[0]]
+  labels = faces.labels[other]
+  own, others = zip(*((e[indices], e[other]) for e in embeddings), strict=True)
+  pairs = list(zip(own, others, strict=True))
+  if name in _FROM_SET:
+    return [
+      np.stack([o[labels == l].mean(0) for l in np.unique(labels)])
+      for o in others
+    ]
+  if settings.get('version') == '0.3':
+    goal = labels == targets.choose_person(own, others, labels, seed=seed)
+    return [targets.shifted(e, o[goal]) for e, o in pairs]
+  return [targets.farthest(e, o, labels) for e, o in pairs]
 
 
 def _save(folder, names, images, note) -> None:
@@ -157,7 +173,7 @@ def cloak(
         params,
         rng,
         to_float(faces.images[own]),
-        targets=_targets(faces, person, embeddings),
+        targets=_targets(name, settings, faces, own, embeddings, seed),
       )
       codes = np.round(np.asarray(adv_images) * 255).astype(np.uint8)
       note = {

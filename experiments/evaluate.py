@@ -56,6 +56,12 @@ def shared_fields(settings: Settings, config_hash: str) -> dict:
   }
 
 
+def _budget(settings):
+  if 'epsilon' not in settings:
+    return "The recipe's own budget, as saved in 8 bits."
+  return f'Budget {settings["epsilon"] * 255:.3g}/255, as saved in 8 bits.'
+
+
 def run_attack(
   scene: Scene, name: str, surrogate: str, shared: dict, folder, progress
 ) -> tuple[list[dict], html.Strip]:
@@ -75,7 +81,7 @@ def run_attack(
   )
   shared = shared | {
     'surrogate': networks,
-    'epsilon': settings['epsilon'],
+    'epsilon': settings.get('epsilon'),
     'num_cloaked': len(scene.to_cloak),
     'num_improved': cloaks.num_improved,
     'wall_seconds': cloaks.seconds,
@@ -96,7 +102,7 @@ def run_attack(
   strip = html.Strip(
     name,
     surrogate,
-    f'Budget {settings["epsilon"] * 255:.3g}/255, as saved in 8 bits.',
+    _budget(settings),
     scene.faces.images[shown],
     cloaks.images[shown],
   )

@@ -55,8 +55,6 @@ class Settings:
     """Checks every value."""
     for name, settings in self.attacks.items():
       cloaking.make_attack(name, [], **settings)
-      if 'epsilon' not in settings:
-        raise InputError(f'config.attacks.{name}.epsilon: missing')
     for field in ('networks', 'surrogates'):
       for name in _members(getattr(self, field)):
         self._known(field, name, extractors.names())

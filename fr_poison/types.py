@@ -44,6 +44,11 @@ def check_images(images: Images, name: str = 'images') -> None:
     InputError: wrong rank, channels or dtype, values not finite or outside
       [0, 1].
   """
+  if not hasattr(images, 'shape'):
+    raise InputError(
+      f'{name}: a {type(images).__name__}; expected one array [B, H, W, 3], '
+      'so all pictures of one size'
+    )
   shape = tuple(images.shape)
   if len(shape) != 4 or shape[-1] != 3:
     raise InputError(f'{name}: expected shape [B, H, W, 3], got {list(shape)}')

@@ -36,11 +36,20 @@ def get_config(arg=None):
   config.input_size = ConfigDict({'faceres': 128, 'faceres_deep': 128})
   # The networks that the cloaks are made on; 'a+b' attacks both together.
   config.surrogates = ('mobileface',) if smoke else ('mobileface', 'faceres')
+  # Both ideas inside the same L-infinity ball, without LPIPS, mirror images
+  # and tanh space, so that they can be compared, and in few steps. The
+  # recipes as released: configs/orl_recipes.py.
+  epsilon = 8 / 255  # in [0, 1] pixel units
   config.attacks = ConfigDict(
     {
-      # epsilon: L-infinity budget in [0, 1] pixel units.
-      'lowkey': {'epsilon': 8 / 255, 'num_steps': steps},
-      'fawkes': {'epsilon': 8 / 255, 'num_steps': steps},
+      'lowkey': {
+        'epsilon': epsilon,
+        'num_steps': steps,
+        'learning_rate': None,  # 2.5 epsilon / num_steps
+        'lpips_weight': 0.0,
+        'mirrored': False,
+      },
+      'fawkes': {'version': 'plain', 'epsilon': epsilon, 'num_steps': steps},
     }
   )
   # normalize=False compares raw embeddings, as the paper's code does.

@@ -1,18 +1,23 @@
 """Embeddings -> cloaks: LowKey, Fawkes and PGD on one loop."""
 
-from fr_poison.attacks.base import Attack, AttackState, gradient_attack
-from fr_poison.attacks.fawkes import farthest_target, fawkes
+from fr_poison.attacks.base import Attack, AttackState
+from fr_poison.attacks.fawkes import fawkes
+from fr_poison.attacks.gradient import gradient_attack
 from fr_poison.attacks.loop import run
 from fr_poison.attacks.lowkey import lowkey
 from fr_poison.attacks.pgd import pgd
+from fr_poison.attacks.simplified import feature_shift, protected_set
+from fr_poison.attacks.targets import farthest as farthest_target
 
 __all__ = [
   'Attack',
   'AttackState',
   'farthest_target',
   'fawkes',
+  'feature_shift',
   'gradient_attack',
   'lowkey',
   'pgd',
+  'protected_set',
   'run',
 ]

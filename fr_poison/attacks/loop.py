@@ -3,53 +3,128 @@
 import functools
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
-from fr_poison.attacks.base import Attack
+from fr_poison.attacks.base import Attack, put_pictures, take_pictures
 from fr_poison.types import Array, Images, Rng, check_images
 
 
 def run(
-  attack: Attack, params, rng: Rng, images: Images, *, targets=None, start=None
+  attack: Attack,
+  params,
+  rng: Rng,
+  images: Images,
+  *,
+  targets=None,
+  start=None,
+  patience: int | None = None,
 ) -> tuple[Images, dict[str, Array]]:
   """Runs a whole attack: init, `attack.num_steps` steps, finish.
 
   On CPU a Python loop over the compiled step: XLA:CPU runs the gradient of an
   ordinary convolution 10-40 times slower inside a compiled loop
   (jax-ml/jax#12868), and any `embed_fn` may contain one. Elsewhere, and when
-  called on traced arrays, one compiled loop.
+  called on traced arrays, one compiled loop. Where the accelerator's memory
+  does not hold the batch, it is halved until it does; the result is the same.
 
   Args:
     attack: for instance `attacks.lowkey([embed_fn], epsilon=8/255)`.
     params: list of the networks' parameters, in the order of its embed_fns.
     rng: a key; each picture's own is folded from it and the pixels.
     images: [B, H, W, 3] RGB float32 in [0, 1].
-    targets: for targeted attacks, one [B, D] or [D] per network.
-    start: [B, H, W, 3] first perturbation, instead of a random one.
+    targets: for targeted attacks, one array of embeddings per network.
+    start: [B, H, W, 3] first perturbation in the attack's own space (pixels
+      in [0, 1] units, or Fawkes's tanh space), instead of a random one.
+    patience: pictures without a better iterate for so many steps are left as
+      they are, and the others go on without them. None: all take all steps,
+      as the authors' programs do. Not for traced arrays.
 
   Returns:
     adv_images [B, H, W, 3], on the 8-bit grid k / 255 and inside the budget
     there (a picture that the attack could not improve comes back unchanged),
-    and info: [B] `score`, `start_score`, `improved`, `linf`.
+    and info, [B] each: `score` and `start_score` by which the result was
+    chosen, `improved`, `linf`, `budget_used` (1: all of it), the terms of the
+    result (`feature_distance`, `dssim`, `lpips`), and what may be wrong with
+    a weak one: `zero_gradient` in every step, `saturated` (the budget is used
+    up), `not_converged` (still getting better in the last tenth of the steps).
 
   Raises:
     InputError: pictures that are not RGB float32 in [0, 1].
+    MemoryError: not even one picture fits the accelerator's memory.
   """
   check_images(images)
   extra = {'targets': targets, 'start': start}
-  traced = isinstance(images, jax.core.Tracer)
-  if traced or jax.default_backend() != 'cpu':
-    return _run_compiled(attack, params, rng, images, extra)
+  if isinstance(images, jax.core.Tracer):
+    state = attack.init(params, rng, images, **extra)
+    state = _advance_compiled(attack, params, state, attack.num_steps)
+    return attack.finish(params, state)
   # jit caches by function, so these compile once per attack and shape.
   state = jax.jit(attack.init)(params, rng, images, **extra)
+  return _finished(attack, params, state, patience)
+
+
+def _finished(attack, params, state, patience):
+  """All steps and finish; the batch is halved when memory runs out."""
+  count = len(state.images)
+  try:
+    if patience is None:
+      state = _advance(attack, params, state, attack.num_steps)
+    else:
+      state = _advance_patiently(attack, params, state, patience)
+    return jax.block_until_ready(jax.jit(attack.finish)(params, state))
+  except jax.errors.JaxRuntimeError as error:
+    if 'RESOURCE_EXHAUSTED' not in str(error):
+      raise
+    if count == 1:
+      raise MemoryError(
+        'one picture does not fit the memory: load the network with remat=True '
+        'or attack fewer networks at once'
+      ) from error
+  # Outside the handler, which would keep the failed call's arrays alive.
+  halves = np.array_split(np.arange(count), 2)
+  results = [
+    _finished(attack, params, take_pictures(state, half), patience)
+    for half in halves
+  ]
+  return jax.tree.map(lambda *parts: jnp.concatenate(parts), *results)
+
+
+def _advance(attack, params, state, num_steps):
+  if jax.default_backend() != 'cpu':
+    return _advance_compiled(attack, params, state, num_steps)
   step = jax.jit(attack.step)
-  for _ in range(attack.num_steps):
+  for _ in range(num_steps):
     state = step(params, state)
-  return jax.jit(attack.finish)(params, state)
+  return state
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _run_compiled(attack, params, rng, images, extra):
-  state = attack.init(params, rng, images, **extra)
+@functools.partial(jax.jit, static_argnums=(0, 3))
+def _advance_compiled(attack, params, state, num_steps):
   body = lambda _, state: attack.step(params, state)
-  state = jax.lax.fori_loop(0, attack.num_steps, body, state)
-  return attack.finish(params, state)
+  return jax.lax.fori_loop(0, num_steps, body, state)
+
+
+def _advance_patiently(attack, params, state, patience):
+  """Steps in rounds; after each, pictures that stand still drop out.
+
+  Batch sizes halve, so that few programs are compiled: while more than half
+  of the pictures go on, the others are carried along.
+  """
+  left = attack.num_steps
+  index = np.arange(len(state.images))
+  part = state
+  while left:
+    num_steps = min(patience, left)
+    part = _advance(attack, params, part, num_steps)
+    left -= num_steps
+    waited = np.asarray(part.step - part.best_step)
+    active = np.flatnonzero(waited <= patience)
+    if not active.size:
+      break
+    if left and 2 * active.size <= len(index):
+      state = put_pictures(state, index, part)
+      half = np.resize(active, (len(index) + 1) // 2)  # repeats some to fill up
+      index = index[half]
+      part = take_pictures(part, half)
+  return put_pictures(state, index, part)

@@ -1,44 +1,117 @@
-"""LowKey (Cherepanova et al., ICLR 2021), its plain form.
+"""LowKey (Cherepanova et al., ICLR 2021), as its authors released it.
 
-Pushes the embedding of the picture, plain and blurred, away from where it
-was. The blurred view is what makes the cloak survive the smoothing of later
-processing. Plain: an L-infinity ball takes the place of the LPIPS term.
+Pushes the embeddings of the picture, plain and blurred, away from where they
+were, and pays for it in LPIPS. The blurred view is what makes the cloak
+survive the smoothing of later processing.
 """
 
 from collections.abc import Sequence
 
 import optax
 
-from fr_poison.attacks import base, constraints, objectives, perceptual
-from fr_poison.types import EmbedFn
+from fr_poison.attacks import (
+  base,
+  constraints,
+  gradient,
+  objectives,
+  penalties,
+  perceptual,
+)
+from fr_poison.types import EmbedFn, InputError, Params
+
+# The authors average squared differences over their networks' 512 dimensions.
+# A unit embedding moves by at most 4 whatever its dimension, so this factor is
+# kept for others: LPIPS then weighs what it weighs in the paper.
+_GAIN = 1 / 512
+ENSEMBLES = ('intended', 'as_released')
 
 
 def lowkey(
   embed_fns: Sequence[EmbedFn],
   *,
-  epsilon: float = 8 / 255,
-  num_steps: int = 40,
-  learning_rate: float | None = None,
+  epsilon: float | None = None,
+  num_steps: int = 50,
+  learning_rate: float | None = 0.0025,
+  lpips_weight: float = 0.05,
+  start_noise: float = 0.005,
+  mirrored: bool = True,
+  ensemble: str = 'intended',
+  lpips_params: Params | None = None,
   luminance_only: bool | None = None,
 ) -> base.Attack:
-  """Sign ascent on the displacement of the plain and the blurred picture.
+  """Sign ascent on the displacement of picture and blur, minus LPIPS (eq. 2).
+
+  The last iterate comes back, clipped to [0, 1] once, at the end; the original
+  only if the iterate's embeddings are no farther away, whatever LPIPS says.
 
   Args:
-    embed_fns: the ensemble, each `(params, images) -> [B, D]`.
-    epsilon: L-infinity budget in [0, 1] pixel units.
+    embed_fns: the ensemble, each `(params, images) -> [B, D]`. The authors
+      use face.evoLVe's IR-152 and ResNet-152, each trained with ArcFace and
+      with CosFace.
+    epsilon: optional L-infinity budget in [0, 1] pixel units; theirs has
+      none, so that pixels move by up to num_steps * learning_rate +
+      start_noise = .13.
     num_steps: updates.
     learning_rate: in pixel units; None is 2.5 epsilon / num_steps.
-    luminance_only: see `base.gradient_attack`.
+    lpips_weight: price of one unit of LPIPS; 0 goes without the network.
+    start_noise: half-width of the uniform start; at most epsilon.
+    mirrored: embeddings are the normalised sums over picture and mirror image.
+    ensemble: 'intended', or 'as_released': the authors' program loads both
+      checkpoints of an architecture into one object, so the last one is used
+      for all. Here the entries with the same embed_fn then share the last
+      one's params.
+    lpips_params: other weights than `perceptual.load_lpips()`.
+    luminance_only: see `gradient_attack`; False for the authors' behaviour on
+      grey pictures.
 
   Raises:
-    InputError: epsilon outside (0, 1], num_steps below 1.
+    InputError: epsilon outside (0, 1], num_steps below 1, a negative
+      lpips_weight, no learning_rate without epsilon, an unknown ensemble.
   """
+  if ensemble not in ENSEMBLES:
+    raise InputError(
+      f'ensemble: {ensemble!r} is unknown; known: {", ".join(ENSEMBLES)}'
+    )
+  if not lpips_weight >= 0:
+    raise InputError(f'lpips_weight: {lpips_weight:g} is negative')
+  if learning_rate is None:
+    if epsilon is None:
+      raise InputError('learning_rate: None needs an epsilon to follow')
+    learning_rate = 2.5 * epsilon / max(num_steps, 1)
   views = (perceptual.gaussian_blur, lambda images: images)
-  return base.gradient_attack(
-    objectives.displacement(embed_fns, views),
-    constraints.linf_ball(epsilon),
-    optax.sign_sgd(learning_rate or 2.5 * epsilon / max(num_steps, 1)),
+  objective = objectives.displacement(embed_fns, views, mirrored=mirrored)
+  if ensemble == 'as_released':
+    objective = _aliased(objective, embed_fns)
+  constraint = constraints.unbounded()
+  if epsilon is not None:
+    constraint = constraints.linf_ball(epsilon)
+    start_noise = min(start_noise, epsilon)
+  if lpips_weight > 0:
+    constraint = penalties.lpips_penalty(
+      constraint,
+      weight=lpips_weight,
+      gain=_GAIN,
+      params=perceptual.load_lpips() if lpips_params is None else lpips_params,
+    )
+  return gradient.gradient_attack(
+    objective,
+    constraint,
+    optax.sign_sgd(learning_rate),
     num_steps=num_steps,
-    start_noise=min(0.005, epsilon),
+    start_noise=start_noise,
+    rank=lambda terms, best_score, is_last: terms['feature_distance'],
+    keep=('last',),
     luminance_only=luminance_only,
+  )
+
+
+def _aliased(objective, embed_fns):
+  """Each network with the params of the last one of its architecture."""
+  last = {embed_fn: i for i, embed_fn in enumerate(embed_fns)}
+  alias = lambda params: [
+    params[last[f]] for f, _ in zip(embed_fns, params, strict=True)
+  ]
+  return objective._replace(
+    reference=lambda params, *args: objective.reference(alias(params), *args),
+    distance=lambda params, *args: objective.distance(alias(params), *args),
   )

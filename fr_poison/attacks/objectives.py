@@ -1,4 +1,4 @@
-"""What an attack increases: distances between embeddings, one per picture.
+"""What an attack changes: distances between embeddings, one per picture.
 
 An objective works on functions, never on networks: `embed_fns` are
 `(params, images) -> [B, D]`, their params come in a list of the same order.
@@ -10,6 +10,7 @@ taken, so that no picture's result depends on its neighbours.
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from fr_poison.types import EmbedFn, InputError
@@ -18,10 +19,15 @@ View = Callable[[Any], Any]  # images -> images
 
 
 class Objective(NamedTuple):
-  """`reference` is computed once per attack and handed to every `value`."""
+  """A distance [B] that grows (sign 1) or shrinks (sign -1) as it is met.
+
+  `reference` is computed once per attack and handed to every `distance`. All
+  its arrays have one entry per picture. `rngs` are keys [B], new each step.
+  """
 
   reference: Callable[..., Any]  # (params, images, targets) -> pytree
-  value: Callable[..., Any]  # (params, reference, adv_images) -> [B]
+  distance: Callable[..., Any]  # (params, reference, adv_images, rngs) -> [B]
+  sign: float = 1.0
 
 
 def normalize(embeddings):
@@ -30,68 +36,187 @@ def normalize(embeddings):
   return embeddings / jnp.sqrt(jnp.maximum(square, 1e-20))
 
 
-def _embed_views(embed_fn, params, images, views):
-  """[V, B, D], normalised; all views go through the network as one batch."""
-  stacked = jnp.concatenate([view(images) for view in views])
-  embeddings = normalize(embed_fn(params, stacked))
-  return embeddings.reshape(len(views), len(images), -1)
+def mirror(images):
+  """Left and right exchanged."""
+  return images[:, :, ::-1]
 
 
-def _check_params(embed_fns, params):
+def _embed_all(embed_fns, params, images):
+  """Of each network, [B, D]; where params and networks do not fit, says so."""
   if len(params) != len(embed_fns):
     raise InputError(
       f'params: {len(params)} given for {len(embed_fns)} networks; '
       'pass one entry per embed_fn, in the same order'
     )
+  results = []
+  for i, (f, p) in enumerate(zip(embed_fns, params, strict=True)):
+    try:
+      embeddings = f(p, images)
+    except Exception as error:  # flax and jax have many for a wrong tree
+      raise InputError(
+        f'params[{i}]: not for the network embed_fns[{i}]; pass them in the '
+        f'order of embed_fns ({" ".join(str(error).split())[:200]})'
+      ) from error
+    if embeddings.ndim != 2 or len(embeddings) != len(images):
+      raise InputError(
+        f'embed_fns[{i}]: gave {list(embeddings.shape)}, expected '
+        f'[{len(images)}, D]'
+      )
+    results.append(embeddings)
+  return results
+
+
+def _embed_views(embed_fn, params, images, views, mirrored):
+  """[V, B, D], normalised; all views go through the network as one batch."""
+  stacked = jnp.concatenate([view(images) for view in views])
+  if not mirrored:
+    embeddings = embed_fn(params, stacked)
+  else:
+    both = embed_fn(params, jnp.concatenate([stacked, mirror(stacked)]))
+    embeddings = both[: len(stacked)] + both[len(stacked) :]
+  return normalize(embeddings).reshape(len(views), len(images), -1)
 
 
 def displacement(
-  embed_fns: Sequence[EmbedFn], views: Sequence[View] = (lambda x: x,)
+  embed_fns: Sequence[EmbedFn],
+  views: Sequence[View] = (lambda x: x,),
+  *,
+  mirrored: bool = False,
 ) -> Objective:
   """Squared distance from the picture's own embedding (untargeted).
 
-  The mean over networks and views of |f(view(x')) - f(x)|^2, normalised
-  embeddings, so in [0, 4]. With a blurred view: LowKey eq. 2 without LPIPS.
+  The mean over networks and views of |f(view(x')) - f(x)|^2 for normalised
+  embeddings, so in [0, 4]. With a blurred view: LowKey's eq. 2, without LPIPS.
+
+  Args:
+    embed_fns: the networks.
+    views: of the cloaked picture; the reference is always the plain original.
+    mirrored: f is the sum for the picture and its mirror image, as in LowKey.
   """
 
   def reference(params, images, targets):
     del targets
-    _check_params(embed_fns, params)
-    return [
-      normalize(f(p, images)) for f, p in zip(embed_fns, params, strict=True)
-    ]
+    embeddings = _embed_all(embed_fns, params, images)
+    if mirrored:
+      other = _embed_all(embed_fns, params, mirror(images))
+      embeddings = [a + b for a, b in zip(embeddings, other, strict=True)]
+    return [normalize(e) for e in embeddings]
 
-  def value(params, reference, adv_images):
+  def distance(params, reference, adv_images, rngs):
+    del rngs
     total = 0.0
     for f, p, own in zip(embed_fns, params, reference, strict=True):
-      embeddings = _embed_views(f, p, adv_images, views)
+      embeddings = _embed_views(f, p, adv_images, views, mirrored)
       total += jnp.mean(jnp.sum((embeddings - own) ** 2, -1), 0)
     return total / len(embed_fns)
 
-  return Objective(reference, value)
+  return Objective(reference, distance)
 
 
-def approach(embed_fns: Sequence[EmbedFn]) -> Objective:
-  """Closeness to a target in feature space (targeted, Fawkes eq. 2).
+def _check_targets(embed_fns, targets):
+  if targets is None or len(targets) != len(embed_fns):
+    raise InputError('targets: one array of embeddings per network expected')
+  return [jnp.asarray(t) for t in targets]
 
-  Minus the mean over networks of |f(x') - t|^2 for normalised embeddings, so
-  in [-4, 0]. `targets` holds t per network, [B, D] or [D], any length.
+
+def most_similar(embeddings, candidates):
+  """The row [B, D] of `candidates` [T, D] with the largest cosine to each."""
+  unit = normalize(candidates)
+  return unit[jnp.argmax(normalize(embeddings) @ unit.T, 1)]
+
+
+def approach(
+  embed_fns: Sequence[EmbedFn], *, from_set: bool = False
+) -> Objective:
+  """Squared distance to a target in feature space (targeted, Fawkes eq. 2).
+
+  The mean over networks of |f(x') - t|^2 for normalised embeddings, in [0, 4].
+
+  Args:
+    embed_fns: the networks.
+    from_set: `targets` are [T, D] candidates per network, of which each
+      picture takes the most similar; otherwise t itself, [B, D] or [D], of any
+      length.
   """
 
   def reference(params, images, targets):
-    _check_params(embed_fns, params)
-    if targets is None or len(targets) != len(embed_fns):
-      raise InputError('targets: one array of embeddings per network expected')
+    own = _embed_all(embed_fns, params, images)
+    targets = _check_targets(embed_fns, targets)
+    if from_set:
+      return [most_similar(e, t) for e, t in zip(own, targets, strict=True)]
     return [
-      jnp.broadcast_to(normalize(jnp.asarray(t)), (len(images), t.shape[-1]))
-      for t in targets
+      jnp.broadcast_to(normalize(t), e.shape)
+      for e, t in zip(own, targets, strict=True)
     ]
 
-  def value(params, reference, adv_images):
+  def distance(params, reference, adv_images, rngs):
+    del rngs
+    embeddings = _embed_all(embed_fns, params, adv_images)
     total = 0.0
-    for f, p, target in zip(embed_fns, params, reference, strict=True):
-      distance = jnp.sum((normalize(f(p, adv_images)) - target) ** 2, -1)
-      total += distance
-    return -total / len(embed_fns)
+    for e, target in zip(embeddings, reference, strict=True):
+      total += jnp.sum((normalize(e) - target) ** 2, -1)
+    return total / len(embed_fns)
 
-  return Objective(reference, value)
+  return Objective(reference, distance, sign=-1.0)
+
+
+def relative_distance(embed_fns: Sequence[EmbedFn]) -> Objective:
+  """Sum over networks of |t - f(x')| / |t|, not normalised (Fawkes 0.3)."""
+
+  def reference(params, images, targets):
+    own = _embed_all(embed_fns, params, images)
+    targets = _check_targets(embed_fns, targets)
+    return [
+      jnp.broadcast_to(t, e.shape) for e, t in zip(own, targets, strict=True)
+    ]
+
+  def distance(params, reference, adv_images, rngs):
+    del rngs
+    embeddings = _embed_all(embed_fns, params, adv_images)
+    return sum(
+      jnp.linalg.norm(t - e, axis=-1) / jnp.linalg.norm(t, axis=-1)
+      for e, t in zip(embeddings, reference, strict=True)
+    )
+
+  return Objective(reference, distance, sign=-1.0)
+
+
+def scaled(objective: Objective, factor: float) -> Objective:
+  """`factor` times the objective's distance."""
+  return objective._replace(
+    distance=lambda *args: factor * objective.distance(*args)
+  )
+
+
+def expectation(
+  objective: Objective, transforms: Sequence[Callable], *, num_samples: int = 1
+) -> Objective:
+  """The mean of `objective` over transformed pictures (Athalye et al., 2018).
+
+  Gradients go through the transforms, so what survives them is what grows.
+
+  Args:
+    objective: any.
+    transforms: `(rngs, images) -> images`, see `transforms`.
+    num_samples: draws of each transform per step; random ones differ.
+
+  Raises:
+    InputError: no transforms, num_samples below 1.
+  """
+  if not transforms or num_samples < 1:
+    raise InputError(
+      f'transforms: {len(transforms)}, num_samples: {num_samples}; at least 1 '
+      'of each expected'
+    )
+
+  def distance(params, reference, adv_images, rngs):
+    total = 0.0
+    for i in range(num_samples):
+      for j, transform in enumerate(transforms):
+        number = i * len(transforms) + j
+        drawn = jax.vmap(jax.random.fold_in, (0, None))(rngs, number)
+        images = transform(drawn, adv_images)
+        total += objective.distance(params, reference, images, drawn)
+    return total / (num_samples * len(transforms))
+
+  return objective._replace(distance=distance)

@@ -13,7 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fr_poison.types import Array, Images
+from fr_poison import weights
+from fr_poison.attacks import alexnet
+from fr_poison.types import Array, Images, InputError, Params
 
 _HIGHEST = jax.lax.Precision.HIGHEST
 
@@ -40,10 +42,10 @@ def _reflect_matrix(length: int, size: int, sigma: float) -> np.ndarray:
   pad = size // 2
   source = np.pad(np.arange(length), pad, mode='reflect')
   matrix = np.zeros((length, length), np.float32)
-  for row, weights in enumerate(
+  for row, kernel in enumerate(
     _valid_matrix(length + 2 * pad, size, sigma)[:length]
   ):
-    np.add.at(matrix[row], source, weights)
+    np.add.at(matrix[row], source, kernel)
   return matrix
 
 
@@ -82,3 +84,54 @@ def ssim(a: Images, b: Images) -> Array:
 def dssim(a: Images, b: Images) -> Array:
   """Structural dissimilarity (1 - SSIM) / 2, [B]: Fawkes's budget."""
   return (1 - ssim(a, b)) / 2
+
+
+@functools.cache
+def load_lpips() -> Params:
+  """The weights of LPIPS on AlexNet, version 0.1 (Zhang et al., 2018).
+
+  Raises:
+    InputError: the weight file is missing or altered.
+  """
+  shapes = weights.expected_shapes(alexnet.LpipsFeatures(), 64)
+  params, _ = weights.load('lpips_alexnet', shapes)
+  return params
+
+
+def lpips_features(params: Params, images: Images) -> list[Array]:
+  """What LPIPS compares, [B, h, w, C] each: the distance is plain Euclidean.
+
+  Args:
+    params: from `load_lpips`.
+    images: RGB in [0, 1], [B, H, W, 3], at least 31x31.
+
+  Raises:
+    InputError: smaller pictures.
+  """
+  if min(images.shape[1:3]) < alexnet.MIN_SIZE:
+    raise InputError(
+      f'images: {images.shape[1]}x{images.shape[2]}, but LPIPS needs at least '
+      f'{alexnet.MIN_SIZE}x{alexnet.MIN_SIZE}'
+    )
+  return alexnet.LpipsFeatures().apply(params, images)
+
+
+def feature_lpips(a: list[Array], b: list[Array]) -> Array:
+  """LPIPS [B] of two pictures from their `lpips_features`."""
+  return sum(
+    jnp.sum((x - y) ** 2, (1, 2, 3)) for x, y in zip(a, b, strict=True)
+  )
+
+
+def lpips(params: Params, a: Images, b: Images) -> Array:
+  """Learned perceptual distance [B], 0 for equal pictures (LPIPS, AlexNet).
+
+  Args:
+    params: from `load_lpips`.
+    a: RGB in [0, 1], [B, H, W, 3], at least 31x31.
+    b: the same shape.
+
+  Raises:
+    InputError: smaller pictures.
+  """
+  return feature_lpips(lpips_features(params, a), lpips_features(params, b))

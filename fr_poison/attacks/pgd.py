@@ -2,40 +2,50 @@
 
 from collections.abc import Sequence
 
-import optax
-
-from fr_poison.attacks import base, constraints, objectives
+from fr_poison.attacks import base, constraints, gradient, objectives
+from fr_poison.attacks import optimizers as steps
 from fr_poison.types import EmbedFn
+
+_BALLS = {'linf': constraints.linf_ball, 'l2': constraints.l2_ball}
 
 
 def pgd(
   embed_fns: Sequence[EmbedFn],
   *,
   epsilon: float = 8 / 255,
+  norm: str = 'linf',
   num_steps: int = 40,
   learning_rate: float | None = None,
+  optimizer: str = 'sign',
+  restarts: int = 1,
   targeted: bool = False,
   luminance_only: bool | None = None,
 ) -> base.Attack:
-  """Sign steps away from the own embedding, or towards `targets`.
+  """Steps away from the own embedding, or towards `targets`, inside a ball.
 
   Args:
     embed_fns: the networks attacked together, `(params, images) -> [B, D]`.
-    epsilon: L-infinity budget in [0, 1] pixel units.
-    num_steps: updates.
-    learning_rate: in pixel units; None is 2.5 epsilon / num_steps.
+    epsilon: radius in [0, 1] pixel units; for 'l2' over the whole picture.
+    norm: 'linf' or 'l2'.
+    num_steps: updates per start.
+    learning_rate: in units of epsilon; None is 2.5 epsilon / num_steps.
+    optimizer: 'sign', 'momentum' or 'adam', see `optimizers.make`.
+    restarts: random starts in the ball; the best one counts.
     targeted: approach `targets`, which `init` and `run` then require.
-    luminance_only: see `base.gradient_attack`.
+    luminance_only: see `gradient_attack`.
 
   Raises:
-    InputError: epsilon outside (0, 1], num_steps below 1.
+    InputError: epsilon, norm, optimizer, num_steps or restarts out of range.
   """
   make = objectives.approach if targeted else objectives.displacement
-  return base.gradient_attack(
+  rate = learning_rate or 2.5 * epsilon / max(num_steps, 1)
+  step = steps.make(optimizer, norm, rate)  # refuses an unknown norm
+  return gradient.gradient_attack(
     make(embed_fns),
-    constraints.linf_ball(epsilon),
-    optax.sign_sgd(learning_rate or 2.5 * epsilon / max(num_steps, 1)),
+    _BALLS[norm](epsilon),
+    step,
     num_steps=num_steps,
     start_noise=epsilon / 4,
+    restarts=restarts,
     luminance_only=luminance_only,
   )

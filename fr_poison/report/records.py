@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 from fr_poison import types, version
 
-ATTACKS = ('lowkey', 'fawkes', 'pgd', 'noise', 'none')
+CLOAKS = ('lowkey', 'fawkes', 'pgd', 'feature_shift', 'protected_set')
+ATTACKS = (*CLOAKS, 'noise', 'none')
 RECOGNIZERS = ('nearest_neighbor', 'linear', 'end_to_end')
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'numpy')
 
@@ -98,7 +99,7 @@ _FIELDS = {
 _OPTIONAL = {
   'noise_protection_rate': _or_null(_FRACTION),
   'noise_protection_ci': _or_null(_INTERVAL),
-  'control_of': _one_of(ATTACKS[:3]),
+  'control_of': _one_of(CLOAKS),
   'dataset': _NAME,  # what a page says of the pictures, in words
   'split': _NAME,  # and of which were trained on, which tested on
   'not_tested': _NAMES,  # sentences

@@ -8,19 +8,27 @@ import pytest
 import toys
 
 from fr_poison import attacks
-from fr_poison.attacks import base, constraints, objectives
+from fr_poison.attacks import (
+  constraints,
+  gradient,
+  objectives,
+  optimizers,
+  penalties,
+  perceptual,
+  targets,
+)
 from fr_poison.types import InputError
 
 RNG = jax.random.key(0)
 
 
 def _toward(target):
-  """-(x - t)^2 per pixel, summed: no network needed."""
+  """(x - t)^2 per pixel, summed, to be made small: no network needed."""
 
-  def value(params, reference, adv_images):
-    return -jnp.sum((adv_images - target) ** 2, (1, 2, 3))
+  def distance(params, reference, adv_images, rngs):
+    return jnp.sum((adv_images - target) ** 2, (1, 2, 3))
 
-  return objectives.Objective(lambda *args: (), value)
+  return objectives.Objective(lambda *args: (), distance, sign=-1.0)
 
 
 def _two_pixels(a, b):
@@ -33,7 +41,7 @@ def test_two_pixels_stop_at_the_ball_and_at_the_target():
   # stops at the ball, 104; the second one reaches 202 after two steps, where
   # its gradient is 0 and sign(0) = 0, so it stays.
   images = _two_pixels(100 / 255, 200 / 255)
-  attack = base.gradient_attack(
+  attack = gradient.gradient_attack(
     _toward(_two_pixels(110 / 255, 202 / 255)),
     constraints.linf_ball(4 / 255),
     optax.sgd(1e9),  # any step is cut to the ball ...
@@ -45,7 +53,7 @@ def test_two_pixels_stop_at_the_ball_and_at_the_target():
     adv_images[0, 0, :, 0] * 255, [104, 204], rtol=1e-6
   )
 
-  signs = base.gradient_attack(
+  signs = gradient.gradient_attack(
     _toward(_two_pixels(110 / 255, 202 / 255)),
     constraints.linf_ball(4 / 255),
     optax.sign_sgd(1 / 255),
@@ -64,7 +72,7 @@ def test_the_best_iterate_is_kept_when_later_ones_are_worse():
   # Target 103.4, steps of 3, 50 and 7: from 100 to 103, past the target to
   # 153, back to 146. The best one, 103, comes back, not the last one.
   images = _two_pixels(100 / 255, 100 / 255)
-  attack = base.gradient_attack(
+  attack = gradient.gradient_attack(
     _toward(_two_pixels(103.4 / 255, 103.4 / 255)),
     constraints.linf_ball(1.0),
     optax.sign_sgd(lambda count: jnp.array([3.0, 50.0, 7.0])[count] / 255),
@@ -79,7 +87,7 @@ def test_the_best_iterate_is_kept_when_later_ones_are_worse():
 def test_rounding_stays_inside_a_budget_that_is_no_whole_level():
   # epsilon 2.6 / 255 allows 2 whole levels: 102.6 must not become 103.
   images = _two_pixels(100 / 255, 100 / 255)
-  attack = base.gradient_attack(
+  attack = gradient.gradient_attack(
     _toward(_two_pixels(1.0, 0.0)),
     constraints.linf_ball(2.6 / 255),
     optax.sgd(1e9),
@@ -92,17 +100,17 @@ def test_rounding_stays_inside_a_budget_that_is_no_whole_level():
 def test_dssim_above_its_budget_costs_the_square_of_the_excess():
   images = toys.images(2)
   other = np.clip(images + np.float32(0.2), 0, 1)
-  free = constraints.dssim_penalty(
+  free = penalties.dssim_penalty(
     constraints.linf_ball(1.0), budget=0.9, weight=10.0
   )
-  assert not free.penalty((), other, images).any()
-  dssim = constraints.perceptual.dssim(other, images)
-  tight = constraints.dssim_penalty(
+  assert not free.measure((), other, images)[0].any()
+  dssim = perceptual.dssim(other, images)
+  tight = penalties.dssim_penalty(
     constraints.linf_ball(1.0), budget=1e-3, weight=10.0
   )
-  np.testing.assert_allclose(
-    tight.penalty((), other, images), 10 * (dssim - 1e-3) ** 2, rtol=1e-5
-  )
+  penalty, terms = tight.measure((), other, images)
+  np.testing.assert_allclose(penalty, 10 * (dssim - 1e-3) ** 2, rtol=1e-5)
+  np.testing.assert_allclose(terms['dssim'], dssim, rtol=1e-6)
 
 
 def test_a_tight_dssim_budget_makes_a_fawkes_cloak_less_visible():
@@ -111,6 +119,7 @@ def test_a_tight_dssim_budget_makes_a_fawkes_cloak_less_visible():
   for budget in (0.5, 0.001):
     attack = attacks.fawkes(
       [toys.embed_fn],
+      version='plain',
       epsilon=40 / 255,
       num_steps=8,
       dssim_budget=budget,
@@ -119,7 +128,7 @@ def test_a_tight_dssim_budget_makes_a_fawkes_cloak_less_visible():
     adv_images, _ = attacks.run(
       attack, params, RNG, images, targets=toys.TARGET
     )
-    dssim.append(constraints.perceptual.dssim(adv_images, images).mean())
+    dssim.append(perceptual.dssim(adv_images, images).mean())
   assert dssim[1] < 0.5 * dssim[0]
 
 
@@ -128,10 +137,10 @@ def test_displacement_is_zero_at_the_picture_and_four_at_the_opposite():
   objective = objectives.displacement([flat])
   images = jnp.full((1, 2, 2, 3), 0.75)
   reference = objective.reference([None], images, None)
-  assert objective.value([None], reference, images)[0] == pytest.approx(0)
+  distance = lambda x: objective.distance([None], reference, x, None)
+  assert distance(images)[0] == pytest.approx(0)
   # From (.25, ...) to (-.25, ...): unit vectors u and -u, |2u|^2 = 4.
-  opposite = objective.value([None], reference, 1 - images)
-  np.testing.assert_allclose(opposite, 4, rtol=1e-5)
+  np.testing.assert_allclose(distance(1 - images), 4, rtol=1e-5)
 
 
 def test_farthest_target_is_the_centroid_of_the_least_similar_person():
@@ -151,6 +160,110 @@ def test_epsilon_must_be_in_pixel_units(make, epsilon):
     make([toys.embed_fn], epsilon=epsilon)
 
 
+def _saved_in_l2(epsilon, levels):
+  """Which of twelve values, 100 at first, move by how many whole levels."""
+  images = jnp.full((1, 2, 2, 3), 100 / 255)
+  change = jnp.zeros(12).at[: len(levels)].set(jnp.array(levels))
+  ball = constraints.l2_ball(epsilon / 255)
+  codes = ball.project_codes(100 + change.reshape(images.shape), images)
+  return (codes.reshape(-1) - 100).astype(int).tolist()[: len(levels)]
+
+
+def test_the_l2_ball_spends_its_whole_levels_where_they_count_most():
+  # (1, .4, .3) has norm 1.118. Plain rounding keeps (1, 0, 0), and a second
+  # level would make the norm 1.414: too long for the change that was asked.
+  assert _saved_in_l2(2, [1, 0.4, 0.3]) == [1, 0, 0]
+  # (.4, .3 nine times) has norm .985, and is nothing when rounded. A whole
+  # level has norm 1: more than was asked, so nothing remains ...
+  assert _saved_in_l2(1, [0.4] + [0.3] * 9) == [0] * 10
+  # ... but 1.02 times as much, norm 1.005, affords one: the largest value's.
+  assert _saved_in_l2(1, [0.408] + [0.306] * 9) == [1] + [0] * 9
+  # (3, 4) is cut to the ball of radius 2.5: exactly (1.5, 2), which rounds to
+  # (2, 2), norm 2.83, too long; scaled by less than 1 it becomes (1, 2).
+  assert _saved_in_l2(2.5, [1.5, 2.0]) == [1, 2]
+
+
+def test_steps_of_each_optimizer_on_two_pixels():
+  # Gradient (3, 4): 'sign' in L2 goes along (.6, .8), in L-infinity (1, 1).
+  grads = jnp.array([3.0, 4.0]).reshape(1, 1, 2, 1)
+  for norm, expected in (('l2', [-0.6, -0.8]), ('linf', [-1, -1])):
+    step = optimizers.make('sign', norm, 1.0)
+    updates, _ = step.update(grads, step.init(grads), grads)
+    np.testing.assert_allclose(updates.reshape(-1), expected, rtol=1e-6)
+  # Momentum sums gradients over their L1 norms: (3, 4) / 7 + (-4, 3) / 7 =
+  # (-1, 7) / 7, whose unit vector is (-1, 7) / sqrt(50).
+  step = optimizers.make('momentum', 'l2', 1.0)
+  _, state = step.update(grads, step.init(grads), grads)
+  turned = jnp.array([-4.0, 3.0]).reshape(grads.shape)
+  updates, _ = step.update(turned, state, grads)
+  np.testing.assert_allclose(
+    updates.reshape(-1), np.array([1, -7]) / 50**0.5, rtol=1e-6
+  )
+
+
+def test_the_kick_comes_once_and_empties_the_optimizer():
+  # Plain momentum .5, rate 1, gradients 4: first -4 and the kick -.1; then the
+  # memory is empty again, so -4 once more; then -(4 + .5 * 4) = -6.
+  step = optimizers.kicked(optax.sgd(1.0, momentum=0.5), 0.1)
+  grads, moves = jnp.full((1, 1, 1, 1), 4.0), []
+  state = step.init(grads)
+  for _ in range(3):
+    updates, state = step.update(grads, state, grads)
+    moves.append(float(updates[0, 0, 0, 0]))
+  np.testing.assert_allclose(moves, [-4.1, -4, -6], rtol=1e-6)
+
+
+def test_feature_shift_is_one_step_towards_the_most_similar_candidate():
+  # f(x) = x - .5 on two pixels' red: f = (.1, .3). Candidates (0, 1), (1, 0),
+  # (-1, 0) have cosines .95, .32, -.32: the first. The distance of unit
+  # vectors to it falls fastest along (-.3, .1), by symmetry of the circle; the
+  # largest change is alpha, so (-.06, +.02).
+  red = lambda params, images: images[..., 0].reshape(len(images), -1) - 0.5
+  images = jnp.full((1, 1, 2, 3), 0.5).at[0, 0, :, 0].set(jnp.array([0.6, 0.8]))
+  attack = attacks.feature_shift([red], alpha=0.06)
+  candidates = [jnp.array([[1.0, 0], [0, 1], [-1, 0]])]
+  state = attack.init([None], RNG, images, targets=candidates)
+  state = attack.step([None], state)
+  np.testing.assert_allclose(
+    state.adv_images[0, 0, :, 0], [0.54, 0.82], rtol=1e-5
+  )
+
+
+def test_protected_set_leaves_the_most_similar_identity():
+  # The same picture; away from (0, 1), along (.3, -.1) / .316, by epsilon.
+  red = lambda params, images: images[..., 0].reshape(len(images), -1) - 0.5
+  images = jnp.full((1, 1, 2, 3), 0.5).at[0, 0, :, 0].set(jnp.array([0.6, 0.8]))
+  attack = attacks.protected_set(
+    [red], epsilon=0.01, num_steps=1, learning_rate=0.01
+  )
+  state = attack.init(
+    [None], RNG, images, targets=[jnp.array([[1.0, 0], [0, 1], [-1, 0]])]
+  )
+  state = attack.step([None], state)
+  expected = [0.6 + 0.01 * 0.3 / 0.1**0.5, 0.8 - 0.01 * 0.1 / 0.1**0.5]
+  np.testing.assert_allclose(state.adv_images[0, 0, :, 0], expected, rtol=1e-5)
+
+
+def test_the_target_person_is_drawn_from_the_farthest():
+  user = [np.array([[0.0, 0.0], [4.0, 0.0]])]
+  others = [np.array([[1.0, 0], [3.0, 0], [9.0, 0], [0, 6.0], [0, 8.0]])]
+  labels = np.array([3, 3, 5, 7, 7])
+  # Centroids (2, 0), (9, 0), (0, 7); nearest user picture: 2, 5, 7 away.
+  choose = lambda n, seed: targets.choose_person(
+    user, others, labels, seed=seed, num_farthest=n
+  )
+  assert choose(1, 0) == 7
+  assert {choose(2, seed) for seed in range(20)} == {5, 7}
+  with pytest.raises(InputError, match='others: no people'):
+    targets.choose_person(user, [np.zeros((0, 2))], np.array([]), seed=0)
+
+
+def test_fawkes_03_shifts_each_embedding_by_twice_the_way_between_centroids():
+  own, target = np.array([[0.0, 0], [2.0, 4]]), np.array([[5.0, 2.0]])
+  # Centroids (1, 2) and (5, 2): every picture moves by (8, 0).
+  np.testing.assert_array_equal(targets.shifted(own, target), own + [8, 0])
+
+
 @pytest.mark.parametrize('make', [attacks.pgd, attacks.lowkey, attacks.fawkes])
 def test_no_steps_are_refused(make):
   with pytest.raises(InputError, match='num_steps: 0'):
@@ -166,6 +279,7 @@ def test_no_steps_are_refused(make):
     (lambda x: (x * 255).astype(np.uint8), 'expected float32 .* got uint8'),
     (lambda x: x[..., :1], r'expected shape \[B, H, W, 3\]'),
     (lambda x: x[0], r'expected shape \[B, H, W, 3\]'),
+    (lambda x: [x[0], x[1, :20]], 'images: a list'),
   ],
 )
 def test_bad_pictures_are_refused_before_anything_is_compiled(spoil, message):
@@ -187,6 +301,33 @@ def test_params_and_targets_must_fit_the_networks():
   attack, _ = toys.ATTACKS['pgd']
   with pytest.raises(InputError, match='params: 2 given for 1'):
     attacks.run(attack, [toys.params()] * 2, RNG, images)
-  attack, _ = toys.ATTACKS['fawkes']
+  # Where the network cannot take them, the order is the likely mistake.
+  wide = lambda params, images: images.reshape(len(images), -1) @ params
+  mixed = attacks.pgd([toys.embed_fn, wide])
+  with pytest.raises(InputError, match=r'params\[0\]: not for .* in the order'):
+    attacks.run(mixed, [jnp.ones((3072, 2)), toys.params()], RNG, images)
+  attack, _ = toys.ATTACKS['fawkes_plain']
   with pytest.raises(InputError, match='targets: one array'):
     attacks.run(attack, [toys.params()], RNG, images)
+
+
+@pytest.mark.parametrize(
+  'make, settings, message',
+  [
+    (attacks.fawkes, {'version': '2.0'}, "version: '2.0' is unknown"),
+    (attacks.fawkes, {'mode': 'ultra'}, "mode: 'ultra' .* low, mid, high"),
+    (attacks.fawkes, {'version': '0.3', 'mode': 'x'}, 'min, low, mid, high'),
+    (attacks.fawkes, {'dssim_budget': 0}, 'dssim_budget: 0 is outside'),
+    (attacks.lowkey, {'ensemble': 'both'}, 'intended, as_released'),
+    (attacks.lowkey, {'learning_rate': None}, 'needs an epsilon'),
+    (attacks.lowkey, {'lpips_weight': -1}, 'lpips_weight: -1 is negative'),
+    (attacks.pgd, {'norm': 'l1'}, "norm: 'l1' is unknown"),
+    (attacks.pgd, {'optimizer': 'lbfgs'}, 'sign, momentum, adam'),
+    (attacks.pgd, {'restarts': 0}, 'restarts: 0'),
+    (attacks.feature_shift, {'alpha': 2}, 'alpha: 2 is outside'),
+    (attacks.protected_set, {'epsilon': -1}, 'epsilon: -1 is outside'),
+  ],
+)
+def test_settings_out_of_range_name_themselves(make, settings, message):
+  with pytest.raises(InputError, match=message):
+    make([toys.embed_fn], **settings)

@@ -1,8 +1,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from fr_poison.attacks import perceptual
+from fr_poison.types import InputError
 
 
 def test_ssim_is_tensorflows(golden):
@@ -34,3 +36,23 @@ def test_ssim_of_a_picture_with_itself_is_one_and_its_gradient_finite():
   for picture in (image, flat):
     grad = jax.grad(lambda x, y=picture: perceptual.ssim(x, y).sum())(picture)
     assert jnp.isfinite(grad).all()
+
+
+def test_lpips_is_the_published_one(golden):
+  pairs, expected = golden('ssim'), golden('lpips')
+  a, b = (pairs[k].astype(np.float32) / 255 for k in 'ab')
+  ours = perceptual.lpips(perceptual.load_lpips(), a, b)
+  np.testing.assert_allclose(ours, expected['lpips'], atol=1e-5)
+  np.testing.assert_allclose(ours, expected['lpips_pytorch'], atol=1e-5)
+
+
+def test_lpips_of_equal_pictures_is_zero_with_a_zero_gradient():
+  params = perceptual.load_lpips()
+  image = jnp.full((1, 31, 33, 3), 0.5).at[:, 5:9, 5:9].set(0.9)
+  value, grad = jax.value_and_grad(
+    lambda x: perceptual.lpips(params, x, image).sum()
+  )(image)
+  assert value == 0
+  np.testing.assert_array_equal(grad, 0)
+  with pytest.raises(InputError, match='30x33, but LPIPS needs at least 31x31'):
+    perceptual.lpips(params, image[:, 1:], image[:, 1:])

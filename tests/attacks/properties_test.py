@@ -3,12 +3,16 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import toys
 
 from fr_poison import attacks
-from fr_poison.attacks import loop
+from fr_poison.attacks import constraints, loop, objectives, perceptual
+from fr_poison.attacks.base import Shared, put_pictures, take_pictures
 
+# Those that start from the picture itself, or a constant.
+NOT_RANDOM = {'fawkes_v03', 'fawkes_plain', 'feature_shift', 'protected_set'}
 RNG = jax.random.key(3)
 
 
@@ -18,6 +22,17 @@ def _run(name, images, rng=RNG, seed=0):
     attack, [toys.params(seed)], rng, images, **extra
   )
   return np.asarray(adv_images), {k: np.asarray(v) for k, v in info.items()}
+
+
+def _close(name, ours, expected, images):
+  """Equal but for a grey level where a gradient's sign or rounding tips.
+
+  Fawkes 1.0 takes the sign of a first gradient that is mostly rounding noise.
+  """
+  share = 0.05 if name == 'fawkes' else 0.01
+  assert np.mean(np.abs(ours - expected) > 1e-6) < share
+  moved = np.linalg.norm(expected - images)
+  assert np.linalg.norm(ours - expected) < 0.05 * moved
 
 
 @pytest.fixture(params=toys.ATTACKS)
@@ -33,9 +48,20 @@ def test_saved_pixels_are_inside_the_budget_and_the_range(name):
   codes = np.rint(adv_images * 255)
   np.testing.assert_allclose(adv_images * 255, codes, atol=1e-4)
   assert codes.min() >= 0 and codes.max() <= 255
-  change = np.abs(codes - np.rint(images * 255)).max((1, 2, 3))
-  assert change.max() <= round(toys.EPSILON * 255)
-  np.testing.assert_allclose(info['linf'], change / 255, atol=1e-6)
+  change = codes - np.rint(images * 255)
+  np.testing.assert_allclose(
+    info['linf'], np.abs(change).max((1, 2, 3)) / 255, atol=1e-6
+  )
+  budget, limit = toys.BUDGETS[name]
+  if 'linf' in budget:
+    assert np.abs(change).max() <= round(limit * 255)
+  if 'l2' in budget:
+    norms = np.linalg.norm(change.reshape(len(change), -1), axis=1)
+    assert norms.max() <= limit * 255 + 1e-3
+    assert norms.min() > 0.5 * limit * 255  # and it is made use of
+  if 'dssim' in budget:
+    assert perceptual.dssim(adv_images, images).max() <= toys.DSSIM_LIMIT
+  assert (info['budget_used'] <= 1 + 1e-4).all()
 
 
 def test_the_objective_grows(name):
@@ -54,11 +80,19 @@ def test_grey_stays_grey_and_colour_may_change_by_channel(name):
 def test_a_picture_does_not_depend_on_its_batch(name):
   images = toys.images()
   together, info = _run(name, images)
-  padded, _ = _run(name, np.concatenate([images[2:4], images[:1] * 0]))
-  np.testing.assert_array_equal(padded[:2], together[2:4])
-  alone, alone_info = _run(name, images[4:5])
-  np.testing.assert_array_equal(alone[0], together[4])
-  np.testing.assert_allclose(alone_info['score'][0], info['score'][4], 1e-4)
+  order = [2, 3, 0, 4, 1]
+  shuffled, _ = _run(name, images[order])
+  np.testing.assert_array_equal(shuffled, together[order])
+  # With one picture, matrix products take another path and round otherwise.
+  alone, alone_info = _run(name, images[4:])
+  _close(name, alone, together[4:], images[4:])
+  np.testing.assert_allclose(alone_info['score'], info['score'][4:], rtol=0.03)
+
+
+def test_padding_changes_nothing(name):
+  images = toys.images()
+  padded, _ = _run(name, np.concatenate([images[2:4], images[:3] * 0]))
+  np.testing.assert_array_equal(padded[:2], _run(name, images)[0][2:4])
 
 
 def test_deterministic_and_a_seed_matters_only_to_random_starts(name):
@@ -66,39 +100,33 @@ def test_deterministic_and_a_seed_matters_only_to_random_starts(name):
   first, second = _run(name, images)[0], _run(name, images)[0]
   np.testing.assert_array_equal(first, second)
   other, _ = _run(name, images, jax.random.key(4))
-  starts_at_random = name not in ('fawkes',)
-  assert (other != first).any() == starts_at_random
+  assert (other != first).any() == (name not in NOT_RANDOM)
 
 
-def test_one_compiled_loop_and_own_steps_give_the_same(name):
+def test_a_compiled_loop_and_an_eager_step_give_the_same(name):
   images, params = toys.images(), [toys.params()]
   attack, extra = toys.ATTACKS[name]
-  expected, _ = _run(name, images)
-  start = {'targets': None, 'start': None} | extra
-  compiled, _ = loop._run_compiled(attack, params, RNG, images, start)
-  # One grey level where sign(gradient) or rounding tips over.
-  assert np.mean(np.abs(compiled - expected) > 1e-6) < 0.01
-  state = attack.init(params, RNG, images, **extra)
+  compiled, _ = jax.jit(
+    lambda images: loop.run(attack, params, RNG, images, **extra)
+  )(images)
+  _close(name, compiled, _run(name, images)[0], images)
+  state = jax.jit(attack.init)(params, RNG, images, **extra)
   assert jnp.all(state.adv_images >= 0) and jnp.all(state.adv_images <= 1)
-  for _ in range(attack.num_steps):
-    state = attack.step(params, state)
-  eager, info = attack.finish(params, state)
-  assert np.mean(np.abs(eager - expected) > 1e-6) < 0.01
-  assert int(state.step) == attack.num_steps
+  eager = attack.step(params, state)
+  jitted = jax.jit(attack.step)(params, state)
+  assert int(eager.step) == 1
+  _close(name, eager.adv_images, jitted.adv_images, images)
 
 
 def test_the_same_on_four_devices_and_under_vmap(name):
-  images, params = toys.images(4), [toys.params()]
+  images, params = toys.images(5)[:4], [toys.params()]
   attack, extra = toys.ATTACKS[name]
 
-  def whole(images):
-    return loop.run(attack, params, RNG, images, **extra)[0]
+  def one(image):
+    return loop.run(attack, params, RNG, image[None], **extra)[0][0]
 
-  expected, _ = _run(name, images)
-  pmapped = jax.pmap(whole)(images[:, None])[:, 0]
-  assert np.mean(np.abs(pmapped - expected) > 1e-6) < 0.01
-  mapped = jax.vmap(lambda image: whole(image[None])[0])(jnp.asarray(images))
-  assert np.mean(np.abs(mapped - expected) > 1e-6) < 0.01
+  spread = jax.pmap(jax.vmap(one))(images[:, None])[:, 0]
+  _close(name, spread, _run(name, toys.images(5))[0][:4], images)
 
 
 def test_what_cannot_improve_comes_back_unchanged_and_flagged(name):
@@ -109,6 +137,8 @@ def test_what_cannot_improve_comes_back_unchanged_and_flagged(name):
   np.testing.assert_array_equal(adv_images, images)
   assert not info['improved'].any()
   assert (info['linf'] == 0).all()
+  if name != 'lowkey':  # whose LPIPS has a gradient of its own
+    assert info['zero_gradient'].all()
 
 
 def test_a_network_of_nan_gives_the_original_back(name):
@@ -131,13 +161,30 @@ def test_more_batches_do_not_compile_again(name):
   counting = attack._replace(step=counted)
   for seed in range(3):
     attacks.run(
-      counting, [toys.params()], RNG, toys.images(2, seed=seed), **extra
+      counting, [toys.params()], RNG, toys.images(1, seed=seed), **extra
     )
   assert len(traces) == 1
 
 
+def test_states_can_be_taken_apart_and_put_together(name):
+  attack, extra = toys.ATTACKS[name]
+  params = [toys.params()]
+  state = jax.jit(attack.init)(params, RNG, toys.images(), **extra)
+  index = jnp.array([3, 1, 4, 2, 0])
+  part = take_pictures(state, index)
+  step = jax.jit(attack.step)
+  whole = put_pictures(state, index, step(params, part))
+  np.testing.assert_array_equal(
+    whole.adv_images, step(params, state).adv_images
+  )
+  part = take_pictures(state, index[:2])
+  shared = lambda leaf: isinstance(leaf, Shared)
+  for leaf in jax.tree.leaves(part, is_leaf=shared):
+    assert shared(leaf) or jnp.ndim(leaf) == 0 or len(leaf) == 2
+
+
 def test_a_given_start_replaces_the_random_one():
-  attack, _ = toys.ATTACKS['lowkey']
+  attack, _ = toys.ATTACKS['lowkey_ball']
   images = 0.5 + 0 * toys.images(2)
   start = np.full_like(images, 2 / 255)
   state = attack.init([toys.params()], RNG, images, start=start)
@@ -161,3 +208,116 @@ def test_an_ensemble_is_attacked_together():
   images = toys.images()
   _, info = attacks.run(both, params, RNG, images)
   assert (info['score'] > info['start_score']).all()
+
+
+def test_a_batch_that_does_not_fit_is_halved_with_the_same_result():
+  images, params = toys.images(5), [toys.params()]
+  attack, _ = toys.ATTACKS['pgd']
+  expected, info = attacks.run(attack, params, RNG, images)
+  sizes = []
+
+  def step(params, state):
+    sizes.append(len(state.images))
+    if len(state.images) > 2:
+      raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: out of memory')
+    return attack.step(params, state)
+
+  halved, halved_info = attacks.run(
+    attack._replace(step=step), params, RNG, images
+  )
+  np.testing.assert_array_equal(halved, expected)
+  np.testing.assert_allclose(halved_info['score'], info['score'], rtol=1e-5)
+  assert sizes[0] == 5 and max(sizes[-2:]) <= 2
+
+
+def test_memory_for_no_picture_at_all_is_an_error_with_advice():
+  def step(params, state):
+    raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: out of memory')
+
+  attack = toys.ATTACKS['pgd'][0]._replace(step=step)
+  with pytest.raises(MemoryError, match='remat'):
+    attacks.run(attack, [toys.params()], RNG, toys.images(2))
+  broken = attack._replace(step=lambda params, state: 1 / 0)
+  with pytest.raises(ZeroDivisionError):
+    attacks.run(broken, [toys.params()], RNG, toys.images(2))
+
+
+def test_pictures_that_stand_still_drop_out_and_the_others_go_on():
+  # Rows of blind params see nothing: give each picture its own network.
+  def embed_fn(params, images):
+    # Dark pictures are not seen at all; they can never improve.
+    return toys.embed_fn(
+      params, images * (images.mean((1, 2, 3)) > 0.2)[:, None, None, None]
+    )
+
+  images = toys.images(8)
+  images[[0, 2, 3, 5, 7]] *= 0.1
+  images = np.rint(images * 255).astype(np.float32) / np.float32(255)
+  attack = attacks.pgd([embed_fn], epsilon=toys.EPSILON, num_steps=12)
+  sizes = []
+
+  def step(params, state):
+    jax.debug.callback(lambda: sizes.append(len(state.images)))
+    return attack.step(params, state)
+
+  counted = attack._replace(step=step)
+  patient, info = attacks.run(counted, [toys.params()], RNG, images, patience=3)
+  jax.effects_barrier()
+  expected, _ = attacks.run(attack, [toys.params()], RNG, images)
+  np.testing.assert_array_equal(info['improved'], images.mean((1, 2, 3)) > 0.2)
+  np.testing.assert_array_equal(patient, expected)
+  # Half of the eight are carried along, no more: less work than 12 x 8.
+  assert sizes[:3] == [8] * 3 and sizes[-1] == 4
+  assert sum(sizes) < 12 * 8
+
+
+def test_indicators_tell_why_a_result_is_weak():
+  images, params = toys.images(3), [toys.params()]
+  short = attacks.pgd([toys.embed_fn], num_steps=20, learning_rate=1e-3)
+  _, info = attacks.run(short, params, RNG, images)
+  assert info['not_converged'].all() and not info['zero_gradient'].any()
+  tight = attacks.pgd([toys.embed_fn], epsilon=1 / 255, num_steps=30)
+  _, info = attacks.run(tight, params, RNG, images)
+  assert info['saturated'].all()
+  loose = attacks.pgd(
+    [toys.embed_fn], epsilon=1.0, num_steps=2, learning_rate=0.1
+  )
+  _, info = attacks.run(loose, params, RNG, images)
+  assert not info['saturated'].any()
+
+
+def test_restarts_are_never_worse_than_one_start():
+  images, params = toys.images(4), [toys.params()]
+  scores = []
+  for restarts in (1, 3):
+    attack = attacks.pgd(
+      [toys.embed_fn], epsilon=toys.EPSILON, num_steps=3, restarts=restarts
+    )
+    assert attack.num_steps == restarts * 4 - 1
+    _, info = attacks.run(attack, params, RNG, images)
+    scores.append(info['score'])
+  assert (scores[1] >= scores[0] - 1e-4).all()
+  assert (scores[1] > scores[0]).any()
+
+
+def test_transforms_in_the_loop_make_a_cloak_survive_them():
+  images, params = toys.images(4), [toys.params()]
+  blur = lambda rngs, x: perceptual.gaussian_blur(x)
+  displacement = objectives.displacement([toys.embed_fn])
+  seen = {}
+  for name, objective in (
+    ('plain', displacement),
+    ('expected', objectives.expectation(displacement, [blur])),
+  ):
+    attack = attacks.gradient_attack(
+      objective,
+      constraints.linf_ball(toys.EPSILON),
+      optax.sign_sgd(toys.EPSILON / 4),
+      num_steps=8,
+      start_noise=toys.EPSILON / 4,
+    )
+    adv_images, _ = attacks.run(attack, params, RNG, images)
+    reference = displacement.reference(params, images, None)
+    blurred = perceptual.gaussian_blur(adv_images)
+    seen[name] = displacement.distance(params, reference, blurred, None)
+  assert (seen['expected'] > seen['plain']).all()

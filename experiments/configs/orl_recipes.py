@@ -1,0 +1,30 @@
+r"""ORL faces and the attacks as their authors released them; else as orl.py.
+
+  python experiments/evaluate.py --config=experiments/configs/orl_recipes.py
+
+LowKey with LPIPS and mirror images, 50 steps, no pixel limit; Fawkes 1.0 in
+mode 'high', 150 steps, DSSIM .017. One surrogate, since they take their time.
+The argument `smoke` is the same in little, as in orl.py.
+"""
+
+from configs import orl
+from ml_collections import ConfigDict
+
+from fr_poison import config_args
+
+
+def get_config(arg=None):
+  smoke = config_args.parse(arg, smoke=False)['smoke']
+  config = orl.get_config(arg)
+  config.surrogates = ('mobileface',)
+  config.attacks = ConfigDict(
+    {
+      'lowkey': {'num_steps': 2 if smoke else 50},
+      'fawkes': {
+        'version': '1.0',
+        'mode': 'high',
+        'num_steps': 2 if smoke else 150,
+      },
+    }
+  )
+  return config

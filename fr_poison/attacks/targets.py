@@ -1,0 +1,85 @@
+"""Whom a targeted cloak should look like to a network (on the host)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fr_poison.types import Embeddings, InputError, Labels
+
+
+def _unit(x):
+  return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def farthest(
+  embeddings: Embeddings, others: Embeddings, other_labels: Labels
+) -> np.ndarray:
+  """The centroid [D] of the person least like the user (Fawkes sect. 4.1).
+
+  Args:
+    embeddings: [B, D] of the user's pictures.
+    others: [N, D] of other people's pictures.
+    other_labels: [N].
+
+  Returns:
+    Of the normalised centroids of the others, the one whose smallest distance
+    to any of the user's pictures is largest.
+  """
+  own, others = _unit(np.asarray(embeddings)), _unit(np.asarray(others))
+  centroids = np.stack(
+    [others[other_labels == label].mean(0) for label in np.unique(other_labels)]
+  )
+  distances = np.linalg.norm(own[:, None] - centroids[None], axis=-1)
+  return centroids[distances.min(0).argmax()]
+
+
+def choose_person(
+  embeddings: Sequence[Embeddings],
+  others: Sequence[Embeddings],
+  other_labels: Labels,
+  *,
+  seed: int,
+  num_farthest: int = 20,
+) -> int:
+  """The label of a person far from the user (Fawkes 0.3, utils.py).
+
+  A person's distance is the smallest one from any of the user's pictures to
+  the person's mean embedding, over all networks' embeddings put together; one
+  of the `num_farthest` farthest is drawn.
+
+  Args:
+    embeddings: per network, [B, D] of the user's pictures.
+    others: per network, [N, D] of other people's pictures.
+    other_labels: [N].
+    seed: of the draw.
+    num_farthest: people to draw from; 1 takes the farthest.
+
+  Raises:
+    InputError: nobody else given.
+  """
+  labels = np.unique(other_labels)
+  if not labels.size:
+    raise InputError('others: no people to choose a target from')
+  own = np.concatenate([np.asarray(e) for e in embeddings], -1)
+  joint = np.concatenate([np.asarray(e) for e in others], -1)
+  centroids = np.stack([joint[other_labels == l].mean(0) for l in labels])
+  distances = np.linalg.norm(own[:, None] - centroids[None], axis=-1).min(0)
+  farthest_first = np.argsort(-distances, kind='stable')[:num_farthest]
+  return int(labels[np.random.default_rng(seed).choice(farthest_first)])
+
+
+def shifted(
+  embeddings: Embeddings, target_embeddings: Embeddings
+) -> np.ndarray:
+  """Fawkes 0.3's targets [B, D]: the own embedding, moved between centroids.
+
+  t_i = f(x_i) + 2 (mean f(target) - mean f(x)). The means are over all of the
+  user's pictures, so compute it from them all, in whatever batches the attack
+  then runs.
+
+  Args:
+    embeddings: [B, D] of the user's pictures, as the network gives them.
+    target_embeddings: [M, D] of the target person's.
+  """
+  own = np.asarray(embeddings)
+  return own + 2 * (np.asarray(target_embeddings).mean(0) - own.mean(0))

@@ -1,0 +1,160 @@
+"""What becomes of a picture on its way: random changes to attack through.
+
+A transform is `(rngs, images) -> images`: RGB float32 in [0, 1], [B, H, W, 3],
+comes out as the same, and `rngs` holds one key a picture, [B], so that no
+picture's draw depends on its batch. Those that draw nothing ignore the keys.
+Filters and resampling are matrix products, so gradients are fast in loops on
+CPU, too.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from fr_poison.attacks import jpeg as jpeg_model
+from fr_poison.attacks import perceptual
+from fr_poison.types import Images, InputError, Rng
+
+Transform = Callable[[Rng, Images], Images]  # (keys [B], images) -> images
+
+
+def chain(*transforms: Transform) -> Transform:
+  """One after the other, each with keys of its own; none is the identity."""
+
+  def apply(rngs, images):
+    for index, transform in enumerate(transforms):
+      own = jax.vmap(jax.random.fold_in, (0, None))(rngs, index)
+      images = transform(own, images)
+    return images
+
+  return apply
+
+
+def blur(kernel_size: int = 7, sigma: float = 3.0) -> Transform:
+  """Gaussian blur with reflect padding; the defaults are LowKey's.
+
+  Args:
+    kernel_size: rows and columns of the filter in pixels, odd.
+    sigma: standard deviation in pixels, above 0.
+
+  Raises:
+    InputError: kernel_size or sigma is not that.
+  """
+  if not (kernel_size >= 1 and kernel_size % 2 == 1):
+    raise InputError(f'kernel_size: {kernel_size} given, odd number expected')
+  if not 0 < sigma < float('inf'):
+    raise InputError(f'sigma: {sigma:g} given, above 0 expected')
+  size = int(kernel_size)
+  return lambda rngs, images: _limit(
+    perceptual.gaussian_blur(images, size, sigma)
+  )
+
+
+def resize(scale: float) -> Transform:
+  """Smaller by `scale`, antialiased, and back again, both bilinear.
+
+  Args:
+    scale: in (0, 1]; 1 is the identity. Sides are rounded to whole pixels.
+
+  Raises:
+    InputError: scale is outside (0, 1].
+  """
+  _check_share('scale', scale)
+
+  def apply(rngs, images):
+    del rngs
+    small = [max(1, round(scale * n)) for n in images.shape[1:3]]
+    shape = (images.shape[0], *small, images.shape[3])
+    shrunk = jax.image.resize(images, shape, 'linear')
+    return _limit(jax.image.resize(shrunk, images.shape, 'linear'))
+
+  return apply
+
+
+def crop(fraction: float) -> Transform:
+  """A random part of the picture, brought back to its size bilinearly.
+
+  Args:
+    fraction: share of each side that is kept, in (0, 1]; 1 is the identity.
+      The place is uniform and in fractions of pixels.
+
+  Raises:
+    InputError: fraction is outside (0, 1].
+  """
+  _check_share('fraction', fraction)
+
+  def one(rng, image):
+    sides = jnp.asarray(image.shape[:2], jnp.float32)
+    corner = jax.random.uniform(rng, (2,)) * (1 - fraction) * sides
+    return jax.image.scale_and_translate(
+      image,
+      image.shape,
+      (0, 1),
+      jnp.full(2, 1 / fraction),
+      -corner / fraction,
+      'linear',
+    )
+
+  return lambda rngs, images: _limit(jax.vmap(one)(rngs, images))
+
+
+def flip() -> Transform:
+  """Mirrors left and right with probability 1/2."""
+
+  def apply(rngs, images):
+    mirror = _draw(jax.random.bernoulli, rngs)
+    return jnp.where(mirror, images[:, :, ::-1], images)
+
+  return apply
+
+
+def brightness(amount: float) -> Transform:
+  """Times 1 + U(-amount, amount), one factor a picture, at most 1.
+
+  Args:
+    amount: in [0, 1]; 0 is the identity.
+
+  Raises:
+    InputError: amount is outside [0, 1].
+  """
+  if not 0 <= amount <= 1:
+    raise InputError(f'amount: {amount:g} given, in [0, 1] expected')
+
+  def apply(rngs, images):
+    draw = lambda r: jax.random.uniform(r, (), minval=-amount, maxval=amount)
+    brighter = images * (1 + _draw(draw, rngs))
+    # Pixels at 1 that stay there keep their whole gradient, unlike with clip.
+    return jnp.where(brighter > 1, 1, brighter)
+
+  return apply
+
+
+def jpeg(quality: int = 75, subsampling: str = '4:4:4') -> Transform:
+  """Saved as JPEG and loaded again, see `attacks.jpeg.jpeg`.
+
+  Args:
+    quality: libjpeg's, 1..100.
+    subsampling: '4:4:4' or '4:2:0'.
+
+  Raises:
+    InputError: quality or subsampling is not that.
+  """
+  jpeg_model.check_options(quality, subsampling)
+  return lambda rngs, images: jpeg_model.jpeg(images, quality, subsampling)
+
+
+def _check_share(name, value):
+  if not 0 < value <= 1:
+    raise InputError(f'{name}: {value:g} given, in (0, 1] expected')
+
+
+def _draw(draw, rngs):
+  """One number a picture, [B, 1, 1, 1]."""
+  return jax.vmap(draw)(rngs)[:, None, None, None]
+
+
+def _limit(images):
+  """Into [0, 1] what float32 put a few 1e-7 outside, gradient untouched."""
+  inside = jax.lax.stop_gradient(jnp.clip(images, 0, 1))
+  return inside + (images - jax.lax.stop_gradient(images))
