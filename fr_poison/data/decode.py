@@ -1,7 +1,8 @@
-"""Bytes to upright RGB, or one line that says why not."""
+"""Bytes to upright RGB, or one line that says why not; and back to files."""
 
 import contextlib
 import io
+import itertools
 import os
 import pathlib
 import warnings
@@ -14,6 +15,14 @@ from fr_poison.types import InputError
 MAX_PIXELS = 64_000_000
 # Only these: Pillow would hand an EPS file to Ghostscript, for instance.
 _FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
+# What their files are called, in lower case.
+EXTENSIONS = frozenset(
+  '.bmp .dib .gif .jfif .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm .tif '
+  '.tiff .webp'.split()
+)
+# The half-written files that a killed `write_atomic` leaves.
+TEMPORARY = '.fr_poison-*.tmp'
+_counter = itertools.count()
 
 
 def decode(data: bytes, name: str) -> np.ndarray:
@@ -64,22 +73,55 @@ def encode_png(image: np.ndarray) -> bytes:
   return buffer.getvalue()
 
 
-def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
-  """Writes uint8 [H, W, 3] to `path`, the whole file or nothing."""
-  if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-    raise InputError(
-      f'{path}: expected uint8 [H, W, 3], got {image.dtype} {list(image.shape)}'
-    )
+def encode_jpeg(
+  image: np.ndarray, quality: int = 95, subsampling: str = '4:4:4'
+) -> bytes:
+  """A JPEG file of `image`, uint8 [H, W, 3] RGB or [H, W] grey.
+
+  Args:
+    image: at most 65500 pixels high and wide.
+    quality: libjpeg's, 1 to 100.
+    subsampling: of the colours: '4:4:4' (none), '4:2:2' or '4:2:0'.
+  """
+  buffer = io.BytesIO()
+  colour = {'subsampling': subsampling} if image.ndim == 3 else {}
+  Image.fromarray(image).save(buffer, format='JPEG', quality=quality, **colour)
+  return buffer.getvalue()
+
+
+def write_atomic(path: str | os.PathLike, data: bytes) -> None:
+  """Writes `data` to `path`: the whole file or nothing, on disk on return.
+
+  A symbolic link at `path` is replaced, not followed.
+
+  Raises:
+    InputError: it cannot be written; what was there is still there.
+  """
   path = pathlib.Path(path)
-  temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+  # A short name: with that of `path` in it, it could be too long.
+  name = f'{os.getpid()}.{next(_counter)}'
+  temporary = path.with_name(TEMPORARY.replace('*', name))
   try:
-    temporary.write_bytes(encode_png(image))
+    temporary.unlink(missing_ok=True)  # A killed process may have had our id.
+    with open(temporary, 'xb') as file:
+      file.write(data)
+      file.flush()
+      os.fsync(file.fileno())
     os.replace(temporary, path)
   except OSError as error:
     raise InputError(f'{path}: {error.strerror}') from error
   finally:
     with contextlib.suppress(OSError):  # It is gone if all went well.
       temporary.unlink()
+
+
+def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
+  """Writes uint8 [H, W, 3] to `path`, the whole file or nothing."""
+  if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+    raise InputError(
+      f'{path}: expected uint8 [H, W, 3], got {image.dtype} {list(image.shape)}'
+    )
+  write_atomic(path, encode_png(image))
 
 
 def _decode(data: bytes) -> np.ndarray:

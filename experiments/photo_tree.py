@@ -1,0 +1,127 @@
+"""A tree of pictures: finding them, naming their cloaks, reading them.
+
+Symbolic links are not followed, and only regular files are opened: a name says
+nothing about what opening it would do.
+"""
+
+import collections
+import hashlib
+import os
+import pathlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import full_size
+import numpy as np
+
+from fr_poison.data import decode
+from fr_poison.types import InputError
+
+MANIFEST = 'manifest.jsonl'
+_MAX_SIDE = 65500  # of a JPEG, as which every cloak is tried
+
+
+def find_pictures(root: pathlib.Path) -> tuple[list[str], int]:
+  """The pictures under `root`, and how many other entries there are.
+
+  Args:
+    root: a folder.
+
+  Returns:
+    Relative '/'-separated paths of the files with a picture's extension,
+    sorted; and the number of entries left alone: other files, everything
+    hidden, symbolic links (a folder not entered counts once).
+
+  Raises:
+    InputError: not a folder, or one in it that cannot be listed.
+  """
+  found, num_ignored, folders = [], 0, ['']
+  while folders:
+    folder = folders.pop()
+    try:
+      entries = list(os.scandir(root / folder))
+    except OSError as error:
+      raise InputError(f'--input: {root / folder}: {error.strerror}') from error
+    for entry in entries:
+      extension = os.path.splitext(entry.name)[1].lower()
+      if entry.name.startswith('.'):
+        num_ignored += 1
+      elif entry.is_dir(follow_symlinks=False):
+        folders.append(f'{folder}{entry.name}/')
+      elif entry.is_file(follow_symlinks=False) and (
+        extension in decode.EXTENSIONS
+      ):
+        found.append(folder + entry.name)
+      else:
+        num_ignored += 1
+  return sorted(found), num_ignored
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+  """Every folder on the way to one of the paths."""
+  folders = set()
+  for path in paths:
+    folders.update(map(str, pathlib.PurePosixPath(path).parents))
+  return folders - {'.'}
+
+
+def name_outputs(paths: list[str], extension: str) -> dict[str, str]:
+  """Where each picture's cloak goes, relative to the output folder.
+
+  The same path with another extension; where two would be one file, all of
+  those keep their full name: a.jpg and a.png become a.jpg.png and a.png.png.
+
+  Args:
+    paths: of the pictures, relative, all different.
+    extension: of the cloaks, '.png' or '.jpg'.
+
+  Raises:
+    InputError: a folder has the name of a file to be written.
+  """
+  names = {path: os.path.splitext(path)[0] + extension for path in paths}
+  folders = folders_of(paths)
+  while True:
+    counts = collections.Counter(names.values())
+    # A full name may in turn be another picture's short one.
+    shared = {
+      path: path + extension
+      for path, name in names.items()
+      if (counts[name] > 1 or name in folders) and name != path + extension
+    }
+    if not shared:
+      break
+    names |= shared
+  if wrong := sorted(folders & {MANIFEST, *names.values()}):
+    raise InputError(f'--input: {wrong[0]}: a folder with a file name of ours')
+  return names
+
+
+class Photo(NamedTuple):
+  """A picture as it was read, or why it cannot be cloaked."""
+
+  path: str  # relative to --input
+  sha256: str | None  # of the file
+  image: np.ndarray | None  # uint8 [H, W, C]
+  status: str | None = None  # 'unreadable' or 'failed'
+  reason: str | None = None
+
+
+def read(source: pathlib.Path, path: str) -> Photo:
+  """Reads one picture; whatever is wrong with it is in the result."""
+  try:
+    data = (source / path).read_bytes()
+  except OSError as error:
+    return Photo(path, None, None, 'unreadable', error.strerror)
+  digest = hashlib.sha256(data).hexdigest()
+  try:
+    image = full_size.squeeze_grey(decode.decode(data, path))
+  except InputError as error:
+    reason = str(error).removeprefix(f'{path}: ')
+    return Photo(path, digest, None, 'unreadable', reason)
+  height, width = image.shape[:2]
+  reason = None
+  if min(height, width) < full_size.MIN_SIDE:
+    reason = f'{width}x{height} pixels is too small'
+  elif max(height, width) > _MAX_SIDE:
+    reason = f'{width}x{height} pixels is too large for JPEG'
+  return Photo(path, digest, image, reason and 'failed', reason)

@@ -1,0 +1,105 @@
+"""Which files are pictures, and what their cloaks are called."""
+
+import os
+import socket
+
+import numpy as np
+import photo_tree
+import pytest
+
+from fr_poison.data import decode
+from fr_poison.types import InputError
+
+
+def _touch(root, *names):
+  for name in names:
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_bytes(b'')
+
+
+def test_finds_pictures_by_name_in_sorted_order(tmp_path):
+  names = ['b.PNG', 'a/z.jpeg', 'a.jpg', '-n\n.webp', '<script>.tif', 'ä.bmp']
+  _touch(tmp_path, *names)
+  _touch(tmp_path, 'notes.txt', 'png', 'a/manifest.jsonl', '.jpg', '.git/a.png')
+  found, num_ignored = photo_tree.find_pictures(tmp_path)
+  assert found == sorted(names)
+  assert num_ignored == 5  # .git as a whole
+
+
+def test_every_extension_is_of_a_format_that_is_read():
+  for extension in decode.EXTENSIONS - {'.mpo'}:
+    from PIL import Image
+
+    Image.init()
+    assert Image.EXTENSION[extension] in {*decode._FORMATS, 'DIB'}
+
+
+def test_only_regular_files_below_real_folders(tmp_path):
+  root, outside = tmp_path / 'root', tmp_path / 'outside'
+  _touch(outside, 'secret.png')
+  _touch(root, 'a.png')
+  (root / 'link.png').symlink_to(outside / 'secret.png')
+  (root / 'inner.png').symlink_to(root / 'a.png')
+  (root / 'folder').symlink_to(outside)
+  (root / 'loop').symlink_to(root)
+  os.mkfifo(root / 'pipe.png')  # reading it would wait for ever
+  with socket.socket(socket.AF_UNIX) as server:
+    server.bind(str(root / 'socket.png'))
+    found, num_ignored = photo_tree.find_pictures(root)
+  assert found == ['a.png'] and num_ignored == 6
+
+
+def test_a_missing_folder_is_named(tmp_path):
+  with pytest.raises(InputError, match='--input: .*none: No such file'):
+    photo_tree.find_pictures(tmp_path / 'none')
+
+
+@pytest.mark.parametrize(
+  'paths, names',
+  [
+    (['a.jpg', 'b/a.tiff'], ['a.png', 'b/a.png']),
+    (['a.png', 'b.c.jpg'], ['a.png', 'b.c.png']),
+    (['a.jpg', 'a.png', 'b.jpg'], ['a.jpg.png', 'a.png.png', 'b.png']),
+    (['x.y/a.jpg', 'x.y/a.gif'], ['x.y/a.jpg.png', 'x.y/a.gif.png']),
+    # The full name of the first is the short one of the last.
+    (
+      ['a.jpg', 'a.png', 'a.jpg.gif'],
+      ['a.jpg.png', 'a.png.png', 'a.jpg.gif.png'],
+    ),
+    # A folder has the short name.
+    (['a.jpg', 'a.png/b.jpg'], ['a.jpg.png', 'a.png/b.png']),
+  ],
+)
+def test_names_of_outputs(paths, names):
+  assert list(photo_tree.name_outputs(paths, '.png').values()) == names
+
+
+@pytest.mark.parametrize(
+  'paths',
+  [
+    ['manifest.jsonl/a.jpg'],
+    ['a.jpg', 'a.png/b.jpg', 'a.jpg.png/c.jpg'],
+  ],
+)
+def test_a_folder_named_like_a_file_of_ours_is_refused(paths):
+  with pytest.raises(InputError, match='a folder with a file name of ours'):
+    photo_tree.name_outputs(paths, '.png')
+
+
+def test_read_says_what_is_wrong(tmp_path):
+  decode.write_png(tmp_path / 'a.png', np.zeros((11, 20, 3), np.uint8))
+  decode.write_png(tmp_path / 'low.png', np.zeros((10, 20, 3), np.uint8))
+  wide = np.zeros((11, 65501, 3), np.uint8)
+  decode.write_png(tmp_path / 'wide.png', wide)
+  (tmp_path / 'b\nad.png').write_bytes(b'<html>')
+  read = lambda path: photo_tree.read(tmp_path, path)
+  good = read('a.png')
+  assert good.status is None and good.image.shape == (11, 20, 1)
+  assert len(good.sha256) == 64
+  assert read('low.png')[3:] == ('failed', '20x10 pixels is too small')
+  assert read('wide.png').reason == '65501x11 pixels is too large for JPEG'
+  bad = read('b\nad.png')
+  assert bad.status == 'unreadable' and bad.image is None and bad.sha256
+  assert bad.reason == 'a web page or other markup, not a picture'
+  gone = read('gone.png')
+  assert gone[1:] == (None, None, 'unreadable', 'No such file or directory')

@@ -1,0 +1,88 @@
+"""Everything a user can get wrong is one line, before anything is written."""
+
+import pathlib
+import subprocess
+import sys
+
+import poison
+import pytest
+from photos import CONFIG
+
+from fr_poison.types import InputError
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+  'change, message',
+  [
+    ({'momentum': 1}, 'config.momentum: unknown'),
+    ({'surrogates': ()}, 'config.surrogates: no network'),
+    ({'surrogates': ('pixels',)}, "config.surrogates: 'pixels' is unknown"),
+    ({'input_size': {'arcnet': 9}}, "config.input_size: 'arcnet'"),
+    ({'input_size': {'mobileface': 96}}, 'input_size: mobileface only takes'),
+    ({'size': 31}, 'config.size: 31 is below 32'),
+    ({'batch_size': 0}, 'config.batch_size: 0 is below 1'),
+    ({'seed': -1}, 'config.seed: -1'),
+    ({'max_dssim': 1.5}, 'config.max_dssim: 1.5'),
+    ({'attack': {'epsilon': 1}}, 'config.attack.name: None'),
+    ({'attack': {'name': 'sticker'}}, "config.attack.name: 'sticker'"),
+    ({'attack': {'name': 'pgd', 'epsilon': 8.0}}, 'config.attack.epsilon: 8'),
+    ({'attack': {'name': 'pgd', 'eps': 0.1}}, 'config.attack: .*eps'),
+    ({'attack': {'name': 'pgd', 'targeted': True}}, 'config.attack: .*people'),
+    (
+      {'attack': {'name': 'fawkes', 'version': '0.3'}},
+      'config.attack: .*people',
+    ),
+    (
+      {'attack': {'name': 'fawkes', 'version': 'plain'}},
+      'config.attack: .*people',
+    ),
+    ({'attack': {'name': 'feature_shift'}}, 'config.attack: targets: '),
+    ({'output': {'format': 'bmp'}}, "config.output.format: 'bmp'"),
+    ({'output': {'quality': 90}}, 'config.output: .*format'),
+    ({'output': {'format': 'png', 'dpi': 1}}, 'config.output: .*dpi'),
+    ({'output': CONFIG['output'] | {'quality': 0}}, 'config.output.quality: 0'),
+    (
+      {'output': CONFIG['output'] | {'subsampling': '4:1:1'}},
+      "config.output.subsampling: '4:1:1'",
+    ),
+  ],
+)
+def test_wrong_settings_are_named(done, tmp_path, change, message):
+  with pytest.raises(InputError, match=message):
+    poison.run(CONFIG | change, done[0], tmp_path / 'out')
+  assert not (tmp_path / 'out').exists()
+
+
+def test_wrong_folders_are_named(done, tmp_path):
+  empty = tmp_path / 'empty'
+  empty.mkdir()
+  (empty / 'notes.txt').write_bytes(b'')
+  with pytest.raises(InputError, match='empty: no pictures, 1 others'):
+    poison.run(CONFIG, empty, tmp_path / 'out')
+  for output in (done[0], done[0] / 'sub', done[0].parent):
+    with pytest.raises(InputError, match='--output: '):
+      poison.run(CONFIG, done[0], output)
+  assert list(tmp_path.iterdir()) == [empty]
+  with pytest.raises(InputError, match='--output: .*notes.txt: File exists'):
+    poison.run(CONFIG, done[0], empty / 'notes.txt')
+
+
+def test_mistakes_are_one_line_and_exit_status_2(tmp_path, config_file):
+  wrong = tmp_path / 'a\n\x1b[31m'
+  result = subprocess.run(
+    [
+      sys.executable,
+      str(ROOT / 'experiments' / 'poison.py'),
+      f'--config={config_file}',
+      f'--input={wrong}',
+      f'--output={tmp_path / "out"}',
+    ],
+    capture_output=True,
+    text=True,
+  )
+  assert result.returncode == 2 and result.stdout == ''
+  (line,) = result.stderr.splitlines()
+  assert line == f'error: --input: {tmp_path}/a\\n\\x1b[31m: no such folder'
+  assert not (tmp_path / 'out').exists()
