@@ -61,7 +61,7 @@ def test_pixels_are_pillows(pictures, size, subsampling):
     files = [_save(c, quality, subsampling) for c in codes]
     theirs = np.stack([np.asarray(file) for file in files])
     wrong = _ours(codes, quality, subsampling) != theirs
-    # All are equal on x86; float32 may tip a result that is nearly a half.
+    # None with JAX 0.10, one grey pixel by one level with 0.12: float32 tips.
     assert wrong.mean() < 1e-3, quality
 
 
