@@ -9,6 +9,11 @@ attack costs beside the network). And the steps inside one compiled loop
 against the same one by one, which on CPU shows whether the networks'
 convolutions stay fast there. Ratios can be trusted on a noisy machine; seconds
 cannot.
+
+  python experiments/benchmark.py --peer=torch
+
+Compares one step of JAX (the gradient of the squared embedding by the picture)
+with the same network and weights in eager PyTorch; see `peer_benchmark.py`.
 """
 
 import functools
@@ -18,6 +23,7 @@ import cli
 import jax
 import jax.numpy as jnp
 import numpy as np
+import peer_benchmark
 from absl import flags
 
 from fr_poison import attacks, extractors
@@ -30,6 +36,10 @@ _NETWORKS = flags.DEFINE_list(
 _NUM_STEPS = flags.DEFINE_integer('num_steps', 40, 'Steps of the attack.')
 _BATCH_SIZE = flags.DEFINE_integer('batch_size', 8, 'Pictures.')
 _REPEATS = flags.DEFINE_integer('repeats', 2, 'Runs; the fastest counts.')
+_PEER = flags.DEFINE_enum('peer', None, ['torch'], 'Compare with it instead.')
+_DTYPE = flags.DEFINE_enum(
+  'dtype', 'float32', ['float32', 'bfloat16'], 'Of the networks.'
+)
 
 
 def _seconds(fns, repeats):
@@ -91,6 +101,11 @@ def main(argv):
   """Prints one line per network."""
   del argv
   print(records.environment()['device'], 'jax', jax.__version__)
+  if _PEER.value:
+    dtype, size = _DTYPE.value, _BATCH_SIZE.value
+    for line in peer_benchmark.lines(dtype, size, _REPEATS.value):
+      print(line, flush=True)
+    return
   print(
     f'LowKey, {_BATCH_SIZE.value} pictures of 112x112, '
     f'{_NUM_STEPS.value} steps\n'
@@ -103,7 +118,11 @@ def main(argv):
   images = codes.astype(np.float32) / np.float32(255)
   for text in _NETWORKS.value:
     name, _, size = text.partition(':')
-    extractor = extractors.load(name, input_size=int(size) if size else None)
+    extractor = extractors.load(
+      name,
+      input_size=int(size) if size else None,
+      dtype=jnp.dtype(_DTYPE.value),
+    )
     t = measure(extractor, images, _NUM_STEPS.value, _REPEATS.value)
     by_hand = t['steps'] + t['ends']
     print(

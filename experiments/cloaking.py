@@ -30,7 +30,7 @@ _ATTACKS = {
   'protected_set': attacks.protected_set,
 }
 _FROM_SET = ('feature_shift', 'protected_set')  # choose among all others
-_SOURCES = ('attacks/*.py', 'extractors/*.py', 'layers.py')
+_SOURCES = ('attacks/*.py', 'extractors/*.py', 'layers/*.py')
 
 
 class Cloaks(NamedTuple):

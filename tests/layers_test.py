@@ -30,6 +30,13 @@ CASES = [  # rows, columns, kernel, stride, padding
   (11, 12, 5, 3, ((2, 1), (0, 2))),
   (7, 7, 1, 1, ((0, 0), (0, 0))),
   (7, 7, 1, 2, ((0, 0), (0, 0))),
+  (8, 7, 2, 3, ((0, 0), (0, 0))),  # pixels that no tap reaches
+  (15, 14, 7, 2, ((0, 0), (0, 0))),  # dlib's stem
+  (15, 14, 7, 2, ((3, 2), (1, 3))),
+  (14, 15, 4, 3, ((0, 3), (2, 0))),
+  (50, 53, 3, 2, ((1, 1), (0, 1))),  # large: phase by phase
+  (49, 50, 5, 3, ((2, 1), (0, 2))),
+  (50, 49, 4, 2, ((0, 0), (3, 0))),
 ]
 
 
@@ -41,9 +48,13 @@ def _same_gradients(ours, reference, x, kernel):
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize('channels', [3, 5])
 @pytest.mark.parametrize('h, w, k, stride, padding', CASES)
-def test_conv_and_both_its_gradients_match_xla(h, w, k, stride, padding):
-  x, kernel = _random(2, h, w, 3), _random(k, k, 3, 4)
+def test_conv_and_both_its_gradients_match_xla(
+  h, w, k, stride, padding, channels
+):
+  # Scaled, lest the sine in the loss see nothing but rounding.
+  x, kernel = _random(2, h, w, channels), _random(k, k, channels, 4) / k
   ours = lambda x, k: layers.conv(x, k, stride=stride, padding=padding)
   reference = lambda x, k: _reference(x, k, stride, padding)
   np.testing.assert_allclose(
@@ -65,21 +76,41 @@ def test_depthwise_conv_matches_xla(h, w, k, stride, padding):
   _same_gradients(ours, reference, x, kernel)
 
 
-def test_gradients_are_the_same_inside_loops_and_under_vmap():
-  kernel = _random(3, 3, 2, 2)
+@pytest.mark.parametrize(
+  'size, channels, k', [(8, 2, 3), (16, 3, 7), (50, 5, 3)]
+)
+def test_gradients_are_the_same_inside_loops_and_under_vmap(size, channels, k):
+  kernel = _random(k, k, channels, channels) / k
 
   def loss(x):
     y = layers.conv(x, kernel, stride=2, padding=((1, 1), (1, 1)))
-    y = layers.depthwise_conv(y, kernel[..., 0], padding=((1, 1), (1, 1)))
+    y = layers.depthwise_conv(y, kernel[:3, :3, 0], padding=((1, 1), (1, 1)))
     return jnp.sum(y**2)
 
-  x = _random(4, 8, 8, 2)
+  x = _random(4, size, size, channels)
   once = jax.grad(loss)(x)
   body = lambda _, carry: carry + jax.grad(loss)(x)
   looped = jax.lax.fori_loop(0, 3, body, jnp.zeros_like(x))
   np.testing.assert_allclose(looped, 3 * once, rtol=1e-4, atol=1e-4)
+  assert np.abs(once).max() > 0.1
   mapped = jax.vmap(jax.grad(lambda row: loss(row[None])))(x)
-  np.testing.assert_allclose(mapped, once, rtol=1e-4, atol=1e-6)
+  np.testing.assert_allclose(mapped, once, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('h, w, k, stride, padding', CASES)
+def test_bfloat16_stays_bfloat16(h, w, k, stride, padding):
+  x, kernel = _random(2, h, w, 3), _random(k, k, 3, 4) / k
+  ours = lambda x: layers.conv(
+    x, kernel.astype(x.dtype), stride=stride, padding=padding
+  )
+  half, vjp = jax.vjp(ours, x.astype(jnp.bfloat16))
+  (gradient,) = vjp(half)
+  assert half.dtype == gradient.dtype == jnp.bfloat16
+  full, vjp = jax.vjp(ours, x)
+  (expected,) = vjp(full)
+  np.testing.assert_allclose(half.astype(jnp.float32), full, 0.1, 0.1)
+  error = np.abs(gradient.astype(jnp.float32) - expected).max()
+  assert error < 0.05 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from fr_poison.layers import Conv
+from fr_poison.layers import Conv, max_pool
 
 # (features, kernel, stride, padding) as in torchvision.
 CONVS = (
@@ -27,17 +27,6 @@ _MEAN = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 
 
-def _max_pool(x):
-  """3x3 maximum at stride 2 by slices, whose gradient is fast on CPU."""
-  for axis in (1, 2):
-    n = (x.shape[axis] - 3) // 2 + 1
-    a, b, c = (
-      jax.lax.slice_in_dim(x, i, i + 2 * n - 1, 2, axis) for i in range(3)
-    )
-    x = jnp.maximum(jnp.maximum(a, b), c)
-  return x
-
-
 class LpipsFeatures(nn.Module):
   """[B, H, W, 3] in [0, 1] -> five weighted activations [B, h, w, C]."""
 
@@ -49,7 +38,7 @@ class LpipsFeatures(nn.Module):
     features = []
     for i, (channels, kernel, stride, padding) in enumerate(CONVS):
       if i in (1, 2):
-        x = _max_pool(x)
+        x = max_pool(x)
       conv = Conv(
         channels, kernel, stride=stride, padding=padding, name=f'conv{i + 1}'
       )

@@ -6,11 +6,10 @@ frozen into a scale and a shift) are folded into the convolutions when the
 file is converted, so here every convolution just has a bias.
 """
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from fr_poison.layers import Conv
+from fr_poison.layers import Conv, max_pool
 
 # Channels of the residual blocks; True: halves the picture.
 BLOCKS = (
@@ -47,23 +46,6 @@ def average_pool(x):
   return x.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
 
 
-def max_pool(x):
-  """3x3 maximum at stride 2 without padding.
-
-  As maxima of shifted slices: their gradient is a few selects, whereas that
-  of a window reduction is a slow scalar loop on CPU.
-  """
-
-  def along(x, axis):
-    n = (x.shape[axis] - 3) // 2 + 1
-    a, b, c = (
-      jax.lax.slice_in_dim(x, i, i + 2 * n - 1, 2, axis) for i in range(3)
-    )
-    return jnp.maximum(jnp.maximum(a, b), c)
-
-  return along(along(x, 1), 2)
-
-
 class Block(nn.Module):
   """Two 3x3 convolutions around a skip; `down` halves rows and columns."""
 
@@ -88,14 +70,17 @@ class DlibResNet(nn.Module):
   embeddings is below 0.6 (the threshold stored in the file).
   """
 
+  remat: bool = False  # keep only the blocks' inputs for the gradient
+
   @nn.compact
   def __call__(self, x):
     """Embeds pictures already at the network's size and range."""
     x = (x - jnp.asarray(MEAN_RGB, x.dtype)) / 256
     x = nn.relu(Conv(32, 7, stride=2, name='stem')(x))
     x = max_pool(x)
+    block = nn.remat(Block) if self.remat else Block
     for i, (features, down) in enumerate(BLOCKS):
-      x = Block(features, down, name=f'block{i + 1}')(x)
+      x = block(features, down, name=f'block{i + 1}')(x)
     x = jnp.mean(x, (1, 2))
     x = nn.Dense(128, use_bias=False, name='dense')(x)
     return jnp.asarray(x, jnp.float32)

@@ -52,10 +52,13 @@ class SeparableBlock(nn.Module):
 class FaceRes(nn.Module):
   """[B, H, W, 3] in 0..255 -> [B, 1024], not normalised."""
 
+  remat: bool = False  # keep only the blocks' inputs for the gradient
+
   @nn.compact
   def __call__(self, x):
     """Embeds pictures already at the network's range."""
     x = relu6(Conv(32, 3, stride=2, padding=None, name='stem')(x))
+    block = nn.remat(SeparableBlock) if self.remat else SeparableBlock
     for i, (features, stride) in enumerate(BLOCKS):
-      x = SeparableBlock(features, stride, name=f'block{i + 1}')(x)
+      x = block(features, stride, name=f'block{i + 1}')(x)
     return jnp.mean(x, (1, 2), dtype=jnp.float32)

@@ -33,6 +33,7 @@ class MobileFace(nn.Module):
   """[B, 112, 112, 3] in 0..255 -> [B, 256], not normalised."""
 
   embedding_size: int = 256
+  remat: bool = False  # keep only the blocks' inputs for the gradient
 
   @nn.compact
   def __call__(self, x):
@@ -40,8 +41,9 @@ class MobileFace(nn.Module):
     x = (x - 127.5) * 0.0078125
     x = Conv(32, 3, stride=2, padding=1, use_bias=False, name='stem')(x)
     x = PReLU(name='stem_prelu')(x)
+    stage = nn.remat(Stage) if self.remat else Stage
     for i, features in enumerate((32, 32, 64, 128)):
-      x = Stage(features, name=f'stage{i}')(x)
+      x = stage(features, name=f'stage{i}')(x)
     x = x.reshape(x.shape[0], -1)
     x = nn.Dense(self.embedding_size, use_bias=False, name='dense')(x)
     scale = self.param('scale', nn.initializers.ones, (self.embedding_size,))

@@ -18,7 +18,7 @@ class NetworkSpec(NamedTuple):
   """What a network is, apart from its weights."""
 
   name: str
-  module: Callable[[], nn.Module]  # takes RGB in 0..255
+  module: Callable[..., nn.Module]  # takes RGB in 0..255
   input_size: int
   embedding_size: int
   any_size: bool = False  # also takes other input sizes
@@ -69,7 +69,11 @@ def spec(name: str) -> NetworkSpec:
 
 
 def load(
-  name: str, *, input_size: int | None = None, dtype=jnp.float32
+  name: str,
+  *,
+  input_size: int | None = None,
+  dtype=jnp.float32,
+  remat: bool = False,
 ) -> Extractor:
   """A shipped network with its pretrained weights.
 
@@ -78,6 +82,8 @@ def load(
     input_size: rows and columns the network works at; None is the published
       size. Only some networks (faceres) take another one.
     dtype: of the computation inside; embeddings come out as float32.
+    remat: compute the blocks' insides again for the gradient instead of
+      keeping them: less memory, more time, the same numbers.
 
   Raises:
     InputError: unknown network, a size it cannot take, or a weight file that
@@ -96,12 +102,14 @@ def load(
   shapes = weights.expected_shapes(entry.module(), size)
   params, digest = weights.load(name, shapes)
   params = jax.tree.map(jnp.asarray, params)
-  return Extractor(_embed_fn(name, size, dtype), params, entry, size, digest)
+  return Extractor(
+    _embed_fn(name, size, dtype, remat), params, entry, size, digest
+  )
 
 
 @functools.cache  # the same function each time, so that jit compiles it once
-def _embed_fn(name, size, dtype):
-  module = _SPECS[name].module()
+def _embed_fn(name, size, dtype, remat):
+  module = _SPECS[name].module(remat=remat)
 
   def embed_fn(params, images):
     inputs = jnp.asarray(255 * resize(images, size), dtype)

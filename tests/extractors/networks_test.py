@@ -9,6 +9,7 @@ import pytest
 from flax import traverse_util
 
 from fr_poison import extractors, weights
+from fr_poison import layers as net_layers
 from fr_poison.extractors import dlib_resnet
 from fr_poison.extractors.convert import dlib_dat, rules
 from fr_poison.types import InputError
@@ -83,7 +84,7 @@ def test_pools_match_window_reductions():
   maximum = jax.lax.reduce_window(
     x, -jnp.inf, jax.lax.max, window(3), window(2), 'VALID'
   )
-  np.testing.assert_array_equal(dlib_resnet.max_pool(x), maximum)
+  np.testing.assert_array_equal(net_layers.max_pool(x), maximum)
   total = jax.lax.reduce_window(
     x, 0.0, jax.lax.add, window(2), window(2), 'VALID'
   )

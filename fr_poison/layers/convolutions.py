@@ -14,11 +14,15 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 
-Padding = tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, ..))
-
-_DIMENSIONS = ('NHWC', 'HWIO', 'NHWC')
+from fr_poison.layers.cpu_convolutions import (
+  DIMENSIONS,
+  Padding,
+  fast_conv,
+  input_grad,
+  plain_conv,
+  transpose_padding,
+)
 
 
 def same_padding(size: Sequence[int], kernel: int, stride: int) -> Padding:
@@ -34,49 +38,11 @@ def same_padding(size: Sequence[int], kernel: int, stride: int) -> Padding:
   return one(size[0]), one(size[1])
 
 
-def _transpose_padding(in_size, out_size, kernel_size, stride, padding):
-  """Padding of the gradient's convolution, so that it ends at `in_size`."""
-  pads = []
-  for n_in, n_out, k, (low, _) in zip(
-    in_size, out_size, kernel_size, padding, strict=True
-  ):
-    before = k - 1 - low
-    dilated = (n_out - 1) * stride + 1
-    pads.append((before, n_in + k - 1 - dilated - before))
-  return tuple(pads)
-
-
-def _conv(x, kernel, stride, padding):
-  return jax.lax.conv_general_dilated(
-    x, kernel, (stride, stride), padding, dimension_numbers=_DIMENSIONS
-  )
-
-
-def _conv_input_grad(grad, kernel, x_shape, stride, padding):
-  """The input gradient as an ordinary convolution with the turned kernel."""
-  # The barrier keeps XLA from folding the turn back into the convolution,
-  # which is the form that its CPU backend has no fast path for in a loop.
-  turned = jax.lax.optimization_barrier(
-    jnp.flip(kernel, (0, 1)).transpose(0, 1, 3, 2)
-  )
-  pads = _transpose_padding(
-    x_shape[1:3], grad.shape[1:3], kernel.shape[:2], stride, padding
-  )
-  return jax.lax.conv_general_dilated(
-    grad,
-    turned,
-    (1, 1),
-    pads,
-    lhs_dilation=(stride, stride),
-    dimension_numbers=_DIMENSIONS,
-  )
-
-
-def _with_input_grad(forward, input_grad):
+def _with_input_grad(forward, input_grad, plain):
   """`forward(x, kernel, stride, padding)` with the input gradient given.
 
-  The kernel's gradient stays XLA's; where nobody asks for it, as in an attack
-  on a frozen network, the compiler drops it.
+  The kernel's gradient is that of `plain`; where nobody asks for it, as in an
+  attack on a frozen network, the compiler drops it.
   """
 
   @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -88,7 +54,7 @@ def _with_input_grad(forward, input_grad):
 
   def bwd(stride, padding, saved, grad):
     x, kernel = saved
-    _, kernel_vjp = jax.vjp(lambda k: forward(x, k, stride, padding), kernel)
+    _, kernel_vjp = jax.vjp(lambda k: plain(x, k, stride, padding), kernel)
     dx = input_grad(grad, kernel, x.shape, stride, padding)
     return dx, *kernel_vjp(grad)
 
@@ -96,7 +62,7 @@ def _with_input_grad(forward, input_grad):
   return fn
 
 
-_conv_on_cpu = _with_input_grad(_conv, _conv_input_grad)
+_conv_on_cpu = _with_input_grad(fast_conv, input_grad, plain_conv)
 
 
 def conv(x, kernel, *, stride: int = 1, padding: Padding = ((0, 0), (0, 0))):
@@ -118,7 +84,7 @@ def conv(x, kernel, *, stride: int = 1, padding: Padding = ((0, 0), (0, 0))):
     x,
     kernel,
     cpu=lambda x, k: _conv_on_cpu(x, k, stride, padding),
-    default=lambda x, k: _conv(x, k, stride, padding),
+    default=lambda x, k: plain_conv(x, k, stride, padding),
   )
 
 
@@ -138,7 +104,7 @@ def _shifted_multiply_add(x, kernel, stride, padding):
 
 def _depthwise_input_grad(grad, kernel, x_shape, stride, padding):
   """The turned kernel over the gradient with zeros between its pixels."""
-  pads = _transpose_padding(
+  pads = transpose_padding(
     x_shape[1:3], grad.shape[1:3], kernel.shape[:2], stride, padding
   )
   between = ((0, 0, 0), *((*p, stride - 1) for p in pads), (0, 0, 0))
@@ -148,7 +114,7 @@ def _depthwise_input_grad(grad, kernel, x_shape, stride, padding):
 
 
 _depthwise_on_cpu = _with_input_grad(
-  _shifted_multiply_add, _depthwise_input_grad
+  _shifted_multiply_add, _depthwise_input_grad, _shifted_multiply_add
 )
 
 
@@ -161,7 +127,7 @@ def depthwise_conv(x, kernel, *, stride: int = 1, padding: Padding):
       kernel[:, :, None, :],
       (stride, stride),
       padding,
-      dimension_numbers=_DIMENSIONS,
+      dimension_numbers=DIMENSIONS,
       feature_group_count=x.shape[-1],
     )
 
@@ -171,65 +137,3 @@ def depthwise_conv(x, kernel, *, stride: int = 1, padding: Padding):
     cpu=lambda x, k: _depthwise_on_cpu(x, k, stride, padding),
     default=grouped,
   )
-
-
-class Conv(nn.Module):
-  """`conv` with its parameters; `padding` None means TensorFlow's 'SAME'."""
-
-  features: int
-  kernel_size: int
-  stride: int = 1
-  padding: int | None = 0
-  use_bias: bool = True
-
-  @nn.compact
-  def __call__(self, x):
-    """[B, H, W, I] -> [B, H', W', features]."""
-    k = self.kernel_size
-    kernel = self.param(
-      'kernel',
-      nn.initializers.lecun_normal(),
-      (k, k, x.shape[-1], self.features),
-    )
-    padding = _padding(self.padding, x.shape[1:3], k, self.stride)
-    x = conv(x, kernel.astype(x.dtype), stride=self.stride, padding=padding)
-    if self.use_bias:
-      bias = self.param('bias', nn.initializers.zeros, (self.features,))
-      x = x + bias.astype(x.dtype)
-    return x
-
-
-class DepthwiseConv(nn.Module):
-  """`depthwise_conv` with its kernel; `padding` as in `Conv`."""
-
-  kernel_size: int = 3
-  stride: int = 1
-  padding: int | None = 0
-
-  @nn.compact
-  def __call__(self, x):
-    """[B, H, W, C] -> [B, H', W', C]."""
-    k = self.kernel_size
-    kernel = self.param(
-      'kernel', nn.initializers.normal(1 / k), (k, k, x.shape[-1])
-    )
-    padding = _padding(self.padding, x.shape[1:3], k, self.stride)
-    return depthwise_conv(
-      x, kernel.astype(x.dtype), stride=self.stride, padding=padding
-    )
-
-
-def _padding(amount, size, kernel_size, stride):
-  if amount is None:
-    return same_padding(size, kernel_size, stride)
-  return ((amount, amount), (amount, amount))
-
-
-class PReLU(nn.Module):
-  """max(x, 0) + slope * min(x, 0), one slope a channel (Flax's has one)."""
-
-  @nn.compact
-  def __call__(self, x):
-    """[..., C] -> [..., C]."""
-    slope = self.param('slope', nn.initializers.constant(0.25), x.shape[-1:])
-    return jnp.maximum(x, 0) + slope.astype(x.dtype) * jnp.minimum(x, 0)

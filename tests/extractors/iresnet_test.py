@@ -1,0 +1,100 @@
+"""IResNet: its shape is insightface's, and folding batch norm is exact."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import traverse_util
+
+from fr_poison.extractors import iresnet
+
+TINY = {'units': (2, 1, 1), 'width': 4, 'embedding_size': 6}
+
+
+def _images(size, batch=2):
+  codes = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3))
+  return jnp.asarray(codes, jnp.float32)
+
+
+def _variables(module, size):
+  """Variables in which no norm, slope or bias is as it was initialised."""
+  rng = np.random.default_rng(1)
+  tree = jax.jit(module.init)(jax.random.key(0), _images(size))
+  flat = traverse_util.flatten_dict(tree)
+  for path, leaf in flat.items():
+    if path[-1] == 'var':
+      flat[path] = rng.uniform(0.5, 2, leaf.shape)
+    elif path[-1] != 'kernel':
+      flat[path] = leaf + rng.normal(0, 0.3, leaf.shape)
+  flat = {path: jnp.asarray(leaf, jnp.float32) for path, leaf in flat.items()}
+  return traverse_util.unflatten_dict(flat)
+
+
+@pytest.mark.parametrize('size', [16, 15])
+def test_folded_network_is_the_unfolded_one(size):
+  module = iresnet.IResNet(**TINY)
+  frozen = iresnet.IResNet(**TINY, frozen=True)
+  variables, images = _variables(module, size), _images(size)
+  folded = iresnet.fold(variables, size)
+  shapes = lambda tree: jax.tree.map(jnp.shape, tree)
+  expected = jax.eval_shape(frozen.init, jax.random.key(0), images)
+  assert shapes(folded) == shapes(expected)
+
+  def embed_and_gradient(module, variables):
+    embed = lambda x: module.apply(variables, x)
+    loss = lambda x: jnp.sum(embed(x) ** 2)
+    return jax.jit(lambda x: (embed(x), jax.grad(loss)(x)))(images)
+
+  expected = embed_and_gradient(module, variables)
+  for ours, theirs in zip(
+    embed_and_gradient(frozen, folded), expected, strict=True
+  ):
+    assert np.abs(theirs).max() > 0
+    np.testing.assert_allclose(ours, theirs, 1e-4, 1e-4 * np.abs(theirs).max())
+
+
+def test_bias_map_differs_only_at_the_border():
+  variables = _variables(iresnet.IResNet(**TINY), 16)
+  bias = iresnet.fold(variables, 16)['params']['stage1_block1']['bias_map']
+  inside = np.asarray(bias[1:-1, 1:-1])
+  np.testing.assert_allclose(inside, np.broadcast_to(inside[0, 0], (14, 14, 4)))
+  assert np.abs(bias[0, 5] - inside[0, 0]).max() > 1e-3
+
+
+def test_iresnet18_has_the_published_number_of_parameters():
+  shape = jax.ShapeDtypeStruct((1, 112, 112, 3), jnp.float32)
+  tree = jax.eval_shape(iresnet.IResNet().init, jax.random.key(0), shape)
+  count = sum(leaf.size for leaf in jax.tree.leaves(tree['params']))
+  # Counted by hand. Stem 3*3*3*64 + 3*64; final norm 2*512; dense and norm.
+  expected = 1728 + 192 + 1024 + 25088 * 512 + 512 + 1024
+  c = 64
+  for features in (64, 128, 256, 512):
+    first = 9 * c * features + 9 * features**2 + 2 * c + 5 * features
+    shortcut = c * features + 2 * features
+    second = 18 * features**2 + 7 * features
+    expected += first + shortcut + second
+    c = features
+  assert count == expected
+
+
+def test_training_moves_the_batch_statistics_and_frozen_refuses():
+  module = iresnet.IResNet(**TINY)
+  variables, images = _variables(module, 16), _images(16)
+  y, state = module.apply(variables, images, True, mutable=['batch_stats'])
+  assert y.shape == (2, 6) and y.dtype == jnp.float32
+  old, new = variables['batch_stats'], state['batch_stats']
+  assert all(
+    jax.tree.leaves(jax.tree.map(lambda a, b: (a != b).any(), old, new))
+  )
+  frozen = iresnet.IResNet(**TINY, frozen=True)
+  with pytest.raises(ValueError, match='frozen'):
+    frozen.apply(iresnet.fold(variables, 16), images, True)
+
+
+def test_bfloat16_computes_nearly_the_same():
+  module = iresnet.IResNet(**TINY, frozen=True)
+  variables = iresnet.fold(_variables(iresnet.IResNet(**TINY), 16), 16)
+  full = module.apply(variables, _images(16))
+  half = module.apply(variables, _images(16).astype(jnp.bfloat16))
+  assert half.dtype == jnp.float32 and (full != half).any()
+  np.testing.assert_allclose(half, full, rtol=0.1, atol=0.1)
