@@ -17,7 +17,6 @@ import torch_peers
 from fr_poison import extractors
 from fr_poison.extractors import dlib_resnet, iresnet
 
-
 # Threads of either framework may spin for a while after their last work.
 _PAUSE_S = 0.3
 _CALLS = 5  # in a row, before the other one's turn
