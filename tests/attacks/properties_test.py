@@ -301,6 +301,20 @@ def test_restarts_are_never_worse_than_one_start():
   assert (scores[1] > scores[0]).any()
 
 
+def test_another_start_begins_near_the_picture_again():
+  images, params = toys.images(2), [toys.params()]
+  attack = attacks.pgd(
+    [toys.embed_fn], epsilon=toys.EPSILON, num_steps=3, restarts=2
+  )
+  state, step, far = attack.init(params, RNG, images), jax.jit(attack.step), []
+  for _ in range(attack.num_steps):
+    state = step(params, state)
+    far.append(float(jnp.abs(state.adv_images - images).max()))
+  # The start's noise is a quarter of the ball; steps lead to its border.
+  near = toys.EPSILON / 4 + 1e-6
+  assert far[3] <= near < min(far[:3] + far[4:])
+
+
 def test_transforms_in_the_loop_make_a_cloak_survive_them():
   images, params = toys.images(4), [toys.params()]
   blur = lambda rngs, x: perceptual.gaussian_blur(x)
