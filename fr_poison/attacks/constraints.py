@@ -30,29 +30,17 @@ class Constraint(NamedTuple):
   used: Callable[..., Any]  # (adv_images, images) -> [B] share of the budget
 
 
-def check_range(name: str, value: float, low: float, high: float) -> float:
-  """The value, if it lies in (low, high]; NaN does not.
+def check_range(
+  name: str, value: float, high: float = float('inf'), hint: str = ''
+) -> float:
+  """The value, if it lies in (0, high]; NaN does not.
 
   Raises:
-    InputError: it does not.
+    InputError: it does not; ends with the hint.
   """
-  if not low < value <= high:
-    raise InputError(f'{name}: {value:g} is outside ({low:g}, {high:g}]')
+  if not 0 < value <= high:
+    raise InputError(f'{name}: {value:g} is outside (0, {high:g}]{hint}')
   return float(value)
-
-
-def check_epsilon(epsilon: float) -> float:
-  """The budget, if it lies in (0, 1].
-
-  Raises:
-    InputError: it does not (8 grey levels are 8/255, not 8).
-  """
-  if not 0 < epsilon <= 1:
-    raise InputError(
-      f'epsilon: {epsilon:g} is outside (0, 1]; it is in units of the whole '
-      'pixel range, 8 grey levels are 8/255'
-    )
-  return float(epsilon)
 
 
 def round_codes(levels):
@@ -79,7 +67,8 @@ def linf_ball(epsilon: float) -> Constraint:
   Raises:
     InputError: epsilon outside (0, 1].
   """
-  epsilon = check_epsilon(epsilon)
+  hint = '; it is in units of the whole pixel range, 8 grey levels are 8/255'
+  epsilon = check_range('epsilon', epsilon, 1, hint)
 
   def project(adv_images, images):
     low = jnp.maximum(images - epsilon, 0)
@@ -116,7 +105,7 @@ def l2_ball(epsilon: float) -> Constraint:
   Raises:
     InputError: epsilon not positive.
   """
-  epsilon = check_range('epsilon', epsilon, 0, float('inf'))
+  epsilon = check_range('epsilon', epsilon)
 
   def project(adv_images, images):
     change = adv_images - images

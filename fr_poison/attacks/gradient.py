@@ -115,12 +115,13 @@ def _evaluate(recipe, params, state, adv_images, rngs):
   return score, {'objective': score, 'feature_distance': distance} | terms
 
 
-def _random_start(recipe, rngs, images, one_channel):
+def _random_start(recipe, rngs, images):
   noise = base.uniform_noise(rngs, images, recipe.start_noise)
-  return base.mono(noise + recipe.start_value, one_channel)
+  return noise + recipe.start_value
 
 
-def _variable(recipe, images, perturbation):
+def _variable(recipe, images, perturbation, one_channel):
+  perturbation = base.mono(perturbation, one_channel)
   variable = recipe.space.start(images, perturbation)
   return recipe.constraint.project(variable, images)
 
@@ -137,9 +138,9 @@ def _init(recipe, params, rng, images, *, targets=None, start=None):
   if recipe.luminance_only is not None:
     one_channel = jnp.full(len(images), recipe.luminance_only)
   if start is None:
-    start = _random_start(recipe, rngs, images, one_channel)
-  start = base.mono(jnp.asarray(start, jnp.float32), one_channel)
-  variable = _variable(recipe, images, start)
+    start = _random_start(recipe, rngs, images)
+  start = jnp.asarray(start, jnp.float32)
+  variable = _variable(recipe, images, start, one_channel)
   count = len(images)
   state = AttackState(
     images=images,
@@ -203,13 +204,11 @@ def _update(recipe, state, grads, rngs):
   if recipe.restarts == 1:
     return variable, optimizer
   again = state.step % (recipe.num_steps + 1) == recipe.num_steps
-  start = _random_start(recipe, rngs, state.images, state.one_channel)
-  fresh = _variable(recipe, state.images, start)
+  start = _random_start(recipe, rngs, state.images)
+  fresh = _variable(recipe, state.images, start, state.one_channel)
   choose = lambda a, b: jax.tree.map(functools.partial(jnp.where, again), a, b)
-  return (
-    choose(fresh, variable),
-    choose(recipe.optimizer.init(fresh), optimizer),
-  )
+  restarted = fresh, recipe.optimizer.init(fresh)
+  return choose(restarted, (variable, optimizer))
 
 
 def _finish(recipe, params, state):

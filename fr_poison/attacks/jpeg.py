@@ -154,9 +154,7 @@ def _quantize(coefficients, steps):
   it becomes zero (StegaStamp, Tancik et al., CVPR 2020): what the file drops
   moves nothing. With 1 everywhere JPEG is invisible to a gradient, for 4:4:4
   the identity; round(x) + (x - round(x))^3 hides survivors close to a whole
-  number. Squared displacement of mobileface after Pillow's quality 75 and 30
-  when 20 steps of sign ascent, 8/255, went through 75, 4:2:0 (8 pictures):
-  1.36 and 1.24 like this, 1.25 and 0.65 with 1, 1.12 and 0.75 with the cube.
+  number.
   """
   # Coefficients and steps are whole: the 1/4 decides nothing, but keeps
   # halves away from the edge where float32's division could tip them.

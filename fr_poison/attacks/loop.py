@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fr_poison.attacks.base import Attack, put_pictures, take_pictures
-from fr_poison.types import Array, Images, Rng, check_images
+from fr_poison.types import Array, Images, InputError, Rng, check_images
 
 
 def run(
@@ -26,7 +26,8 @@ def run(
   ordinary convolution 10-40 times slower inside a compiled loop
   (jax-ml/jax#12868), and any `embed_fn` may contain one. Elsewhere, and when
   called on traced arrays, one compiled loop. Where the accelerator's memory
-  does not hold the batch, it is halved until it does; the result is the same.
+  does not hold a step of the batch, it is halved until it does; the result is
+  the same.
 
   Args:
     attack: for instance `attacks.lowkey([embed_fn], epsilon=8/255)`.
@@ -44,18 +45,25 @@ def run(
     adv_images [B, H, W, 3], on the 8-bit grid k / 255 and inside the budget
     there (a picture that the attack could not improve comes back unchanged),
     and info, [B] each: `score` and `start_score` by which the result was
-    chosen, `improved`, `linf`, `budget_used` (1: all of it), the terms of the
-    result (`feature_distance`, `dssim`, `lpips`), and what may be wrong with
-    a weak one: `zero_gradient` in every step, `saturated` (the budget is used
-    up), `not_converged` (still getting better in the last tenth of the steps).
+    chosen, `improved`, `linf`, `budget_used` (1: all of it; 0 also where the
+    attack has none), the terms of the result (`feature_distance`, `dssim`,
+    `lpips`), and what may be wrong with a weak one: `zero_gradient` in every
+    step, `saturated` (the budget is used up), `not_converged` (still getting
+    better in the last tenth of the steps).
 
   Raises:
-    InputError: pictures that are not RGB float32 in [0, 1].
+    InputError: pictures that are not RGB float32 in [0, 1], patience below 1
+      or with traced pictures.
     MemoryError: not even one picture fits the accelerator's memory.
   """
   check_images(images)
+  traced = isinstance(images, jax.core.Tracer)
+  if patience is not None and (patience < 1 or traced):
+    raise InputError(
+      f'patience: {patience} given; at least 1 expected, and no traced pictures'
+    )
   extra = {'targets': targets, 'start': start}
-  if isinstance(images, jax.core.Tracer):
+  if traced:
     state = attack.init(params, rng, images, **extra)
     state = _advance_compiled(attack, params, state, attack.num_steps)
     return attack.finish(params, state)

@@ -10,9 +10,9 @@ taken, so that no picture's result depends on its neighbours.
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 
+from fr_poison.attacks.base import fold_in
 from fr_poison.types import EmbedFn, InputError
 
 View = Callable[[Any], Any]  # images -> images
@@ -214,7 +214,7 @@ def expectation(
     for i in range(num_samples):
       for j, transform in enumerate(transforms):
         number = i * len(transforms) + j
-        drawn = jax.vmap(jax.random.fold_in, (0, None))(rngs, number)
+        drawn = fold_in(rngs, number)
         images = transform(drawn, adv_images)
         total += objective.distance(params, reference, images, drawn)
     return total / (num_samples * len(transforms))

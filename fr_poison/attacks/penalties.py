@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from fr_poison.attacks import perceptual
-from fr_poison.attacks.base import Shared
+from fr_poison.attacks.base import Shared, per_picture
 from fr_poison.attacks.constraints import Constraint, check_range
 from fr_poison.types import Array, Params
 
@@ -27,7 +27,7 @@ def dssim_penalty(
   Raises:
     InputError: budget outside (0, 1).
   """
-  check_range('dssim_budget', budget, 0, 1)
+  check_range('dssim_budget', budget, 1)
 
   def measure(state, adv_images, images):
     penalty, terms = within.measure(state, adv_images, images)
@@ -134,7 +134,7 @@ def dssim_budget(
       codes = within.project_codes(start + share * (levels - start), images)
       # A hair below: measured again elsewhere, it must not be above.
       fits = perceptual.dssim(codes / 255, images) <= 0.9999 * limit
-      return jnp.where(fits[:, None, None, None], codes, result)
+      return jnp.where(per_picture(fits), codes, result)
 
     # From none of the change to all of it: the largest share that fits stays.
     unchanged = within.project_codes(start, images)

@@ -39,7 +39,7 @@ def feature_shift(
   Raises:
     InputError: alpha outside (0, 1].
   """
-  alpha = constraints.check_range('alpha', alpha, 0, 1)
+  alpha = constraints.check_range('alpha', alpha, 1)
   return gradient.gradient_attack(
     objectives.approach(embed_fns, from_set=True),
     constraints.linf_ball(alpha),

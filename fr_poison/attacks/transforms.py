@@ -14,6 +14,8 @@ import jax.numpy as jnp
 
 from fr_poison.attacks import jpeg as jpeg_model
 from fr_poison.attacks import perceptual
+from fr_poison.attacks.base import fold_in, per_picture
+from fr_poison.attacks.objectives import mirror
 from fr_poison.types import Images, InputError, Rng
 
 Transform = Callable[[Rng, Images], Images]  # (keys [B], images) -> images
@@ -24,8 +26,7 @@ def chain(*transforms: Transform) -> Transform:
 
   def apply(rngs, images):
     for index, transform in enumerate(transforms):
-      own = jax.vmap(jax.random.fold_in, (0, None))(rngs, index)
-      images = transform(own, images)
+      images = transform(fold_in(rngs, index), images)
     return images
 
   return apply
@@ -103,8 +104,8 @@ def flip() -> Transform:
   """Mirrors left and right with probability 1/2."""
 
   def apply(rngs, images):
-    mirror = _draw(jax.random.bernoulli, rngs)
-    return jnp.where(mirror, images[:, :, ::-1], images)
+    mirrored = _draw(jax.random.bernoulli, rngs)
+    return jnp.where(mirrored, mirror(images), images)
 
   return apply
 
@@ -151,7 +152,7 @@ def _check_share(name, value):
 
 def _draw(draw, rngs):
   """One number a picture, [B, 1, 1, 1]."""
-  return jax.vmap(draw)(rngs)[:, None, None, None]
+  return per_picture(jax.vmap(draw)(rngs))
 
 
 def _limit(images):

@@ -10,6 +10,7 @@ import toys
 from fr_poison import attacks
 from fr_poison.attacks import constraints, loop, objectives, perceptual
 from fr_poison.attacks.base import Shared, put_pictures, take_pictures
+from fr_poison.types import InputError
 
 # Those that start from the picture itself, or a constant.
 NOT_RANDOM = {'fawkes_v03', 'fawkes_plain', 'feature_shift', 'protected_set'}
@@ -270,6 +271,16 @@ def test_pictures_that_stand_still_drop_out_and_the_others_go_on():
   # Half of the eight are carried along, no more.
   assert sizes[:12] == [8] * 12 and sizes[-1] == 4
   assert sum(sizes) < 24 * 8
+
+
+def test_patience_must_be_a_step_or_more():
+  attack, images = toys.ATTACKS['pgd'][0], toys.images(1)
+  with pytest.raises(InputError, match='patience: 0'):
+    attacks.run(attack, [toys.params()], RNG, images, patience=0)
+  with pytest.raises(InputError, match='no traced'):
+    jax.jit(lambda x: attacks.run(attack, [toys.params()], RNG, x, patience=2))(
+      images
+    )
 
 
 def test_indicators_tell_why_a_result_is_weak():
