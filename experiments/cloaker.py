@@ -50,7 +50,10 @@ class Cloaker:
       images = jax.ShapeDtypeStruct(shape, np.float32)
       jax.eval_shape(self._attack.init, self._params, self._rng, images)
     except InputError as error:
-      raise InputError(f'config.attack: {error}') from error
+      raise InputError(
+        f'config.attack: {error} (attacks that move towards other people '
+        'cannot run here)'
+      ) from error
 
   def changes(self, images: Sequence[np.ndarray]) -> list[Change]:
     """Attacks at most `batch_size` pictures, uint8 [H, W, C] each."""

@@ -13,6 +13,7 @@ import shutil
 import time
 from typing import NamedTuple
 
+import config_fields
 import jax
 import numpy as np
 
@@ -41,22 +42,19 @@ class Cloaks(NamedTuple):
   seconds: float  # of making them, also when an earlier run did
 
 
-def make_attack(name: str, embed_fns, **settings) -> attacks.Attack:
-  """The attack of that name, from plain settings of a config.
+def make_attack(field: str, name: str, embed_fns, **settings) -> attacks.Attack:
+  """The attack of that name, from the plain settings of a config's field.
 
   Raises:
-    InputError: unknown attack, unknown or bad setting.
+    InputError: unknown attack, unknown or bad setting, naming the field.
   """
-  if name not in _ATTACKS:
-    raise InputError(
-      f'config.attacks: {name!r} is unknown; known: {sorted(_ATTACKS)}'
-    )
+  config_fields.check_known(f'{field}, attack', name, _ATTACKS)
   try:
     return _ATTACKS[name](embed_fns, **settings)
   except TypeError as error:
-    raise InputError(f'config.attacks.{name}: {error}') from error
+    raise InputError(f'config.{field}: {error}') from error
   except InputError as error:
-    raise InputError(f'config.attacks.{name}.{error}') from error
+    raise InputError(f'config.{field}.{error}') from error
 
 
 def _code_digest() -> str:
@@ -153,7 +151,8 @@ def cloak(
     folder: where the cloaks are kept, one folder a person.
     progress: is told before each person.
   """
-  attack = make_attack(name, [e.embed_fn for e in extractors], **settings)
+  embed_fns = [e.embed_fn for e in extractors]
+  attack = make_attack(f'attacks.{name}', name, embed_fns, **settings)
   params, rng = [e.params for e in extractors], jax.random.key(seed)
   origin = _origin(faces, name, settings, extractors, seed)
   images, num_improved, seconds = faces.images.copy(), 0, 0.0

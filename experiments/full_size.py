@@ -1,7 +1,7 @@
 """From a perturbation at the attack's size to the picture that is posted.
 
-Plain NumPy: pictures come in every size, and JAX would compile anew, and keep
-the code, for each. The tests hold `resize` and `dssim` to those of the
+Pillow and NumPy: pictures come in every size, and JAX would compile anew, and
+keep the code, for each. The tests hold `resize` and `dssim` to those of the
 package. Pictures here are [H, W, C] with one channel where they are grey, so
 that nothing can make the channels of a grey picture differ.
 """
@@ -9,6 +9,7 @@ that nothing can make the channels of a grey picture differ.
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 MIN_SIDE = 11  # of SSIM's window
 _TILE = 64  # SSIM's windows at a time, rows and columns
@@ -25,15 +26,6 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
   return np.broadcast_to(image, (*image.shape[:2], 3))
 
 
-def _resize_matrix(length: int, size: int) -> np.ndarray:
-  """[size, length]: a triangle around each new pixel's place, sums of one."""
-  scale = length / size
-  places = (np.arange(size) + 0.5) * scale - 0.5
-  distance = np.abs(places[:, None] - np.arange(length)) / max(scale, 1)
-  weights = np.maximum(1 - distance, 0)
-  return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
-
-
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
   """Bilinear, antialiased when shrinking, as `preprocess.resize`.
 
@@ -45,15 +37,12 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
   Returns:
     float32 [height, width, C]; never beyond the extreme values of `image`.
   """
-  result = image.astype(np.float32)
-  if result.shape[0] != height:
-    rows = _resize_matrix(result.shape[0], height)
-    result = np.tensordot(rows, result, 1)
-  if result.shape[1] != width:
-    columns = _resize_matrix(result.shape[1], width)
-    result = np.tensordot(result, columns, ((1,), (1,))).swapaxes(1, 2)
-  # Rounding errors stay inside, too, and the rows in order in memory.
-  return np.ascontiguousarray(np.clip(result, image.min(), image.max()))
+  planes = [
+    Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR)
+    for plane in np.moveaxis(image.astype(np.float32), -1, 0)
+  ]
+  result = np.stack([np.asarray(plane) for plane in planes], -1)
+  return np.clip(result, image.min(), image.max())  # rounding errors, too
 
 
 def to_working(image: np.ndarray, size: int) -> np.ndarray:

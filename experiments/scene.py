@@ -4,6 +4,7 @@ import dataclasses
 import time
 
 import cloaking
+import config_fields
 import jax
 import numpy as np
 
@@ -45,29 +46,26 @@ class Settings:
   @classmethod
   def from_config(cls, config: dict) -> 'Settings':
     """From a config's dict; a field that nobody reads is an error."""
-    known = {field.name for field in dataclasses.fields(cls)}
-    if wrong := sorted(known ^ config.keys()):
-      state = 'missing' if wrong[0] in known else 'unknown'
-      raise InputError(f'config.{wrong[0]}: {state}; fields: {sorted(known)}')
+    config_fields.check_fields(cls, config)
     return cls(**config)
 
   def __post_init__(self):
     """Checks every value."""
+    check_known = config_fields.check_known
     for name, settings in self.attacks.items():
-      cloaking.make_attack(name, [], **settings)
+      cloaking.make_attack(f'attacks.{name}', name, [], **settings)
     for field in ('networks', 'surrogates'):
       for name in _members(getattr(self, field)):
-        self._known(field, name, extractors.names())
+        check_known(field, name, extractors.names())
     kind = self.recognizer.get('name')
-    self._known('recognizer.name', kind, _RECOGNIZERS)
+    check_known('recognizer.name', kind, _RECOGNIZERS)
     accepted = {'name', *_RECOGNIZERS[kind].fit.__kwdefaults__}
     for field in self.recognizer:
-      self._known(f'recognizer, field of {kind}', field, accepted)
-    self._known('dataset', self.dataset, datasets.NAMES)
+      check_known(f'recognizer, field of {kind}', field, accepted)
+    check_known('dataset', self.dataset, datasets.NAMES)
     for field in ('num_protected', 'num_splits', 'batch_size', 'seed'):
-      least, value = int(field != 'seed'), getattr(self, field)
-      if value < least:
-        raise InputError(f'config.{field}: {value} is below {least}')
+      least = int(field != 'seed')
+      config_fields.check_least(field, getattr(self, field), least)
     if not 0 < self.test_fraction < 1:
       raise InputError(
         f'config.test_fraction: {self.test_fraction} is outside (0, 1)'
@@ -76,12 +74,6 @@ class Settings:
       raise InputError(
         f'config.num_protected: {self.num_protected} of {self.num_people} '
         'people leaves nobody else to tell them from'
-      )
-
-  def _known(self, field, name, names):
-    if name not in names:
-      raise InputError(
-        f'config.{field}: {name!r} is unknown; known: {", ".join(names)}'
       )
 
 

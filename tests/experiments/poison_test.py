@@ -59,7 +59,7 @@ def test_pictures_of_the_working_size_get_the_attacks_pixels(done):
   source, output = done
   network = extractors.load('mobileface')
   attack = cloaking.make_attack(
-    'pgd', [network.embed_fn], epsilon=8 / 255, num_steps=2
+    'attack', 'pgd', [network.embed_fn], epsilon=8 / 255, num_steps=2
   )
   image = to_float(decode.read_image(source / 'same.png'))[None]
   batch = np.repeat(image, 2, 0)  # the shape that is compiled already

@@ -30,7 +30,12 @@ def test_a_field_that_nobody_reads_is_refused(config):
   [
     ('attacks', 'lowkey', {'epsilon': 2}, 'config.attacks.lowkey.epsilon'),
     ('attacks', 'lowkey', {'eps': 1}, 'config.attacks.lowkey: .*eps'),
-    ('attacks', 'sticker', {'epsilon': 0.1}, "config.attacks: 'sticker'"),
+    (
+      'attacks',
+      'sticker',
+      {'epsilon': 0.1},
+      "config.attacks.sticker, attack: 'sticker'",
+    ),
     ('recognizer', 'k', 3, "config.recognizer, field of nearest_.*'k'"),
   ],
 )

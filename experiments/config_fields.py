@@ -1,0 +1,40 @@
+"""What the configs of several programs are checked for."""
+
+import dataclasses
+from collections.abc import Iterable
+
+from fr_poison.types import InputError
+
+
+def check_fields(settings: type, config: dict) -> None:
+  """Refuses a config whose fields are not those of the dataclass `settings`.
+
+  Raises:
+    InputError: a field is missing, or there is one that nobody reads.
+  """
+  known = {field.name for field in dataclasses.fields(settings)}
+  if wrong := sorted(known ^ config.keys()):
+    state = 'missing' if wrong[0] in known else 'unknown'
+    raise InputError(f'config.{wrong[0]}: {state}; fields: {sorted(known)}')
+
+
+def check_known(field: str, name: str, names: Iterable[str]) -> None:
+  """Refuses a name that is not among `names`, and lists them.
+
+  Raises:
+    InputError: it is not.
+  """
+  if name not in names:
+    raise InputError(
+      f'config.{field}: {name!r} is unknown; known: {", ".join(names)}'
+    )
+
+
+def check_least(field: str, value: int, least: int) -> None:
+  """Refuses a number below `least`.
+
+  Raises:
+    InputError: it is.
+  """
+  if value < least:
+    raise InputError(f'config.{field}: {value} is below {least}')
