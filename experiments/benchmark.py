@@ -7,19 +7,24 @@ steps and finish called one by one (what the loop costs); the steps alone (what
 init and finish add); as many plain forward-and-gradient passes (what the
 attack costs beside the network). And the steps inside one compiled loop
 against the same one by one, which on CPU shows whether the networks'
-convolutions stay fast there. Ratios can be trusted on a noisy machine; seconds
-cannot.
+convolutions stay fast there. And the most temporary memory of a compiled step;
+compare with --remat. Ratios can be trusted on a noisy machine; seconds cannot.
 
   python experiments/benchmark.py --peer=torch
 
 Compares one step of JAX (the gradient of the squared embedding by the picture)
 with the same network and weights in eager PyTorch; see `peer_benchmark.py`.
+
+  python experiments/benchmark.py --convolutions
+
+Compares the layers' convolutions with XLA's own, shape by shape.
 """
 
 import functools
 import time
 
 import cli
+import convolution_benchmark
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,6 +42,10 @@ _NUM_STEPS = flags.DEFINE_integer('num_steps', 40, 'Steps of the attack.')
 _BATCH_SIZE = flags.DEFINE_integer('batch_size', 8, 'Pictures.')
 _REPEATS = flags.DEFINE_integer('repeats', 2, 'Runs; the fastest counts.')
 _PEER = flags.DEFINE_enum('peer', None, ['torch'], 'Compare with it instead.')
+_CONVOLUTIONS = flags.DEFINE_bool(
+  'convolutions', False, 'Compare single convolutions instead.'
+)
+_REMAT = flags.DEFINE_bool('remat', False, 'Less memory, more time.')
 _DTYPE = flags.DEFINE_enum(
   'dtype', 'float32', ['float32', 'bfloat16'], 'Of the networks.'
 )
@@ -56,7 +65,7 @@ def _seconds(fns, repeats):
 
 
 def measure(extractor, images, num_steps, repeats):
-  """Seconds of each way to run the attack, by name."""
+  """Seconds of each way to run the attack, by name; a step's megabytes."""
   params, rng = [extractor.params], jax.random.key(0)
   # Without LPIPS and mirror images: what the loop adds to its network.
   attack = attacks.lowkey(
@@ -92,7 +101,8 @@ def measure(extractor, images, num_steps, repeats):
       result = jax.block_until_ready(gradient(params[0], images))
     return result
 
-  return _seconds(
+  memory = step.lower(params, state).compile().memory_analysis()
+  seconds = _seconds(
     {
       'run': lambda: attacks.run(attack, params, rng, images),
       'steps': one_by_one,
@@ -102,22 +112,23 @@ def measure(extractor, images, num_steps, repeats):
     },
     repeats,
   )
+  return seconds, memory.temp_size_in_bytes / 1e6
 
 
 def main(argv):
   """Prints one line per network."""
   del argv
   print(records.environment()['device'], 'jax', jax.__version__)
-  if _PEER.value:
-    dtype, size = _DTYPE.value, _BATCH_SIZE.value
-    for line in peer_benchmark.lines(dtype, size, _REPEATS.value):
+  if _PEER.value or _CONVOLUTIONS.value:
+    other = peer_benchmark if _PEER.value else convolution_benchmark
+    for line in other.lines(_DTYPE.value, _BATCH_SIZE.value, _REPEATS.value):
       print(line, flush=True)
     return
   print(
     f'plain LowKey, {_BATCH_SIZE.value} pictures of 112x112, '
     f'{_NUM_STEPS.value} steps\n'
     'network         run [s]  run/by hand  run/steps  run/gradients  '
-    'loop/steps'
+    'loop/steps  temporary [MB]'
   )
   codes = np.random.default_rng(0).integers(
     0, 256, (_BATCH_SIZE.value, 112, 112, 3)
@@ -129,13 +140,14 @@ def main(argv):
       name,
       input_size=int(size) if size else None,
       dtype=jnp.dtype(_DTYPE.value),
+      remat=_REMAT.value,
     )
-    t = measure(extractor, images, _NUM_STEPS.value, _REPEATS.value)
+    t, megabytes = measure(extractor, images, _NUM_STEPS.value, _REPEATS.value)
     by_hand = t['steps'] + t['ends']
     print(
       f'{text:14} {t["run"]:8.2f} {t["run"] / by_hand:12.2f} '
       f'{t["run"] / t["steps"]:10.2f} {t["run"] / t["gradients"]:14.2f} '
-      f'{t["loop"] / t["steps"]:11.2f}',
+      f'{t["loop"] / t["steps"]:11.2f} {megabytes:15.0f}',
       flush=True,
     )
 
