@@ -5,7 +5,7 @@ r"""ORL faces, LowKey and Fawkes, baseline and oblivious trainers, 1-NN.
 Under 4 minutes on 2 CPU cores. Expect protection rates of 99.9-100% against
 the network that a cloak was made for, 85-100% against its sibling (faceres and
 faceres_deep), and at most 9% against the other networks, where the noise
-controls give up to 5%. All numbers: docs/orl/table.md.
+controls give up to 6%. All numbers: docs/orl/table.md.
 
 The argument `smoke` is the same in little: 8 people, 2 of them protected, two
 steps, one surrogate; its numbers mean nothing.
