@@ -9,10 +9,14 @@ import pytest
 # In reading order: a room imports only rooms above it. Those in the first
 # line serve all.
 ROOMS = [
-  {'types', 'version', 'metrics', 'config_args', 'layers', 'weights'},
+  {
+    *('types', 'version', 'metrics', 'config_args', 'layers', 'weights'),
+    'checkpoints',
+  },
   {'data'},
   {'extractors'},
   {'attacks'},
+  {'training'},
   {'recognizers'},
   {'adversaries'},
   {'report'},
