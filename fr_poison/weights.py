@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pathlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -49,14 +50,35 @@ def check_arrays(
       raise InputError(f'{name}: {key} has NaN or infinite values')
 
 
-def expected_shapes(module, input_size: int) -> dict[str, tuple]:
-  """{'block1/conv1/kernel': shape} of a Flax module, without computing."""
+def expected_shapes(
+  module, input_size: int, collection: str | None = 'params'
+) -> dict[str, tuple]:
+  """{'block1/conv1/kernel': shape} of a Flax module, without computing.
+
+  Args:
+    module: takes pictures [B, input_size, input_size, 3].
+    input_size: see there.
+    collection: of variables; None is all, their names being the first part.
+  """
   images = jax.ShapeDtypeStruct((1, input_size, input_size, 3), jnp.float32)
-  tree = jax.eval_shape(module.init, jax.random.key(0), images)['params']
-  return {
-    name: tuple(leaf.shape)
-    for name, leaf in traverse_util.flatten_dict(tree, sep='/').items()
-  }
+  tree = jax.eval_shape(module.init, jax.random.key(0), images)
+  leaves = flatten(tree[collection] if collection else tree)
+  return {name: tuple(leaf.shape) for name, leaf in leaves.items()}
+
+
+def flatten(tree: Params) -> dict[str, Any]:
+  """A nested dict's leaves by their path, 'block1/conv1/kernel'."""
+  return traverse_util.flatten_dict(tree, sep='/')
+
+
+def digest(flat: dict[str, Any]) -> str:
+  """SHA-256 of named arrays, whatever their order."""
+  result = hashlib.sha256()
+  for name in sorted(flat):
+    array = np.ascontiguousarray(flat[name])
+    result.update(f'{name} {array.dtype} {array.shape} '.encode())
+    result.update(array.tobytes())
+  return result.hexdigest()
 
 
 def load(

@@ -1,12 +1,24 @@
-"""Pictures -> embeddings: pretrained face networks in Flax."""
+"""Pictures -> embeddings: face networks in Flax, pretrained or trained here."""
 
+from fr_poison.extractors.loading import create, load, train_fn, with_params
 from fr_poison.extractors.registry import (
   PIXELS,
   Extractor,
   NetworkSpec,
-  load,
+  architectures,
   names,
   spec,
 )
 
-__all__ = ['PIXELS', 'Extractor', 'NetworkSpec', 'load', 'names', 'spec']
+__all__ = [
+  'PIXELS',
+  'Extractor',
+  'NetworkSpec',
+  'architectures',
+  'create',
+  'load',
+  'names',
+  'spec',
+  'train_fn',
+  'with_params',
+]

@@ -6,6 +6,7 @@ stem. In the frozen form every batch norm is folded into its neighbours, so an
 attack computes none; `fold` turns the variables of one form into the other's.
 """
 
+import functools
 from collections.abc import Mapping
 
 import jax.numpy as jnp
@@ -23,9 +24,14 @@ UNITS = {
 _EPSILON = 1e-5
 
 
-def _norm(name, x, train):
+def _norm(name, x, train, axis_name):
   norm = nn.BatchNorm(
-    not train, momentum=0.9, epsilon=_EPSILON, dtype=x.dtype, name=name
+    not train,
+    momentum=0.9,
+    epsilon=_EPSILON,
+    dtype=x.dtype,
+    axis_name=axis_name,
+    name=name,
   )
   return norm(x)
 
@@ -40,10 +46,12 @@ class Block(nn.Module):
   features: int
   stride: int
   frozen: bool
+  axis_name: str | None = None
 
   @nn.compact
   def __call__(self, x, train=False):
     """[B, H, W, C] -> [B, H/stride, W/stride, features]."""
+    norm = functools.partial(_norm, train=train, axis_name=self.axis_name)
     conv1 = Conv(self.features, 3, padding=1, use_bias=False, name='conv1')
     conv2 = Conv(
       self.features,
@@ -60,15 +68,15 @@ class Block(nn.Module):
       )
       skip = shortcut(x)
       if not self.frozen:
-        skip = _norm('shortcut_norm', skip, train)
+        skip = norm('shortcut_norm', skip)
     if self.frozen:
       x = conv1(x)
       bias = self.param('bias_map', nn.initializers.zeros, x.shape[1:])
       x = PReLU(name='prelu')(x + bias.astype(x.dtype))
       return conv2(x) + skip
-    x = _norm('norm2', conv1(_norm('norm1', x, train)), train)
+    x = norm('norm2', conv1(norm('norm1', x)))
     x = conv2(PReLU(name='prelu')(x))
-    return _norm('norm3', x, train) + skip
+    return norm('norm3', x) + skip
 
 
 class IResNet(nn.Module):
@@ -76,7 +84,8 @@ class IResNet(nn.Module):
 
   `units` are the blocks a stage, `width` the channels of the first one, which
   double from stage to stage. `frozen` is the form without batch norm; `remat`
-  keeps only the blocks' inputs for the gradient and computes the rest again.
+  keeps only the blocks' inputs for the gradient and computes the rest again;
+  `axis_name` is the pmapped axis whose devices' batches are normalised as one.
   """
 
   units: tuple[int, ...] = UNITS[18]
@@ -84,6 +93,7 @@ class IResNet(nn.Module):
   embedding_size: int = 512
   frozen: bool = False
   remat: bool = False
+  axis_name: str | None = None
 
   @nn.compact
   def __call__(self, x, train=False):
@@ -99,20 +109,23 @@ class IResNet(nn.Module):
     if train and self.frozen:
       raise ValueError('train: a frozen IResNet has no batch norm to train')
     block = nn.remat(Block, static_argnums=(2,)) if self.remat else Block
+    norm = functools.partial(_norm, train=train, axis_name=self.axis_name)
     x = (x - 127.5) / 127.5
     x = Conv(self.width, 3, padding=1, use_bias=self.frozen, name='stem')(x)
     if not self.frozen:
-      x = _norm('stem_norm', x, train)
+      x = norm('stem_norm', x)
     x = PReLU(name='stem_prelu')(x)
     for name, features, stride in blocks(self.units, self.width):
-      x = block(features, stride, self.frozen, name=name)(x, train)
+      x = block(features, stride, self.frozen, self.axis_name, name=name)(
+        x, train
+      )
     if not self.frozen:
-      x = _norm('norm', x, train)
+      x = norm('norm', x)
     # PyTorch flattens channels first, and the published weights expect it.
     x = x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1)
     x = nn.Dense(self.embedding_size, name='dense')(x)
     if not self.frozen:
-      x = _norm('dense_norm', x, train)
+      x = norm('dense_norm', x)
     return jnp.asarray(x, jnp.float32)
 
 

@@ -1,16 +1,18 @@
-"""load(name) -> Extractor: the networks that turn pictures into embeddings."""
+"""Which networks there are, and what each of them is."""
 
 import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 from flax import linen as nn
 
-from fr_poison import weights
-from fr_poison.extractors import dlib_resnet, faceres, mobileface
-from fr_poison.extractors.preprocess import resize
+from fr_poison.extractors import (
+  dlib_resnet,
+  faceres,
+  iresnet,
+  mobileface,
+  resnet,
+)
 from fr_poison.types import EmbedFn, InputError, Params
 
 
@@ -22,6 +24,8 @@ class NetworkSpec(NamedTuple):
   input_size: int
   embedding_size: int
   any_size: bool = False  # also takes other input sizes
+  pretrained: bool = True  # its weights ship
+  batch_norm: bool = False  # takes `train` and keeps running statistics
 
 
 class Extractor(NamedTuple):
@@ -36,7 +40,29 @@ class Extractor(NamedTuple):
   params: Params
   spec: NetworkSpec
   input_size: int  # rows and columns it works at here; 0 for pixels
-  sha256: str | None  # of the weight file; None without weights
+  sha256: str | None  # of the weights; None without any
+
+
+def _untrained(name, module, size, embedding_size, any_size=False):
+  return NetworkSpec(
+    name,
+    module,
+    size,
+    embedding_size,
+    any_size,
+    pretrained=False,
+    batch_norm=True,
+  )
+
+
+def _iresnet(depth):
+  module = functools.partial(iresnet.IResNet, iresnet.UNITS[depth])
+  return _untrained(f'arcface_r{depth}', module, 112, 512)
+
+
+def _resnet(depth, embedding_size):
+  module = functools.partial(resnet.resnet, depth)
+  return _untrained(f'resnet{depth}', module, 224, embedding_size, True)
 
 
 _SPECS = {
@@ -46,15 +72,24 @@ _SPECS = {
     NetworkSpec('faceres', faceres.FaceRes, 224, 1024, any_size=True),
     NetworkSpec('faceres_deep', faceres.FaceRes, 224, 1024, any_size=True),
     NetworkSpec('mobileface', mobileface.MobileFace, 112, 256),
+    *map(_iresnet, iresnet.UNITS),
+    _resnet(18, 512),
+    _resnet(50, 2048),
   )
 }
 PIXELS = 'pixels'  # the control: no network, the picture is the embedding
-_PIXELS_SPEC = NetworkSpec(PIXELS, nn.Module, 0, 0)
+PIXELS_SPEC = NetworkSpec(PIXELS, nn.Module, 0, 0)
 
 
 def names() -> tuple[str, ...]:
-  """The networks that `load` knows."""
-  return (*_SPECS, PIXELS)
+  """The networks that `load` knows by name."""
+  shipped = (name for name, spec in _SPECS.items() if spec.pretrained)
+  return (*shipped, PIXELS)
+
+
+def architectures() -> tuple[str, ...]:
+  """The networks that `create` can make, to be trained."""
+  return tuple(_SPECS)
 
 
 def spec(name: str) -> NetworkSpec:
@@ -64,61 +99,22 @@ def spec(name: str) -> NetworkSpec:
     InputError: no such network; lists those there are.
   """
   if name not in _SPECS:
-    raise InputError(f'network: {name!r} is unknown; known: {sorted(names())}')
+    known = sorted((*_SPECS, PIXELS))
+    raise InputError(f'network: {name!r} is unknown; known: {known}')
   return _SPECS[name]
 
 
-def load(
-  name: str,
-  *,
-  input_size: int | None = None,
-  dtype=jnp.float32,
-  remat: bool = False,
-) -> Extractor:
-  """A shipped network with its pretrained weights.
-
-  Args:
-    name: one of `names()`.
-    input_size: rows and columns the network works at; None is the published
-      size. Only some networks (faceres) take another one.
-    dtype: of the computation inside; embeddings come out as float32.
-    remat: compute the blocks' insides again for the gradient instead of
-      keeping them: less memory, more time, the same numbers.
+def working_size(entry: NetworkSpec, input_size: int | None) -> int:
+  """`input_size`, or the published one for None.
 
   Raises:
-    InputError: unknown network, a size it cannot take, or a weight file that
-      is missing or altered.
+    InputError: the network cannot take it.
   """
-  if name == PIXELS:
-    return Extractor(_pixels, {}, _PIXELS_SPEC, 0, None)
-  entry = spec(name)
   size = input_size or entry.input_size
   if size != entry.input_size and not entry.any_size:
     raise InputError(
-      f'input_size: {name} only takes {entry.input_size}, {size} given'
+      f'input_size: {entry.name} only takes {entry.input_size}, {size} given'
     )
   if size < 32:
     raise InputError(f'input_size: {size} is below 32')
-  shapes = weights.expected_shapes(entry.module(), size)
-  params, digest = weights.load(name, shapes)
-  params = jax.tree.map(jnp.asarray, params)
-  return Extractor(
-    _embed_fn(name, size, dtype, remat), params, entry, size, digest
-  )
-
-
-@functools.cache  # the same function each time, so that jit compiles it once
-def _embed_fn(name, size, dtype, remat):
-  module = _SPECS[name].module(remat=remat)
-
-  def embed_fn(params, images):
-    inputs = jnp.asarray(255 * resize(images, size), dtype)
-    return module.apply(params, inputs).astype(jnp.float32)
-
-  embed_fn.__name__ = f'embed_{name}'
-  return embed_fn
-
-
-def _pixels(params, images):
-  del params
-  return images.reshape(len(images), -1)
+  return size

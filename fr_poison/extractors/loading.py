@@ -1,0 +1,176 @@
+"""load(name or path) -> Extractor: networks with their weights."""
+
+import functools
+import os
+import pathlib
+
+import jax
+import jax.numpy as jnp
+
+from fr_poison import weights
+from fr_poison.extractors import registry
+from fr_poison.extractors.preprocess import resize
+from fr_poison.extractors.registry import PIXELS, PIXELS_SPEC, Extractor
+from fr_poison.types import InputError, Params, Rng
+
+
+def load(
+  name: str | os.PathLike,
+  *,
+  input_size: int | None = None,
+  dtype=jnp.float32,
+  remat: bool = False,
+) -> Extractor:
+  """A network ready for use: a shipped one, or one that was trained here.
+
+  Args:
+    name: one of `names()`, or the path of a training's checkpoints (or of one
+      of them), made on any machine.
+    input_size: rows and columns the network works at; None is the published
+      size. Only some networks (faceres) take another one.
+    dtype: of the computation inside; embeddings come out as float32.
+    remat: compute the blocks' insides again for the gradient instead of
+      keeping them: less memory, more time, the same numbers.
+
+  Raises:
+    InputError: unknown network, a size it cannot take, or weights that are
+      missing, altered, or of another network.
+  """
+  if name == PIXELS:
+    return Extractor(_pixels, {}, PIXELS_SPEC, 0, None)
+  if name not in registry.architectures() and _is_path(name):
+    return _load_checkpoint(pathlib.Path(name), input_size, dtype, remat)
+  entry = registry.spec(name)
+  if not entry.pretrained:
+    raise InputError(
+      f'network: no weights of {name} ship; give the path of a checkpoint'
+    )
+  size = registry.working_size(entry, input_size)
+  shapes = weights.expected_shapes(entry.module(), size)
+  params, digest = weights.load(name, shapes)
+  params = jax.tree.map(jnp.asarray, params)
+  return Extractor(
+    _embed_fn(name, size, dtype, remat), params, entry, size, digest
+  )
+
+
+def create(name: str, rng: Rng, *, input_size: int | None = None) -> Extractor:
+  """An untrained network with random weights.
+
+  Raises:
+    InputError: no such network, or a size it cannot take.
+  """
+  entry = registry.spec(name)
+  size = registry.working_size(entry, input_size)
+  images = jnp.zeros((1, size, size, 3))
+  params = jax.jit(entry.module().init)(rng, images)
+  return with_params(name, params, input_size=size)
+
+
+def with_params(
+  name: str,
+  params: Params,
+  *,
+  input_size: int | None = None,
+  dtype=jnp.float32,
+  remat: bool = False,
+) -> Extractor:
+  """The network of that name with weights of one's own.
+
+  Args:
+    name: one of `architectures()`.
+    params: {'params': ..., 'batch_stats': ...} of its module.
+    input_size: see `load`.
+    dtype: see `load`.
+    remat: see `load`.
+
+  Raises:
+    InputError: the arrays are not those of that network.
+  """
+  entry = registry.spec(name)
+  size = registry.working_size(entry, input_size)
+  flat = weights.flatten(params)
+  weights.check_arrays(
+    flat, weights.expected_shapes(entry.module(), size, None), name
+  )
+  return Extractor(
+    _embed_fn(name, size, dtype, remat),
+    jax.tree.map(jnp.asarray, params),
+    entry,
+    size,
+    weights.digest(flat),
+  )
+
+
+def train_fn(extractor: Extractor, *, dtype='float32', axis_name=None):
+  """What a train step needs: (variables, images) -> embeddings, batch_stats.
+
+  Args:
+    extractor: the network; its own params are not looked at.
+    dtype: of the computation inside.
+    axis_name: of the pmap over which batch norm takes its statistics.
+
+  Raises:
+    InputError: `extractor` has nothing to train (pixels).
+  """
+  entry, size = extractor.spec, extractor.input_size
+  if entry.name == PIXELS:
+    raise InputError(f'network: {entry.name} has no weights to train')
+  if not entry.batch_norm:
+    embed_fn = _embed_fn(entry.name, size, jnp.dtype(dtype), False)
+    return lambda variables, images: (embed_fn(variables, images), {})
+  module = entry.module(axis_name=axis_name)
+
+  def apply(variables, images):
+    inputs = jnp.asarray(255 * resize(images, size), dtype)
+    embeddings, changed = module.apply(
+      variables, inputs, train=True, mutable=['batch_stats']
+    )
+    return embeddings.astype(jnp.float32), changed['batch_stats']
+
+  return apply
+
+
+def _is_path(name):
+  return os.sep in str(name) or pathlib.Path(name).is_dir()
+
+
+def _load_checkpoint(path, input_size, dtype, remat):
+  """The network of a `training.TrainState`, as its average where kept."""
+  from fr_poison import checkpoints  # Orbax takes a second to import
+
+  tree, description = checkpoints.read(path)
+  network = description.get('network', {})
+  try:
+    # What is empty is not in a checkpoint.
+    params = tree.get('ema', tree['params'])['extractor']
+    stats = tree.get('batch_stats')
+    name, size = network['name'], input_size or network['input_size']
+  except (KeyError, TypeError) as error:
+    raise InputError(
+      f'{path}: not the checkpoint of a network ({error} is missing)'
+    ) from error
+  return with_params(
+    name,
+    {'params': params} | ({'batch_stats': stats} if stats else {}),
+    input_size=size,
+    dtype=dtype,
+    remat=remat,
+  )
+
+
+@functools.cache  # the same function each time, so that jit compiles it once
+def _embed_fn(name, size, dtype, remat):
+  module = registry.spec(name).module(remat=remat)
+
+  def embed_fn(params, images):
+    inputs = jnp.asarray(255 * resize(images, size), dtype)
+    return module.apply(params, inputs).astype(jnp.float32)
+
+  embed_fn.__name__ = f'embed_{name}'
+  return embed_fn
+
+
+def _pixels(params, images):
+  del params
+  return images.reshape(len(images), -1)
