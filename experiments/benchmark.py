@@ -18,6 +18,11 @@ with the same network and weights in eager PyTorch; see `peer_benchmark.py`.
   python experiments/benchmark.py --convolutions
 
 Compares the layers' convolutions with XLA's own, shape by shape.
+
+  python experiments/benchmark.py --recognizers
+
+Compares the recognizers, for all people protected in turn, with scikit-learn
+(`pip install -e '.[test]'`); see `recognizer_benchmark.py`.
 """
 
 import functools
@@ -29,6 +34,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import peer_benchmark
+import recognizer_benchmark
 from absl import flags
 
 from fr_poison import attacks, extractors
@@ -44,6 +50,12 @@ _REPEATS = flags.DEFINE_integer('repeats', 2, 'Runs; the fastest counts.')
 _PEER = flags.DEFINE_enum('peer', None, ['torch'], 'Compare with it instead.')
 _CONVOLUTIONS = flags.DEFINE_bool(
   'convolutions', False, 'Compare single convolutions instead.'
+)
+_RECOGNIZERS = flags.DEFINE_bool(
+  'recognizers', False, 'Compare the recognizers instead.'
+)
+_FACES = flags.DEFINE_list(
+  'faces', ['530', '94', '512'], 'Of those: people, pictures each, dimensions.'
 )
 _REMAT = flags.DEFINE_bool('remat', False, 'Less memory, more time.')
 _DTYPE = flags.DEFINE_enum(
@@ -119,6 +131,11 @@ def main(argv):
   """Prints one line per network."""
   del argv
   print(records.environment()['device'], 'jax', jax.__version__)
+  if _RECOGNIZERS.value:
+    sizes = (int(x) for x in _FACES.value)
+    for line in recognizer_benchmark.lines(*sizes):
+      print(line, flush=True)
+    return
   if _PEER.value or _CONVOLUTIONS.value:
     other = peer_benchmark if _PEER.value else convolution_benchmark
     for line in other.lines(_DTYPE.value, _BATCH_SIZE.value, _REPEATS.value):

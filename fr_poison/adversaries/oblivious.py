@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fr_poison.data.splits import Split
+from fr_poison.recognizers.ranking import Ranking
 from fr_poison.types import Array, Embeddings, Labels
 
 
@@ -56,15 +57,33 @@ def evaluate(
     splits: which pictures are for training and for testing.
     **settings: the recognizer's.
   """
-  protected = np.asarray(protected)
-  wrong, times = np.zeros((2, len(labels))), np.zeros((2, len(labels)))
-  predictions = recognizer.predict_protected(
+  rankings = recognizer.rank_protected(
     clean, cloaked, labels, protected, splits, **settings
   )
-  for (_, test), predicted in zip(splits, predictions, strict=True):
+  return errors(rankings, labels, protected, splits)
+
+
+def errors(
+  rankings: Sequence[Ranking],
+  labels: Labels,
+  protected: Sequence[int],
+  splits: Sequence[Split],
+) -> Errors:
+  """How often the true label is not among those that a ranking names.
+
+  Args:
+    rankings: per split, [P, number of test pictures, top_k].
+    labels: [N].
+    protected: [P], the protected people's labels.
+    splits: which pictures were for training and for testing.
+  """
+  labels, protected = np.asarray(labels), np.asarray(protected)
+  wrong, times = np.zeros((2, len(labels))), np.zeros((2, len(labels)))
+  for (_, test), ranking in zip(splits, rankings, strict=True):
     others = (labels[test] != protected[:, None]).astype(int)  # [P, tests]
     where = others, np.broadcast_to(test, others.shape)
-    np.add.at(wrong, where, predicted != labels[test])
+    missed = (ranking.labels != labels[test][:, None]).all(-1)
+    np.add.at(wrong, where, missed)
     np.add.at(times, where, 1)
   (own, rest), (own_times, rest_times) = wrong, times
   p, q = np.flatnonzero(own_times), np.flatnonzero(rest_times)
