@@ -1,0 +1,230 @@
+"""The extractor and a new last layer, fine-tuned together.
+
+The paper's end-to-end recognizer: all weights learn to tell the enrolled
+people apart by cross entropy, from pretrained ones on (section 1.2 of its
+code: Adadelta at rate 1, or the brief's Adam at 1e-3, 10 epochs).
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fr_poison.data.batches import map_batches
+from fr_poison.data.splits import Split
+from fr_poison.extractors import Extractor
+from fr_poison.recognizers import linear
+from fr_poison.recognizers.ranking import Ranking, check_top_k
+from fr_poison.training import Recipe, Trainer, variables
+from fr_poison.types import InputError, Labels
+
+_BATCH_SIZE = 20  # pictures ranked at a time
+
+
+class EndToEnd(NamedTuple):
+  """A fine-tuned network, its last layer, and whom its classes stand for."""
+
+  extractor: Extractor  # with the new weights
+  head: dict
+  logits: Callable  # (head, embeddings) -> [B, L]
+  people: Labels  # [L], those that can be answered
+
+
+class Public(NamedTuple):
+  """Other people's pictures that the trainer learns from and never answers."""
+
+  images: np.ndarray  # uint8 [M, H, W, 3]
+  labels: Labels  # [M], from 0
+
+
+class Fitter:
+  """`fit` for many galleries of one size: its steps are compiled once."""
+
+  def __init__(
+    self,
+    extractor: Extractor,
+    recipe: Recipe,
+    public: Public | None = None,
+    *,
+    start_head: str = 'random',
+  ):
+    """Remembers how to train.
+
+    Args:
+      extractor: the network to start from.
+      recipe: of the training; its head has classes.
+      public: pictures that every gallery is trained together with, such as
+        clean and cloaked ones of public people (the paper's `--robust`).
+      start_head: 'random', or 'linear' for the weights that `linear` finds on
+        the features as they are: with few pictures a random layer spoils the
+        features before it has learnt anything (Kumar et al., ICLR 2022).
+
+    Raises:
+      InputError: a head without classes, an unknown start, or 'linear' for
+        another head than softmax.
+    """
+    check_start_head(start_head, recipe)
+    self._start_head = start_head
+    self._logits = recipe.make_head().logits
+    if self._logits is None:
+      raise InputError(f'head: {recipe.head["name"]} has no classes to answer')
+    self._extractor, self._recipe, self._public = extractor, recipe, public
+    self._trainers = {}
+
+  def fit(self, images: np.ndarray, labels: Labels) -> EndToEnd:
+    """Trains on a gallery: uint8 [N, H, W, 3], labels [N].
+
+    Raises:
+      InputError: the loss is no longer finite.
+    """
+    people, classes = np.unique(labels, return_inverse=True)
+    if self._public:
+      images = np.concatenate([images, self._public.images])
+      classes = np.append(classes, self._public.labels + len(people))
+    size = int(classes.max()) + 1, len(classes)
+    if size not in self._trainers:
+      self._trainers[size] = Trainer(
+        self._recipe, self._extractor, num_classes=size[0], num_images=size[1]
+      )
+    trainer = self._trainers[size]
+    start = trainer.init()
+    if self._start_head == 'linear':
+      head = _linear_head(self._extractor, images, classes)
+      start = start.replace(params=start.params | {'head': head})
+      if start.ema:
+        start = start.replace(ema=jax.tree.map(jnp.array, start.params))
+    state = trainer.fit(images, classes, start)
+    head = (state.ema or state.params)['head']
+    extractor = self._extractor._replace(params=variables(state), sha256=None)
+    return EndToEnd(extractor, head, self._logits, people)
+
+
+def check_start_head(start_head: str, recipe: Recipe) -> None:
+  """Refuses a start that the recipe's head cannot have.
+
+  Raises:
+    InputError: see `Fitter`.
+  """
+  if start_head not in ('random', 'linear'):
+    raise InputError(
+      f"start_head: {start_head!r} is unknown; known: ('random', 'linear')"
+    )
+  if start_head == 'linear' and recipe.head['name'] != 'softmax':
+    raise InputError(
+      f"start_head: 'linear' is for a softmax head, not {recipe.head['name']}"
+    )
+
+
+def _linear_head(extractor, images, classes):
+  """Logistic regression on the features, as a softmax head's parameters."""
+  embed = jax.jit(extractor.embed_fn)
+  embeddings = map_batches(
+    lambda batch: embed(extractor.params, batch), images, _BATCH_SIZE
+  )
+  model = linear.fit(embeddings, classes)
+  kernel = np.asarray(model.weights) / model.scale[:, None]
+  bias = np.asarray(model.bias) - model.mean @ kernel
+  return {
+    'kernel': jnp.asarray(kernel, jnp.float32),
+    'bias': jnp.asarray(bias, jnp.float32),
+  }
+
+
+def fit(
+  images: np.ndarray,
+  labels: Labels,
+  *,
+  extractor: Extractor,
+  recipe: Recipe,
+  public: Public | None = None,
+  start_head: str = 'random',
+) -> EndToEnd:
+  """Fine-tunes `extractor` and a new last layer; see `Fitter`."""
+  fitter = Fitter(extractor, recipe, public, start_head=start_head)
+  return fitter.fit(images, labels)
+
+
+def rank(model: EndToEnd, probes: np.ndarray, top_k: int = 1) -> Ranking:
+  """The likeliest people of uint8 pictures [M, H, W, 3]; probabilities.
+
+  Raises:
+    InputError: top_k beyond the number of people.
+  """
+  check_top_k(top_k, len(model.people))
+  params = model.extractor.params, model.head
+  scores = map_batches(
+    lambda batch: _probabilities(
+      model.extractor.embed_fn, model.logits, len(model.people), params, batch
+    ),
+    probes,
+    _BATCH_SIZE,
+  )
+  order = np.argsort(-scores, 1, kind='stable')[:, :top_k]
+  return Ranking(model.people[order], np.take_along_axis(scores, order, 1))
+
+
+def predict(model: EndToEnd, probes: np.ndarray) -> Labels:
+  """The likeliest person [M] of each picture."""
+  return rank(model, probes).labels[:, 0]
+
+
+def rank_protected(
+  clean: np.ndarray,
+  cloaked: np.ndarray,
+  labels: Labels,
+  protected: Sequence[int],
+  splits: Sequence[Split],
+  *,
+  fitter: Fitter,
+  top_k: int = 1,
+) -> list[Ranking]:
+  """What `fit` and `rank` say, one protected person at a time.
+
+  One training a split and person; galleries that are equal to the byte (of
+  people whose pictures no attack changed) share one.
+
+  Args:
+    clean: uint8 [N, H, W, 3], all pictures.
+    cloaked: the same; only the protected people's rows are looked at.
+    labels: [N].
+    protected: [P], the protected people's labels.
+    splits: which pictures are for training and for testing.
+    fitter: trains.
+    top_k: people a picture.
+
+  Returns:
+    Per split, [P, number of test pictures, top_k].
+
+  Raises:
+    InputError: top_k beyond the number of people, a protected person without
+      a training picture, or a loss that is no longer finite.
+  """
+  rankings = []
+  for train, test in splits:
+    check_top_k(top_k, len(np.unique(labels[train])))
+    unchanged, found = None, []
+    for person in protected:
+      own = train[labels[train] == person]
+      if not len(own):
+        raise InputError(f'label {person}: no training picture')
+      same = np.array_equal(clean[own], cloaked[own])
+      if same and unchanged is not None:
+        found.append(unchanged)
+        continue
+      gallery = clean.copy()
+      gallery[own] = cloaked[own]
+      model = fitter.fit(gallery[train], labels[train])
+      found.append(rank(model, clean[test], top_k))
+      unchanged = found[-1] if same else unchanged
+    rankings.append(Ranking(*map(np.stack, zip(*found, strict=True))))
+  return rankings
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _probabilities(embed_fn, logits, count, params, images):
+  """Over the first `count` classes: public people are not answered."""
+  network, head = params
+  return jax.nn.softmax(logits(head, embed_fn(network, images))[:, :count])

@@ -1,0 +1,250 @@
+"""Heads: what a face network's embeddings are trained against.
+
+A head is a value, like an optax optimiser: `init` makes its parameters,
+`losses` gives one loss per picture, so that padding is masked and devices are
+averaged outside. The margin losses are the papers' written formulas, and so
+are their gradients: nothing is held constant in them.
+"""
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from fr_poison.attacks.objectives import normalize
+from fr_poison.training import angles, triplets
+from fr_poison.types import InputError
+
+
+class Head(NamedTuple):
+  """Classes, margins or triplets over embeddings [B, D].
+
+  `losses` takes `label_smoothing`, a number in [0, 1), and `mask` [B], 0 or
+  False for padding: its losses are 0, and no other picture's depend on it.
+  `logits` have no margin, the largest is the class; None without classes.
+  """
+
+  init: Callable[..., Any]  # (rng, embedding_size, num_classes) -> params
+  losses: Callable[..., Any]
+  # (params, embeddings, labels, label_smoothing=0., *, mask=None) -> [B]
+  logits: Callable[..., Any] | None  # (params, embeddings) -> [B, L]
+
+
+def softmax() -> Head:
+  """A dense layer and cross entropy: the closed-set classifier."""
+
+  def init(rng, embedding_size, num_classes):
+    kernel = jax.nn.initializers.lecun_normal()
+    return {
+      'kernel': kernel(rng, (embedding_size, num_classes)),
+      'bias': jnp.zeros(num_classes),
+    }
+
+  def logits(params, embeddings):
+    return angles.matmul(embeddings, params['kernel']) + params['bias']
+
+  def losses(params, embeddings, labels, label_smoothing=0.0, *, mask=None):
+    scores = logits(params, embeddings)
+    return _masked(_cross_entropy(scores, labels, label_smoothing), mask)
+
+  return Head(init, losses, logits)
+
+
+def arcface(scale: float = 64.0, margin: float = 0.5) -> Head:
+  """-log softmax of s cos(theta), with cos(theta + m) at the label.
+
+  Deng et al. (2019), eq. 3. Where theta + m exceeds pi, cos(theta) - m sin(m)
+  instead, which goes on falling with theta, as in the authors' code.
+
+  Args:
+    scale: s, above 0.
+    margin: m in radians, in [0, pi / 2].
+
+  Raises:
+    InputError: either outside its range.
+  """
+  _check('scale', scale, above=0)
+  _check('margin', margin, high=math.pi / 2)
+  return _margin_head(scale, lambda _, *angle: angles.add(*angle, margin))
+
+
+def cosface(scale: float = 64.0, margin: float = 0.4) -> Head:
+  """-log softmax of s cos(theta), with cos(theta) - m at the label.
+
+  Wang et al. (2018), eq. 4.
+
+  Args:
+    scale: s, above 0.
+    margin: m, in [0, 2].
+
+  Raises:
+    InputError: either outside its range.
+  """
+  _check('scale', scale, above=0)
+  _check('margin', margin, high=2)
+  return _margin_head(scale, lambda embeddings, cosines, _: cosines - margin)
+
+
+def magface(
+  scale: float = 64.0,
+  low_margin: float = 0.45,
+  high_margin: float = 0.8,
+  low_norm: float = 10.0,
+  high_norm: float = 110.0,
+  weight: float = 35.0,
+) -> Head:
+  """ArcFace whose margin grows with the embedding's length: its quality.
+
+  Meng et al. (2021), section 3.2: with a the length clipped to [low_norm,
+  high_norm], the margin is linear from low_margin to high_margin, and
+  weight * g(a), g(a) = a / high_norm^2 + 1 / a, rewards length. That this
+  settles at one length for each angle is proven for a weight of at least
+  scale * slope * u^2 l^2 / (u^2 - l^2), 22.6 here. Past pi as in `arcface`; the
+  authors' code drops the margin at 90 degrees already.
+
+  Args:
+    scale: s, above 0.
+    low_margin: in radians, in [0, pi / 2].
+    high_margin: in radians, in [low_margin, pi / 2].
+    low_norm: above 0.
+    high_norm: above low_norm.
+    weight: of g, at least 0.
+
+  Raises:
+    InputError: any outside its range.
+  """
+  _check('scale', scale, above=0)
+  _check('low_margin', low_margin, high=math.pi / 2)
+  _check('high_margin', high_margin, low_margin, math.pi / 2)
+  _check('low_norm', low_norm, above=0)
+  _check('high_norm', high_norm, above=low_norm)
+  _check('weight', weight)
+  slope = (high_margin - low_margin) / (high_norm - low_norm)
+
+  def lengths(embeddings):
+    return jnp.clip(angles.length(embeddings), low_norm, high_norm)
+
+  def move(embeddings, cosines, sines):
+    margins = low_margin + slope * (lengths(embeddings) - low_norm)
+    return angles.add(cosines, sines, margins)
+
+  def price(embeddings):
+    a = lengths(embeddings)
+    return weight * (a / high_norm**2 + 1 / a)
+
+  return _margin_head(scale, move, price)
+
+
+def triplet(margin: float = 0.2, mining: str = 'all') -> Head:
+  """max(|a - p|^2 - |a - n|^2 + m, 0) of unit embeddings (FaceNet, 3.1).
+
+  Every picture is an anchor; its positives and negatives are the others of
+  its batch, so under pmap those on the same device (and of its micro-batch):
+  it has to hold several pictures of a person. An anchor without either has
+  loss 0. There are no parameters and no label smoothing.
+
+  Args:
+    margin: m, in [0, 4], as squared distances are.
+    mining: 'all' takes the mean over the anchor's triplets above 0, at B^3
+      numbers a batch; 'hard' only the farthest positive and the nearest
+      negative (Hermans et al., 2017), which can make all embeddings equal
+      early in training (FaceNet, section 3.2).
+
+  Raises:
+    InputError: margin outside its range, unknown mining; in `losses`, label
+      smoothing.
+  """
+  _check('margin', margin, high=4)
+  if mining not in triplets.MINING:
+    known = ', '.join(triplets.MINING)
+    raise InputError(f'mining: {mining!r} is unknown; known: {known}')
+
+  def losses(params, embeddings, labels, label_smoothing=0.0, *, mask=None):
+    del params
+    if label_smoothing:
+      raise InputError('label_smoothing: the triplet loss has no classes')
+    units = normalize(embeddings)
+    distances = 2 - 2 * angles.matmul(units, units.T)
+    pairs = triplets.pairs(labels, mask)
+    return triplets.MINING[mining](distances, *pairs, margin)
+
+  return Head(lambda rng, embedding_size, num_classes: {}, losses, None)
+
+
+HEADS = {f.__name__: f for f in (softmax, arcface, cosface, magface, triplet)}
+
+
+def make(name: str, **settings) -> Head:
+  """A head by its name.
+
+  Args:
+    name: one of `HEADS`.
+    **settings: the named function's arguments.
+
+  Raises:
+    InputError: unknown name or setting, or a setting outside its range.
+  """
+  if name not in HEADS:
+    raise InputError(f'head: {name!r} is unknown; known: {", ".join(HEADS)}')
+  known = inspect.signature(HEADS[name]).parameters
+  if unknown := sorted(settings.keys() - known.keys()):
+    raise InputError(f'{unknown[0]}: {name} only has {sorted(known)}')
+  return HEADS[name](**settings)
+
+
+def _check(name, value, low=0.0, high=math.inf, above=None):
+  """Refuses what is not a finite number in [low, high], or above `above`."""
+  number = isinstance(value, int | float) and not isinstance(value, bool)
+  if above is not None:
+    inside, text = number and above < value, f'above {above:g}'
+  else:
+    inside = number and low <= value <= high
+    text = f'at least {low:g}' + f', at most {high:g}' * (high < math.inf)
+  if not inside or value == math.inf:
+    raise InputError(f'{name}: {value!r}; a number {text} expected')
+
+
+def _masked(losses, mask):
+  return losses if mask is None else jnp.where(mask, losses, 0)
+
+
+def _cross_entropy(logits, labels, smoothing):
+  """Of (1 - smoothing) at the label and smoothing shared by all classes."""
+  if not 0 <= smoothing < 1:
+    raise InputError(f'label_smoothing: {smoothing!r} is outside [0, 1)')
+  scores = jax.nn.log_softmax(logits)
+  own = jnp.take_along_axis(scores, labels[:, None], 1)[:, 0]
+  return -(1 - smoothing) * own - smoothing * jnp.mean(scores, 1)
+
+
+def _margin_head(scale, move, price=lambda embeddings: 0.0):
+  """A head on cosines to class centres, moved at the label.
+
+  Args:
+    scale: of the logits.
+    move: (embeddings, cosines [B], sines [B] to the label's centre) -> [B].
+    price: embeddings -> [B], added to the loss.
+  """
+
+  def init(rng, embedding_size, num_classes):
+    # Only directions matter, but steps are relative to the length: about 1.
+    centres = jax.random.normal(rng, (num_classes, embedding_size))
+    return {'centres': centres / math.sqrt(embedding_size)}
+
+  def logits(params, embeddings):
+    centres = normalize(params['centres'])
+    return scale * angles.matmul(normalize(embeddings), centres.T)
+
+  def losses(params, embeddings, labels, label_smoothing=0.0, *, mask=None):
+    scores = logits(params, embeddings)
+    centres = params['centres'][labels]
+    moved = move(embeddings, *angles.between(embeddings, centres))
+    own = jax.nn.one_hot(labels, scores.shape[1], dtype=bool)
+    scores = jnp.where(own, scale * moved[:, None], scores)
+    loss = _cross_entropy(scores, labels, label_smoothing) + price(embeddings)
+    return _masked(loss, mask)
+
+  return Head(init, losses, logits)

@@ -1,0 +1,193 @@
+"""The loop over steps: everything about a training but its files."""
+
+import functools
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+
+from fr_poison import extractors
+from fr_poison.training import parallel, step
+from fr_poison.training.recipe import Recipe
+from fr_poison.training.sampling import Sampler
+from fr_poison.training.step import StepFn, TrainState
+from fr_poison.types import InputError
+
+_SUMMED = ('loss', 'correct', 'count')
+
+
+class Trainer:
+  """A recipe applied to a network: compiled once, good for many trainings.
+
+  Attributes:
+    recipe: how.
+    extractor: what is trained; its own weights are the start.
+    num_classes: people to tell apart.
+    num_steps: of a whole training.
+  """
+
+  def __init__(
+    self,
+    recipe: Recipe,
+    extractor: extractors.Extractor,
+    *,
+    num_classes: int,
+    num_images: int,
+    wrap: Callable[[StepFn], StepFn] = lambda step: step,
+  ):
+    """Builds the pmapped steps; nothing is computed yet.
+
+    Args:
+      recipe: the settings.
+      extractor: the network to start from.
+      num_classes: people.
+      num_images: of an epoch.
+      wrap: turns a train step into another, for instance one that attacks
+        the batch first (`adversaries.adversarial_training`).
+    """
+    self.recipe, self.extractor = recipe, extractor
+    self.num_classes = num_classes
+    self.num_steps = recipe.num_epochs * -(-num_images // recipe.batch_size)
+    self._head = recipe.make_head()
+    self._optimizer = recipe.make_optimizer(self.num_steps)
+    train_fn = extractors.train_fn(
+      extractor, dtype=recipe.dtype, axis_name=parallel.AXIS
+    )
+    make = functools.partial(
+      step.make_train_step,
+      train_fn,
+      self._head,
+      self._optimizer,
+      label_smoothing=recipe.label_smoothing,
+      flip=recipe.flip,
+      num_micro_batches=recipe.num_micro_batches,
+      ema_decay=recipe.ema_decay,
+      axis_name=parallel.AXIS,
+    )
+    self._step = parallel.train_step(wrap(make()))
+    self._eval_step = parallel.eval_step(
+      step.make_eval_step(
+        extractor.embed_fn, self._head, axis_name=parallel.AXIS
+      )
+    )
+
+  def init(self) -> TrainState:
+    """The state before the first step: the network as it is, a new head."""
+    rng = jax.random.key(self.recipe.seed)
+    size = self.extractor.spec.embedding_size
+    head = self._head.init(rng, size, self.num_classes)
+    ema = self.recipe.ema_decay is not None
+    return step.create(self.extractor.params, head, self._optimizer, ema=ema)
+
+  def sampler(self, images: np.ndarray, labels: np.ndarray) -> Sampler:
+    """The batches of uint8 pictures [N, H, W, 3] of people 0, 1, ... [N].
+
+    Raises:
+      InputError: a person without a picture, another number of people.
+    """
+    recipe = self.recipe
+    sampler = Sampler(
+      images,
+      labels,
+      recipe.batch_size,
+      seed=recipe.seed,
+      balanced=recipe.balanced,
+    )
+    if sampler.num_classes != self.num_classes:
+      raise InputError(
+        f'training: pictures of {sampler.num_classes} people, '
+        f'{self.num_classes} expected'
+      )
+    return sampler
+
+  def steps(
+    self, state: TrainState, sampler: Sampler
+  ) -> Iterator[tuple[TrainState, dict]]:
+    """The remaining steps, one by one: each state and its sums.
+
+    A state is used up by the next step: copy what should outlive it.
+    """
+    state = parallel.replicate(state)
+    rng = parallel.replicate(jax.random.key(self.recipe.seed))
+    for number in range(int(state.step), self.num_steps):
+      batch = parallel.shard(sampler.batch(number))
+      state, sums = self._step(state, batch, rng)
+      yield state, sums
+
+  def fit(
+    self,
+    images: np.ndarray,
+    labels: np.ndarray,
+    start: TrainState | None = None,
+  ) -> TrainState:
+    """A whole training in memory.
+
+    Args:
+      images: uint8 [N, H, W, 3].
+      labels: [N], from 0.
+      start: another state than that of `init`; it is used up.
+
+    Raises:
+      InputError: as `sampler`; or the loss is no longer finite.
+    """
+    sampler, means = self.sampler(images, labels), Means()
+    steps = self.steps(start or self.init(), sampler)
+    for number, (after, sums) in enumerate(steps, 1):
+      state = after
+      means.add(sums)
+      if number % sampler.steps_per_epoch == 0 or number == self.num_steps:
+        means.take(number)
+    return state
+
+  def evaluate(self, state: TrainState, sampler: Sampler) -> dict[str, float]:
+    """Loss and accuracy over one epoch's pictures, without an update."""
+    means = Means()
+    for number in range(sampler.steps_per_epoch):
+      batch = parallel.shard(sampler.batch(number))
+      means.add(self._eval_step(state, batch))
+    return means.take(0)
+
+
+class Means:
+  """Sums over steps, divided once; refuses a loss that is not finite."""
+
+  def __init__(self, step: int = 0, sums: dict[str, float] | None = None):
+    """Starts after `step`, or goes on from what `sums` gave later than that."""
+    self._since, self._sums = step, sums or dict.fromkeys(_SUMMED, 0.0)
+    self._waiting = []
+
+  def add(self, sums: dict) -> None:
+    """Of one more step; nothing is waited for."""
+    self._waiting.append(sums)
+
+  def sums(self, step: int) -> dict[str, float]:
+    """Over the pictures since the last `take`, up to `step`.
+
+    Raises:
+      InputError: a loss in between was not finite; names the steps.
+    """
+    # One by one, so that a stop on the way does not change the last digit.
+    for sums in jax.device_get(self._waiting):
+      self._sums = {k: v + float(sums[k]) for k, v in self._sums.items()}
+    self._waiting = []
+    if not np.isfinite(self._sums['loss']):
+      raise InputError(
+        f'training: the loss is not finite between steps {self._since + 1} and '
+        f'{step}; a lower learning_rate may help'
+      )
+    return self._sums
+
+  def take(self, step: int) -> dict[str, float]:
+    """Mean loss and accuracy since the last call.
+
+    Raises:
+      InputError: as `sums`.
+    """
+    sums = self.sums(step)
+    self._since, self._sums = step, dict.fromkeys(_SUMMED, 0.0)
+    if not sums['count']:
+      return {}
+    return {
+      'loss': sums['loss'] / sums['count'],
+      'accuracy': sums['correct'] / sums['count'],
+    }

@@ -1,0 +1,112 @@
+"""How a network is trained: the `training` part of a config."""
+
+import dataclasses
+from typing import Any
+
+import optax
+
+from fr_poison.training import heads, optimizers
+from fr_poison.types import InputError
+
+_DTYPES = ('float32', 'bfloat16')
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Recipe:
+  """Plain settings of a training; durations are in epochs.
+
+  Attributes:
+    num_epochs: how often every picture is seen.
+    batch_size: pictures a step, of all devices together.
+    optimizer: settings of `optimizers.make`.
+    head: `name` and settings of `heads.make`.
+    label_smoothing: in [0, 1); 0 for heads without classes.
+    flip: probability of a mirror image.
+    balanced: draw people, then pictures, instead of a permutation an epoch.
+    num_micro_batches: parts of a batch that are computed one by one.
+    ema_decay: in [0, 1), of the averaged parameters, which then are the
+      result; None keeps none.
+    dtype: of the network's computation; parameters stay float32.
+    seed: of everything random.
+
+  Raises:
+    InputError: a number that cannot be meant, an unknown name.
+  """
+
+  num_epochs: int = 10
+  batch_size: int = 32
+  optimizer: dict[str, Any] = dataclasses.field(default_factory=dict)
+  head: dict[str, Any] = dataclasses.field(
+    default_factory=lambda: {'name': 'softmax'}
+  )
+  label_smoothing: float = 0.0
+  flip: float = 0.5
+  balanced: bool = False
+  num_micro_batches: int = 1
+  ema_decay: float | None = None
+  dtype: str = 'float32'
+  seed: int = 0
+
+  @classmethod
+  def from_config(cls, settings: dict, field: str = 'training') -> 'Recipe':
+    """From a config's field; a setting that nobody reads is an error."""
+    known = {f.name for f in dataclasses.fields(cls)}
+    if unknown := sorted(settings.keys() - known):
+      raise InputError(
+        f'config.{field}.{unknown[0]}: unknown; known: {sorted(known)}'
+      )
+    try:
+      return cls(**settings)
+    except InputError as error:
+      raise InputError(f'config.{field}.{error}') from error
+
+  def __post_init__(self):
+    """Checks every value."""
+    for name in ('num_epochs', 'batch_size', 'num_micro_batches'):
+      _check_whole(name, getattr(self, name), 1)
+    _check_whole('seed', self.seed, 0)
+    _check_share('flip', self.flip)
+    _check_share('label_smoothing', self.label_smoothing, below_1=True)
+    if self.ema_decay is not None:
+      _check_share('ema_decay', self.ema_decay, below_1=True)
+    if self.dtype not in _DTYPES:
+      raise InputError(f'dtype: {self.dtype!r} is unknown; known: {_DTYPES}')
+    self.make_optimizer(1)
+    if self.make_head().logits is None and self.label_smoothing:
+      raise InputError(
+        f'label_smoothing: the {self.head["name"]} head has no classes'
+      )
+
+  def make_optimizer(self, num_steps: int) -> optax.GradientTransformation:
+    """The optax optimiser of a training of that many steps."""
+    return _call(
+      'optimizer', optimizers.make, self.optimizer, num_steps=num_steps
+    )
+
+  def make_head(self) -> heads.Head:
+    """The head's functions."""
+    return _call('head', heads.make, self.head)
+
+
+def _check_whole(name, value, low):
+  whole = isinstance(value, int) and not isinstance(value, bool)
+  if not whole or value < low:
+    raise InputError(f'{name}: {value!r}; a whole number from {low} expected')
+
+
+def _check_share(name, value, below_1=False):
+  # NaN is in no range.
+  inside = isinstance(value, int | float) and 0 <= value <= 1
+  if not inside or (below_1 and value == 1):
+    raise InputError(
+      f'{name}: {value!r} is outside [0, 1{")" if below_1 else "]"}'
+    )
+
+
+def _call(field, function, settings, **own):
+  """function(**settings, **own), any complaint with the field's name."""
+  try:
+    return function(**settings, **own)
+  except (InputError, TypeError) as error:
+    message = str(error).removeprefix(f'{field}: ')
+    raise InputError(f'{field}: {message}') from error

@@ -1,0 +1,88 @@
+"""Which pictures make up which step's batch: a function of seed and step."""
+
+import numpy as np
+
+from fr_poison.data.faces import to_float
+from fr_poison.training.step import Batch
+from fr_poison.types import InputError
+
+
+class Sampler:
+  """batch(step): every picture once an epoch, or people drawn evenly.
+
+  Nothing is carried along, so training that goes on after a stop sees the
+  very batches it would have seen.
+  """
+
+  def __init__(
+    self,
+    images: np.ndarray,
+    labels: np.ndarray,
+    batch_size: int,
+    *,
+    seed: int = 0,
+    balanced: bool = False,
+  ):
+    """Remembers the pictures, uint8 [N, H, W, 3], and labels [N] from 0.
+
+    Args:
+      images: as stored.
+      labels: whose.
+      batch_size: rows of a batch, of all devices together; the last one of
+        an epoch is filled up with masked rows.
+      seed: of the order.
+      balanced: draw a person, then one of his pictures, as the paper's code
+        does, instead of a permutation per epoch.
+
+    Raises:
+      InputError: no pictures, another number of labels, a label below 0 or
+        without a picture, batch_size below 1.
+    """
+    if not len(images) or batch_size < 1:
+      raise InputError(
+        f'training: {len(images)} pictures, batch_size {batch_size}'
+      )
+    self._images, self._labels = images, np.asarray(labels, np.int32)
+    if len(labels) != len(images):
+      raise InputError(
+        f'training: {len(labels)} labels for {len(images)} pictures'
+      )
+    if self._labels.min() < 0:
+      raise InputError(f'training: label {self._labels.min()} is below 0')
+    counts = np.bincount(self._labels)
+    if not counts.all():
+      raise InputError(
+        f'training: label {np.argmin(counts)} has no picture to train on'
+      )
+    self._own = np.split(
+      np.argsort(self._labels, kind='stable'), np.cumsum(counts)[:-1]
+    )
+    self._batch_size, self._seed, self._balanced = batch_size, seed, balanced
+    self.num_classes = len(counts)
+    self.steps_per_epoch = -(-len(images) // batch_size)
+
+  def indices(self, step: int) -> np.ndarray:
+    """Which pictures the batch of that step holds, at most batch_size."""
+    if self._balanced:
+      rng = np.random.default_rng([self._seed, 1, step])
+      people = rng.integers(0, self.num_classes, self._batch_size)
+      own = [self._own[person] for person in people]
+      return np.array(
+        [pictures[rng.integers(len(pictures))] for pictures in own]
+      )
+    epoch, number = divmod(step, self.steps_per_epoch)
+    rng = np.random.default_rng([self._seed, 0, epoch])
+    order = rng.permutation(len(self._images))
+    start = number * self._batch_size
+    return order[start : start + self._batch_size]
+
+  def batch(self, step: int) -> Batch:
+    """The batch of that step, always of `batch_size` rows."""
+    index = self.indices(step)
+    filled = np.resize(index, self._batch_size)
+    return {
+      'images': to_float(self._images[filled]),
+      'labels': self._labels[filled],
+      'mask': (np.arange(self._batch_size) < len(index)).astype(np.float32),
+      'position': np.arange(self._batch_size, dtype=np.int32),
+    }
