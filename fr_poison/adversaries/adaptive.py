@@ -1,0 +1,42 @@
+"""The trainer who uses the public tools himself.
+
+He has the same tools as everybody. So he cloaks pictures of people whose clean
+ones he knows, gives clean and cloaked ones their true names, and trains his
+network to tell these people apart all the same. What it learns to look through
+are cloaks, not those people's alone (Radiya-Dixit et al., ICLR 2022; their
+train_robust_features.py). At most half of the people are his material, and
+nobody he is judged on is among them. Head and loss are `training`'s; then the
+head is dropped and the features serve any recognizer.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fr_poison.types import InputError, Labels
+
+
+def training_set(
+  clean: np.ndarray, cloaked: Sequence[np.ndarray], labels: Labels
+) -> tuple[np.ndarray, Labels]:
+  """Every version of every public picture, each under its true name.
+
+  Args:
+    clean: uint8 [N, H, W, 3], the public people's pictures.
+    cloaked: the same pictures as each tool gives them back.
+    labels: [N].
+
+  Returns:
+    uint8 [(1 + tools) N, H, W, 3], labels of the same length.
+
+  Raises:
+    InputError: a tool gave other pictures than it was given.
+  """
+  for i, images in enumerate(cloaked):
+    if images.shape != clean.shape or images.dtype != clean.dtype:
+      raise InputError(
+        f'cloaked[{i}]: {images.dtype} {list(images.shape)}, expected '
+        f'{clean.dtype} {list(clean.shape)}'
+      )
+  versions = [clean, *cloaked]
+  return np.concatenate(versions), np.tile(labels, len(versions))

@@ -1,0 +1,129 @@
+"""The trainer who attacks his own network while it learns.
+
+Adversarial training (Madry et al., 2018), one of the countermeasures that the
+project's brief names; the paper's own adaptive trainer uses the public tools'
+pictures instead (`adaptive`). It is a wrapper around any train step: what the
+step sees are pictures that were attacked against the network as it is then.
+"""
+
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from fr_poison import attacks
+from fr_poison.attacks import constraints, objectives
+from fr_poison.attacks import optimizers as directions
+from fr_poison.training.heads import Head
+from fr_poison.training.step import StepFn
+from fr_poison.types import EmbedFn, InputError
+
+# (state, batch, rng) -> images [B, H, W, 3] in [0, 1]
+AttackFn = Callable
+
+_GOALS = ('features', 'loss')
+# Beyond every row's position, which train_step folds in after the step.
+_BRANCH = 2**31
+
+
+def wrap_with_attack(
+  train_step: StepFn, attack_fn: AttackFn, share: float = 0.5
+) -> StepFn:
+  """A step on pictures of which a share was attacked first.
+
+  Args:
+    train_step: (state, batch, rng) -> state, sums.
+    attack_fn: (state, batch, rng) -> images.
+    share: each picture's probability to be attacked; the others stay clean,
+      which keeps the accuracy on clean pictures.
+
+  Raises:
+    InputError: share outside (0, 1].
+  """
+  if not 0 < share <= 1:
+    raise InputError(f'share: {share} is outside (0, 1]')
+
+  def step(state, batch, rng):
+    chosen = jax.random.fold_in(jax.random.fold_in(rng, state.step), _BRANCH)
+    draw = lambda place: jax.random.bernoulli(
+      jax.random.fold_in(chosen, place), share
+    )
+    attacked = jax.vmap(draw)(batch['position'])[:, None, None, None]
+    images = jax.lax.stop_gradient(attack_fn(state, batch, chosen))
+    images = jnp.where(attacked, images, batch['images'])
+    return train_step(state, batch | {'images': images}, rng)
+
+  return step
+
+
+def make_attack(
+  embed_fn: EmbedFn,
+  head: Head,
+  *,
+  goal: str = 'features',
+  epsilon: float = 8 / 255,
+  num_steps: int = 3,
+  learning_rate: float | None = None,
+) -> AttackFn:
+  """K-step PGD against the state's own network; FGSM with one step.
+
+  Args:
+    embed_fn: the network that is trained.
+    head: of the training.
+    goal: 'features' runs from the picture's own embedding, as cloaks do;
+      'loss' raises the training's loss.
+    epsilon: L-infinity radius in [0, 1] pixel units.
+    num_steps: K.
+    learning_rate: None is epsilon for K = 1 (FGSM) and 2.5 epsilon / K else.
+
+  Raises:
+    InputError: unknown goal, 'loss' for a head without classes, epsilon,
+      num_steps or learning_rate out of range.
+  """
+  if goal not in _GOALS:
+    raise InputError(f'goal: {goal!r} is unknown; known: {_GOALS}')
+  if goal == 'loss' and head.logits is None:
+    # Its losses depend on the whole batch: no picture could be attacked alone.
+    raise InputError("goal: 'loss' needs a head with classes")
+  ball = constraints.linf_ball(epsilon)
+  if learning_rate is None:
+    learning_rate = epsilon * (1 if num_steps == 1 else 2.5 / max(num_steps, 1))
+  if not (math.isfinite(learning_rate) and learning_rate > 0):
+    raise InputError(f'learning_rate: {learning_rate} is not positive')
+  embed = lambda params, images: embed_fn(params['network'], images)
+  attack = attacks.gradient_attack(
+    objectives.displacement([embed])
+    if goal == 'features'
+    else _loss_objective(embed, head),
+    ball,
+    directions.make('sign', 'linf', learning_rate),
+    num_steps=num_steps,
+    # Displacement has no gradient at the picture itself.
+    start_noise=epsilon / 4 if goal == 'features' else 0.0,
+  )
+
+  def attack_fn(state, batch, rng):
+    network = {'params': state.params['extractor']}
+    if state.batch_stats:
+      network['batch_stats'] = state.batch_stats
+    params = [{'network': network, 'head': state.params['head']}]
+    attacked = attack.init(
+      params, rng, batch['images'], targets=batch['labels']
+    )
+    # Without `finish`: the last iterate will do, in float.
+    advance = lambda _, attacked: attack.step(params, attacked)
+    return jax.lax.fori_loop(0, num_steps, advance, attacked).adv_images
+
+  return attack_fn
+
+
+def _loss_objective(embed, head):
+  """The head's loss [B] for the labels, which come in as `targets`."""
+
+  def distance(params, labels, adv_images, rngs):
+    del rngs
+    (params,) = params
+    return head.losses(params['head'], embed(params, adv_images), labels)
+
+  return objectives.Objective(lambda params, images, labels: labels, distance)

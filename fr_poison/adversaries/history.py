@@ -1,0 +1,130 @@
+"""Pictures collected over the years: clean ones, old cloaks and new ones.
+
+Nobody starts cloaking before his first picture is online, and nobody can cloak
+it again once it was scraped. So the trainer has some of a person's pictures
+clean, some under an old tool and some under a newer one (the paper: who used
+Fawkes 0.3 once cannot get his privacy back with 1.0).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from fr_poison.types import Array, InputError, Labels
+
+CLEAN = 'clean'  # the version that everybody else's pictures have
+
+
+def collect(
+  versions: Mapping[str, Array],
+  shares: Mapping[str, float],
+  labels: Labels,
+  protected: Sequence[int],
+  *,
+  seed: int | None = None,
+) -> np.ndarray:
+  """Each protected person's pictures in several versions, dealt by `deal`.
+
+  Takes the place of `cloaked` in `oblivious.evaluate`.
+
+  Args:
+    versions: pictures or embeddings [N, ...], all of the same shape and type;
+      'clean' is one of them.
+    shares: of some or all versions, oldest first.
+    labels: [N].
+    protected: [P], the protected people's labels.
+    seed: as in `deal`.
+
+  Returns:
+    [N, ...]; who is not protected has 'clean' pictures.
+
+  Raises:
+    InputError: no version 'clean', a share of an unknown one, versions of
+      different shapes or types, or as `deal`.
+  """
+  if CLEAN not in versions:
+    raise InputError(f'versions: {CLEAN!r} is missing')
+  if unknown := sorted(shares.keys() - versions.keys()):
+    raise InputError(
+      f'shares: {unknown[0]!r} is unknown; versions: {sorted(versions)}'
+    )
+  collected = np.array(versions[CLEAN])
+  for name, array in versions.items():
+    if array.shape != collected.shape or array.dtype != collected.dtype:
+      raise InputError(
+        f'versions: {CLEAN!r} is {collected.dtype} {list(collected.shape)}, '
+        f'{name!r} {array.dtype} {list(array.shape)}'
+      )
+  if len(labels) != len(collected):
+    raise InputError(f'labels: {len(labels)} given for {len(collected)} rows')
+  dealt = deal(shares, labels, protected, seed=seed)
+  for index, name in enumerate(shares):
+    rows = np.flatnonzero(dealt == index)
+    collected[rows] = np.asarray(versions[name])[rows]
+  return collected
+
+
+def deal(
+  shares: Mapping[str, float],
+  labels: Labels,
+  protected: Sequence[int],
+  *,
+  seed: int | None = None,
+) -> np.ndarray:
+  """Which version each picture has, without looking at other people's.
+
+  Counts are the shares of a person's pictures, made whole by largest
+  remainders (the older version at a tie): they add up, none is off by 1 or
+  more, and with few pictures a small share may get none.
+
+  Args:
+    shares: in [0, 1], adding up to 1, oldest first.
+    labels: [N].
+    protected: [P].
+    seed: None: a person's pictures are in order of time, so his first ones are
+      of the oldest version. Otherwise the order is drawn, per person. Either
+      way a split into training and test pictures is another draw, so that the
+      shares among training pictures hold on average only.
+
+  Returns:
+    int [N], indices into `shares`; -1 for who is not protected.
+
+  Raises:
+    InputError: shares are not that, a protected person without pictures, a
+      negative seed.
+  """
+  _check_shares(shares)
+  if seed is not None and seed < 0:
+    raise InputError(f'seed: expected 0 or more, got {seed}')
+  labels = np.asarray(labels)
+  dealt = np.full(len(labels), -1)
+  for person in protected:
+    rows = np.flatnonzero(labels == person)
+    if not len(rows):
+      raise InputError(f'protected: label {person} has no pictures')
+    if seed is not None:
+      # 1: with [seed, person] alone, `split_per_person` of the same seed would
+      # take just the pictures of one version for testing.
+      rows = np.random.default_rng([seed, person, 1]).permutation(rows)
+    counts = _apportion(list(shares.values()), len(rows))
+    dealt[rows] = np.repeat(np.arange(len(shares)), counts)
+  return dealt
+
+
+def _check_shares(shares):
+  for name, share in shares.items():
+    if not 0 <= share <= 1:
+      raise InputError(f'shares: {name!r} has {share:g}, in [0, 1] expected')
+  total = sum(shares.values())
+  if abs(total - 1) > 1e-6:
+    raise InputError(f'shares: they add up to {total:g}, 1 expected')
+
+
+def _apportion(shares, count):
+  """Whole numbers close to shares * count that add up to count."""
+  exact = np.array(shares) / sum(shares) * count
+  counts = np.floor(exact).astype(int)
+  remainders = np.round(exact - counts, 9)  # or what is a tie would not be
+  order = np.argsort(-remainders, kind='stable')
+  counts[order[: count - counts.sum()]] += 1
+  return counts

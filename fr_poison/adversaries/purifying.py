@@ -1,0 +1,114 @@
+"""The trainer who cleans every picture that he scraped before he embeds it.
+
+He need not know which pictures are cloaked: what he takes for a cloak is taken
+away, from clean pictures as well. A filter of `data.squeeze` does, or `resize`,
+or a model of `detectors`: what was reverse-engineered is subtracted, or an
+autoencoder's reconstruction is taken instead. The pictures that he is asked
+about later come from elsewhere; whether these are cleaned, too, is his choice.
+"""
+
+from collections.abc import Callable, Sequence
+from types import ModuleType
+
+import numpy as np
+from PIL import Image
+
+from fr_poison.data.splits import Split
+from fr_poison.recognizers.ranking import Ranking
+from fr_poison.types import Embeddings, InputError, Labels
+
+Purifier = Callable[[np.ndarray], np.ndarray]  # uint8 [N, H, W, 3], both
+
+
+def resize(scale: float) -> Purifier:
+  """Smaller by `scale` and back again, both bilinear, by Pillow.
+
+  Args:
+    scale: in (0, 1]; 1 is the identity. Sides are rounded to whole pixels.
+
+  Raises:
+    InputError: scale is not that.
+  """
+  if not 0 < scale <= 1:
+    raise InputError(f'scale: {scale!r} given, in (0, 1] expected')
+
+  def one(image):
+    height, width = image.shape[:2]
+    small = max(1, round(scale * width)), max(1, round(scale * height))
+    bilinear = Image.Resampling.BILINEAR
+    shrunk = Image.fromarray(image).resize(small, bilinear)
+    return np.asarray(shrunk.resize((width, height), bilinear))
+
+  def purify(images):
+    purified = np.empty_like(images)
+    for index, image in enumerate(images):
+      purified[index] = one(image)
+    return purified
+
+  return purify
+
+
+def embed(
+  embed_images: Callable[[np.ndarray], Embeddings],
+  purify: Purifier,
+  images: np.ndarray,
+) -> Embeddings:
+  """Embeddings [N, D] of purified pictures, clean and cloaked ones alike.
+
+  Args:
+    embed_images: uint8 [N, H, W, 3] -> [N, D].
+    purify: a squeezer, `resize`, or made of a detector's model.
+    images: uint8 [N, H, W, 3].
+
+  Raises:
+    InputError: the purifier gave other pictures than it was given; or its own.
+  """
+  purified = purify(images)
+  if purified.shape != images.shape or purified.dtype != np.uint8:
+    raise InputError(
+      f'purifier: gave {purified.dtype} {list(purified.shape)}, expected '
+      f'uint8 {list(images.shape)}'
+    )
+  return embed_images(purified)
+
+
+def rank_protected(
+  recognizer: ModuleType,
+  clean: Embeddings,
+  cloaked: Embeddings,
+  probes: Embeddings,
+  labels: Labels,
+  protected: Sequence[int],
+  splits: Sequence[Split],
+  **settings,
+) -> list[Ranking]:
+  """The recognizer's, where galleries are purified and probes are not.
+
+  Where probes are purified as well, its own `rank_protected` does.
+
+  Args:
+    recognizer: a module of `fr_poison.recognizers`.
+    clean: [N, D] of all pictures as they are trained on, purified.
+    cloaked: [N, D], the same with the protected people's pictures cloaked.
+    probes: [N, D] of all pictures as they are tested.
+    labels: [N].
+    protected: [P], the protected people's labels.
+    splits: which pictures are for training and for testing.
+    **settings: the recognizer's.
+
+  Returns:
+    Per split, [P, number of test pictures, top_k], for `oblivious.errors`.
+
+  Raises:
+    InputError: as the recognizer.
+  """
+  # Probes are told from galleries by their place behind all of these.
+  apart = [Split(split.train, split.test + len(labels)) for split in splits]
+  return recognizer.rank_protected(
+    np.concatenate([clean, probes]),
+    np.concatenate([cloaked, probes]),
+    np.tile(labels, 2),
+    protected,
+    apart,
+    **settings,
+  )
