@@ -6,7 +6,6 @@ that went into them. A killed run started again skips finished people, and
 what is evaluated is always what was read back from the files.
 """
 
-import hashlib
 import json
 import pathlib
 import shutil
@@ -14,6 +13,7 @@ import time
 from typing import NamedTuple
 
 import config_fields
+import digests
 import jax
 import numpy as np
 
@@ -57,29 +57,17 @@ def make_attack(field: str, name: str, embed_fns, **settings) -> attacks.Attack:
     raise InputError(f'config.{field}.{error}') from error
 
 
-def _code_digest() -> str:
-  """Of the source that cloaks come from: other code, other cloaks."""
-  package = pathlib.Path(attacks.__file__).parents[1]
-  sources = [p for names in _SOURCES for p in sorted(package.glob(names))]
-  data = b''.join(path.read_bytes() for path in sources)
-  return hashlib.sha256(data).hexdigest()
-
-
-def _digest(parts: list) -> str:
-  return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
 def _origin(faces, name, settings, extractors, seed) -> str:
   """Of everything that all people's cloaks are made from."""
-  return _digest(
+  return digests.of(
     [
-      _code_digest(),
+      digests.of_code(*_SOURCES),
       jax.__version__,
       name,
       sorted(settings.items()),
       [(e.spec.name, e.sha256, e.input_size) for e in extractors],
       seed,
-      hashlib.sha256(faces.images.tobytes()).hexdigest(),
+      digests.of_bytes(faces.images.tobytes()),
     ]
   )
 
@@ -160,7 +148,7 @@ def cloak(
     own = indices[faces.labels[indices] == person]
     files = [pathlib.Path(faces.paths[i]).stem + '.png' for i in own]
     target = folder / faces.names[person]
-    key = _digest([origin, [faces.paths[i] for i in own]])
+    key = digests.of([origin, [faces.paths[i] for i in own]])
     note = _finished(target, key)
     if note is None:
       progress.update(

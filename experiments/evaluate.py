@@ -15,11 +15,16 @@ import time
 import cli
 import cloaking
 import numpy as np
+import replies
 from absl import flags
+from judge import Judge
 from ml_collections import config_flags
 from progress import Progress
-from scene import Scene, Settings, load_extractors, load_faces
+from scene import Scene, load_extractors, load_faces
+from settings import Settings
+from training_run import Stopped
 
+from fr_poison.adversaries import history
 from fr_poison.report import html, records, tables
 from fr_poison.types import InputError
 
@@ -35,24 +40,22 @@ _NUM_SHOWN = 4  # pictures in the report per attack and surrogate
 
 def shared_fields(settings: Settings, config_hash: str) -> dict:
   """What all records of a run have in common."""
+  not_tested = ['Cloaks after JPEG compression, resizing or screenshots.']
+  if not settings.histories:
+    not_tested.append('People of whom clean pictures are online as well.')
   return records.environment() | {
     'config_hash': config_hash,
     'seed': settings.seed,
-    'recognizer': settings.recognizer['name'],
-    'normalize': settings.recognizer.get('normalize', False),
     'num_people': settings.num_protected,
-    'num_gallery_people': settings.num_people,
-    'num_splits': settings.num_splits,
+    'num_gallery_people': settings.num_evaluated,
+    'num_public': settings.num_public,
     'wall_seconds': 0.0,
-    'dataset': f'{settings.dataset}, {settings.num_people} people',
+    'dataset': f'{settings.dataset}, {settings.num_evaluated} people',
     'split': (
       f'{settings.num_splits} random, {settings.test_fraction:.0%} of each '
       "person's pictures for testing"
     ),
-    'not_tested': [
-      'Cloaks after JPEG compression, resizing or screenshots.',
-      'People of whom clean pictures are online as well.',
-    ],
+    'not_tested': not_tested,
   }
 
 
@@ -63,9 +66,10 @@ def _budget(settings):
 
 
 def run_attack(
-  scene: Scene, name: str, surrogate: str, shared: dict, folder, progress
-) -> tuple[list[dict], html.Strip]:
-  """The records of one attack on one surrogate, and of its noise control."""
+  judge: Judge, name: str, surrogate: str, shared: dict, folder, progress
+) -> tuple[list[dict], html.Strip, np.ndarray]:
+  """One attack on one surrogate: records, pictures to show, the scraped set."""
+  scene = judge.scene
   networks, settings = surrogate.split('+'), scene.settings.attacks[name]
   cloaks = cloaking.cloak(
     scene.faces,
@@ -86,17 +90,21 @@ def run_attack(
     'num_improved': cloaks.num_improved,
     'wall_seconds': cloaks.seconds,
   }
-  noisy = scene.noise_control(cloaks.images)
-  control = scene.measure(
-    noisy,
-    shared | {'attack': 'noise', 'control_of': name} | scene.distortion(noisy),
-  )
-  attacked = scene.measure(
+  found = judge.measure(
     cloaks.images, shared | {'attack': name} | scene.distortion(cloaks.images)
   )
-  for record, noise_record in zip(attacked, control, strict=True):
-    record['noise_protection_rate'] = noise_record['protection_rate']
-    record['noise_protection_ci'] = noise_record['protection_ci']
+  if scene.settings.noise_control:
+    noisy = scene.noise_control(cloaks.images)
+    control = judge.measure(
+      noisy,
+      shared
+      | {'attack': 'noise', 'control_of': name}
+      | scene.distortion(noisy),
+    )
+    for record, noise_record in zip(found, control, strict=True):
+      record['noise_protection_rate'] = noise_record['protection_rate']
+      record['noise_protection_ci'] = noise_record['protection_ci']
+    found += control
   last = len(scene.to_cloak) - 1
   shown = scene.to_cloak[np.linspace(0, last, _NUM_SHOWN).astype(int)]
   strip = html.Strip(
@@ -106,7 +114,35 @@ def run_attack(
     scene.faces.images[shown],
     cloaks.images[shown],
   )
-  return attacked + control, strip
+  return found, strip, cloaks.images
+
+
+def run_histories(
+  judge: Judge, surrogate: str, scraped: dict, shared: dict
+) -> list[dict]:
+  """Records of people who cloaked with several tools over the years.
+
+  Args:
+    judge: measures.
+    surrogate: that all the tools were aimed at.
+    scraped: the whole set as each attack leaves it.
+    shared: the fields that all records have in common.
+  """
+  scene, found = judge.scene, []
+  versions = {history.CLEAN: scene.faces.images} | scraped
+  for name, shares in scene.settings.histories.items():
+    images = history.collect(
+      versions, shares, scene.faces.labels, scene.protected
+    )
+    fields = {
+      'attack': 'history',
+      'history': name,
+      'shares': shares,
+      'epsilon': None,
+      'surrogate': surrogate.split('+'),
+    }
+    found += judge.measure(images, shared | fields | scene.distortion(images))
+  return found
 
 
 def run(
@@ -116,7 +152,8 @@ def run(
   # Everything that can be wrong is found before anything is written.
   settings = Settings.from_config(config)
   networks = load_extractors(settings)
-  faces = load_faces(settings, data_dir)
+  given = replies.load_checkpoint(settings)
+  public_faces, faces = load_faces(settings, data_dir)
   shared = shared_fields(settings, records.config_hash(config))
   scene = Scene(settings, networks, faces)
   try:
@@ -124,20 +161,31 @@ def run(
   except OSError as error:
     raise InputError(f'--workdir: {workdir}: {error.strerror}') from error
 
+  # What the trainers learn from public people, before anybody is protected.
+  public = replies.PublicPeople(
+    settings, networks, public_faces, scene.embed, workdir / 'public_cloaks'
+  )
+  answers = replies.make(settings, networks, public, workdir, given)
+  judge = Judge(scene, *answers)
+
   # Without any cloak: the errors that the recognizers make anyway.
   nothing = dict.fromkeys(('epsilon', 'dssim', 'psnr', 'linf'))
   nothing |= {'attack': 'none', 'surrogate': []}
-  results, strips = scene.measure(faces.images, shared | nothing), []
+  results, strips = judge.measure(faces.images, shared | nothing), []
 
-  # Every attack on every surrogate, against every network.
-  pairs = [(s, a) for s in settings.surrogates for a in settings.attacks]
-  progress = Progress(len(pairs) * settings.num_protected)
-  for surrogate, name in pairs:
-    found, strip = run_attack(
-      scene, name, surrogate, shared, workdir / 'cloaks', progress
-    )
-    results += found
-    strips.append(strip)
+  # Every attack on every surrogate, against every reply.
+  progress = Progress(
+    len(settings.surrogates) * len(settings.attacks) * settings.num_protected
+  )
+  for surrogate in settings.surrogates:
+    scraped = {}
+    for name in settings.attacks:
+      found, strip, scraped[name] = run_attack(
+        judge, name, surrogate, shared, workdir / 'cloaks', progress
+      )
+      results += found
+      strips.append(strip)
+    results += run_histories(judge, surrogate, scraped, shared)
   progress.close()
 
   # The report is made from the records (and the pictures) alone.
@@ -157,7 +205,11 @@ def main(argv):
   name = pathlib.Path(path.partition(':')[0]).stem
   workdir = pathlib.Path(_WORKDIR.value or f'results/{name}')
   start = time.monotonic()
-  results = run(_CONFIG.value.to_dict(), workdir, _DATA_DIR.value)
+  try:
+    results = run(_CONFIG.value.to_dict(), workdir, _DATA_DIR.value)
+  except Stopped as stop:
+    print(stop)
+    return
   print(tables.markdown(results))
   seconds = time.monotonic() - start
   print(f'{seconds:.0f} s. See {workdir}/report.html')

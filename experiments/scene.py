@@ -1,89 +1,22 @@
-"""What every number of an evaluation is made from, and how it is measured."""
+"""What every number of an evaluation is made from: drawn or computed once."""
 
-import dataclasses
-import time
-
-import cloaking
-import config_fields
 import jax
 import numpy as np
+from settings import Settings, members
 
 from fr_poison import extractors, metrics
-from fr_poison.adversaries import oblivious
 from fr_poison.attacks import noise, perceptual
 from fr_poison.data import datasets
 from fr_poison.data.batches import map_batches
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
-from fr_poison.recognizers import nearest_neighbor
 from fr_poison.types import InputError
 
-_RECOGNIZERS = {'nearest_neighbor': nearest_neighbor}
 
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-  """The fields of a config of evaluate.py; see configs/orl.py for each.
-
-  Raises:
-    InputError: a value that cannot be run, naming its field. Nothing has
-      been loaded or compiled by then.
-  """
-
-  dataset: str
-  num_people: int
-  num_protected: int
-  test_fraction: float
-  num_splits: int
-  networks: tuple[str, ...]
-  input_size: dict[str, int]
-  surrogates: tuple[str, ...]
-  attacks: dict[str, dict]
-  recognizer: dict
-  batch_size: int
-  seed: int
-
-  @classmethod
-  def from_config(cls, config: dict) -> 'Settings':
-    """From a config's dict; a field that nobody reads is an error."""
-    config_fields.check_fields(cls, config)
-    return cls(**config)
-
-  def __post_init__(self):
-    """Checks every value."""
-    check_known = config_fields.check_known
-    for name, settings in self.attacks.items():
-      cloaking.make_attack(f'attacks.{name}', name, [], **settings)
-    for field in ('networks', 'surrogates'):
-      for name in _members(getattr(self, field)):
-        check_known(field, name, extractors.names())
-    kind = self.recognizer.get('name')
-    check_known('recognizer.name', kind, _RECOGNIZERS)
-    accepted = {'name', *_RECOGNIZERS[kind].fit.__kwdefaults__}
-    for field in self.recognizer:
-      check_known(f'recognizer, field of {kind}', field, accepted)
-    check_known('dataset', self.dataset, datasets.NAMES)
-    for field in ('num_protected', 'num_splits', 'batch_size', 'seed'):
-      least = int(field != 'seed')
-      config_fields.check_least(field, getattr(self, field), least)
-    if not 0 < self.test_fraction < 1:
-      raise InputError(
-        f'config.test_fraction: {self.test_fraction} is outside (0, 1)'
-      )
-    if self.num_protected >= self.num_people:
-      raise InputError(
-        f'config.num_protected: {self.num_protected} of {self.num_people} '
-        'people leaves nobody else to tell them from'
-      )
-
-
-def _members(names: tuple[str, ...]) -> list[str]:
-  """The networks named, those of an ensemble 'a+b' one by one."""
-  return [member for name in names for member in name.split('+')]
-
-
-def load_faces(settings: Settings, data_dir: str | None) -> FaceSet:
-  """The first `num_people` people of the data set."""
+def load_faces(
+  settings: Settings, data_dir: str | None
+) -> tuple[FaceSet, FaceSet]:
+  """The public people and those evaluated: the first ones of the data set."""
   source = {'source_dir': data_dir} if data_dir else {}
   faces = datasets.load(settings.dataset, **source)
   if settings.num_people > len(faces.names):
@@ -91,12 +24,19 @@ def load_faces(settings: Settings, data_dir: str | None) -> FaceSet:
       f'config.num_people: {settings.num_people}, but {settings.dataset} has '
       f'{len(faces.names)}'
     )
-  return faces.subset(np.flatnonzero(faces.labels < settings.num_people))
+  public = faces.labels < settings.num_public
+  used = faces.labels < settings.num_people
+  return (
+    faces.subset(np.flatnonzero(public)),
+    faces.subset(np.flatnonzero(used & ~public)),
+  )
 
 
 def load_extractors(settings: Settings) -> dict[str, extractors.Extractor]:
-  """Every network that the config names, as recognizer or as surrogate."""
-  wanted = _members(settings.networks + settings.surrogates)
+  """Every shipped network that the config names, whatever for."""
+  wanted = members(settings.networks + settings.surrogates)
+  for adversary in settings.adversaries.values():
+    wanted += adversary.get('networks', ())
   return {
     name: extractors.load(name, input_size=settings.input_size.get(name))
     for name in dict.fromkeys(wanted)
@@ -104,11 +44,11 @@ def load_extractors(settings: Settings) -> dict[str, extractors.Extractor]:
 
 
 class Scene:
-  """People, splits, networks and clean embeddings: drawn or computed once.
+  """People, splits, and the shipped networks' embeddings of clean pictures.
 
   Attributes:
     settings: see `Settings`.
-    faces: everybody's pictures.
+    faces: the pictures of the people evaluated.
     extractors: by name.
     protected: the labels of the people who cloak their pictures.
     splits: random divisions into training and test pictures.
@@ -120,7 +60,7 @@ class Scene:
   def __init__(self, settings: Settings, networks: dict, faces: FaceSet):
     """Draws the protected people and the splits, embeds the clean pictures."""
     self.settings, self.extractors, self.faces = settings, networks, faces
-    self._embed = {name: jax.jit(e.embed_fn) for name, e in networks.items()}
+    self._embed = {}
     rng = np.random.default_rng(settings.seed)
     drawn = rng.choice(
       np.unique(faces.labels), settings.num_protected, replace=False
@@ -137,62 +77,19 @@ class Scene:
     ]
     train = np.unique(np.concatenate([s.train for s in self.splits]))
     self.to_cloak = train[np.isin(faces.labels[train], self.protected)]
-    self.clean = {name: self.embed(name, faces.images) for name in networks}
-
-  def embed(self, network: str, images: np.ndarray) -> np.ndarray:
-    """[N, D] of uint8 pictures [N, H, W, 3]."""
-    params = self.extractors[network].params
-    embed = lambda batch: self._embed[network](params, batch)
-    return map_batches(embed, images, self.settings.batch_size)
-
-  def errors(self, network: str, images: np.ndarray) -> oblivious.Errors:
-    """Trains on the set as it was scraped, tests on the clean pictures."""
-    cloaked = self.clean[network].copy()
-    cloaked[self.to_cloak] = self.embed(network, images[self.to_cloak])
-    kind = dict(self.settings.recognizer)
-    recognizer = _RECOGNIZERS[kind.pop('name')]
-    return oblivious.evaluate(
-      recognizer,
-      self.clean[network],
-      cloaked,
-      self.faces.labels,
-      self.protected,
-      self.splits,
-      # Raw pixels are the control without any processing: they stay raw.
-      **(kind if network != extractors.PIXELS else {}),
-    )
-
-  def measure(self, images: np.ndarray, shared: dict) -> list[dict]:
-    """One record per network for one version of the pictures.
-
-    Args:
-      images: uint8 [N, H, W, 3], the whole set as it was scraped.
-      shared: the fields that all these records have in common.
-    """
-    return [self._measure(n, images, shared) for n in self.settings.networks]
-
-  def _measure(self, network, images, shared):
-    start = time.monotonic()
-    errors = self.errors(network, images)
-    protection = metrics.rate(errors.protected, errors.protected_people)
-    others = metrics.rate(errors.others, errors.others_people)
-    used = sorted({network, *shared['surrogate']})
-    return shared | {
-      'network': network,
-      'input_size': self.extractors[network].input_size,
-      'adversary': oblivious.name(network, shared['surrogate']),
-      'num_test_images': protection.count,
-      'protection_rate': protection.value,
-      'protection_ci': [protection.low, protection.high],
-      'accuracy': 1 - others.value,
-      'accuracy_ci': [1 - others.high, 1 - others.low],
-      'weights': {
-        name: self.extractors[name].sha256
-        for name in used
-        if self.extractors[name].sha256
-      },
-      'wall_seconds': shared['wall_seconds'] + time.monotonic() - start,
+    self.clean = {
+      name: self.embed(extractor, faces.images)
+      for name, extractor in networks.items()
     }
+
+  def embed(
+    self, extractor: extractors.Extractor, images: np.ndarray
+  ) -> np.ndarray:
+    """[N, D] of uint8 pictures [N, H, W, 3]."""
+    # One program per graph, whatever its weights.
+    fn = self._embed.setdefault(extractor.embed_fn, jax.jit(extractor.embed_fn))
+    embed = lambda batch: fn(extractor.params, batch)
+    return map_batches(embed, images, self.settings.batch_size)
 
   def distortion(self, images: np.ndarray) -> dict:
     """How the cloaked pictures differ from their originals, as saved."""

@@ -26,7 +26,7 @@ def test_ci_runs_the_commands(readme, root):
 def test_the_code_runs(readme):
   scope = {}
   blocks = re.findall(r'```python\n(.*?)```', readme, re.S)
-  assert len(blocks) == 2
+  assert len(blocks) == 3
   for block in blocks:
     exec(block, scope)
   assert scope['info']['improved'].all()

@@ -12,6 +12,7 @@ steps, one surrogate; its numbers mean nothing.
 """
 
 from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
 
 from fr_poison import config_args
 
@@ -23,6 +24,9 @@ def get_config(arg=None):
   config = ConfigDict()
   config.dataset = 'orl'
   config.num_people = 8 if smoke else 40  # the first so many of the data set
+  # Of them, the first so many are the trainer's own material, and nobody is
+  # tested on them; see configs/adaptive.py.
+  config.num_public = 0
   config.num_protected = 2 if smoke else 10  # drawn from them, one at a time
   config.test_fraction = 0.3  # of each person's pictures, rounded down
   config.num_splits = 1 if smoke else 20  # random train / test divisions
@@ -52,10 +56,16 @@ def get_config(arg=None):
       'fawkes': {'version': 'plain', 'epsilon': epsilon, 'num_steps': steps},
     }
   )
-  # normalize=False compares raw embeddings, as the paper's code does.
-  config.recognizer = ConfigDict(
-    {'name': 'nearest_neighbor', 'normalize': True}
-  )
+  # Cloaks of several tools over the years: {name: {attack or 'clean': share}}.
+  config.histories = ConfigDict()
+  config.noise_control = True  # measure matched noise beside every cloak
+  # What the trainer fits, with its settings; normalize=False compares raw
+  # embeddings, as the paper's code does.
+  config.recognizers = ConfigDict({'nearest_neighbor': {'normalize': True}})
+  # What he does with what he scraped: here he just waits for other networks.
+  config.adversaries = ConfigDict({'oblivious': {}})
+  # A network trained by train_robust.py or train_extractor.py, to be tried too.
+  config.extractor = ConfigDict({'checkpoint': placeholder(str)})
   config.batch_size = 20  # pictures embedded at a time; does not change results
   config.seed = 0
   return config

@@ -9,7 +9,12 @@ from fr_poison import types
 from fr_poison.report import records as records_lib
 
 PIXELS = 'pixels'  # the network that is none: 1-NN on raw pixels
-_DISPLAY = {'lowkey': 'LowKey', 'fawkes': 'Fawkes', 'pgd': 'PGD'}
+_DISPLAY = {
+  'lowkey': 'LowKey',
+  'fawkes': 'Fawkes',
+  'pgd': 'PGD',
+  'history': 'Several tools',
+}
 
 
 class Row(NamedTuple):
@@ -40,6 +45,7 @@ class _Key(NamedTuple):
   epsilon: float | None
   recognizer: str
   adversary: str  # empty for baseline and oblivious: the column says which
+  history: str  # of cloaks of several tools; else empty
 
 
 def arrange(records: list[dict]) -> Grid:
@@ -137,6 +143,7 @@ def _key(record):
     epsilon=None if bare else record['epsilon'],
     recognizer=record['recognizer'],
     adversary='' if adversary in ('baseline', 'oblivious') else adversary,
+    history=clean(record.get('history', '')),
   )
 
 
@@ -146,7 +153,8 @@ def _row(kind, label, key, cells, keys):
   told = {
     'epsilon': levels(key.epsilon),
     'recognizer': key.recognizer.replace('_', ' '),
-    'adversary': key.adversary,
+    'adversary': key.adversary.replace('_', ' '),
+    'history': key.history,
   }
   varying = [
     text

@@ -19,7 +19,10 @@ from typing import Any, NamedTuple
 
 from fr_poison import types, version
 
-CLOAKS = ('lowkey', 'fawkes', 'pgd', 'feature_shift', 'protected_set')
+CLOAKS = (
+  *('lowkey', 'fawkes', 'pgd', 'feature_shift', 'protected_set'),
+  'history',  # several of them over the years
+)
 ATTACKS = (*CLOAKS, 'noise', 'none')
 RECOGNIZERS = ('nearest_neighbor', 'linear', 'end_to_end')
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'numpy')
@@ -100,6 +103,7 @@ _OPTIONAL = {
   'noise_protection_rate': _or_null(_FRACTION),
   'noise_protection_ci': _or_null(_INTERVAL),
   'control_of': _one_of(CLOAKS),
+  'history': _NAME,  # which one
   'dataset': _NAME,  # what a page says of the pictures, in words
   'split': _NAME,  # and of which were trained on, which tested on
   'not_tested': _NAMES,  # sentences

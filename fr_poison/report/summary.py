@@ -7,12 +7,13 @@ _ADVERSARIES = {
   'baseline': 'using the network the cloak was made for (baseline)',
   'oblivious': 'using another, later network (oblivious)',
   'adaptive': "training on the public tool's own output (adaptive)",
+  'adversarial_training': 'attacking his own network while he trains it',
   'detecting': 'spotting cloaked pictures and dropping them (detecting)',
   'purifying': 'cleaning cloaked pictures first (purifying)',
 }
 
 
-def sentences(records: list[dict], limit: int = 4) -> list[str]:
+def sentences(records: list[dict], limit: int = 6) -> list[str]:
   """The result, one sentence for each cloak, at most `limit`.
 
   Each says the rate against the cloak's own network, and the best and the
@@ -101,6 +102,8 @@ def _sentence(row, noise):
       f'on networks it was not made for{order}: {" and ".join(rates)}'
     )
   made_for = grid_lib.surrogate_name(row.record)
+  _, _, told = row.label.partition(', ')  # recognizer, trainer
+  made_for += f' ({told})' if told else ''
   return f'{cloak} made for {made_for}: {"; ".join(parts) or "not tried"}.'
 
 

@@ -70,7 +70,7 @@ def _label(row):
 
 def _rate(row, network):
   text = _cell(row.cells.get(network), 'protection_rate', 'protection_ci')
-  if row.is_own(network):
+  if text and row.is_own(network):
     rate, _, ci = text.partition(' ')
     return f'**{rate}** {ci}'
   return text

@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import json
-import os
 import pathlib
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ import sys
 
 import cloaking
 import numpy as np
+import programs
 import pytest
 
 from fr_poison.data import decode
@@ -19,13 +19,8 @@ from fr_poison.report import records
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-@pytest.fixture(scope='module')
-def data_home(tmp_path_factory):
-  return tmp_path_factory.mktemp('tfds')
-
-
 @pytest.fixture
-def evaluate(data_home, tmp_path):
+def evaluate(tmp_path_factory, tmp_path):
   def run(*args, config='orl', arg='smoke'):
     return subprocess.run(
       [
@@ -37,7 +32,7 @@ def evaluate(data_home, tmp_path):
       capture_output=True,
       text=True,
       cwd=tmp_path,
-      env=os.environ | {'TFDS_DATA_DIR': str(data_home)},
+      env=programs.environment(tmp_path_factory),
     )
 
   return run
@@ -126,7 +121,9 @@ def _check_records(found):
     (['--config.attacks.fawkes.num_steps=0'], 'config.attacks.fawkes.num_st'),
     (["--config.networks=('arcnet',)"], "config.networks: 'arcnet'"),
     (["--config.surrogates=('mobileface+x',)"], "config.surrogates: 'x'"),
-    (['--config.recognizer.name=svm'], "config.recognizer.name: 'svm'"),
+    (['--config.recognizers.nearest_neighbor.normalise=1'], 'normalise'),
+    (['--config.num_public=5'], 'config.num_public: 5 of 8'),
+    (['--config.extractor.checkpoint=no/where'], 'no/where'),
     (['--config.dataset=lfw2'], "config.dataset: 'lfw2'"),
     (['--config.input_size.faceres=7'], 'input_size: 7 is below 32'),
     (['--config.num_people=41'], 'config.num_people: 41'),
@@ -186,4 +183,4 @@ def test_configs_have_only_plain_data(path):
   # One config may build on another, which it finds as the programs do.
   module = importlib.import_module(f'configs.{path.stem}')
   config = json.loads(json.dumps(module.get_config('smoke').to_dict()))
-  assert config['seed'] == 0
+  assert config.get('training', config)['seed'] == 0

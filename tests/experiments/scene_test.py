@@ -3,7 +3,10 @@ import runpy
 
 import numpy as np
 import pytest
-from scene import Scene, Settings
+from judge import Judge
+from replies import Reply
+from scene import Scene
+from settings import Settings
 
 from fr_poison import extractors
 from fr_poison.data.faces import FaceSet
@@ -36,7 +39,36 @@ def test_a_field_that_nobody_reads_is_refused(config):
       {'epsilon': 0.1},
       "config.attacks.sticker, attack: 'sticker'",
     ),
-    ('recognizer', 'k', 3, "config.recognizer, field of nearest_.*'k'"),
+    ('recognizers', 'svm', {}, "config.recognizers: 'svm'"),
+    (
+      'recognizers',
+      'nearest_neighbor',
+      {'neighbours': 3},
+      "config.recognizers.nearest_neighbor, field: 'neighbours'",
+    ),
+    (
+      'recognizers',
+      'end_to_end',
+      {'training': {'optimizer': {'learning_rate': -1.0}}},
+      'config.recognizers.end_to_end.training.*learning_rate: -1.0',
+    ),
+    ('recognizers', 'end_to_end', {}, 'end_to_end.training: missing'),
+    ('adversaries', 'hoping', {}, "config.adversaries: 'hoping'"),
+    ('adversaries', 'squeezing', {}, 'squeezing.networks: missing'),
+    (
+      'adversaries',
+      'squeezing',
+      {'networks': (), 'filters': {'x': ({'name': 'jpeg', 'quality': 0},)}},
+      'squeezing.filters.x: .*quality',
+    ),
+    (
+      'adversaries',
+      'adaptive',
+      {'networks': ('mobileface',), 'attacks': (), 'training': {}},
+      'config.num_public: 0 is below 2',
+    ),
+    ('histories', 'years', {'sticker': 1.0}, "histories.years: 'sticker'"),
+    ('extractor', 'weights', 'x', 'config.extractor.weights: unknown'),
   ],
 )
 def test_nested_fields_are_checked(config, room, field, value, message):
@@ -88,9 +120,10 @@ def test_distortion_and_noise_are_of_the_cloaked_pictures_alone(scene):
 
 def test_raw_pixels_stay_raw_and_have_no_weights(scene):
   images = scene.faces.images // 2  # normalising would undo the halving
-  assert scene.settings.recognizer['normalize']
+  assert scene.settings.recognizers['nearest_neighbor']['normalize']
   shared = {'surrogate': [], 'wall_seconds': 0.0}
-  (record,) = scene.measure(images, shared)
+  reply = Reply('', 'pixels', scene.extractors['pixels'])
+  (record,) = Judge(scene, [reply], []).measure(images, shared)
   assert record['weights'] == {}
   assert record['num_test_images'] == 2  # int(.3 * 4) of each of two people
 

@@ -1,0 +1,72 @@
+r"""The trainer has the tools, too: ORL, adaptive training, three recognizers.
+
+  python experiments/evaluate.py --config=experiments/configs/adaptive.py
+
+NUMBERS
+The argument `smoke` is the same in little; its numbers mean nothing.
+"""
+
+from configs import orl
+from ml_collections import ConfigDict
+
+from fr_poison import config_args
+
+
+def get_config(arg=None):
+  smoke = config_args.parse(arg, smoke=False)['smoke']
+  config = orl.get_config(arg)
+  # Whose pictures the trainer has, clean and cloaked by himself.
+  config.num_public = 4 if smoke else 20
+  config.num_protected = 1 if smoke else 10
+  config.num_splits = 1 if smoke else 10
+  config.networks = config.surrogates = ('mobileface',)
+  config.noise_control = False  # see orl.py for it
+  config.adversaries = ConfigDict(
+    {
+      'oblivious': {},
+      'adaptive': {
+        'networks': ('mobileface',),
+        'attacks': ('lowkey', 'fawkes'),  # the tools he has
+        'training': {
+          'num_epochs': 1 if smoke else 16,
+          'batch_size': 8 if smoke else 32,
+          # The paper's: {'name': 'adadelta', 'learning_rate': 1.0}.
+          'optimizer': {'name': 'adam', 'learning_rate': 2e-3},
+          # Cosines with a margin: cloaked pictures have to come all the way to
+          # the clean ones. The paper's softmax is content on the right side.
+          'head': {'name': 'arcface', 'scale': 16.0, 'margin': 0.5},
+        },
+      },
+      'top2': {'accurate': 'mobileface', 'robust': 'adaptive'},
+      # The share of clean pictures that is left to the accurate network.
+      'threshold': {
+        'accurate': 'mobileface',
+        'robust': 'adaptive',
+        'quantile': 0.95,
+      },
+    }
+  )
+  config.recognizers = ConfigDict(
+    {
+      'nearest_neighbor': {'normalize': True},
+      'linear': {},
+      'end_to_end': end_to_end(smoke),
+    }
+  )
+  return config
+
+
+def end_to_end(smoke):
+  """Fine-tuning from logistic regression on; one training a person."""
+  return {
+    'num_splits': 1,
+    'start_head': 'linear',
+    # True: also on the public people's pictures, as the paper's --robust.
+    'public': False,
+    'training': {
+      'num_epochs': 1 if smoke else 5,
+      'batch_size': 8 if smoke else 32,
+      'optimizer': {'name': 'adam', 'learning_rate': 1e-4},
+      'head': {'name': 'softmax'},
+    },
+  }

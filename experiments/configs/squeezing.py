@@ -1,0 +1,37 @@
+r"""The trainer filters every picture, gallery and probe: ORL, 1-NN.
+
+  python experiments/evaluate.py --config=experiments/configs/squeezing.py
+
+NUMBERS
+The argument `smoke` is the same in little; its numbers mean nothing.
+"""
+
+from configs import orl
+from ml_collections import ConfigDict
+
+from fr_poison import config_args
+
+
+def get_config(arg=None):
+  smoke = config_args.parse(arg, smoke=False)['smoke']
+  config = orl.get_config(arg)
+  config.networks = config.surrogates = ('mobileface',)
+  config.noise_control = False  # see orl.py for it
+  filters = {
+    'bits': ({'name': 'bit_depth', 'bits': 4},),
+    'median': ({'name': 'median', 'size': 3},),
+    'blur': ({'name': 'gaussian', 'sigma': 1.5},),
+    'jpeg': ({'name': 'jpeg', 'quality': 50, 'subsampling': '4:2:0'},),
+    'means': ({'name': 'non_local_means', 'strength': 10.0},),
+    'grey': ({'name': 'grayscale'},),  # ORL is grey: changes nothing here
+  }
+  config.adversaries = ConfigDict(
+    {
+      'oblivious': {},
+      'squeezing': {
+        'networks': ('mobileface',),
+        'filters': {'bits': filters['bits']} if smoke else filters,
+      },
+    }
+  )
+  return config

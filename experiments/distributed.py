@@ -1,0 +1,72 @@
+"""Several processes, one a host: the same command on each, with its number."""
+
+from collections.abc import Callable
+
+import jax
+from absl import flags
+from jax.experimental import multihost_utils
+
+from fr_poison.types import InputError
+
+_DISTRIBUTED = flags.DEFINE_bool(
+  'distributed', False, 'One of many processes, on a cluster that JAX knows.'
+)
+_ADDRESS = flags.DEFINE_string(
+  'coordinator_address', None, 'host:port of process 0, free there.'
+)
+_NUM = flags.DEFINE_integer('num_processes', None, 'On all hosts together.')
+_ID = flags.DEFINE_integer('process_id', None, "This one's number, from 0.")
+
+
+def start() -> None:
+  """Finds the other processes that the flags speak of, if they do.
+
+  Call it before anything else touches a device.
+
+  Raises:
+    InputError: some of the three flags without the others, a number out of
+      range, or the others were not found.
+  """
+  given = {flag.name: flag.value for flag in (_ADDRESS, _NUM, _ID)}
+  missing = [name for name, value in given.items() if value is None]
+  if len(missing) == 3 and not _DISTRIBUTED.value:
+    return
+  if 0 < len(missing) < 3:
+    raise InputError(f'--{missing[0]}: missing, all of {list(given)} expected')
+  if not missing:
+    if _NUM.value < 1:
+      raise InputError(f'--num_processes: {_NUM.value} is below 1')
+    if not 0 <= _ID.value < _NUM.value:
+      raise InputError(
+        f'--process_id: {_ID.value} is outside 0..{_NUM.value - 1}'
+      )
+  try:
+    jax.distributed.initialize(**{} if missing else given)
+  except (RuntimeError, ValueError) as error:
+    flag = '--distributed' if missing else '--coordinator_address'
+    raise InputError(f'{flag}: {error}') from error
+
+
+def is_first() -> bool:
+  """Whether this is the process that writes and prints."""
+  return jax.process_index() == 0
+
+
+def on_first(function: Callable[[], None]) -> None:
+  """Calls `function` on process 0, while the others wait.
+
+  Raises:
+    InputError: it did, on process 0; then on all.
+  """
+  refusal = None
+  if is_first():
+    try:
+      function()
+    except InputError as error:
+      refusal = error
+  if jax.process_count() > 1:
+    done = multihost_utils.broadcast_one_to_all(refusal is None)
+    if not done and refusal is None:
+      refusal = InputError('process 0 gave up, see its message')
+  if refusal is not None:
+    raise refusal

@@ -1,0 +1,98 @@
+"""The fields of a config of train_extractor.py, checked before the training."""
+
+import dataclasses
+import math
+
+import config_fields
+import jax
+import numpy as np
+
+from fr_poison import extractors
+from fr_poison.data import datasets
+from fr_poison.data.faces import FaceSet
+from fr_poison.training import Recipe
+from fr_poison.types import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """See configs/train_extractor.py for each field.
+
+  Raises:
+    InputError: a value that cannot be run, naming its field. Nothing has
+      been loaded or compiled by then.
+  """
+
+  dataset: str
+  num_train_people: int
+  num_eval_people: int
+  test_fraction: float
+  num_splits: int
+  network: str
+  pretrained: bool
+  input_size: int | None
+  training: dict
+  eval_every: int
+  save_every: float
+  batch_size: int
+
+  @classmethod
+  def from_config(cls, config: dict) -> 'Settings':
+    """From a config's dict; a field that nobody reads is an error."""
+    config_fields.check_fields(cls, config)
+    return cls(**config)
+
+  def __post_init__(self):
+    """Checks every value."""
+    config_fields.check_known('dataset', self.dataset, datasets.NAMES)
+    known = extractors.architectures()
+    if self.pretrained:
+      known = [name for name in known if name in extractors.names()]
+    config_fields.check_known('network', self.network, known)
+    for field, least in (
+      ('num_train_people', 2),
+      ('num_eval_people', 2),
+      ('num_splits', 1),
+      ('eval_every', 1),
+      ('batch_size', 1),
+    ):
+      config_fields.check_least(field, getattr(self, field), least)
+    if not 0 < self.test_fraction < 1:
+      raise InputError(
+        f'config.test_fraction: {self.test_fraction} is outside (0, 1)'
+      )
+    if not 0 < self.save_every < math.inf:
+      raise InputError(
+        f'config.save_every: {self.save_every} is not a positive number'
+      )
+    self.recipe  # noqa: B018, for its checks
+
+  @property
+  def recipe(self) -> Recipe:
+    """Of the training."""
+    return Recipe.from_config(self.training)
+
+  def load_faces(self, data_dir: str | None) -> tuple[FaceSet, FaceSet]:
+    """The people to train on, and the next ones, to be told apart."""
+    faces = datasets.load(
+      self.dataset, **{'source_dir': data_dir} if data_dir else {}
+    )
+    num_people = self.num_train_people + self.num_eval_people
+    if num_people > len(faces.names):
+      raise InputError(
+        f'config.num_eval_people: {num_people} with those trained on, but '
+        f'{self.dataset} has {len(faces.names)}'
+      )
+    train = faces.labels < self.num_train_people
+    rest = (faces.labels < num_people) & ~train
+    return (
+      faces.subset(np.flatnonzero(train)),
+      faces.subset(np.flatnonzero(rest)),
+    )
+
+  def load_network(self) -> extractors.Extractor:
+    """Where the training starts."""
+    if self.pretrained:
+      return extractors.load(self.network, input_size=self.input_size)
+    rng = jax.random.key(self.recipe.seed)
+    return extractors.create(self.network, rng, input_size=self.input_size)

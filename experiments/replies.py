@@ -1,0 +1,282 @@
+"""What each of the config's adversaries trains with: networks and filters."""
+
+import functools
+import hashlib
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cloaking
+import digests
+import jax
+import numpy as np
+import training_run
+from progress import Progress
+from settings import TRAINED, Settings, make_squeezer
+
+from fr_poison import checkpoints, extractors
+from fr_poison.adversaries import adaptive, adversarial_training, combining
+from fr_poison.data.faces import FaceSet
+from fr_poison.recognizers.end_to_end import Public
+from fr_poison.training import Recipe, Trainer, variables
+
+_SOURCES = (
+  'training/*.py',
+  'adversaries/adversarial_training.py',
+  'extractors/*.py',
+  'layers/*.py',
+)
+
+
+class Reply(NamedTuple):
+  """A trainer's network, and what he does to all pictures before it."""
+
+  adversary: str  # '' for the one who waits: baseline or oblivious
+  network: str
+  extractor: extractors.Extractor
+  squeezer: Callable | None = None
+  public: Public | None = None  # what end_to_end learns from besides
+
+  @property
+  def key(self) -> tuple[str, str]:
+    """No two replies of a run have the same."""
+    return self.adversary, self.network
+
+
+class Combination(NamedTuple):
+  """Two replies, and the rule by which their rankings become one."""
+
+  adversary: str
+  network: str
+  accurate: tuple[str, str]
+  robust: tuple[str, str]
+  combine: Callable
+  recognizers: tuple[str, ...]
+
+
+class PublicPeople:
+  """The people whose pictures the trainer has, clean and cloaked himself."""
+
+  def __init__(
+    self, settings: Settings, networks: dict, faces: FaceSet, embed, folder
+  ):
+    """Cloaks nothing yet.
+
+    Args:
+      settings: of the run.
+      networks: the shipped extractors, by name.
+      faces: the public people's pictures, labels from 0.
+      embed: (extractor, images) -> [N, D].
+      folder: where their cloaks are kept.
+    """
+    self.settings, self.faces = settings, faces
+    self._networks, self._embed, self._folder = networks, embed, folder
+    self._clean, self._cloaked = {}, {}
+
+  def clean(self, network: str) -> np.ndarray:
+    """Embeddings [N, D] of their clean pictures."""
+    if network not in self._clean:
+      images = self.faces.images
+      self._clean[network] = self._embed(self._networks[network], images)
+    return self._clean[network]
+
+  def cloaked(self, attack: str, surrogate: str) -> np.ndarray:
+    """Their pictures as the public tool `attack` gives them back."""
+    if (attack, surrogate) not in self._cloaked:
+      self._cloaked[attack, surrogate] = self._cloak(attack, surrogate)
+    return self._cloaked[attack, surrogate]
+
+  def _cloak(self, attack, surrogate):
+    members = surrogate.split('+')
+    people = np.unique(self.faces.labels).tolist()
+    progress = Progress(len(people))
+    cloaks = cloaking.cloak(
+      self.faces,
+      people,
+      np.arange(len(self.faces)),
+      attack,
+      self.settings.attacks[attack],
+      [self._networks[n] for n in members],
+      [self.clean(n) for n in members],
+      seed=self.settings.seed,
+      folder=self._folder / f'{attack}-{surrogate}',
+      progress=progress,
+    )
+    progress.close()
+    return cloaks.images
+
+  def training_set(self, attacks) -> tuple[np.ndarray, np.ndarray]:
+    """Clean pictures, and those of the named attacks on every surrogate."""
+    cloaked = [
+      self.cloaked(attack, surrogate)
+      for surrogate in self.settings.surrogates
+      for attack in attacks
+    ]
+    return adaptive.training_set(self.faces.images, cloaked, self.faces.labels)
+
+
+def make(
+  settings: Settings,
+  networks: dict,
+  public: PublicPeople,
+  workdir: pathlib.Path,
+  given: Reply | None = None,
+) -> tuple[list[Reply], list[Combination]]:
+  """All that the config's adversaries answer with; trains what is missing.
+
+  Args:
+    settings: of the run.
+    networks: the shipped extractors, by name.
+    public: the trainers' material.
+    workdir: where they train.
+    given: of `load_checkpoint`, instead of one that would be trained, or
+      beside all others.
+  """
+  replies = []
+  if 'oblivious' in settings.adversaries:
+    replies += [Reply('', name, networks[name]) for name in settings.networks]
+  for name in TRAINED:
+    adversary = settings.adversaries.get(name, {})
+    for network in adversary.get('networks', ()):
+      if given and given.key == (name, network):
+        extractor = given.extractor
+      else:
+        extractor, _ = train(settings, name, networks[network], public, workdir)
+      extra = None
+      if settings.recognizers.get('end_to_end', {}).get('public'):
+        extra = Public(*public.training_set(adversary.get('attacks', ())))
+      replies.append(Reply(name, network, extractor, public=extra))
+  if given and given.key not in {reply.key for reply in replies}:
+    replies.append(given)
+  squeezing = settings.adversaries.get('squeezing', {})
+  for label, filters in squeezing.get('filters', {}).items():
+    squeezer = make_squeezer(label, filters)
+    replies += [
+      Reply(f'squeezing {label}', name, networks[name], squeezer)
+      for name in squeezing['networks']
+    ]
+  return replies, _combinations(settings, replies, public)
+
+
+def load_checkpoint(settings: Settings) -> Reply | None:
+  """The network of `config.extractor.checkpoint`, if there is one.
+
+  Raises:
+    InputError: it cannot be loaded.
+  """
+  path = settings.extractor.get('checkpoint')
+  if not path:
+    return None
+  extractor = extractors.load(path)
+  _, description = checkpoints.read(path)
+  adversary, network = description.get('adversary') or '', extractor.spec.name
+  if adversary not in TRAINED:
+    # Not to be taken for the shipped network of that name.
+    network = f'{network} {extractor.sha256[:8]}'
+  return Reply(adversary, network, extractor)
+
+
+def train(
+  settings: Settings,
+  adversary: str,
+  extractor: extractors.Extractor,
+  public: PublicPeople,
+  workdir: pathlib.Path,
+  *,
+  tensorboard: bool = False,
+) -> tuple[extractors.Extractor, pathlib.Path]:
+  """The network fine-tuned on public people; goes on after a stop.
+
+  Args:
+    settings: of the run.
+    adversary: one of `TRAINED`.
+    extractor: where it starts.
+    public: the trainer's material.
+    workdir: gets trained/<adversary>-<network>-<key>/.
+    tensorboard: write event files, too.
+
+  Returns:
+    The network, and the checkpoints that `extractors.load` takes.
+  """
+  chosen = settings.adversaries[adversary]
+  recipe = Recipe.from_config(chosen['training'])
+  tools = chosen.get('attacks', ())
+  images, labels = public.training_set(tools)
+  wrap = lambda step: step
+  if adversary == 'adversarial_training':
+    attack = adversarial_training.make_attack(
+      extractor.embed_fn, recipe.make_head(), **chosen['attack']
+    )
+    wrap = lambda step: adversarial_training.wrap_with_attack(
+      step, attack, chosen['share']
+    )
+  trainer = Trainer(
+    recipe,
+    extractor,
+    num_classes=int(labels.max()) + 1,
+    num_images=len(labels),
+    wrap=wrap,
+  )
+  network = extractor.spec.name
+  # Everything the result depends on: with another key it is another training.
+  key = digests.of(
+    [
+      digests.of_code(*_SOURCES),
+      jax.__version__,
+      chosen,
+      extractor.sha256,
+      extractor.input_size,
+      hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest(),
+    ]
+  )
+  folder = workdir / 'trained' / f'{adversary}-{network}-{key[:12]}'
+  state = training_run.run(
+    trainer,
+    trainer.sampler(images, labels),
+    folder,
+    description={
+      'network': {'name': network, 'input_size': extractor.input_size},
+      'adversary': adversary,
+      'attacks': list(tools),
+      'surrogates': list(settings.surrogates),
+      'num_public': settings.num_public,
+      'key': key,
+    },
+    label=f'{adversary} {network}',
+    tensorboard=tensorboard,
+  )
+  trained = extractors.with_params(
+    network, variables(state), input_size=extractor.input_size
+  )
+  return trained, folder / 'checkpoints'
+
+
+def _combinations(settings, replies, public) -> list[Combination]:
+  found = []
+  for name in ('top2', 'threshold'):
+    chosen = settings.adversaries.get(name)
+    if not chosen:
+      continue
+    accurate = '', chosen['accurate']
+    robust = [r.key for r in replies if r.adversary == chosen['robust']]
+    for key in robust:
+      combine, recognizers = combining.top2, tuple(settings.recognizers)
+      if name == 'threshold':
+        # A distance is the nearest neighbour's; others have none.
+        recognizers = ('nearest_neighbor',)
+        combine = functools.partial(
+          combining.threshold,
+          minimum_score=combining.calibrate(
+            public.clean(chosen['accurate']),
+            public.faces.labels,
+            normalize=settings.recognizers['nearest_neighbor'].get(
+              'normalize', False
+            ),
+            quantile=chosen['quantile'],
+          ),
+        )
+      label = ' + '.join(dict.fromkeys((accurate[1], key[1])))
+      found.append(
+        Combination(name, label, accurate, key, combine, recognizers)
+      )
+  return found

@@ -1,0 +1,216 @@
+"""The fields of a config of evaluate.py, checked before anything is loaded."""
+
+import dataclasses
+import inspect
+
+import cloaking
+import config_fields
+
+from fr_poison import extractors
+from fr_poison.adversaries import adversarial_training
+from fr_poison.data import datasets, squeeze
+from fr_poison.recognizers import end_to_end, linear, nearest_neighbor
+from fr_poison.training import Recipe
+from fr_poison.types import InputError
+
+ADVERSARIES = (
+  'oblivious',
+  'adaptive',
+  'adversarial_training',
+  'squeezing',
+  'top2',
+  'threshold',
+)
+TRAINED = ('adaptive', 'adversarial_training')
+EMBEDDING_RECOGNIZERS = {
+  'nearest_neighbor': nearest_neighbor,
+  'linear': linear,
+}
+RECOGNIZERS = (*EMBEDDING_RECOGNIZERS, 'end_to_end')
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """See configs/orl.py and configs/adaptive.py for each field.
+
+  Raises:
+    InputError: a value that cannot be run, naming its field. Nothing has
+      been loaded or compiled by then.
+  """
+
+  dataset: str
+  num_people: int
+  num_public: int
+  num_protected: int
+  test_fraction: float
+  num_splits: int
+  networks: tuple[str, ...]
+  input_size: dict[str, int]
+  surrogates: tuple[str, ...]
+  attacks: dict[str, dict]
+  histories: dict[str, dict]
+  noise_control: bool
+  recognizers: dict[str, dict]
+  adversaries: dict[str, dict]
+  extractor: dict
+  batch_size: int
+  seed: int
+
+  @classmethod
+  def from_config(cls, config: dict) -> 'Settings':
+    """From a config's dict; a field that nobody reads is an error."""
+    config_fields.check_fields(cls, config)
+    return cls(**config)
+
+  @property
+  def num_evaluated(self) -> int:
+    """People among whom the protected ones are drawn."""
+    return self.num_people - self.num_public
+
+  def __post_init__(self):
+    """Checks every value."""
+    check_known = config_fields.check_known
+    check_known('dataset', self.dataset, datasets.NAMES)
+    for name, settings in self.attacks.items():
+      cloaking.make_attack(f'attacks.{name}', name, [], **settings)
+    for field in ('networks', 'surrogates'):
+      for name in members(getattr(self, field)):
+        check_known(field, name, extractors.names())
+    self._check_numbers()
+    for name, settings in self.recognizers.items():
+      check_known('recognizers', name, RECOGNIZERS)
+      _check_recognizer(name, settings)
+    for name, settings in self.adversaries.items():
+      check_known('adversaries', name, ADVERSARIES)
+      self._check_adversary(name, settings)
+    for name, shares in self.histories.items():
+      known = ('clean', *self.attacks)
+      for version in shares:
+        check_known(f'histories.{name}', version, known)
+    if unknown := sorted(self.extractor.keys() - {'checkpoint'}):
+      raise InputError(f'config.extractor.{unknown[0]}: unknown')
+
+  def _check_numbers(self):
+    for field in ('num_protected', 'num_splits', 'batch_size'):
+      config_fields.check_least(field, getattr(self, field), 1)
+    for field in ('num_public', 'seed'):
+      config_fields.check_least(field, getattr(self, field), 0)
+    if not 0 < self.test_fraction < 1:
+      raise InputError(
+        f'config.test_fraction: {self.test_fraction} is outside (0, 1)'
+      )
+    if self.num_protected >= self.num_evaluated:
+      raise InputError(
+        f'config.num_protected: {self.num_protected} of {self.num_evaluated} '
+        'people leaves nobody else to tell them from'
+      )
+    if self.num_public > self.num_people / 2:
+      raise InputError(
+        f'config.num_public: {self.num_public} of {self.num_people} people; '
+        'the paper lets at most half of them be public'
+      )
+
+  def _check_adversary(self, name, settings):
+    field = f'adversaries.{name}'
+    known = _ADVERSARY_FIELDS[name]
+    for key in settings:
+      config_fields.check_known(f'{field}, field', key, known)
+    if missing := [key for key in known if key not in settings]:
+      raise InputError(f'config.{field}.{missing[0]}: missing')
+    for network in settings.get('networks', ()):
+      config_fields.check_known(
+        f'{field}.networks', network, extractors.names()
+      )
+    for attack in settings.get('attacks', ()):
+      config_fields.check_known(f'{field}.attacks', attack, self.attacks)
+    if name in TRAINED:
+      config_fields.check_least('num_public', self.num_public, 2)
+      Recipe.from_config(settings['training'], f'{field}.training')
+    if name == 'adversarial_training':
+      check_attack_in_loop(settings)
+    for label, filters in settings.get('filters', {}).items():
+      make_squeezer(label, filters)
+    if name in ('top2', 'threshold'):
+      self._check_combination(field, settings)
+
+  def _check_combination(self, field, settings):
+    others = self.networks if 'oblivious' in self.adversaries else ()
+    config_fields.check_known(f'{field}.accurate', settings['accurate'], others)
+    config_fields.check_known(f'{field}.robust', settings['robust'], TRAINED)
+    trained = self.adversaries.get(settings['robust'])
+    if trained is None:
+      raise InputError(
+        f'config.{field}.robust: there is no config.adversaries.'
+        f'{settings["robust"]}'
+      )
+
+
+_ADVERSARY_FIELDS = {
+  'oblivious': (),
+  'adaptive': ('networks', 'attacks', 'training'),
+  'adversarial_training': ('networks', 'attack', 'share', 'training'),
+  'squeezing': ('networks', 'filters'),
+  'top2': ('accurate', 'robust'),
+  'threshold': ('accurate', 'robust', 'quantile'),
+}
+
+
+def members(names: tuple[str, ...]) -> list[str]:
+  """The networks named, those of an ensemble 'a+b' one by one."""
+  return [member for name in names for member in name.split('+')]
+
+
+def make_squeezer(label: str, filters: tuple[dict, ...]) -> squeeze.Squeezer:
+  """The chain of a config's filters.
+
+  Raises:
+    InputError: naming the field.
+  """
+  try:
+    return squeeze.chain(filters)
+  except (InputError, TypeError) as error:
+    raise InputError(
+      f'config.adversaries.squeezing.filters.{label}: {error}'
+    ) from error
+
+
+def check_attack_in_loop(settings: dict) -> None:
+  """Refuses bad settings of adversarial training.
+
+  Raises:
+    InputError: naming the field.
+  """
+  field = 'config.adversaries.adversarial_training'
+  head = Recipe.from_config(settings['training']).make_head()
+  try:
+    adversarial_training.make_attack(None, head, **settings['attack'])
+  except (InputError, TypeError) as error:
+    raise InputError(f'{field}.attack: {error}') from error
+  try:
+    adversarial_training.wrap_with_attack(None, None, settings['share'])
+  except InputError as error:
+    raise InputError(f'{field}.{error}') from error
+
+
+def _check_recognizer(name, settings):
+  field = f'recognizers.{name}'
+  config_fields.check_least(
+    f'{field}.num_splits', settings.get('num_splits', 1), 1
+  )
+  config_fields.check_least(f'{field}.top_k', settings.get('top_k', 1), 1)
+  if name == 'end_to_end':
+    accepted = {'num_splits', 'top_k', 'start_head', 'public', 'training'}
+    if 'training' not in settings:
+      raise InputError(f'config.{field}.training: missing')
+    recipe = Recipe.from_config(settings['training'], f'{field}.training')
+    try:
+      end_to_end.check_start_head(settings.get('start_head', 'random'), recipe)
+    except InputError as error:
+      raise InputError(f'config.{field}.{error}') from error
+  else:
+    fit = EMBEDDING_RECOGNIZERS[name].fit
+    keywords = inspect.signature(fit).parameters.values()
+    own = {p.name for p in keywords if p.kind is p.KEYWORD_ONLY}
+    accepted = {'num_splits', 'top_k', *own}
+  for key in settings:
+    config_fields.check_known(f'{field}, field', key, sorted(accepted))

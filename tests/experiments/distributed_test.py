@@ -1,0 +1,107 @@
+"""Two processes of one device each against one process of two."""
+
+import socket
+
+import distributed
+import numpy as np
+import programs
+import pytest
+from absl import flags
+
+from fr_poison import extractors
+from fr_poison.types import InputError
+
+# One epoch of 40 pictures in batches of 16.
+TINY = ('--config.training.num_epochs=1', '--config.num_splits=1')
+NAME = 'train_extractor'
+
+
+@pytest.fixture
+def parse():
+  def call(*args):
+    flags.FLAGS(['test', *args])
+
+  yield call
+  for name in ('distributed', 'coordinator_address', 'num_processes'):
+    flags.FLAGS[name].unparse()
+  flags.FLAGS['process_id'].unparse()
+  flags.FLAGS.unparse_flags()
+
+
+@pytest.mark.parametrize(
+  'args, text',
+  [
+    (['--process_id=0'], '--coordinator_address: missing'),
+    (
+      ['--coordinator_address=h:1', '--num_processes=2'],
+      '--process_id: missing',
+    ),
+    (
+      ['--coordinator_address=h:1', '--num_processes=2', '--process_id=2'],
+      '--process_id: 2 is outside 0..1',
+    ),
+    (
+      ['--coordinator_address=h:1', '--num_processes=0', '--process_id=0'],
+      '--num_processes: 0 is below 1',
+    ),
+  ],
+)
+def test_half_a_set_of_flags_is_refused(args, text, parse):
+  parse(*args)
+  with pytest.raises(InputError, match=text):
+    distributed.start()
+
+
+def test_without_flags_there_is_one_process(parse):
+  parse()
+  distributed.start()
+  called = []
+  distributed.on_first(lambda: called.append(True))
+  assert distributed.is_first() and called == [True]
+
+
+def _free_port():
+  with socket.socket() as server:
+    server.bind(('127.0.0.1', 0))
+    return server.getsockname()[1]
+
+
+def test_two_processes_train_like_one_with_two_devices(
+  tmp_path, tmp_path_factory
+):
+  env = programs.environment(tmp_path_factory, num_devices=2)
+  one = programs.start(NAME, NAME, tmp_path / 'one', *TINY, env=env)
+  programs.finish(one)  # first: it prepares the pictures, too
+  address = (
+    f'--coordinator_address=127.0.0.1:{_free_port()}',
+    '--num_processes=2',
+  )
+  env = programs.environment(tmp_path_factory, num_devices=1)
+  both = [
+    programs.start(
+      NAME,
+      NAME,
+      tmp_path / 'two',
+      *TINY,
+      *address,
+      f'--process_id={i}',
+      env=env,
+    )
+    for i in (0, 1)
+  ]
+  try:
+    first, second = (programs.finish(process) for process in both)
+  finally:
+    for process in both:
+      process.kill()
+  assert 'never seen' in first and 'never seen' not in second
+
+  alone, together = (programs.leaves(tmp_path / n) for n in ('one', 'two'))
+  assert alone.keys() == together.keys()
+  for name, array in alone.items():
+    # Only the order in which two devices' gradients are added may differ.
+    np.testing.assert_allclose(
+      together[name], array, rtol=1e-5, atol=1e-6, err_msg=name
+    )
+  network = extractors.load(tmp_path / 'two' / 'checkpoints')
+  assert network.spec.name == 'mobileface'

@@ -1,0 +1,127 @@
+"""The program, killed and started again; what it refuses; what it leaves."""
+
+import json
+import pathlib
+import signal
+import time
+
+import numpy as np
+import programs
+import pytest
+
+from fr_poison import checkpoints, extractors
+
+# 40 pictures in batches of 16: 3 steps an epoch, 12 in all.
+TINY = ('--config.training.num_epochs=4', '--config.num_splits=1')
+
+
+@pytest.fixture(scope='module')
+def start(tmp_path_factory):
+  env = programs.environment(tmp_path_factory)
+
+  def run(folder, *args):
+    name = 'train_extractor'
+    return programs.start(name, name, folder, *TINY, *args, env=env)
+
+  return run
+
+
+@pytest.fixture(scope='module')
+def train(start):
+  def run(folder, *args, status=0):
+    return programs.finish(start(folder, *args), status)
+
+  return run
+
+
+@pytest.fixture(scope='module')
+def done(train, tmp_path_factory):
+  """A run that nothing interrupted, and what it printed."""
+  folder = tmp_path_factory.mktemp('done')
+  return folder, train(folder)
+
+
+def _metrics(folder):
+  lines = (folder / 'metrics.jsonl').read_text().splitlines()
+  found = [json.loads(line) for line in lines]
+  return [{k: v for k, v in m.items() if k != 'seconds'} for m in found]
+
+
+def _wait_for(process, folder, pattern):
+  """Until `folder` has such a file."""
+  while not list(folder.glob(pattern)):
+    assert process.poll() is None, process.communicate()[1]
+    time.sleep(0.002)
+
+
+def test_what_it_prints_is_what_evaluate_takes(done):
+  folder, out = done
+  metrics = _metrics(folder)
+  assert [m['step'] for m in metrics] == [0, 3, 6, 9, 12]
+  assert metrics[-1]['loss'] < metrics[1]['loss']  # it learns
+  assert f'never seen: {metrics[-1]["eval_accuracy"]:.1%}\n' in out
+  flag, path = out.splitlines()[-1].split('=')
+  assert flag == '--config.extractor.checkpoint'
+  network, (_, description) = extractors.load(path), checkpoints.read(path)
+  assert network.spec.name == 'mobileface' and network.input_size == 112
+  assert description['adversary'] is None
+
+
+def test_killed_twice_it_ends_with_the_same_bits(done, start, train, tmp_path):
+  # Politely, within an epoch: it saves the step, says so, and exits with 0.
+  process = start(tmp_path, '--config.save_every=100')
+  _wait_for(process, tmp_path, 'metrics.jsonl')
+  while not any(m['step'] for m in _metrics(tmp_path)):
+    time.sleep(0.002)
+  process.send_signal(signal.SIGTERM)
+  out, errors = process.communicate(timeout=120)
+  assert process.returncode == 0, errors
+  (saved,) = (int(p.name) for p in (tmp_path / 'checkpoints').iterdir())
+  assert f'stopped at step {saved} of 12, which is saved in' in out
+
+  # Rudely, in the middle of a save.
+  process = start(tmp_path, '--config.save_every=0.1')
+  _wait_for(process, tmp_path, 'checkpoints/*.unverified')
+  process.kill()
+  process.communicate()
+  assert process.returncode == -signal.SIGKILL
+  assert not (tmp_path / 'checkpoints' / '12').exists()
+
+  assert train(tmp_path) == done[1].replace(str(done[0]), str(tmp_path))
+  assert _metrics(tmp_path) == _metrics(done[0])
+  ours, whole = programs.leaves(tmp_path), programs.leaves(done[0])
+  assert ours.keys() == whole.keys()
+  for name, array in ours.items():
+    np.testing.assert_array_equal(array, whole[name], name)
+
+
+def test_a_loss_that_is_not_finite_ends_it(train, tmp_path):
+  optimizer = '--config.training.optimizer'
+  errors = train(
+    tmp_path,
+    '--config.save_every=0.34',
+    f'{optimizer}.learning_rate=1e30',
+    f'{optimizer}.warmup=0.5',
+    status=2,
+  )
+  last = errors.splitlines()[-1]
+  assert 'the loss is not finite between steps 1 and ' in last
+  path = pathlib.Path(last.rpartition('last good checkpoint: ')[2])
+  assert path.is_dir() and extractors.load(path).spec.name == 'mobileface'
+
+
+def test_another_training_in_the_folder_is_refused(done, train):
+  folder, _ = done
+  before = (folder / 'metrics.jsonl').read_bytes()
+  head = train(folder, '--config.training.head.name=cosface', status=2)
+  assert "training.head.name 'arcface', now 'cosface'" in head
+  people = train(folder, '--config.num_train_people=5', status=2)
+  assert 'another architecture' in people
+  assert 'params/head/centres ([4, 256], wanted [5, 256])' in people
+  assert (folder / 'metrics.jsonl').read_bytes() == before
+
+
+def test_a_bad_value_is_one_line_and_no_folder(train, tmp_path):
+  errors = train(tmp_path / 'new', '--config.num_splits=0', status=2)
+  assert errors == 'error: config.num_splits: 0 is below 1\n'
+  assert not (tmp_path / 'new').exists()

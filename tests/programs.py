@@ -1,0 +1,72 @@
+"""Programs of experiments/ as a user starts them, but sharing what they can."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+
+from fr_poison import checkpoints
+
+EXPERIMENTS = pathlib.Path(__file__).parents[1] / 'experiments'
+
+
+def environment(tmp_path_factory, num_devices: int = 1) -> dict:
+  """With one copy of the pictures and of each compiled program a session."""
+  folder = tmp_path_factory.getbasetemp() / 'programs'
+  return os.environ | {
+    'TFDS_DATA_DIR': str(folder / 'tfds'),
+    'JAX_COMPILATION_CACHE_DIR': str(folder / 'compiled'),
+    'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
+    'JAX_DISABLE_MOST_OPTIMIZATIONS': 'True',  # compiles in a third of the time
+    'JAX_NUM_CPU_DEVICES': str(num_devices),
+  }
+
+
+def start(name, config, folder, *args, env) -> subprocess.Popen:
+  """experiments/<name>.py with a config file's `smoke` argument.
+
+  Args:
+    name: of the program.
+    config: one of experiments/configs, or a path.
+    folder: its --workdir.
+    *args: other flags.
+    env: see `environment`.
+  """
+  return subprocess.Popen(
+    [
+      sys.executable,
+      str(EXPERIMENTS / f'{name}.py'),
+      f'--config={EXPERIMENTS / "configs" / config}.py:smoke',
+      f'--workdir={folder}',
+      *args,
+    ],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+    env=env,
+  )
+
+
+def finish(process: subprocess.Popen, status: int = 0) -> str:
+  """What it printed, or its errors where another status is expected."""
+  try:
+    out, errors = process.communicate(timeout=300)
+  finally:
+    process.kill()
+  assert process.returncode == status, errors
+  return errors if status else out
+
+
+def leaves(folder: pathlib.Path) -> dict[str, np.ndarray]:
+  """All arrays of the newest checkpoint of a training's folder."""
+  return dict(_flat(checkpoints.read(folder / 'checkpoints')[0]))
+
+
+def _flat(tree, name=''):
+  if not isinstance(tree, dict):
+    yield name[1:], tree
+    return
+  for key, value in tree.items():
+    yield from _flat(value, f'{name}/{key}')
