@@ -43,6 +43,16 @@ def test_the_numbers_are_those_of_the_records(readme, root):
   assert shown[1] == table.split('\n\n')[0]
 
 
+@pytest.mark.parametrize(
+  'name',
+  ['adaptive', 'adversarial_training', 'end_to_end', 'linear', 'squeezing'],
+)
+def test_the_tables_are_those_of_the_records(root, name):
+  folder = root / 'docs' / name
+  found = records.read(folder / 'records.jsonl')
+  assert (folder / 'table.md').read_text() == tables.markdown(found)
+
+
 def test_links_lead_somewhere(readme, root):
   for target in re.findall(r'\]\(([^)]+)\)', readme):
     assert target.startswith('https://') or (root / target).exists(), target

@@ -5,7 +5,7 @@ r"""A face network from random weights, on 30 of ORL's people.
 
 Expect 1-NN to tell 10 people never seen, with one picture of each in the
 gallery, in 88.5% of the others, from 73.2% with the random weights.
-MEASURE: 144 s of training on 2 CPU cores that were shared with two others.
+About three minutes on 2 CPU cores, 144 s of them training.
 The argument `smoke` is the same in little; its numbers mean nothing.
 """
 

@@ -144,9 +144,11 @@ def rank_protected(
   for train, test in splits:
     gallery = standardization.make_gallery(clean[train], labels[train])
     base = _minimize(gallery, C, max_steps, tolerance)
-    logits = logistic.logits(base.params, gallery.embeddings)
     probes = standardization.standardize(
       clean[test], gallery.mean, gallery.scale
+    )
+    logits = tuple(
+      logistic.logits(base.params, x) for x in (gallery.embeddings, probes)
     )
     size = min(_chunk_size(gallery, len(test)), len(protected))
     parts = []
@@ -156,11 +158,12 @@ def rank_protected(
       problems = standardization.cloaked_problems(
         gallery, cloaked[train], protected[chunk], protected, C
       )
-      parts.append(
-        logistic.rank_from(
-          base, logits, problems, probes, max_steps, tolerance, top_k=top_k
-        )
+      params, steps, ranking = logistic.solve_from(
+        base, logits, problems, probes, max_steps, tolerance, top_k=top_k
       )
+      if np.any(steps):
+        ranking = logistic.rank(params, problems, probes, top_k=top_k)
+      parts.append(ranking)
     scores, index = (
       np.concatenate(x)[: len(protected)] for x in zip(*parts, strict=True)
     )

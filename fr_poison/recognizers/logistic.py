@@ -93,21 +93,23 @@ def _begin(loss, problem, params):
 
 
 @functools.partial(jax.jit, static_argnames='top_k')
-def rank_from(
+def solve_from(
   base: Progress,
-  base_logits: Array,
+  base_logits: tuple[Array, Array],
   problems: Problem,
   probes: Embeddings,
   max_steps: int,
   tolerance: float,
   *,
   top_k: int,
-) -> tuple[Array, Array]:
+) -> tuple[Params, Array, tuple[Array, Array]]:
   """Solves problems that differ little from a solved one; ranks people.
+
+  Where the own column was enough, all other logits are still the base's.
 
   Args:
     base: of `minimize`, on the same shared pictures with mean 0 and scale 1.
-    base_logits: [N, C], its of the shared pictures.
+    base_logits: its of the shared pictures, [N, C], and of the probes, [T, C].
     problems: P of them, stacked but for what they share.
     probes: [T, D].
     max_steps: as in `minimize`.
@@ -115,15 +117,32 @@ def rank_from(
     top_k: how many people to name.
 
   Returns:
-    Probabilities and people [P, T, top_k].
+    The parameters; steps [P] beyond the own column; where these are 0,
+    probabilities and people [P, T, top_k], for other problems see `rank`.
   """
 
   def solve(problem):
-    start = _start(base, base_logits, problem, max_steps, tolerance)
+    start = _start(base, base_logits[0], problem, max_steps, tolerance)
+    column = jax.tree.map(lambda x: x[..., problem.own_target], start.params)
+    kernel, offset = _on_shared_scale(column, problem)
+    known = (
+      base_logits[1].at[:, problem.own_target].set(probes @ kernel + offset)
+    )
     end = _continue(_loss, problem, start, max_steps, tolerance)
-    return best(_on_shared_scale(end.params, problem), probes, top_k=top_k)
+    return end.params, end.steps, _best(known, top_k)
 
   return jax.vmap(solve, in_axes=(_AXES,))(problems)
+
+
+@functools.partial(jax.jit, static_argnames='top_k')
+def rank(
+  params: Params, problems: Problem, probes: Embeddings, *, top_k: int
+) -> tuple[Array, Array]:
+  """Probabilities and people [P, T, top_k] of solved problems."""
+  one = lambda params, problem: best(
+    _on_shared_scale(params, problem), probes, top_k=top_k
+  )
+  return jax.vmap(one, in_axes=(0, _AXES))(params, problems)
 
 
 def _start(base, base_logits, problem, max_steps, tolerance):
@@ -184,8 +203,11 @@ def best(
   params: Params, probes: Embeddings, *, top_k: int
 ) -> tuple[Array, Array]:
   """Probabilities and people [T, top_k] of [T, D], likeliest first."""
-  scores = jax.nn.softmax(logits(params, probes))
-  return jax.lax.top_k(scores, top_k)
+  return _best(logits(params, probes), top_k)
+
+
+def _best(scores, top_k):
+  return jax.lax.top_k(jax.nn.softmax(scores), top_k)
 
 
 @jax.jit

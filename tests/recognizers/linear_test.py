@@ -138,3 +138,19 @@ def test_what_cannot_be_fitted_is_refused():
   ):
     with pytest.raises(InputError, match=f'^{message}'):
       call()
+
+
+def test_a_cloak_that_changes_nothing_changes_no_probability():
+  # The own column alone is already solved, so no step of L-BFGS is made.
+  clean, _, labels = _faces()
+  clean = clean.copy()
+  clean[:, 1] = np.arange(len(clean))  # not constant: nothing comes alive
+  train, test = np.arange(0, len(labels), 2), np.arange(1, len(labels), 2)
+  (together,) = linear.rank_protected(
+    clean, clean, labels, [3, 9], [Split(train, test)], top_k=3, tolerance=1e-6
+  )
+  model = linear.fit(clean[train], labels[train], tolerance=1e-6)
+  expected = linear.rank(model, clean[test], 3)
+  for labels_, scores in zip(*together, strict=True):
+    np.testing.assert_array_equal(labels_, expected.labels)
+    np.testing.assert_allclose(scores, expected.scores, rtol=1e-3, atol=1e-5)

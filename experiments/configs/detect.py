@@ -1,0 +1,109 @@
+r"""Can cloaks be seen? ORL faces, detectors of every kind, and trainers behind.
+
+  python experiments/detect.py --config=experiments/configs/detect.py
+
+Both tables, detection.md and trainers.md, are written into results/detect.
+The argument `smoke` is the same in little; its numbers mean nothing.
+"""
+
+from configs import orl
+from ml_collections import ConfigDict
+
+from fr_poison import config_args
+
+
+def get_config(arg=None):
+  smoke = config_args.parse(arg, smoke=False)['smoke']
+  steps = 2 if smoke else 30
+  epsilon = 8 / 255  # in [0, 1] pixel units
+
+  config = ConfigDict()
+  config.dataset = 'orl'
+  # The first so many people of the data set: some train the detectors, the
+  # next give their thresholds, the rest are tested.
+  config.num_people = 8 if smoke else 40
+  config.num_train = 4 if smoke else 16
+  config.num_validation = 1 if smoke else 4
+  config.surrogate = 'mobileface'  # that all cloaks are aimed at
+  config.attacks = orl.get_config(arg).attacks
+  # Of which no detector is told.
+  config.unseen_attacks = ConfigDict(
+    {
+      'pgd': {'epsilon': epsilon, 'num_steps': steps},
+      'eot_pgd': {'epsilon': epsilon, 'num_steps': steps},
+    }
+  )
+  config.epsilons = () if smoke else (4 / 255, 16 / 255)  # tested as well
+  # The quality and subsampling that clean and cloaked pictures are saved with.
+  config.jpeg = (
+    ((75, '4:2:0'),)
+    if smoke
+    else tuple((q, s) for q in (95, 85, 75) for s in ('4:4:4', '4:2:0'))
+  )
+  # All tools at once, and each alone, to be tested on the other.
+  config.train_sets = (('lowkey', 'fawkes'),)
+  if not smoke:
+    config.train_sets += (('lowkey',), ('fawkes',))
+  config.detectors = ConfigDict(_detectors(smoke))
+  # A cloak made against this detector, too; weight: of its log-odds.
+  config.evasion = ConfigDict()
+  if not smoke:
+    config.evasion = ConfigDict(
+      {
+        'detector': 'alexnet',
+        'epsilon': epsilon,
+        'num_steps': steps,
+        'weight': 0.1,
+      }
+    )
+  config.false_positive_rate = 0.01
+  # 1-NN on this network, of test people, behind filters and purifiers.
+  config.pipeline = ConfigDict(
+    {
+      'network': 'mobileface',
+      'filters': ('statistics',) if smoke else ('alexnet', 'statistics'),
+      'purifiers': ('jpeg',)
+      if smoke
+      else ('jpeg', 'blur', 'residual network', 'autoencoder'),
+      'num_protected': 1 if smoke else 10,
+      'num_splits': 1 if smoke else 10,
+    }
+  )
+  config.input_size = ConfigDict({'faceres': 128})
+  config.batch_size = 20  # pictures embedded at a time; does not change results
+  config.seed = 0
+  return config
+
+
+def _detectors(smoke):
+  fine_tuning = {
+    'num_epochs': 3,
+    'optimizer': {'name': 'adam', 'learning_rate': 1e-4},
+    'head': {'name': 'softmax'},
+  }
+  found = {
+    'statistics': {'name': 'statistics'},
+    'squeezing': {'name': 'squeezing', 'features': 'mobileface'},
+  }
+  if smoke:
+    return found
+  return found | {
+    'alexnet': {'name': 'feature_space', 'features': 'alexnet'},
+    'dlib': {'name': 'feature_space', 'features': 'dlib_resnet'},
+    'surrogate': {'name': 'feature_space', 'features': 'mobileface'},
+    'alexnet tuned': {
+      'name': 'feature_space',
+      'features': 'alexnet',
+      'training': fine_tuning,
+    },
+    'autoencoder': {'name': 'autoencoder', 'kind': 'plain'},
+    'variational': {'name': 'autoencoder', 'kind': 'variational'},
+    'residual': {'name': 'reverse_engineering', 'method': 'residual'},
+    # Twenty gradient steps a picture: on uncompressed ones only.
+    'consistency': {
+      'name': 'reverse_engineering',
+      'method': 'consistency',
+      'features': 'mobileface',
+      'plain_only': True,
+    },
+  }

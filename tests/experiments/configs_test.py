@@ -1,0 +1,41 @@
+"""Every reply of the trainer runs from its config, in little."""
+
+import programs
+import pytest
+
+from fr_poison.report import records
+
+_WAITING = {'baseline'}
+_ONE = {'nearest_neighbor'}
+REPLIES = {
+  'adaptive': (
+    _WAITING | {'adaptive', 'top2', 'threshold'},
+    {'nearest_neighbor', 'linear', 'end_to_end'},
+  ),
+  'adversarial_training': (
+    _WAITING | {'adversarial_training'},
+    {'nearest_neighbor', 'linear'},
+  ),
+  'linear': (_WAITING | {'oblivious'}, {'nearest_neighbor', 'linear'}),
+  'end_to_end': (_WAITING, {'linear', 'end_to_end'}),
+  'squeezing': (_WAITING | {'squeezing bits'}, _ONE),
+}
+
+
+@pytest.mark.parametrize('name', REPLIES)
+def test_every_reply_is_recorded(name, tmp_path, tmp_path_factory):
+  env = programs.environment(tmp_path_factory)
+  process = programs.start('evaluate', name, tmp_path / 'out', env=env)
+  programs.finish(process)
+  found = records.read(tmp_path / 'out' / 'records.jsonl')
+  adversaries, recognizers = REPLIES[name]
+  assert {r['adversary'] for r in found} == adversaries
+  assert {r['recognizer'] for r in found} == recognizers
+  attacks = {'none', 'lowkey', 'fawkes'}
+  attacks |= {'history'} if name == 'linear' else set()
+  assert {r['attack'] for r in found} == attacks
+  trained = [r for r in found if r['adversary'] == name]
+  for record in trained:
+    # The network's own weights are not those that it started from.
+    own = record['weights'][f'mobileface {name}']
+    assert own != record['weights'].get('mobileface')
