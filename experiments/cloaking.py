@@ -24,6 +24,8 @@ from fr_poison.data.faces import FaceSet, to_float
 from fr_poison.types import InputError
 
 _ATTACKS = {
+  'eot_pgd': attacks.eot_pgd,
+  'evading_pgd': attacks.evading_pgd,
   'fawkes': attacks.fawkes,
   'feature_shift': attacks.feature_shift,
   'lowkey': attacks.lowkey,

@@ -12,7 +12,7 @@ import numpy as np
 
 from fr_poison.types import Array, InputError
 
-_Z95 = 1.959963984540054  # 97.5% quantile of the normal distribution
+Z95 = 1.959963984540054  # 97.5% quantile of the normal distribution
 
 
 class Rate(NamedTuple):
@@ -25,7 +25,7 @@ class Rate(NamedTuple):
 
 
 def wilson_interval(
-  successes: float, count: int, z: float = _Z95
+  successes: float, count: int, z: float = Z95
 ) -> tuple[float, float]:
   """Wilson's score interval of a binomial share (Wilson, 1927).
 

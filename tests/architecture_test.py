@@ -11,13 +11,14 @@ import pytest
 ROOMS = [
   {
     *('types', 'version', 'metrics', 'config_args', 'layers', 'weights'),
-    'checkpoints',
+    *('checkpoints', 'detection_metrics'),
   },
   {'data'},
   {'extractors'},
   {'attacks'},
   {'training'},
   {'recognizers'},
+  {'detectors'},
   {'adversaries'},
   {'report'},
 ]

@@ -77,8 +77,8 @@ def get_config(arg=None):
 
 def _detectors(smoke):
   fine_tuning = {
-    'num_epochs': 3,
-    'optimizer': {'name': 'adam', 'learning_rate': 1e-4},
+    'num_epochs': 2,
+    'optimizer': {'name': 'adam', 'learning_rate': 1e-5},
     'head': {'name': 'softmax'},
   }
   found = {

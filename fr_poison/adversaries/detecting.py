@@ -25,7 +25,7 @@ class Filtered(NamedTuple):
   not_enrolled: Labels  # people of whom no picture is left, rising
 
 
-class Scene(NamedTuple):
+class Scored(NamedTuple):
   """All pictures as the trainer sees them, clean and cloaked."""
 
   clean: Embeddings  # [N, D]
@@ -82,7 +82,7 @@ def filter_scrape(
 
 def evaluate(
   recognizer: ModuleType,
-  scene: Scene,
+  pictures: Scored,
   threshold: float,
   protected: Sequence[int],
   splits: Sequence[Split],
@@ -97,7 +97,7 @@ def evaluate(
 
   Args:
     recognizer: of `fr_poison.recognizers`, one with `fit` and `rank`.
-    scene: pictures and their scores.
+    pictures: all of them, with their scores.
     threshold: see `filter_scrape`.
     protected: [P], the protected people's labels.
     splits: which pictures are for training and for testing.
@@ -107,19 +107,19 @@ def evaluate(
   Raises:
     InputError: as `filter_scrape` and the recognizer's.
   """
-  labels = np.asarray(scene.labels)
+  labels = np.asarray(pictures.labels)
   people = np.unique(labels)
   # Row 0 is the protected person's, row 1 everybody else's.
   wrong, times = np.zeros((2, 2, len(labels)))
   lost, tried = np.zeros((2, 2, len(people)))
   for person in protected:
-    embeddings, scores = _as_scraped(scene, labels == person)
+    embeddings, scores = _as_scraped(pictures, labels == person)
     for split in splits:
       kept, gone = filter_scrape(scores, threshold, labels, split.train)
       test = split.test[np.isin(labels[split.test], labels[kept])]
       where = (labels[test] != person).astype(int), test
       gallery = embeddings[kept], labels[kept]
-      probes = np.asarray(scene.clean)[test], labels[test]
+      probes = np.asarray(pictures.clean)[test], labels[test]
       wrong[where] += _missed(recognizer, gallery, probes, top_k, settings)
       times[where] += 1
       scraped = np.unique(labels[split.train])
@@ -141,11 +141,11 @@ def protection_rate(errors: Errors) -> metrics.Rate | None:
   return metrics.rate(errors.protected, errors.protected_people)
 
 
-def _as_scraped(scene, mine):
+def _as_scraped(pictures, mine):
   """Embeddings and scores of all pictures, one person's of the cloaks."""
   return (
-    np.where(mine[:, None], scene.cloaked, scene.clean),
-    np.where(mine, scene.cloaked_scores, scene.clean_scores),
+    np.where(mine[:, None], pictures.cloaked, pictures.clean),
+    np.where(mine, pictures.cloaked_scores, pictures.clean_scores),
   )
 
 
@@ -154,7 +154,7 @@ def _missed(recognizer, gallery, probes, top_k, settings):
   embeddings, truth = probes
   num_people = len(np.unique(gallery[1]))
   # Probes are of enrolled people: of a single one, and he is named.
-  if num_people < 2:
+  if num_people < 2 or not len(truth):
     return np.zeros(len(truth), bool)
   model = recognizer.fit(*gallery, **settings)
   ranking = recognizer.rank(model, embeddings, min(top_k, num_people))

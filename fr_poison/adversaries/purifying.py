@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from fr_poison.data.splits import Split
+from fr_poison.detectors.base import check_pictures
 from fr_poison.recognizers.ranking import Ranking
 from fr_poison.types import Embeddings, InputError, Labels
 
@@ -40,6 +41,7 @@ def resize(scale: float) -> Purifier:
     return np.asarray(shrunk.resize((width, height), bilinear))
 
   def purify(images):
+    check_pictures(images)
     purified = np.empty_like(images)
     for index, image in enumerate(images):
       purified[index] = one(image)

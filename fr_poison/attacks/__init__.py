@@ -1,6 +1,8 @@
 """Embeddings -> cloaks: LowKey, Fawkes and PGD on one loop."""
 
 from fr_poison.attacks.base import Attack, AttackState
+from fr_poison.attacks.eot import eot_pgd
+from fr_poison.attacks.evasion import evading_pgd
 from fr_poison.attacks.fawkes import fawkes
 from fr_poison.attacks.gradient import gradient_attack
 from fr_poison.attacks.loop import run
@@ -12,6 +14,8 @@ from fr_poison.attacks.targets import farthest as farthest_target
 __all__ = [
   'Attack',
   'AttackState',
+  'eot_pgd',
+  'evading_pgd',
   'farthest_target',
   'fawkes',
   'feature_shift',

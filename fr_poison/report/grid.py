@@ -13,6 +13,8 @@ _DISPLAY = {
   'lowkey': 'LowKey',
   'fawkes': 'Fawkes',
   'pgd': 'PGD',
+  'eot_pgd': 'PGD through transforms',
+  'evading_pgd': 'PGD evading the detector',
   'history': 'Several tools',
 }
 

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 from fr_poison import types, version
 
 CLOAKS = (
-  *('lowkey', 'fawkes', 'pgd', 'feature_shift', 'protected_set'),
+  *('lowkey', 'fawkes', 'pgd', 'eot_pgd', 'evading_pgd'),
+  *('feature_shift', 'protected_set'),
   'history',  # several of them over the years
 )
 ATTACKS = (*CLOAKS, 'noise', 'none')

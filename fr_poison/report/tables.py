@@ -44,11 +44,11 @@ def markdown(records: list[dict]) -> str:
   ]
   return '\n\n'.join(
     [
-      _table(
+      table(
         ['protection rate', *networks, 'DSSIM', 'PSNR', 'L-inf'], protection
       ),
       _LEGEND,
-      _table(['accuracy', *networks], accuracy),
+      table(['accuracy', *networks], accuracy),
       _ACCURACY_LEGEND + '\n',
     ]
   )
@@ -87,7 +87,7 @@ def _escape(text):
   return ''.join('\\' + c if c in '\\|*`[]~' else c for c in text)
 
 
-def _table(head, rows):
+def table(head, rows):
   """Pads columns to equal width: words to the left, numbers to the right."""
   columns = zip(head, *rows, strict=True)
   widths = [max(3, *map(len, column)) for column in columns]

@@ -1,0 +1,197 @@
+"""Who trains detectors, who gives thresholds, who is tested, on what."""
+
+import pathlib
+from typing import NamedTuple
+
+import cloaking
+import jax
+import numpy as np
+from detector_settings import ALEXNET, Settings
+from progress import Progress
+
+from fr_poison import extractors
+from fr_poison.data import datasets, squeeze
+from fr_poison.data.batches import map_batches
+from fr_poison.types import InputError
+
+
+class Test(NamedTuple):
+  """One version of the test people's pictures."""
+
+  attack: str
+  epsilon: float | None
+  jpeg: str  # '75 4:2:0'; '' where nothing was compressed
+  clean: np.ndarray  # uint8 [N, H, W, 3]
+  cloaked: np.ndarray  # the same pictures
+
+
+class Scene:
+  """Three groups of people without overlap, and their cloaked pictures.
+
+  Attributes:
+    settings: see `Settings`.
+    networks: face networks by name.
+    faces: everybody's pictures.
+    test_rows: [N] of `faces`, the test people's.
+  """
+
+  def __init__(
+    self, settings: Settings, data_dir: str | None, folder: pathlib.Path
+  ):
+    """Loads pictures and networks; cloaks nothing yet.
+
+    Args:
+      settings: of the config.
+      data_dir: the data set's own folders, or None.
+      folder: where cloaks are kept.
+
+    Raises:
+      InputError: fewer people in the data set than the config asks for.
+    """
+    self.settings, self._folder = settings, folder
+    source = {'source_dir': data_dir} if data_dir else {}
+    faces = datasets.load(settings.dataset, **source)
+    if settings.num_people > len(faces.names):
+      raise InputError(
+        f'config.num_people: {settings.num_people}, but {settings.dataset} '
+        f'has {len(faces.names)}'
+      )
+    used = np.flatnonzero(faces.labels < settings.num_people)
+    self.faces = faces.subset(used)
+    wanted = [*settings.surrogate.split('+'), settings.pipeline['network']]
+    wanted += [d.get('features') for d in settings.detectors.values()]
+    self.networks = {
+      name: extractors.load(name, input_size=settings.input_size.get(name))
+      for name in dict.fromkeys(wanted)
+      if name not in (None, ALEXNET)
+    }
+    ends = np.cumsum([settings.num_train, settings.num_validation])
+    group = np.searchsorted(ends, self.faces.labels, 'right')
+    self._train_rows, self._validation_rows, self.test_rows = (
+      np.flatnonzero(group == i) for i in range(3)
+    )
+    self._scores, self._cloaks, self._evading = {}, {}, []
+    members = settings.surrogate.split('+')
+    self._clean = {n: self.embed(n, self.faces.images) for n in members}
+
+  def embed(self, network: str, images: np.ndarray) -> np.ndarray:
+    """[N, D] of uint8 pictures [N, H, W, 3]."""
+    extractor = self.networks[network]
+    fn = jax.jit(extractor.embed_fn)
+    embed = lambda batch: fn(extractor.params, batch)
+    return map_batches(embed, images, self.settings.batch_size)
+
+  def training(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The training people's pictures, and by attack their cloaks."""
+    return self.faces.images[self._train_rows], {
+      name: self._cloaked(name, settings, self._train_rows)
+      for name, settings in self.settings.attacks.items()
+    }
+
+  def validation(self) -> np.ndarray:
+    """The clean pictures that thresholds are chosen on."""
+    return self.faces.images[self._validation_rows]
+
+  def tests(self, *, plain_only: bool) -> list[Test]:
+    """What detectors are judged on.
+
+    Args:
+      plain_only: only uncompressed pictures at the attacks' own budgets, for
+        detectors that take long.
+    """
+    settings, clean = self.settings, self.faces.images[self.test_rows]
+    known = settings.attacks | settings.unseen_attacks
+    tests = [
+      Test(
+        name,
+        chosen.get('epsilon'),
+        '',
+        clean,
+        self._cloaked(name, chosen, self.test_rows),
+      )
+      for name, chosen in known.items()
+    ]
+    tests += self._evading
+    if plain_only:
+      return tests
+    for name, chosen in settings.attacks.items():
+      for epsilon in settings.epsilons:
+        other = self._cloaked(
+          name, chosen | {'epsilon': epsilon}, self.test_rows
+        )
+        tests.append(Test(name, epsilon, '', clean, other))
+    for quality, subsampling in settings.jpeg:
+      compress = squeeze.make('jpeg', quality=quality, subsampling=subsampling)
+      label = f'{quality} {subsampling}'
+      tests += [
+        test._replace(
+          jpeg=label,
+          clean=compress(test.clean),
+          cloaked=compress(test.cloaked),
+        )
+        for test in tests[: len(settings.attacks)]
+      ]
+    return tests
+
+  def evade(self, detector: extractors.Extractor) -> None:
+    """Adds a cloak that was made against this detector to the tests.
+
+    Args:
+      detector: `embed_fn` gives log-odds [B, 1].
+    """
+    chosen = dict(self.settings.evasion)
+    del chosen['detector']
+    cloaked = self._cloaked('evading_pgd', chosen, self.test_rows, [detector])
+    clean = self.faces.images[self.test_rows]
+    epsilon = chosen.get('epsilon')
+    self._evading = [Test('evading_pgd', epsilon, '', clean, cloaked)]
+
+  def cloaks(self) -> dict[str, tuple[float | None, np.ndarray]]:
+    """By attack, budget and the test people's pictures."""
+    named = {
+      name: (chosen.get('epsilon'), self._cloaked(name, chosen, self.test_rows))
+      for name, chosen in self.settings.attacks.items()
+    }
+    return named | {
+      test.attack: (test.epsilon, test.cloaked) for test in self._evading
+    }
+
+  def scored(
+    self, detector, test: Test
+  ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores [2N] of clean and cloaked pictures, which is which, and whose."""
+    key = detector.digest, test.jpeg
+    if key not in self._scores:
+      self._scores[key] = detector.score(test.clean)
+    scores = self._scores[key], detector.score(test.cloaked)
+    users = self.faces.labels[self.test_rows]
+    return (
+      np.concatenate(scores),
+      np.repeat([False, True], len(users)),
+      np.tile(users, 2),
+    )
+
+  def _cloaked(self, name, chosen, rows, detectors=()):
+    key = name, repr(sorted(chosen.items())), rows[0]
+    if key in self._cloaks:
+      return self._cloaks[key]
+    people = np.unique(self.faces.labels[rows]).tolist()
+    members = self.settings.surrogate.split('+')
+    budget = chosen.get('epsilon')
+    label = f'{budget * 255:.3g}' if budget else 'own'
+    progress = Progress(len(people))
+    cloaks = cloaking.cloak(
+      self.faces,
+      people,
+      rows,
+      name,
+      chosen,
+      [*(self.networks[n] for n in members), *detectors],
+      [self._clean[n] for n in members],
+      seed=self.settings.seed,
+      folder=self._folder / f'{name}-{self.settings.surrogate}-{label}',
+      progress=progress,
+    )
+    progress.close()
+    self._cloaks[key] = cloaks.images[rows]
+    return self._cloaks[key]

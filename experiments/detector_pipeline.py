@@ -1,0 +1,99 @@
+"""The trainer behind a detector: he drops what it flags, or cleans it."""
+
+import numpy as np
+from detection_scene import Scene
+from detector_training import Workshop
+
+from fr_poison import metrics
+from fr_poison.adversaries import detecting, oblivious, purifying
+from fr_poison.data.splits import split_per_person
+from fr_poison.recognizers import nearest_neighbor
+
+
+def run_pipeline(
+  scene: Scene, workshop: Workshop, filters: dict, shared: dict
+) -> list[dict]:
+  """Protection and accuracy of 1-NN on what is left, a record a trainer.
+
+  Args:
+    scene: people and pictures.
+    workshop: makes the purifiers.
+    filters: detector and threshold by the label in the config.
+    shared: the fields that all records have in common.
+  """
+  settings, rows = scene.settings.pipeline, scene.test_rows
+  labels = scene.faces.labels[rows]
+  rng = np.random.default_rng(scene.settings.seed)
+  protected = sorted(
+    rng.choice(np.unique(labels), settings['num_protected'], replace=False)
+  )
+  splits = [
+    split_per_person(labels, seed=scene.settings.seed * 10_000 + i)
+    for i in range(settings['num_splits'])
+  ]
+  embed = lambda images: scene.embed(settings['network'], images)
+  clean = scene.faces.images[rows]
+  purifiers = {'nothing': lambda images: images} | workshop.purifiers(
+    settings['purifiers'], tuple(scene.settings.attacks)
+  )
+  records = []
+  for attack, (epsilon, cloaked) in scene.cloaks().items():
+    fields = shared | {
+      'attack': attack,
+      'epsilon': epsilon,
+      'network': settings['network'],
+      'recognizer': 'nearest_neighbor',
+      'num_people': len(protected),
+      'num_splits': len(splits),
+    }
+    for name, purify in purifiers.items():
+      rankings = nearest_neighbor.rank_protected(
+        purifying.embed(embed, purify, clean),
+        purifying.embed(embed, purify, cloaked),
+        labels,
+        protected,
+        splits,
+        normalize=True,
+      )
+      errors = oblivious.errors(rankings, labels, protected, splits)
+      adversary = 'oblivious' if name == 'nothing' else f'purifying: {name}'
+      records.append(fields | {'adversary': adversary} | _rates(errors))
+    embeddings = embed(clean), embed(cloaked)
+    for label in settings['filters']:
+      detector, cut = filters[label]
+      scores = detector.score(clean), detector.score(cloaked)
+      pictures = detecting.Scored(*embeddings, *scores, labels)
+      errors = detecting.evaluate(
+        nearest_neighbor, pictures, cut, protected, splits, normalize=True
+      )
+      records.append(
+        fields | {'adversary': f'detecting: {label}'} | _rates(errors)
+      )
+  return records
+
+
+def _rates(errors):
+  """Of the enrolled, and the share of those who are not."""
+  nobody = np.zeros(0)
+  return {
+    **_rate('protection', errors.protected, errors.protected_people),
+    **_rate('error', errors.others, errors.others_people),
+    **_rate(
+      'not_enrolled',
+      getattr(errors, 'not_enrolled', nobody),
+      getattr(errors, 'not_enrolled_people', nobody),
+    ),
+    **_rate(
+      'others_not_enrolled',
+      getattr(errors, 'others_not_enrolled', nobody),
+      getattr(errors, 'others_not_enrolled_people', nobody),
+    ),
+  }
+
+
+def _rate(name, errors, people):
+  """Rate and interval; None where there is nothing to take a share of."""
+  if not len(errors):
+    return {f'{name}_rate': None, f'{name}_ci': None}
+  rate = metrics.rate(errors, people)
+  return {f'{name}_rate': rate.value, f'{name}_ci': [rate.low, rate.high]}

@@ -1,0 +1,132 @@
+"""The fields of a config of detect.py, checked before anything is loaded."""
+
+import dataclasses
+
+import cloaking
+import config_fields
+
+from fr_poison import extractors
+from fr_poison.data import datasets, squeeze
+from fr_poison.training import Recipe
+from fr_poison.types import InputError
+
+# Settings that each kind of detector has, beside those of its `fit`.
+KINDS = {
+  'statistics': ('C',),
+  'feature_space': ('features', 'C', 'training'),
+  'autoencoder': ('kind', 'num_epochs'),
+  'reverse_engineering': ('method', 'features', 'num_epochs', 'num_steps'),
+  'squeezing': ('features',),
+}
+ALEXNET = 'alexnet'
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """See configs/detect.py for each field.
+
+  Raises:
+    InputError: a value that cannot be run, naming its field.
+  """
+
+  dataset: str
+  num_people: int
+  num_train: int
+  num_validation: int
+  surrogate: str
+  attacks: dict[str, dict]
+  unseen_attacks: dict[str, dict]
+  epsilons: tuple[float, ...]
+  jpeg: tuple[tuple[int, str], ...]
+  train_sets: tuple[tuple[str, ...], ...]
+  evasion: dict
+  detectors: dict[str, dict]
+  false_positive_rate: float
+  pipeline: dict
+  input_size: dict[str, int]
+  batch_size: int
+  seed: int
+
+  @classmethod
+  def from_config(cls, config: dict) -> 'Settings':
+    """From a config's dict; a field that nobody reads is an error."""
+    config_fields.check_fields(cls, config)
+    return cls(**config)
+
+  def __post_init__(self):
+    """Checks every value."""
+    check_known = config_fields.check_known
+    check_known('dataset', self.dataset, datasets.NAMES)
+    for field in ('attacks', 'unseen_attacks'):
+      for name, settings in getattr(self, field).items():
+        cloaking.make_attack(f'{field}.{name}', name, [], **settings)
+    for name in self.surrogate.split('+'):
+      check_known('surrogate', name, extractors.names())
+    for field in ('num_train', 'num_validation', 'batch_size'):
+      config_fields.check_least(field, getattr(self, field), 1)
+    config_fields.check_least('seed', self.seed, 0)
+    used = self.num_train + self.num_validation
+    if used + 2 > self.num_people:
+      raise InputError(
+        f'config.num_people: {self.num_people} leaves nobody to test on beside '
+        f'{used} for training and validation'
+      )
+    for names in self.train_sets:
+      for name in names or ('',):
+        check_known('train_sets', name, self.attacks)
+    if not 0 < self.false_positive_rate < 1:
+      raise InputError(
+        f'config.false_positive_rate: {self.false_positive_rate} is outside '
+        '(0, 1)'
+      )
+    for label, settings in self.detectors.items():
+      _check_detector(label, settings)
+    for quality, subsampling in self.jpeg:
+      squeeze.make('jpeg', quality=quality, subsampling=subsampling)
+    self._check_pipeline()
+    if self.evasion:
+      self._check_evasion()
+
+  def _check_evasion(self):
+    settings = dict(self.evasion)
+    label = settings.pop('detector', None)
+    config_fields.check_known('evasion.detector', label, self.detectors)
+    chosen = self.detectors[label]
+    if chosen['name'] != 'feature_space' or chosen.get('training'):
+      raise InputError(
+        f'config.evasion.detector: {label!r} is no frozen feature_space'
+      )
+    cloaking.make_attack('evasion', 'evading_pgd', [], **settings)
+
+  def _check_pipeline(self):
+    known = ('network', 'filters', 'purifiers', 'num_protected', 'num_splits')
+    if wrong := sorted(self.pipeline.keys() ^ set(known)):
+      raise InputError(f'config.pipeline.{wrong[0]}: fields: {list(known)}')
+    config_fields.check_known(
+      'pipeline.network', self.pipeline['network'], extractors.names()
+    )
+    for label in self.pipeline['filters']:
+      config_fields.check_known('pipeline.filters', label, self.detectors)
+    for field in ('num_protected', 'num_splits'):
+      config_fields.check_least(f'pipeline.{field}', self.pipeline[field], 1)
+
+
+def _check_detector(label, settings):
+  field = f'detectors.{label}'
+  kind = settings.get('name')
+  config_fields.check_known(f'{field}.name', kind, KINDS)
+  for key in settings.keys() - {'name', 'plain_only'}:
+    config_fields.check_known(f'{field}, field of {kind}', key, KINDS[kind])
+  features = settings.get('features')
+  if 'features' in KINDS[kind] and settings.get('method') != 'residual':
+    known = extractors.names()
+    if kind == 'feature_space':
+      known = (ALEXNET, *known)
+    config_fields.check_known(f'{field}.features', features, known)
+  if settings.get('training'):
+    Recipe.from_config(settings['training'], f'{field}.training')
+  if kind == 'reverse_engineering':
+    methods = ('residual', 'consistency')
+    config_fields.check_known(
+      f'{field}.method', settings.get('method'), methods
+    )

@@ -1,0 +1,42 @@
+"""PGD that expects the pictures to be transformed (Athalye et al., 2018)."""
+
+from collections.abc import Sequence
+
+from fr_poison.attacks import (
+  base,
+  constraints,
+  gradient,
+  objectives,
+  transforms,
+)
+from fr_poison.attacks import optimizers as steps
+from fr_poison.types import EmbedFn
+
+
+def eot_pgd(
+  embed_fns: Sequence[EmbedFn],
+  *,
+  epsilon: float = 8 / 255,
+  num_steps: int = 40,
+  learning_rate: float | None = None,
+) -> base.Attack:
+  """Steps away from the own embedding as blurred, compressed and mirrored.
+
+  Args:
+    embed_fns: the networks attacked together, `(params, images) -> [B, D]`.
+    epsilon: L-infinity radius in [0, 1] pixel units.
+    num_steps: updates.
+    learning_rate: in [0, 1] pixel units; None is 2.5 epsilon / num_steps.
+
+  Raises:
+    InputError: epsilon or num_steps out of range.
+  """
+  views = [transforms.blur(), transforms.jpeg(75, '4:2:0'), transforms.flip()]
+  rate = learning_rate or 2.5 * epsilon / max(num_steps, 1)
+  return gradient.gradient_attack(
+    objectives.expectation(objectives.displacement(embed_fns), views),
+    constraints.linf_ball(epsilon),
+    steps.make('sign', 'linf', rate),
+    num_steps=num_steps,
+    start_noise=epsilon / 4,
+  )

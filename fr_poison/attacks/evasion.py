@@ -1,0 +1,55 @@
+"""The cloak that does not want to be seen: PGD against network and detector."""
+
+from collections.abc import Sequence
+
+import jax
+
+from fr_poison.attacks import base, constraints, gradient, objectives
+from fr_poison.attacks import optimizers as steps
+from fr_poison.types import EmbedFn
+
+
+def evading_pgd(
+  embed_fns: Sequence[EmbedFn],
+  *,
+  epsilon: float = 8 / 255,
+  num_steps: int = 40,
+  learning_rate: float | None = None,
+  weight: float = 0.1,
+) -> base.Attack:
+  """Steps away from the own embedding and down a detector's score.
+
+  What grows is the displacement, in [0, 4], minus weight * log(1 + odds) of
+  the picture being cloaked, as the detector has them.
+
+  Args:
+    embed_fns: the networks; the last one is the detector, `(params, images)
+      -> [B, 1]`, its natural log-odds. params come in the same order.
+    epsilon: L-infinity radius in [0, 1] pixel units.
+    num_steps: updates.
+    learning_rate: in [0, 1] pixel units; None is 2.5 epsilon / num_steps.
+    weight: of the detector, above 0.
+
+  Raises:
+    InputError: epsilon, num_steps or weight out of range.
+  """
+  constraints.check_range('weight', weight)
+  *networks, detector = embed_fns or [None]
+  displacement = objectives.displacement(networks)
+
+  def reference(params, images, targets):
+    return displacement.reference(params[:-1], images, targets)
+
+  def distance(params, reference, adv_images, rngs):
+    odds = detector(params[-1], adv_images)[:, 0]
+    moved = displacement.distance(params[:-1], reference, adv_images, rngs)
+    return moved - weight * jax.nn.softplus(odds)
+
+  rate = learning_rate or 2.5 * epsilon / max(num_steps, 1)
+  return gradient.gradient_attack(
+    objectives.Objective(reference, distance),
+    constraints.linf_ball(epsilon),
+    steps.make('sign', 'linf', rate),
+    num_steps=num_steps,
+    start_noise=epsilon / 4,
+  )

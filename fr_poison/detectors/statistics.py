@@ -1,0 +1,118 @@
+"""The cheap baseline: how noisy a picture is, at which scales and where.
+
+A cloak is a small change of many pixels, and much of it is of a fineness at
+which photographs have little. Its traces are looked for in what is left of a
+picture when all that is smooth is taken away (the mask of Immerkaer, "Fast
+noise variance estimation", 1996, which sees neither slopes nor edges along the
+axes), and in the picture's spectrum. Blocks and spectrum do not follow JPEG's
+grid, so that no file format is learnt. Every other detector has to beat this
+one.
+"""
+
+import numpy as np
+from scipy import fft
+
+from fr_poison.detectors import base
+from fr_poison.detectors.base import Detector
+from fr_poison.types import InputError
+
+NAME = 'statistics'
+SCALES = (1, 2, 4)  # pixels averaged along each axis before the mask
+MIN_SIZE = 40  # so that one block is left at the coarsest scale
+_BLOCK = 8  # pixels
+_QUANTILES = (0.1, 0.5, 0.9)  # of the blocks, from smooth ones to textures
+_RINGS = 8  # of the spectrum, of which the lowest is not looked at
+_FLOOR = 1e-3  # of all that a logarithm is taken of; grey levels
+
+
+def features(images: np.ndarray) -> np.ndarray:
+  """24 numbers a picture, [N, 24] float64.
+
+  At each of `SCALES`, the logarithms of the residual's standard deviation and
+  kurtosis, and of its mean size in blocks of 8x8 (three quantiles). Those of
+  the standard deviation of red and of blue less green. Those of the energy in
+  seven rings of the cosine transform of the whole picture.
+
+  Args:
+    images: uint8 [N, H, W, 3], at least 40x40, N at least 1.
+
+  Raises:
+    InputError: they are not that.
+  """
+  base.check_pictures(images)
+  if min(images.shape[1:3]) < MIN_SIZE:
+    raise InputError(
+      f'images: {images.shape[1]}x{images.shape[2]}, but noise statistics '
+      f'need at least {MIN_SIZE}x{MIN_SIZE}'
+    )
+  return np.stack([_of_one(np.float64(image)) for image in images])
+
+
+def fit(clean: np.ndarray, cloaked: np.ndarray, *, C: float = 1.0) -> Detector:
+  """Logistic regression on `features`; scores are log-odds.
+
+  Args:
+    clean: uint8 [N, H, W, 3].
+    cloaked: uint8 [M, H, W, 3].
+    C: inverse strength of the penalty on the weights.
+
+  Raises:
+    InputError: as `base.check_training_set` and `features`; C out of range.
+  """
+  base.check_training_set(clean, cloaked)
+  model = base.fit_log_odds(features(clean), features(cloaked), C=C)
+  size = clean.shape[1:3]
+  settings = {'detector': NAME, 'C': C, 'size': size}
+  return base.make(
+    lambda images: base.log_odds(model, features(images)),
+    name=NAME,
+    features='noise',
+    digest=base.digest(settings, model._asdict()),
+    size=size,
+  )
+
+
+def _of_one(image):
+  """[H, W, 3] in 0..255 -> [24]."""
+  grey, green = image.mean(-1), image[..., 1]
+  found = [x for scale in SCALES for x in _noise(_shrunk(grey, scale))]
+  for channel in (0, 2):
+    found.append(_residual(image[..., channel] - green).std())
+  found.extend(_spectrum(grey))
+  return np.log(np.asarray(found) + _FLOOR)
+
+
+def _shrunk(plane, scale):
+  """Means over squares of `scale`; what does not fill one is cut off."""
+  return _blocks(plane, scale).mean((1, 3))
+
+
+def _blocks(plane, side):
+  """[H, W] -> [H // side, side, W // side, side]."""
+  rows, columns = (n // side for n in plane.shape)
+  plane = plane[: rows * side, : columns * side]
+  return plane.reshape(rows, side, columns, side)
+
+
+def _residual(plane):
+  """Second differences along both axes; white noise keeps its deviation."""
+  return np.diff(np.diff(plane, 2, 0), 2, 1) / 6
+
+
+def _noise(plane):
+  residual = _residual(plane)
+  variance = residual.var()
+  fourth = ((residual - residual.mean()) ** 4).mean()
+  sizes = _blocks(np.abs(residual), _BLOCK).mean((1, 3))
+  kurtosis = fourth / max(variance, _FLOOR) ** 2
+  return [np.sqrt(variance), kurtosis, *np.quantile(sizes, _QUANTILES)]
+
+
+def _spectrum(plane):
+  """Mean energy of the rings from low to high frequency, [_RINGS - 1]."""
+  energy = fft.dctn(plane, norm='ortho') ** 2
+  down, right = (np.arange(n) / n for n in plane.shape)
+  radius = np.hypot(*np.meshgrid(down, right, indexing='ij')) / np.sqrt(2)
+  ring = (radius * _RINGS).astype(int).ravel()
+  sums = np.bincount(ring, energy.ravel(), _RINGS)
+  return (sums / np.bincount(ring, minlength=_RINGS))[1:]

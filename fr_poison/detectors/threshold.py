@@ -1,0 +1,119 @@
+"""From scores to decisions: thresholds, chosen on clean pictures alone.
+
+A picture is flagged when its score is above the threshold, not at it. The
+threshold belongs to one detector, and its file says to which.
+"""
+
+import json
+import math
+import os
+import pathlib
+
+import numpy as np
+
+from fr_poison.detectors.base import Detector
+from fr_poison.types import Array, InputError
+
+
+def choose(scores_of_clean: Array, false_positive_rate: float) -> float:
+  """The smallest threshold that flags no larger share of clean pictures.
+
+  Clean pictures of equal scores are flagged all or none. With fewer than
+  1 / false_positive_rate pictures none is: the threshold is the highest score.
+
+  Args:
+    scores_of_clean: [N], of people that the detector never saw.
+    false_positive_rate: in [0, 1).
+
+  Raises:
+    InputError: no scores, scores that are not finite, or a rate out of range.
+  """
+  scores = np.sort(np.asarray(scores_of_clean, np.float64))[::-1]
+  if scores.ndim != 1 or not len(scores) or not np.isfinite(scores).all():
+    raise InputError(
+      'scores_of_clean: expected [N] finite numbers, N at least 1'
+    )
+  if not 0 <= false_positive_rate < 1:
+    raise InputError(
+      f'false_positive_rate: {false_positive_rate!r} is outside [0, 1)'
+    )
+  # .29 * 100 is 28.999999999999996, but 29 / 100 is .29.
+  shares = np.arange(len(scores)) / len(scores)
+  flagged = np.flatnonzero(shares <= false_positive_rate)[-1]
+  return float(scores[flagged])
+
+
+def save(
+  path: str | os.PathLike,
+  detector: Detector,
+  threshold: float,
+  *,
+  false_positive_rate: float,
+  num_clean: int,
+) -> None:
+  """Writes a threshold and whose it is, as JSON; never half a file.
+
+  Args:
+    path: of the file.
+    detector: whose scores it cuts.
+    threshold: of `choose`.
+    false_positive_rate: what it was chosen for.
+    num_clean: on how many clean pictures.
+
+  Raises:
+    InputError: the threshold is not finite.
+  """
+  _check_finite(threshold, 'threshold')
+  path = pathlib.Path(path)
+  content = {
+    **_identity(detector),
+    'threshold': float(threshold),
+    'false_positive_rate': float(false_positive_rate),
+    'num_clean': int(num_clean),
+  }
+  temp = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+  try:
+    temp.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+    os.replace(temp, path)
+  finally:
+    temp.unlink(missing_ok=True)
+
+
+def load(path: str | os.PathLike, detector: Detector) -> float:
+  """The threshold of a file that `save` wrote for this very detector.
+
+  Raises:
+    InputError: the file is unreadable, or another detector's.
+  """
+  try:
+    content = json.loads(pathlib.Path(path).read_text(encoding='utf-8'))
+    owner = {name: content[name] for name in _identity(detector)}
+    threshold = content['threshold']
+  except (OSError, ValueError, KeyError, TypeError) as error:
+    raise InputError(f'{path}: not a threshold file ({error})') from error
+  if owner != _identity(detector):
+    raise InputError(
+      f'{path}: the threshold of {_described(owner)}, not of '
+      f'{_described(_identity(detector))}'
+    )
+  _check_finite(threshold, str(path))
+  return float(threshold)
+
+
+def _identity(detector):
+  return {
+    'detector': detector.name,
+    'features': detector.features,
+    'digest': detector.digest,
+  }
+
+
+def _described(owner):
+  digest = str(owner['digest'])[:12]
+  return f'{owner["detector"]} on {owner["features"]} ({digest}...)'
+
+
+def _check_finite(threshold, field):
+  number = isinstance(threshold, int | float | np.number)
+  if not number or isinstance(threshold, bool) or not math.isfinite(threshold):
+    raise InputError(f'{field}: threshold {threshold!r} is no finite number')

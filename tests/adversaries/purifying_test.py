@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from fr_poison.adversaries import oblivious, purifying
+from fr_poison.data import squeeze
+from fr_poison.data.splits import Split
+from fr_poison.recognizers import nearest_neighbor
+from fr_poison.types import InputError
+
+
+def means(images):
+  return images.mean((1, 2))
+
+
+def test_a_cloak_that_the_purifier_knows_is_gone_before_the_network_sees_it():
+  clean = np.full((2, 4, 4, 3), 100, np.uint8)
+  cloak = np.uint8([[[[1, 0, 2]]], [[[0, 3, 0]]]])
+  purified = purifying.embed(means, lambda x: x - cloak, clean + cloak)
+  np.testing.assert_array_equal(purified, np.full((2, 3), 100))
+  assert (means(clean + cloak) != 100).any()
+
+
+@pytest.mark.parametrize(
+  'purify', [lambda x: x[:, 1:], lambda x: x[1:], lambda x: x / 2]
+)
+def test_other_pictures_from_a_purifier_are_refused(purify):
+  with pytest.raises(InputError, match='purifier'):
+    purifying.embed(means, purify, np.zeros((2, 4, 4, 3), np.uint8))
+
+
+def test_resize_takes_single_pixels_and_leaves_planes():
+  flat = np.full((2, 8, 6, 3), 7, np.uint8)
+  flat[1] = 9
+  half = purifying.resize(0.5)
+  np.testing.assert_array_equal(half(flat), flat)
+  board = 100 + 20 * np.uint8(np.indices((8, 8)).sum(0) % 2)
+  board = np.repeat(board[None, ..., None], 3, -1)
+  # Antialiased over four pixels, 1 3 3 1, in which the pattern vanishes; in the
+  # corners, of 3 3 1, a 49th of it is left.
+  assert np.abs(np.int32(half(board)) - 110).max() <= 1
+  np.testing.assert_array_equal(purifying.resize(1.0)(board), board)
+
+
+@pytest.mark.parametrize('scale', [0, -1, 1.5, np.nan])
+def test_resize_refuses_a_scale_out_of_range(scale):
+  with pytest.raises(InputError, match='scale'):
+    purifying.resize(scale)
+
+
+@pytest.mark.parametrize(
+  'purify',
+  [
+    purifying.resize(0.5),
+    squeeze.make('jpeg', quality=75),
+    squeeze.make('gaussian', sigma=1.0),
+    squeeze.make('bit_depth', bits=5),
+  ],
+)
+def test_purifiers_keep_shape_and_grey(purify):
+  rng = np.random.default_rng(0)
+  grey = np.repeat(rng.integers(0, 256, (2, 9, 7, 1), np.uint8), 3, -1)
+  purified = purify(grey)
+  assert purified.shape == grey.shape and purified.dtype == np.uint8
+  np.testing.assert_array_equal(purified, purified[..., :1].repeat(3, -1))
+
+
+def test_probes_need_not_be_purified():
+  # On a line: people at 0 and 10; the purifier, which moves all by 6, puts
+  # galleries at 6 and 16. A probe of person 1 at 10 is then nearer to 6.
+  labels = np.array([0, 0, 1, 1])
+  plain = np.array([[0.0], [0.1], [10.0], [10.1]], np.float32)
+  purified = plain + 6
+  splits = [Split(np.array([0, 2]), np.array([1, 3]))]
+  (ranking,) = purifying.rank_protected(
+    nearest_neighbor, purified, purified, plain, labels, [0], splits
+  )
+  np.testing.assert_array_equal(ranking.labels, [[[0], [0]]])
+  both = nearest_neighbor.rank_protected(
+    purified, purified, labels, [0], splits
+  )
+  np.testing.assert_array_equal(both[0].labels, [[[0], [1]]])
+  errors = oblivious.errors([ranking], labels, [0], splits)
+  np.testing.assert_array_equal(errors.others, [1])
+
+
+def test_only_the_protected_person_is_cloaked_in_the_purified_gallery():
+  labels = np.array([0, 0, 1, 1])
+  clean = np.array([[0.0], [1.0], [10.0], [11.0]], np.float32)
+  cloaked = clean + 30
+  splits = [Split(np.array([0, 2]), np.array([1, 3]))]
+  (ranking,) = purifying.rank_protected(
+    nearest_neighbor, clean, cloaked, clean, labels, [0, 1], splits
+  )
+  # Person 0 at 30 and person 1 at 10, then 0 at 0 and 1 at 40.
+  np.testing.assert_array_equal(ranking.labels[..., 0], [[1, 1], [0, 0]])
+  np.testing.assert_allclose(ranking.scores[..., 0], [[-9, -1], [-1, -11]])

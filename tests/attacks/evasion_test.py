@@ -1,0 +1,49 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import toys
+
+from fr_poison import attacks
+from fr_poison.types import InputError
+
+# A detector that takes bright pictures for cloaked ones.
+PARAMS = {'gain': jnp.float32(40.0)}
+
+
+def _log_odds(params, images):
+  return params['gain'] * (jnp.mean(images, (1, 2, 3)) - 0.5)[:, None]
+
+
+def _run(weight):
+  attack = attacks.evading_pgd(
+    [toys.embed_fn, _log_odds],
+    epsilon=toys.EPSILON,
+    num_steps=6,
+    weight=weight,
+  )
+  params, rng = [toys.params(), PARAMS], jax.random.key(0)
+  return attacks.run(attack, params, rng, toys.images())
+
+
+def test_the_heavier_the_detector_weighs_the_less_it_sees():
+  images = toys.images()
+  odds, moved = [], []
+  for weight in (1e-6, 0.1, 100.0):
+    adv_images, info = _run(weight)
+    assert np.abs(adv_images - images).max() <= toys.EPSILON + 1e-6
+    assert info['improved'].all()
+    odds.append(_log_odds(PARAMS, adv_images).mean())
+    shift = toys.embed_fn(toys.params(), adv_images)
+    shift -= toys.embed_fn(toys.params(), images)
+    moved.append(np.linalg.norm(shift, axis=-1).mean())
+  assert odds[0] > odds[1] > odds[2]
+  assert moved[0] > moved[2]
+  # Nothing but the detector counts: every pixel goes down, as far as it may.
+  darkest = np.clip(images - toys.EPSILON, 0, 1)
+  np.testing.assert_allclose(_run(1e6)[0], darkest, atol=2e-3)
+
+
+def test_a_weight_that_is_none_is_refused():
+  with pytest.raises(InputError, match='weight: 0'):
+    attacks.evading_pgd([toys.embed_fn, _log_odds], weight=0.0)

@@ -1,0 +1,174 @@
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from fr_poison import detection_metrics, metrics
+from fr_poison.types import InputError
+
+# In falling order 5c 4. 3c 3. 1. with c for cloaked and . for clean.
+SCORES = np.array([3, 1, 5, 3, 4])
+CLOAKED = np.array([True, False, True, False, False])
+
+
+def _scores(seed, count=60):
+  """With many ties, the cloaked ones higher."""
+  rng = np.random.default_rng(seed)
+  cloaked = rng.random(count) < 0.4
+  return rng.integers(0, 12, count) + 3 * cloaked, cloaked
+
+
+def test_roc_by_hand():
+  # Above 5: none. Above 4: 5c. Above 3: and 4. Above 1: and both threes, in
+  # one step, for they cannot be told apart. Above -inf: all.
+  curve = detection_metrics.roc(SCORES, CLOAKED)
+  np.testing.assert_array_equal(curve.thresholds, [5, 4, 3, 1, -np.inf])
+  np.testing.assert_allclose(curve.tpr, [0, 1 / 2, 1 / 2, 1, 1])
+  np.testing.assert_allclose(curve.fpr, [0, 0, 1 / 3, 2 / 3, 1])
+  for threshold, tpr in zip(curve.thresholds, curve.tpr, strict=True):
+    assert np.mean(SCORES[CLOAKED] > threshold) == tpr
+
+
+def test_areas_by_hand():
+  # Of 2 * 3 pairs, 5c wins three; 3c wins one, ties one, loses one: 4.5 / 6.
+  assert detection_metrics.auc(SCORES, CLOAKED) == 4.5 / 6
+  # 5c: precision 1 for half the recall; the threes: 2 of 4 for the rest.
+  area = detection_metrics.average_precision(SCORES, CLOAKED)
+  assert area == pytest.approx(1 / 2 * 1 + 1 / 2 * 1 / 2)
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_areas_and_curve_are_scikit_learns(seed):
+  scores, cloaked = _scores(seed)
+  ours = detection_metrics.roc(scores, cloaked)
+  fpr, tpr, thresholds = reference.roc_curve(
+    cloaked, scores, drop_intermediate=False
+  )
+  np.testing.assert_allclose(ours.fpr, fpr)
+  np.testing.assert_allclose(ours.tpr, tpr)
+  # Theirs flag at the threshold, ours above it.
+  np.testing.assert_array_equal(ours.thresholds[:-1], thresholds[1:])
+  for function, name in (
+    (detection_metrics.auc, 'roc_auc_score'),
+    (detection_metrics.average_precision, 'average_precision_score'),
+  ):
+    expected = getattr(reference, name)(cloaked, scores)
+    assert function(scores, cloaked) == pytest.approx(expected)
+
+
+def test_a_useless_and_a_perfect_detector():
+  cloaked = np.arange(10) < 4
+  for scores, area in ((np.zeros(10), 0.5), (cloaked, 1.0), (~cloaked, 0.0)):
+    assert detection_metrics.auc(scores, cloaked) == area
+  # Of one score nothing is flagged but all.
+  assert detection_metrics.tpr_at_fpr(np.zeros(10), cloaked, 0.99) == 0
+
+
+@pytest.mark.parametrize(
+  'rate, expected',
+  # Rates that flags can have are 0, 1/3, 2/3 and 1.
+  [(0, 1 / 2), (0.66, 1 / 2), (2 / 3, 1), (1, 1)],
+)
+def test_tpr_at_fpr_by_hand(rate, expected):
+  found = detection_metrics.tpr_at_fpr(SCORES, CLOAKED, rate)
+  assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+  'threshold, cloaked, expected',
+  [
+    (3, CLOAKED, (1 / 2, 1 / 2)),  # 5c and 4.
+    (1, CLOAKED, (2 / 4, 1)),
+    (5, CLOAKED, (None, 0)),  # no flag
+    (3, np.zeros(5, bool), (0, None)),  # all clean
+    (5, np.zeros(5, bool), (None, None)),
+  ],
+)
+def test_precision_and_recall_by_hand(threshold, cloaked, expected):
+  found = detection_metrics.precision_recall(SCORES, cloaked, threshold)
+  assert found == expected
+
+
+def test_an_empty_scrape_has_no_rates():
+  found = detection_metrics.precision_recall(np.zeros(0), np.zeros(0, bool), 1)
+  assert found == (None, None)
+
+
+def test_bootstrap_keeps_both_pictures_of_a_person_together():
+  # Person 4 has 3c and 0., person 7 has 1c and 2. - drawing 4 twice gives an
+  # AUC of 1, 7 twice gives 0. Were pictures drawn class by class, no draw
+  # would give less than (1c against 0. and 2.) 0, but many 0.5.
+  scores, cloaked = np.array([3, 0, 1, 2]), np.array([1, 0, 1, 0], bool)
+  users = [4, 4, 7, 7]
+  found = detection_metrics._redrawn(scores, cloaked, users, 400, 0)
+  # 4 and 7 once each: 3c beats both, 1c beats 0. alone: 3 of 4.
+  values, counts = np.unique(found, return_counts=True)
+  np.testing.assert_array_equal(values, [0, 0.75, 1])
+  np.testing.assert_allclose(counts / 400, [1 / 4, 1 / 2, 1 / 4], atol=0.08)
+  interval = detection_metrics.auc_interval(scores, cloaked, users)
+  assert interval == (0, 1)
+
+
+def test_bootstrap_is_the_area_of_the_redrawn_pictures():
+  scores, cloaked = _scores(7)
+  users = np.arange(60) % 6 * 10
+  found = detection_metrics._redrawn(scores, cloaked, users, 8, seed=3)
+  people = np.unique(users)
+  draws = np.random.default_rng(3).integers(0, 6, (8, 6))
+  for area, draw in zip(found, draws, strict=True):
+    rows = np.concatenate([np.flatnonzero(users == people[i]) for i in draw])
+    expected = reference.roc_auc_score(cloaked[rows], scores[rows])
+    assert area == pytest.approx(expected)
+
+
+def test_draws_without_either_kind_are_left_out():
+  # One person was cloaked, the other was not: half of the draws have both.
+  scores, cloaked = np.array([2, 3, 1]), np.array([True, True, False])
+  found = detection_metrics._redrawn(scores, cloaked, [0, 0, 1], 100, 0)
+  assert 30 < len(found) < 70
+  np.testing.assert_array_equal(found, 1)
+
+
+def test_an_area_of_one_is_no_proof():
+  # With one picture of each kind the variance is t (1 - t), as of one coin:
+  # Wilson's interval of one success in one.
+  low, high = detection_metrics.auc_interval([2, 1], [True, False], [0, 0])
+  np.testing.assert_allclose((low, high), metrics.wilson_interval(1, 1))
+  # 5 of each: (1 - t)^2 = Z95^2 V at the lower end t, with Hanley and McNeil's
+  # V = t (1 - t) (1 + 4 ((1 - t) / (2 - t) + t / (1 + t))) / 25, 4 being
+  # (5 + 5) / 2 - 1.
+  scores, cloaked = np.arange(10), np.arange(10) > 4
+  low, high = detection_metrics.auc_interval(scores, cloaked, np.arange(10))
+  spread = 1 + 4 * ((1 - low) / (2 - low) + low / (1 + low))
+  deviation = np.sqrt(low * (1 - low) * spread / 25)
+  assert 1 - low == pytest.approx(metrics.Z95 * deviation)
+  assert high == 1
+  # An area of 0 is its mirror image.
+  mirrored = detection_metrics.auc_interval(scores, ~cloaked, np.arange(10))
+  np.testing.assert_allclose(mirrored, (0, 1 - low), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+  'scores, cloaked, message',
+  [
+    ([1, 2], [True, True], 'is_cloaked: no clean picture'),
+    ([1, 2], [False, False], 'is_cloaked: no cloaked picture'),
+    ([], [], 'is_cloaked: no cloaked picture'),
+    ([1, np.nan], [True, False], 'scores: NaN or infinite at 1'),
+    ([1, 2, 3], [True, False], r'scores: \[3\] for \[2\] pictures'),
+  ],
+)
+def test_what_has_no_curve_is_refused(scores, cloaked, message):
+  for function in (
+    detection_metrics.roc,
+    detection_metrics.auc,
+    detection_metrics.average_precision,
+  ):
+    with pytest.raises(InputError, match=f'^{message}'):
+      function(scores, cloaked)
+
+
+def test_rates_outside_their_range_and_strangers_are_refused():
+  with pytest.raises(InputError, match=r'^rate: 1.5 is outside \[0, 1\]'):
+    detection_metrics.tpr_at_fpr(SCORES, CLOAKED, 1.5)
+  with pytest.raises(InputError, match='^users: 2 for 5 pictures'):
+    detection_metrics.auc_interval(SCORES, CLOAKED, [0, 1])

@@ -1,0 +1,184 @@
+import jax
+import numpy as np
+import pytest
+import toy_network
+from photos import picture
+
+from fr_poison import detection_metrics
+from fr_poison.attacks import alexnet, perceptual
+from fr_poison.data.faces import to_float
+from fr_poison.detectors import base, feature_space, trunk
+from fr_poison.extractors import load
+from fr_poison.layers import Conv
+from fr_poison.training import Recipe
+from fr_poison.types import InputError
+
+SIZE = 32
+RECIPE = Recipe(
+  num_epochs=4, batch_size=8, optimizer={'learning_rate': 3e-2}, flip=0.0
+)
+
+
+def _photos(seeds):
+  return np.stack([picture(SIZE, SIZE, seed) for seed in seeds])
+
+
+def _cloaked(images, seed=0):
+  """Grey, of 2x2 squares, up to 5 levels."""
+  rng = np.random.default_rng(seed)
+  squares = rng.choice([-5, 5], (len(images), SIZE // 2, SIZE // 2, 1))
+  cloak = squares.repeat(2, 1).repeat(2, 2)
+  return np.clip(images + cloak, 0, 255).astype(np.uint8)
+
+
+def _area(detector, clean, cloaked):
+  scores = detector.score(np.concatenate([clean, cloaked]))
+  is_cloaked = np.repeat([False, True], [len(clean), len(cloaked)])
+  return detection_metrics.auc(scores, is_cloaked)
+
+
+CLEAN, OTHERS = _photos(range(16)), _photos(range(100, 116))
+CLOAKED, OTHERS_CLOAKED = _cloaked(CLEAN), _cloaked(OTHERS, 1)
+# Of three people, who look different; the cloak is one channel's.
+LABELS = np.arange(24) % 3
+FACES = toy_network.pictures(LABELS)
+FACES_CLOAKED = FACES + np.uint8([0, 25, 0])
+TRAINING = FACES[:16], FACES_CLOAKED[:16]
+
+
+@pytest.fixture(scope='module')
+def frozen():
+  return feature_space.fit(feature_space.alexnet(), CLEAN, CLOAKED)
+
+
+def test_alexnets_features_are_what_lpips_computes_before_its_weights():
+  network = feature_space.alexnet()
+  features = base.embed(network, CLEAN[:2])
+  convolutions = lambda params, images: alexnet.LpipsFeatures().apply(
+    params,
+    images,
+    capture_intermediates=lambda module, _: isinstance(module, Conv),
+    mutable=['intermediates'],
+  )
+  _, state = jax.jit(convolutions)(perceptual.load_lpips(), to_float(CLEAN[:2]))
+  layers = [
+    np.maximum(state['intermediates'][f'conv{i}']['__call__'][0], 0)
+    for i in range(1, 6)
+  ]
+  expected = [x.mean((1, 2)) for x in layers] + [x.std((1, 2)) for x in layers]
+  assert features.shape == (2, network.spec.embedding_size) == (2, 2304)
+  np.testing.assert_allclose(features, np.concatenate(expected, -1), atol=1e-5)
+
+
+def test_alexnet_finds_a_cloak_on_people_it_never_saw(frozen):
+  assert _area(frozen, OTHERS, OTHERS_CLOAKED) > 0.95
+  assert frozen[1:3] == ('feature_space', 'alexnet')
+
+
+def test_a_score_is_of_one_picture_alone(frozen):
+  scores = frozen.score(OTHERS)
+  alone = [frozen.score(OTHERS[i : i + 1])[0] for i in (9, 2)]
+  np.testing.assert_allclose(alone, scores[[9, 2]], atol=1e-4)
+  assert frozen.score(OTHERS[:0]).shape == (0,)
+
+
+def test_alexnet_is_trained_on_columns_of_one_size():
+  images = np.concatenate([CLEAN, CLOAKED])
+  network = trunk.standardized(feature_space.alexnet(), images)
+  columns = base.embed(network, images)
+  np.testing.assert_allclose(columns.mean(0), 0, atol=1e-3)
+  deviations = columns.std(0)
+  np.testing.assert_allclose(deviations[deviations > 0], 1, atol=1e-2)
+  # From the third layer on there is one position, so no deviation in space.
+  assert (deviations > 0).mean() > 0.4
+  assert network.input_size == SIZE
+
+
+def test_fine_tuned_alexnet_starts_from_the_frozen_one(frozen):
+  recipe = Recipe(
+    num_epochs=1, batch_size=32, optimizer={'learning_rate': 1e-7}, flip=0.0
+  )
+  tuned = feature_space.fine_tune(
+    feature_space.alexnet(), CLEAN, CLOAKED, recipe
+  )
+  images = np.concatenate([OTHERS[:4], OTHERS_CLOAKED[:4]])
+  before, after = frozen.score(images), tuned.score(images)
+  np.testing.assert_allclose(after, before, atol=0.05)
+  assert (before != after).all()  # one small step was made
+  assert tuned.features == 'alexnet_fine_tuned'
+  assert tuned.digest != frozen.digest
+
+
+def test_a_network_learns_end_to_end():
+  tuned = feature_space.fine_tune(
+    toy_network.extractor(), *TRAINING, RECIPE, start_head='random'
+  )
+  assert _area(tuned, FACES[16:], FACES_CLOAKED[16:]) > 0.95
+
+
+def test_what_resizes_takes_any_size_and_what_does_not_only_one():
+  network = toy_network.extractor()
+  resizing = network._replace(
+    embed_fn=lambda params, images: network.embed_fn(
+      params, jax.image.resize(images, (len(images), 8, 8, 3), 'linear')
+    )
+  )
+  large = FACES[:4].repeat(2, 1).repeat(2, 2)
+  scores = feature_space.fit(resizing, *TRAINING).score(large)
+  assert scores.shape == (4,)
+  # As pixels and AlexNet do.
+  as_they_are = network._replace(spec=network.spec._replace(input_size=0))
+  detector = feature_space.fit(as_they_are, *TRAINING)
+  with pytest.raises(InputError, match='^images: pictures of 16x16, .* 8x8'):
+    detector.score(large)
+
+
+def test_digests_are_of_what_was_learnt_on_which_weights():
+  network = toy_network.extractor()
+  params = jax.tree.map(np.array, network.params)
+  kernel = params['params']['Conv_0']['kernel']
+  kernel[0, 0, 0, 0] = np.nextafter(kernel[0, 0, 0, 0], np.float32(9))
+  fit = lambda params, C: feature_space.fit(
+    network._replace(params=params), *TRAINING, C=C
+  )
+  detectors = [fit(x, C) for x in (network.params, params) for C in (1.0, 0.5)]
+  assert len({detector.digest for detector in detectors}) == 4
+  again = fit(network.params, 1.0)
+  assert again.digest == detectors[0].digest
+  np.testing.assert_array_equal(again.score(FACES), detectors[0].score(FACES))
+
+
+def test_what_it_cannot_judge_or_learn_is_refused(frozen):
+  trunk, toy = feature_space.alexnet(), toy_network.extractor()
+  tune = lambda network, a, b, **settings: feature_space.fine_tune(
+    network, a, b, Recipe(**settings)
+  )
+  for message, call in (
+    ('images: pictures of 31x32', lambda: frozen.score(OTHERS[:, 1:])),
+    (
+      'cloaked: no pictures',
+      lambda: feature_space.fit(trunk, CLEAN, CLEAN[:0]),
+    ),
+    (
+      'clean: 30x32, but alexnet needs at least 31x31',
+      lambda: feature_space.fit(trunk, CLEAN[:, 2:], CLOAKED[:, 2:]),
+    ),
+    (
+      'clean: 31x32; alexnet learns from squares',
+      lambda: tune(trunk, CLEAN[:, 1:], CLOAKED[:, 1:]),
+    ),
+    (
+      'head: softmax expected, not arcface',
+      lambda: tune(toy, *TRAINING, head={'name': 'arcface'}),
+    ),
+    (
+      'network: pixels has no weights to train',
+      lambda: tune(load('pixels'), *TRAINING),
+    ),
+    (
+      'C: expected',
+      lambda: feature_space.fit(toy, *TRAINING, C=-1.0),
+    ),
+  ):
+    with pytest.raises(InputError, match=f'^{message}'):
+      call()

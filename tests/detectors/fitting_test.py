@@ -1,0 +1,86 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fr_poison.detectors import fitting
+from fr_poison.types import InputError
+
+ROWS = np.float32([1, 2, 3, 4, 5])
+
+
+def minimize(power=2, **settings):
+  """The mean over a batch of |x - row|^power, from x = 0; and all batches."""
+  seen = []
+
+  def batch_fn(step, index):
+    seen.append(index.tolist())
+    return ROWS[index]
+
+  settings = {
+    'num_epochs': 60,
+    'batch_size': 2,
+    'learning_rate': 0.2,
+    'seed': 0,
+  } | settings
+  loss_fn = lambda x, batch, rng: jnp.mean(jnp.abs(x - batch) ** power)
+  start = jnp.zeros(())
+  return fitting.minimize(loss_fn, start, len(ROWS), batch_fn, **settings), seen
+
+
+def test_it_ends_near_the_minimum():
+  # Of squares that is the mean, but the last row of an epoch weighs twice.
+  found, seen = minimize()
+  np.testing.assert_allclose(found, 3, atol=0.3)
+  assert len(seen) == 60 * 3 and {len(batch) for batch in seen} == {2}
+  for epoch in range(60):
+    assert set(sum(seen[3 * epoch : 3 * epoch + 3], [])) == set(range(5))
+
+
+def test_everything_follows_from_the_seed():
+  first, seen = minimize(num_epochs=2)
+  again, seen_again = minimize(num_epochs=2)
+  assert (first, seen) == (again, seen_again)
+  assert minimize(num_epochs=2, seed=1)[1] != seen
+
+
+@pytest.mark.parametrize(
+  ('setting', 'value'),
+  [
+    ('num_epochs', 0),
+    ('num_epochs', 1.5),
+    ('batch_size', True),
+    ('seed', -1),
+    ('learning_rate', np.nan),
+  ],
+)
+def test_numbers_that_cannot_be_meant_are_refused(setting, value):
+  with pytest.raises(InputError, match=setting):
+    minimize(**{setting: value})
+
+
+def test_a_loss_that_is_not_finite_names_its_first_step():
+  # Adam goes by the learning rate at first: from 0 to 1e30, whose square is
+  # beyond float32.
+  with pytest.raises(InputError, match='not finite in step 2;'):
+    minimize(learning_rate=1e30, num_epochs=1)
+  # Also when a hundred steps were looked at before.
+  explode = lambda x, batch, rng: jnp.where(batch < 120, x**2, jnp.nan)
+  with pytest.raises(InputError, match='not finite in step 121;'):
+    fitting.minimize(
+      explode,
+      jnp.zeros(()),
+      2,
+      lambda step, index: np.float32(step),
+      num_epochs=75,
+      batch_size=1,
+      learning_rate=1e-3,
+      seed=0,
+    )
+
+
+def test_arrays_are_named_by_their_place():
+  tree = {'params': {'b': jnp.ones(1), 'a': [jnp.zeros(2)]}}
+  assert {k: v.shape for k, v in fitting.flat(tree).items()} == {
+    "['params']['a'][0]": (2,),
+    "['params']['b']": (1,),
+  }

@@ -1,0 +1,53 @@
+"""The detectors' program in little: every file, twice the same."""
+
+import json
+
+import programs
+import pytest
+
+from fr_poison.report import detection
+
+
+@pytest.fixture(scope='module')
+def env(tmp_path_factory):
+  return programs.environment(tmp_path_factory)
+
+
+def test_it_writes_everything_and_is_in_order(env, tmp_path):
+  process = programs.start('detect', 'detect', tmp_path / 'out', env=env)
+  out = programs.finish(process)
+  folder = tmp_path / 'out'
+  found = detection.read(folder / 'detection.jsonl')
+  assert (folder / 'detection.md').read_text().strip() in out
+  assert (folder / 'trainers.md').read_text().strip() in out
+  # Two that it was told of and two others, and two of them as JPEG.
+  tests = {(r['test_attack'], r['jpeg']) for r in found}
+  assert len(tests) == 6 and len(found) == 12
+  assert {r['train_attack'] for r in found} == {'lowkey+fawkes', 'none'}
+  assert all(r['num_people'] == 3 and r['num_images'] == 60 for r in found)
+  (file, *_) = sorted((folder / 'thresholds').iterdir())
+  assert json.loads(file.read_text())['num_clean'] == 10
+  lines = (folder / 'trainers.jsonl').read_text().splitlines()
+  trainers = [json.loads(line) for line in lines]
+  assert [r['adversary'] for r in trainers] == 2 * [
+    'oblivious',
+    'purifying: jpeg',
+    'detecting: statistics',
+  ]
+  for record in trainers:
+    detects = record['adversary'].startswith('detecting')
+    assert (record['not_enrolled_rate'] is not None) == detects
+
+
+def test_bad_input_is_one_line_and_leaves_nothing(env, tmp_path):
+  process = programs.start(
+    'detect',
+    'detect',
+    tmp_path / 'out',
+    '--config.surrogate=arcnet',
+    env=env,
+  )
+  errors = programs.finish(process, 2)
+  assert errors.splitlines() == [errors.strip()]
+  assert "config.surrogate: 'arcnet'" in errors
+  assert not (tmp_path / 'out').exists()

@@ -1,0 +1,74 @@
+import copy
+import runpy
+
+import pytest
+from detector_settings import Settings
+
+from fr_poison.types import InputError
+
+
+@pytest.fixture
+def config(root):
+  path = root / 'experiments' / 'configs' / 'detect.py'
+  return runpy.run_path(str(path))['get_config']().to_dict()
+
+
+def test_the_shipped_config_is_right(config):
+  settings = Settings.from_config(config)
+  assert settings.num_train + settings.num_validation < settings.num_people
+
+
+@pytest.mark.parametrize(
+  'field, value, message',
+  [
+    ('num_validation', 23, 'config.num_people: 40 leaves nobody'),
+    ('num_train', 0, 'config.num_train: 0 is below 1'),
+    ('surrogate', 'arcnet', "config.surrogate: 'arcnet'"),
+    ('train_sets', (('pgd',),), "config.train_sets: 'pgd'"),
+    ('train_sets', ((),), "config.train_sets: ''"),
+    ('false_positive_rate', 0.0, 'config.false_positive_rate: 0.0'),
+    ('jpeg', ((0, '4:4:4'),), 'quality'),
+    ('momentum', 1, 'config.momentum: unknown'),
+  ],
+)
+def test_wrong_values_are_named(config, field, value, message):
+  with pytest.raises(InputError, match=message):
+    Settings.from_config(config | {field: value})
+
+
+@pytest.mark.parametrize(
+  'detector, message',
+  [
+    ({'name': 'nose'}, "detectors.x.name: 'nose'"),
+    ({'name': 'statistics', 'c': 1}, "field of statistics: 'c'"),
+    (
+      {'name': 'feature_space', 'features': 'arcnet'},
+      "detectors.x.features: 'arcnet'",
+    ),
+    ({'name': 'squeezing', 'features': 'alexnet'}, 'detectors.x.features'),
+    (
+      {'name': 'reverse_engineering', 'method': 'guessing'},
+      'detectors.x',
+    ),
+    (
+      {
+        'name': 'feature_space',
+        'features': 'alexnet',
+        'training': {'num_epochs': 0},
+      },
+      'detectors.x.training.*num_epochs: 0',
+    ),
+  ],
+)
+def test_wrong_detectors_are_named(config, detector, message):
+  wrong = copy.deepcopy(config)
+  wrong['detectors']['x'] = detector
+  with pytest.raises(InputError, match=message):
+    Settings.from_config(wrong)
+
+
+def test_a_filter_has_to_be_one_of_the_detectors(config):
+  wrong = copy.deepcopy(config)
+  wrong['pipeline']['filters'] = ('sniffing',)
+  with pytest.raises(InputError, match="pipeline.filters: 'sniffing'"):
+    Settings.from_config(wrong)
