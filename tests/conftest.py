@@ -1,3 +1,4 @@
+import os
 import pathlib
 
 import jax
@@ -6,8 +7,10 @@ import pytest
 
 # Before the backend starts: four devices, so that pmap has something to do.
 jax.config.update('jax_num_cpu_devices', 4)
-# Compiles in a third of the time, to slower programs of the same meaning.
+# Compiles in a third of the time, to slower programs of the same meaning; so
+# do the programs that tests start, or their bits would differ.
 jax.config.update('jax_disable_most_optimizations', True)
+os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = 'True'
 
 
 @pytest.fixture(scope='session')

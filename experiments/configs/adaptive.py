@@ -29,7 +29,7 @@ def get_config(arg=None):
         'networks': ('mobileface',),
         'attacks': ('lowkey', 'fawkes'),  # the tools he has
         'training': {
-          'num_epochs': 1 if smoke else 16,
+          'num_epochs': 1 if smoke else 24,
           'batch_size': 8 if smoke else 32,
           # The paper's: {'name': 'adadelta', 'learning_rate': 1.0}.
           'optimizer': {'name': 'adam', 'learning_rate': 2e-3},
