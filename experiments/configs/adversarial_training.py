@@ -32,7 +32,7 @@ def get_config(arg=None):
         # goal: 'features', or 'loss' as in classic adversarial training.
         'attack': {'goal': 'features', 'epsilon': 8 / 255, 'num_steps': 4},
         'share': 0.5,  # of the pictures of a step
-        'training': training,
+        'training': training | {'num_epochs': 1 if smoke else 24},
       },
     }
   )
