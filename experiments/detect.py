@@ -7,32 +7,25 @@ get their threshold from other people's clean ones, and are judged on people and
 attacks that they never saw, also after JPEG compression. Then a trainer drops
 what a detector flags, or cleans what he scraped, and the protection that is
 left is measured. Writes detection.jsonl and detection.md, trainers.jsonl and
-trainers.md, thresholds and cloaks into --workdir.
+trainers.md, thresholds, trained detectors and cloaks into --workdir.
 """
 
 import pathlib
 import time
 
 import cli
-from absl import flags
+import numpy as np
+import run_flags
 from detection_scene import Scene, Test
 from detector_pipeline import run_pipeline
 from detector_settings import Settings
 from detector_training import Workshop
-from ml_collections import config_flags
 
-from fr_poison import detection_metrics
+from fr_poison import detection_metrics, roc
 from fr_poison.detectors import threshold
 from fr_poison.report import detection, records
 from fr_poison.types import InputError
 
-_CONFIG = config_flags.DEFINE_config_file('config', None, 'What to run.')
-_WORKDIR = flags.DEFINE_string(
-  'workdir', None, 'Results; default results/<name of the config file>.'
-)
-_DATA_DIR = flags.DEFINE_string(
-  'data_dir', None, "The data set's own folders; default: the installed copy."
-)
 _RATES = (0.01, 0.001)  # false positive rates
 
 
@@ -40,7 +33,14 @@ def judge(detector, cut: float, test: Test, scene: Scene, shared: dict) -> dict:
   """One record: a detector on one version of the test people's pictures."""
   start = time.monotonic()
   scores, is_cloaked, users = scene.scored(detector, test)
-  flags_ = detection_metrics.precision_recall(scores, is_cloaked, cut)
+  curve = roc.curve(scores, is_cloaked)
+  given = scores, is_cloaked, users
+  flags_ = detection_metrics.precision_recall(*given, cut)
+  rates = {
+    str(rate): detection_metrics.tpr_at_fpr(*given, rate) for rate in _RATES
+  }
+  ap = detection_metrics.average_precision
+  curve = roc.corners(roc.curve(scores, is_cloaked))
   return shared | {
     'detector': detector.name,
     'features': detector.features,
@@ -48,22 +48,30 @@ def judge(detector, cut: float, test: Test, scene: Scene, shared: dict) -> dict:
     'test_attack': test.attack,
     'epsilon': test.epsilon,
     'jpeg': test.jpeg,
-    'auc': detection_metrics.auc(scores, is_cloaked),
-    'auc_ci': detection_metrics.auc_interval(scores, is_cloaked, users),
-    'average_precision': detection_metrics.average_precision(
-      scores, is_cloaked
-    ),
-    'tpr_at_fpr': {
-      str(rate): detection_metrics.tpr_at_fpr(scores, is_cloaked, rate)
-      for rate in _RATES
+    'auc': roc.auc(scores, is_cloaked),
+    'auc_ci': detection_metrics.auc_interval(*given),
+    'average_precision': ap(scores, is_cloaked),
+    'average_precision_ci': detection_metrics.people_interval(ap, *given),
+    'tpr_at_fpr': {name: rate.value for name, rate in rates.items()},
+    'tpr_at_fpr_ci': {n: [rate.low, rate.high] for n, rate in rates.items()},
+    'roc': {
+      name: np.round(x, 4).tolist()
+      for name, x in zip(('fpr', 'tpr'), curve, strict=True)
     },
     'threshold': cut,
-    'precision': flags_.precision,
-    'recall': flags_.recall,
+    **_rate('precision', flags_.precision),
+    **_rate('recall', flags_.recall),
     'num_people': len(set(users.tolist())),
     'num_images': len(scores),
     'wall_seconds': time.monotonic() - start,
   }
+
+
+def _rate(name, rate):
+  """Value and interval; None where there is nothing to take a share of."""
+  if rate is None:
+    return {name: None, f'{name}_ci': None}
+  return {name: rate.value, f'{name}_ci': [rate.low, rate.high]}
 
 
 def run(
@@ -79,12 +87,13 @@ def run(
     'surrogate': settings.surrogate.split('+'),
   }
   try:
-    (workdir / 'thresholds').mkdir(parents=True, exist_ok=True)
+    for name in ('thresholds', 'detectors'):
+      (workdir / name).mkdir(parents=True, exist_ok=True)
   except OSError as error:
     raise InputError(f'--workdir: {workdir}: {error.strerror}') from error
 
   # Every detector, trained on every set of attacks.
-  workshop = Workshop(*scene.training(), scene.networks)
+  workshop = Workshop(*scene.training(), scene.networks, workdir / 'detectors')
   if settings.evasion:
     known = settings.detectors[settings.evasion['detector']]
     scene.evade(workshop.differentiable(known, settings.train_sets[0]))
@@ -110,8 +119,13 @@ def run(
         'train_attack': name if learns else 'none',
         'train_seconds': time.monotonic() - start,
       }
-      tests = scene.tests(plain_only=chosen.get('plain_only', False))
+      every = chosen.get('every', 1)
+      if every > 1 or label in filters:
+        tests = scene.plain_tests(every)
+      else:
+        tests = scene.all_tests()
       found += [judge(detector, cut, test, scene, fields) for test in tests]
+      # Filters are those trained on all tools, which come first.
       filters.setdefault(label, (detector, cut))
       print(f'{label}, trained on {name}: done', flush=True)
 
@@ -128,18 +142,12 @@ def run(
 
 def main(argv):
   """Runs --config and prints its tables."""
-  if len(argv) > 1:
-    raise InputError(f'{argv[1]}: unexpected argument')
-  if _CONFIG.value is None:
-    raise InputError('--config: missing, e.g. experiments/configs/detect.py')
-  path = config_flags.get_config_filename(flags.FLAGS['config'])
-  name = pathlib.Path(path.partition(':')[0]).stem
-  workdir = pathlib.Path(_WORKDIR.value or f'results/{name}')
+  given = run_flags.parse(argv, 'detect.py')
   start = time.monotonic()
-  found, results = run(_CONFIG.value.to_dict(), workdir, _DATA_DIR.value)
+  found, results = run(*given)
   print(detection.markdown(found))
   print(detection.trainers_markdown(results))
-  print(f'{time.monotonic() - start:.0f} s. See {workdir}')
+  print(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
 
 
 if __name__ == '__main__':

@@ -4,15 +4,14 @@ import pathlib
 from typing import NamedTuple
 
 import cloaking
-import jax
 import numpy as np
-from detector_settings import ALEXNET, Settings
+import people
+from detector_settings import Settings
 from progress import Progress
 
 from fr_poison import extractors
-from fr_poison.data import datasets, squeeze
-from fr_poison.data.batches import map_batches
-from fr_poison.types import InputError
+from fr_poison.data import squeeze
+from fr_poison.detectors import feature_space
 
 
 class Test(NamedTuple):
@@ -23,6 +22,7 @@ class Test(NamedTuple):
   jpeg: str  # '75 4:2:0'; '' where nothing was compressed
   clean: np.ndarray  # uint8 [N, H, W, 3]
   cloaked: np.ndarray  # the same pictures
+  users: np.ndarray  # [N], whose they are
 
 
 class Scene:
@@ -49,21 +49,15 @@ class Scene:
       InputError: fewer people in the data set than the config asks for.
     """
     self.settings, self._folder = settings, folder
-    source = {'source_dir': data_dir} if data_dir else {}
-    faces = datasets.load(settings.dataset, **source)
-    if settings.num_people > len(faces.names):
-      raise InputError(
-        f'config.num_people: {settings.num_people}, but {settings.dataset} '
-        f'has {len(faces.names)}'
-      )
-    used = np.flatnonzero(faces.labels < settings.num_people)
-    self.faces = faces.subset(used)
+    self.faces = people.load(
+      settings.dataset, settings.num_people, data_dir, 'num_people'
+    )
     wanted = [*settings.surrogate.split('+'), settings.pipeline['network']]
     wanted += [d.get('features') for d in settings.detectors.values()]
     self.networks = {
       name: extractors.load(name, input_size=settings.input_size.get(name))
       for name in dict.fromkeys(wanted)
-      if name not in (None, ALEXNET)
+      if name not in (None, feature_space.ALEXNET)
     }
     ends = np.cumsum([settings.num_train, settings.num_validation])
     group = np.searchsorted(ends, self.faces.labels, 'right')
@@ -76,10 +70,9 @@ class Scene:
 
   def embed(self, network: str, images: np.ndarray) -> np.ndarray:
     """[N, D] of uint8 pictures [N, H, W, 3]."""
-    extractor = self.networks[network]
-    fn = jax.jit(extractor.embed_fn)
-    embed = lambda batch: fn(extractor.params, batch)
-    return map_batches(embed, images, self.settings.batch_size)
+    return extractors.embed(
+      self.networks[network], images, self.settings.batch_size
+    )
 
   def training(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The training people's pictures, and by attack their cloaks."""
@@ -92,34 +85,29 @@ class Scene:
     """The clean pictures that thresholds are chosen on."""
     return self.faces.images[self._validation_rows]
 
-  def tests(self, *, plain_only: bool) -> list[Test]:
-    """What detectors are judged on.
+  def plain_tests(self, every: int = 1) -> list[Test]:
+    """Every attack at its own budget, uncompressed.
 
     Args:
-      plain_only: only uncompressed pictures at the attacks' own budgets, for
-        detectors that take long.
+      every: take only so many-th pictures, for detectors that take long.
     """
-    settings, clean = self.settings, self.faces.images[self.test_rows]
-    known = settings.attacks | settings.unseen_attacks
-    tests = [
-      Test(
-        name,
-        chosen.get('epsilon'),
-        '',
-        clean,
-        self._cloaked(name, chosen, self.test_rows),
+    known = self.settings.attacks | self.settings.unseen_attacks
+    tests = [self._test(name, chosen) for name, chosen in known.items()]
+    return [
+      test._replace(
+        clean=test.clean[::every],
+        cloaked=test.cloaked[::every],
+        users=test.users[::every],
       )
-      for name, chosen in known.items()
+      for test in tests + self._evading
     ]
-    tests += self._evading
-    if plain_only:
-      return tests
+
+  def all_tests(self) -> list[Test]:
+    """These, the known attacks at other budgets, and after JPEG."""
+    settings, tests = self.settings, self.plain_tests()
     for name, chosen in settings.attacks.items():
       for epsilon in settings.epsilons:
-        other = self._cloaked(
-          name, chosen | {'epsilon': epsilon}, self.test_rows
-        )
-        tests.append(Test(name, epsilon, '', clean, other))
+        tests.append(self._test(name, chosen | {'epsilon': epsilon}))
     for quality, subsampling in settings.jpeg:
       compress = squeeze.make('jpeg', quality=quality, subsampling=subsampling)
       label = f'{quality} {subsampling}'
@@ -141,10 +129,7 @@ class Scene:
     """
     chosen = dict(self.settings.evasion)
     del chosen['detector']
-    cloaked = self._cloaked('evading_pgd', chosen, self.test_rows, [detector])
-    clean = self.faces.images[self.test_rows]
-    epsilon = chosen.get('epsilon')
-    self._evading = [Test('evading_pgd', epsilon, '', clean, cloaked)]
+    self._evading = [self._test('evading_pgd', chosen, [detector])]
 
   def cloaks(self) -> dict[str, tuple[float | None, np.ndarray]]:
     """By attack, budget and the test people's pictures."""
@@ -160,15 +145,25 @@ class Scene:
     self, detector, test: Test
   ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scores [2N] of clean and cloaked pictures, which is which, and whose."""
-    key = detector.digest, test.jpeg
+    key = detector.digest, test.jpeg, len(test.clean)
     if key not in self._scores:
       self._scores[key] = detector.score(test.clean)
     scores = self._scores[key], detector.score(test.cloaked)
-    users = self.faces.labels[self.test_rows]
     return (
       np.concatenate(scores),
-      np.repeat([False, True], len(users)),
-      np.tile(users, 2),
+      np.repeat([False, True], len(test.users)),
+      np.tile(test.users, 2),
+    )
+
+  def _test(self, name, chosen, detectors=()):
+    rows = self.test_rows
+    return Test(
+      name,
+      chosen.get('epsilon'),
+      '',
+      self.faces.images[rows],
+      self._cloaked(name, chosen, rows, detectors),
+      self.faces.labels[rows],
     )
 
   def _cloaked(self, name, chosen, rows, detectors=()):

@@ -2,6 +2,7 @@
 
 import numpy as np
 from detection_scene import Scene
+from detector_settings import FILTERS
 from detector_training import Workshop
 
 from fr_poison import metrics
@@ -33,9 +34,9 @@ def run_pipeline(
   ]
   embed = lambda images: scene.embed(settings['network'], images)
   clean = scene.faces.images[rows]
-  purifiers = {'nothing': lambda images: images} | workshop.purifiers(
-    settings['purifiers'], tuple(scene.settings.attacks)
-  )
+  purifiers = {'nothing': purifying.nothing} | {
+    name: _purifier(name, scene, workshop) for name in settings['purifiers']
+  }
   records = []
   for attack, (epsilon, cloaked) in scene.cloaks().items():
     fields = shared | {
@@ -47,9 +48,14 @@ def run_pipeline(
       'num_splits': len(splits),
     }
     for name, purify in purifiers.items():
-      rankings = nearest_neighbor.rank_protected(
-        purifying.embed(embed, purify, clean),
-        purifying.embed(embed, purify, cloaked),
+      purified, others = (
+        embed(purifying.apply(purify, images)) for images in (clean, cloaked)
+      )
+      rankings = purifying.rank_protected(
+        nearest_neighbor,
+        purified,
+        others,
+        purified if settings['purify_probes'] else embed(clean),
         labels,
         protected,
         splits,
@@ -70,6 +76,13 @@ def run_pipeline(
         fields | {'adversary': f'detecting: {label}'} | _rates(errors)
       )
   return records
+
+
+def _purifier(name, scene, workshop):
+  if name in FILTERS:
+    return FILTERS[name]
+  settings = scene.settings
+  return workshop.purifier(settings.detectors[name], settings.train_sets[0])
 
 
 def _rates(errors):

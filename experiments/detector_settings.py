@@ -5,8 +5,10 @@ import dataclasses
 import cloaking
 import config_fields
 
-from fr_poison import extractors
+from fr_poison import checks, extractors
+from fr_poison.adversaries import purifying
 from fr_poison.data import datasets, squeeze
+from fr_poison.detectors import feature_space
 from fr_poison.training import Recipe
 from fr_poison.types import InputError
 
@@ -18,7 +20,14 @@ KINDS = {
   'reverse_engineering': ('method', 'features', 'num_epochs', 'num_steps'),
   'squeezing': ('features',),
 }
-ALEXNET = 'alexnet'
+# What a trainer may clean pictures with besides a detector's knowledge.
+FILTERS = {
+  'jpeg': squeeze.make('jpeg', quality=50),
+  'blur': squeeze.make('gaussian', sigma=1.5),
+  'bits': squeeze.make('bit_depth', bits=4),
+  'resize': purifying.resize(0.5),
+}
+_PURIFYING = ('autoencoder', 'reverse_engineering')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,11 +83,8 @@ class Settings:
     for names in self.train_sets:
       for name in names or ('',):
         check_known('train_sets', name, self.attacks)
-    if not 0 < self.false_positive_rate < 1:
-      raise InputError(
-        f'config.false_positive_rate: {self.false_positive_rate} is outside '
-        '(0, 1)'
-      )
+    rate = self.false_positive_rate
+    checks.number('config.false_positive_rate', rate, 0, 1, ends='()')
     for label, settings in self.detectors.items():
       _check_detector(label, settings)
     for quality, subsampling in self.jpeg:
@@ -99,7 +105,10 @@ class Settings:
     cloaking.make_attack('evasion', 'evading_pgd', [], **settings)
 
   def _check_pipeline(self):
-    known = ('network', 'filters', 'purifiers', 'num_protected', 'num_splits')
+    known = (
+      *('network', 'filters', 'purifiers', 'purify_probes'),
+      *('num_protected', 'num_splits'),
+    )
     if wrong := sorted(self.pipeline.keys() ^ set(known)):
       raise InputError(f'config.pipeline.{wrong[0]}: fields: {list(known)}')
     config_fields.check_known(
@@ -107,21 +116,27 @@ class Settings:
     )
     for label in self.pipeline['filters']:
       config_fields.check_known('pipeline.filters', label, self.detectors)
-    for field in ('num_protected', 'num_splits'):
-      config_fields.check_least(f'pipeline.{field}', self.pipeline[field], 1)
+    able = [n for n, d in self.detectors.items() if d['name'] in _PURIFYING]
+    for name in self.pipeline['purifiers']:
+      config_fields.check_known('pipeline.purifiers', name, (*FILTERS, *able))
+    checks.whole('config.pipeline.num_splits', self.pipeline['num_splits'])
+    tested = self.num_people - self.num_train - self.num_validation
+    number = self.pipeline['num_protected']
+    checks.whole('config.pipeline.num_protected', number, 1, tested - 1)
 
 
 def _check_detector(label, settings):
   field = f'detectors.{label}'
   kind = settings.get('name')
   config_fields.check_known(f'{field}.name', kind, KINDS)
-  for key in settings.keys() - {'name', 'plain_only'}:
+  checks.whole(f'config.{field}.every', settings.get('every', 1))
+  for key in settings.keys() - {'name', 'every'}:
     config_fields.check_known(f'{field}, field of {kind}', key, KINDS[kind])
   features = settings.get('features')
   if 'features' in KINDS[kind] and settings.get('method') != 'residual':
     known = extractors.names()
     if kind == 'feature_space':
-      known = (ALEXNET, *known)
+      known = (feature_space.ALEXNET, *known)
     config_fields.check_known(f'{field}.features', features, known)
   if settings.get('training'):
     Recipe.from_config(settings['training'], f'{field}.training')

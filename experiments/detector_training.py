@@ -1,11 +1,14 @@
 """Detectors and purifiers as a config names them, trained on public people."""
 
+import functools
+import pathlib
 from collections.abc import Sequence
 
+import digests
 import numpy as np
 
 from fr_poison import extractors
-from fr_poison.data import squeeze
+from fr_poison.adversaries import purifying
 from fr_poison.detectors import (
   autoencoder,
   feature_space,
@@ -14,6 +17,7 @@ from fr_poison.detectors import (
   squeezing,
   statistics,
 )
+from fr_poison.detectors import model as model_lib
 from fr_poison.detectors.base import Detector
 from fr_poison.training import Recipe
 
@@ -22,7 +26,11 @@ class Workshop:
   """Trains each detector once for each set of attacks, on the same people."""
 
   def __init__(
-    self, clean: np.ndarray, cloaked: dict[str, np.ndarray], networks: dict
+    self,
+    clean: np.ndarray,
+    cloaked: dict[str, np.ndarray],
+    networks: dict,
+    folder: pathlib.Path,
   ):
     """Trains nothing yet.
 
@@ -30,14 +38,16 @@ class Workshop:
       clean: uint8 [N, H, W, 3], the training people's pictures.
       cloaked: the same pictures by attack.
       networks: face networks by name.
+      folder: where the networks that detectors train are kept; those that are
+        there already are not trained again.
     """
     self._clean, self._cloaked, self._networks = clean, cloaked, networks
-    self._models = {}
+    self._folder = folder
 
   def detector(self, settings: dict, attacks: Sequence[str]) -> Detector:
     """The detector of a config's settings, trained on these attacks."""
     settings = dict(settings)
-    settings.pop('plain_only', None)
+    settings.pop('every', None)
     make = getattr(self, '_' + settings.pop('name'))
     return make([self._cloaked[name] for name in attacks], **settings)
 
@@ -57,24 +67,17 @@ class Workshop:
     )
     return feature_space.as_network(extractor, model)
 
-  def purifiers(self, names, attacks: Sequence[str]) -> dict:
-    """By name: uint8 pictures to uint8 pictures."""
+  def purifier(
+    self, settings: dict, attacks: Sequence[str]
+  ) -> purifying.Purifier:
+    """What a detector that knows the change makes of pictures."""
+    settings = {k: v for k, v in settings.items() if k not in ('name', 'every')}
+    if 'method' not in settings:
+      model = self._autoencoder_model(**settings)
+      return functools.partial(autoencoder.reform, model)
     cloaked = [self._cloaked[name] for name in attacks]
-    known = {
-      'jpeg': lambda: squeeze.make('jpeg', quality=50),
-      'blur': lambda: squeeze.make('gaussian', sigma=1.5),
-      'residual network': lambda: self._purify(cloaked),
-      'autoencoder': lambda: self._reform(),
-    }
-    return {name: known[name]() for name in names}
-
-  def _purify(self, cloaked):
-    estimator = self._residual(cloaked, None)
-    return lambda images: reverse_engineering.purify(estimator, images)
-
-  def _reform(self):
-    model = self._autoencoder_model('plain', None)
-    return lambda images: autoencoder.reform(model, images)
+    estimator = self._estimator(cloaked, **settings)
+    return functools.partial(reverse_engineering.purify, estimator)
 
   def _statistics(self, cloaked, C=1.0):
     return statistics.fit(self._clean, np.concatenate(cloaked), C=C)
@@ -92,38 +95,40 @@ class Workshop:
       return feature_space.alexnet()
     return self._networks[name]
 
-  def _autoencoder(self, cloaked, kind='plain', num_epochs=None):
+  def _autoencoder(self, cloaked, **settings):
     del cloaked  # it learns from clean pictures alone
-    return autoencoder.detector(self._autoencoder_model(kind, num_epochs))
+    return autoencoder.detector(self._autoencoder_model(**settings))
 
-  def _autoencoder_model(self, kind, num_epochs):
-    key = 'autoencoder', kind
-    if key not in self._models:
-      given = {'num_epochs': num_epochs} if num_epochs else {}
-      self._models[key] = autoencoder.fit(self._clean, kind=kind, **given)
-    return self._models[key]
+  def _autoencoder_model(self, **settings):
+    fit = functools.partial(autoencoder.fit, self._clean, **settings)
+    return self._trained('autoencoder', fit, [self._clean], settings)
 
   def _squeezing(self, cloaked, features):
     del cloaked
     return squeezing.make(self._network(features))
 
-  def _reverse_engineering(
-    self, cloaked, method, features=None, num_epochs=None, num_steps=None
-  ):
-    if method == 'residual':
-      estimator = self._residual(cloaked, num_epochs)
-    else:
-      network = self._network(features)
-      given = {'num_steps': num_steps} if num_steps else {}
-      estimator = reverse_engineering.consistency(
-        network.embed_fn, network.params, features=features, **given
-      )
-    return reverse_engineering.detector(estimator)
+  def _reverse_engineering(self, cloaked, **settings):
+    return reverse_engineering.detector(self._estimator(cloaked, **settings))
 
-  def _residual(self, cloaked, num_epochs):
-    # Of the same pictures, so their number tells the training sets apart.
-    key = 'residual', tuple(hash(images.tobytes()) for images in cloaked)
-    if key not in self._models:
-      given = {'num_epochs': num_epochs} if num_epochs else {}
-      self._models[key] = residual_network.fit(self._clean, cloaked, **given)
-    return reverse_engineering.residual(self._models[key])
+  def _estimator(self, cloaked, method, features=None, **settings):
+    if method == 'consistency':
+      network = self._network(features)
+      return reverse_engineering.consistency(
+        network.embed_fn, network.params, features=features, **settings
+      )
+    fit = functools.partial(
+      residual_network.fit, self._clean, cloaked, **settings
+    )
+    pictures = [self._clean, *cloaked]
+    model = self._trained('residual', fit, pictures, settings)
+    return reverse_engineering.residual(model)
+
+  def _trained(self, kind, fit, pictures, settings):
+    """From its file if these pictures and this code were in it already."""
+    code = digests.of_code('detectors/*.py', 'layers/*.py', 'data/*.py')
+    shown = [digests.of_bytes(images.tobytes()) for images in pictures]
+    key = digests.of([code, shown, settings])
+    path = self._folder / f'{kind}-{key[:16]}.safetensors'
+    if not path.is_file():
+      model_lib.save(path, fit())
+    return model_lib.load(path)

@@ -1,10 +1,7 @@
 """Several processes, one a host: the same command on each, with its number."""
 
-from collections.abc import Callable
-
 import jax
 from absl import flags
-from jax.experimental import multihost_utils
 
 from fr_poison.types import InputError
 
@@ -45,28 +42,3 @@ def start() -> None:
   except (RuntimeError, ValueError) as error:
     flag = '--distributed' if missing else '--coordinator_address'
     raise InputError(f'{flag}: {error}') from error
-
-
-def is_first() -> bool:
-  """Whether this is the process that writes and prints."""
-  return jax.process_index() == 0
-
-
-def on_first(function: Callable[[], None]) -> None:
-  """Calls `function` on process 0, while the others wait.
-
-  Raises:
-    InputError: it did, on process 0; then on all.
-  """
-  refusal = None
-  if is_first():
-    try:
-      function()
-    except InputError as error:
-      refusal = error
-  if jax.process_count() > 1:
-    done = multihost_utils.broadcast_one_to_all(refusal is None)
-    if not done and refusal is None:
-      refusal = InputError('process 0 gave up, see its message')
-  if refusal is not None:
-    raise refusal

@@ -16,9 +16,8 @@ import cli
 import cloaking
 import numpy as np
 import replies
-from absl import flags
+import run_flags
 from judge import Judge
-from ml_collections import config_flags
 from progress import Progress
 from scene import Scene, load_extractors, load_faces
 from settings import Settings
@@ -28,13 +27,6 @@ from fr_poison.adversaries import history
 from fr_poison.report import html, records, tables
 from fr_poison.types import InputError
 
-_CONFIG = config_flags.DEFINE_config_file('config', None, 'What to run.')
-_WORKDIR = flags.DEFINE_string(
-  'workdir', None, 'Results; default results/<name of the config file>.'
-)
-_DATA_DIR = flags.DEFINE_string(
-  'data_dir', None, "The data set's own folders; default: the installed copy."
-)
 _NUM_SHOWN = 4  # pictures in the report per attack and surrogate
 
 
@@ -78,7 +70,7 @@ def run_attack(
     name,
     settings,
     [scene.extractors[n] for n in networks],
-    [scene.clean[n] for n in networks],
+    [scene.clean(scene.extractors[n]) for n in networks],
     seed=scene.settings.seed,
     folder=folder / f'{name}-{surrogate}',
     progress=progress,
@@ -163,7 +155,7 @@ def run(
 
   # What the trainers learn from public people, before anybody is protected.
   public = replies.PublicPeople(
-    settings, networks, public_faces, scene.embed, workdir / 'public_cloaks'
+    settings, networks, public_faces, workdir / 'public_cloaks'
   )
   answers = replies.make(settings, networks, public, workdir, given)
   judge = Judge(scene, *answers)
@@ -197,22 +189,16 @@ def run(
 
 def main(argv):
   """Runs --config and prints its table."""
-  if len(argv) > 1:
-    raise InputError(f'{argv[1]}: unexpected argument')
-  if _CONFIG.value is None:
-    raise InputError('--config: missing, e.g. experiments/configs/orl.py')
-  path = config_flags.get_config_filename(flags.FLAGS['config'])
-  name = pathlib.Path(path.partition(':')[0]).stem
-  workdir = pathlib.Path(_WORKDIR.value or f'results/{name}')
+  given = run_flags.parse(argv, 'orl.py')
   start = time.monotonic()
   try:
-    results = run(_CONFIG.value.to_dict(), workdir, _DATA_DIR.value)
+    results = run(*given)
   except Stopped as stop:
     print(stop)
     return
   print(tables.markdown(results))
   seconds = time.monotonic() - start
-  print(f'{seconds:.0f} s. See {workdir}/report.html')
+  print(f'{seconds:.0f} s. See {given.workdir}/report.html')
 
 
 if __name__ == '__main__':

@@ -1,17 +1,15 @@
 """The fields of a config of train_extractor.py, checked before the training."""
 
 import dataclasses
-import math
 
 import config_fields
 import jax
-import numpy as np
+import people
 
-from fr_poison import extractors
+from fr_poison import checks, extractors
 from fr_poison.data import datasets
 from fr_poison.data.faces import FaceSet
 from fr_poison.training import Recipe
-from fr_poison.types import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +24,7 @@ class Settings:
   dataset: str
   num_train_people: int
   num_eval_people: int
+  held_out_fraction: float
   test_fraction: float
   num_splits: int
   network: str
@@ -57,14 +56,9 @@ class Settings:
       ('batch_size', 1),
     ):
       config_fields.check_least(field, getattr(self, field), least)
-    if not 0 < self.test_fraction < 1:
-      raise InputError(
-        f'config.test_fraction: {self.test_fraction} is outside (0, 1)'
-      )
-    if not 0 < self.save_every < math.inf:
-      raise InputError(
-        f'config.save_every: {self.save_every} is not a positive number'
-      )
+    for field in ('held_out_fraction', 'test_fraction'):
+      checks.number(f'config.{field}', getattr(self, field), 0, 1, ends='()')
+    checks.number('config.save_every', self.save_every, ends='(]')
     self.recipe  # noqa: B018, for its checks
 
   @property
@@ -74,21 +68,9 @@ class Settings:
 
   def load_faces(self, data_dir: str | None) -> tuple[FaceSet, FaceSet]:
     """The people to train on, and the next ones, to be told apart."""
-    faces = datasets.load(
-      self.dataset, **{'source_dir': data_dir} if data_dir else {}
-    )
     num_people = self.num_train_people + self.num_eval_people
-    if num_people > len(faces.names):
-      raise InputError(
-        f'config.num_eval_people: {num_people} with those trained on, but '
-        f'{self.dataset} has {len(faces.names)}'
-      )
-    train = faces.labels < self.num_train_people
-    rest = (faces.labels < num_people) & ~train
-    return (
-      faces.subset(np.flatnonzero(train)),
-      faces.subset(np.flatnonzero(rest)),
-    )
+    faces = people.load(self.dataset, num_people, data_dir, 'num_eval_people')
+    return people.split(faces, self.num_train_people)
 
   def load_network(self) -> extractors.Extractor:
     """Where the training starts."""

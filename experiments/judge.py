@@ -8,7 +8,7 @@ from scene import Scene
 from settings import EMBEDDING_RECOGNIZERS, RECOGNIZERS
 
 from fr_poison import extractors, metrics
-from fr_poison.adversaries import oblivious, squeezing
+from fr_poison.adversaries import oblivious, purifying
 from fr_poison.recognizers import end_to_end
 from fr_poison.training import Recipe
 
@@ -28,9 +28,7 @@ class Judge:
     """
     self.scene, self._replies = scene, replies
     self._combinations = combinations
-    self._clean = {
-      reply.key: self._embed(reply, scene.faces.images) for reply in replies
-    }
+    self._clean = {reply.key: self._embed_clean(reply) for reply in replies}
     self._fitters = {}
 
   def measure(self, images: np.ndarray, shared: dict) -> list[dict]:
@@ -63,10 +61,16 @@ class Judge:
     return sorted(records, key=lambda r: RECOGNIZERS.index(r['recognizer']))
 
   def _embed(self, reply, images):
-    embed = lambda images: self.scene.embed(reply.extractor, images)
-    if reply.squeezer is None:
-      return embed(images)
-    return squeezing.embed(embed, reply.squeezer, images)
+    return extractors.embed(
+      reply.extractor,
+      purifying.apply(reply.squeezer, images),
+      self.scene.settings.batch_size,
+    )
+
+  def _embed_clean(self, reply):
+    if reply.squeezer is purifying.nothing:
+      return self.scene.clean(reply.extractor)
+    return self._embed(reply, self.scene.faces.images)
 
   def _scraped(self, reply, images):
     rows = self.scene.to_cloak
@@ -92,15 +96,15 @@ class Judge:
           reply.extractor, recipe, public, start_head=start_head
         ),
       )
-      squeeze = reply.squeezer or (lambda pictures: pictures)
       recognizer, settings = end_to_end, settings | {'fitter': fitter}
-      clean, scraped = squeeze(scene.faces.images), squeeze(images)
+      clean, scraped = (
+        purifying.apply(reply.squeezer, x) for x in (scene.faces.images, images)
+      )
     else:
       recognizer = EMBEDDING_RECOGNIZERS[kind]
       clean, scraped = self._clean[reply.key], embeddings
-      if reply.network == extractors.PIXELS:
-        # The control without any processing: raw pixels stay raw.
-        settings.pop('normalize', None)
+      if 'normalize' in settings:
+        settings['normalize'] = self._normalizes(kind, reply)
     return recognizer.rank_protected(
       clean,
       scraped,
@@ -110,8 +114,13 @@ class Judge:
       **settings,
     )
 
+  def _normalizes(self, kind, reply):
+    # Pixels are the control without any processing: they stay raw.
+    chosen = self.scene.settings.recognizers[kind].get('normalize', False)
+    return chosen and reply.network != extractors.PIXELS
+
   def _record(self, kind, reply, rankings, shared, start):
-    scene, settings = self.scene, self.scene.settings.recognizers[kind]
+    scene = self.scene
     splits = self._splits(kind)
     errors = oblivious.errors(
       rankings, scene.faces.labels, scene.protected, splits
@@ -122,7 +131,7 @@ class Judge:
       'network': reply.network,
       'input_size': self._input_size(reply),
       'recognizer': kind,
-      'normalize': settings.get('normalize', False),
+      'normalize': self._normalizes(kind, reply),
       'top_k': rankings[0].labels.shape[-1],
       'num_splits': len(splits),
       'adversary': reply.adversary

@@ -1,7 +1,6 @@
 """What each of the config's adversaries trains with: networks and filters."""
 
 import functools
-import hashlib
 import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,10 +14,16 @@ from progress import Progress
 from settings import TRAINED, Settings, make_squeezer
 
 from fr_poison import checkpoints, extractors
-from fr_poison.adversaries import adaptive, adversarial_training, combining
+from fr_poison.adversaries import (
+  adaptive,
+  adversarial_training,
+  combining,
+  purifying,
+)
 from fr_poison.data.faces import FaceSet
 from fr_poison.recognizers.end_to_end import Public
 from fr_poison.training import Recipe, Trainer, variables
+from fr_poison.types import InputError
 
 _SOURCES = (
   'training/*.py',
@@ -34,7 +39,7 @@ class Reply(NamedTuple):
   adversary: str  # '' for the one who waits: baseline or oblivious
   network: str
   extractor: extractors.Extractor
-  squeezer: Callable | None = None
+  squeezer: purifying.Purifier = purifying.nothing
   public: Public | None = None  # what end_to_end learns from besides
 
   @property
@@ -58,7 +63,7 @@ class PublicPeople:
   """The people whose pictures the trainer has, clean and cloaked himself."""
 
   def __init__(
-    self, settings: Settings, networks: dict, faces: FaceSet, embed, folder
+    self, settings: Settings, networks: dict, faces: FaceSet, folder
   ):
     """Cloaks nothing yet.
 
@@ -66,18 +71,18 @@ class PublicPeople:
       settings: of the run.
       networks: the shipped extractors, by name.
       faces: the public people's pictures, labels from 0.
-      embed: (extractor, images) -> [N, D].
       folder: where their cloaks are kept.
     """
     self.settings, self.faces = settings, faces
-    self._networks, self._embed, self._folder = networks, embed, folder
+    self._networks, self._folder = networks, folder
     self._clean, self._cloaked = {}, {}
 
   def clean(self, network: str) -> np.ndarray:
     """Embeddings [N, D] of their clean pictures."""
     if network not in self._clean:
-      images = self.faces.images
-      self._clean[network] = self._embed(self._networks[network], images)
+      self._clean[network] = extractors.embed(
+        self._networks[network], self.faces.images, self.settings.batch_size
+      )
     return self._clean[network]
 
   def cloaked(self, attack: str, surrogate: str) -> np.ndarray:
@@ -162,13 +167,21 @@ def load_checkpoint(settings: Settings) -> Reply | None:
   """The network of `config.extractor.checkpoint`, if there is one.
 
   Raises:
-    InputError: it cannot be loaded.
+    InputError: it cannot be loaded, or was trained on people that the config
+      evaluates.
   """
   path = settings.extractor.get('checkpoint')
   if not path:
     return None
   extractor = extractors.load(path)
   _, description = checkpoints.read(path)
+  seen = description.get('trained_on', {})
+  number = seen.get('num_people', 0)
+  if seen.get('dataset') == settings.dataset and number > settings.num_public:
+    raise InputError(
+      f'config.num_public: {settings.num_public}, but {path} was trained on '
+      f'the first {number} people, who cannot be evaluated as well'
+    )
   adversary, network = description.get('adversary') or '', extractor.spec.name
   if adversary not in TRAINED:
     # Not to be taken for the shipped network of that name.
@@ -226,7 +239,7 @@ def train(
       chosen,
       extractor.sha256,
       extractor.input_size,
-      hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest(),
+      digests.of_bytes(images.tobytes() + labels.tobytes()),
     ]
   )
   folder = workdir / 'trained' / f'{adversary}-{network}-{key[:12]}'
@@ -239,7 +252,10 @@ def train(
       'adversary': adversary,
       'attacks': list(tools),
       'surrogates': list(settings.surrogates),
-      'num_public': settings.num_public,
+      'trained_on': {
+        'dataset': settings.dataset,
+        'num_people': settings.num_public,
+      },
       'key': key,
     },
     label=f'{adversary} {network}',

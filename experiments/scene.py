@@ -2,34 +2,24 @@
 
 import jax
 import numpy as np
+import people
 from settings import Settings, members
 
 from fr_poison import extractors, metrics
 from fr_poison.attacks import noise, perceptual
-from fr_poison.data import datasets
 from fr_poison.data.batches import map_batches
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
-from fr_poison.types import InputError
 
 
 def load_faces(
   settings: Settings, data_dir: str | None
 ) -> tuple[FaceSet, FaceSet]:
   """The public people and those evaluated: the first ones of the data set."""
-  source = {'source_dir': data_dir} if data_dir else {}
-  faces = datasets.load(settings.dataset, **source)
-  if settings.num_people > len(faces.names):
-    raise InputError(
-      f'config.num_people: {settings.num_people}, but {settings.dataset} has '
-      f'{len(faces.names)}'
-    )
-  public = faces.labels < settings.num_public
-  used = faces.labels < settings.num_people
-  return (
-    faces.subset(np.flatnonzero(public)),
-    faces.subset(np.flatnonzero(used & ~public)),
+  faces = people.load(
+    settings.dataset, settings.num_people, data_dir, 'num_people'
   )
+  return people.split(faces, settings.num_public)
 
 
 def load_extractors(settings: Settings) -> dict[str, extractors.Extractor]:
@@ -44,7 +34,7 @@ def load_extractors(settings: Settings) -> dict[str, extractors.Extractor]:
 
 
 class Scene:
-  """People, splits, and the shipped networks' embeddings of clean pictures.
+  """People, splits, and the networks' embeddings of clean pictures.
 
   Attributes:
     settings: see `Settings`.
@@ -54,13 +44,11 @@ class Scene:
     splits: random divisions into training and test pictures.
     to_cloak: [M] indices of the protected people's pictures that are trained
       on in some split.
-    clean: by network, the embeddings [N, D] of the clean pictures.
   """
 
   def __init__(self, settings: Settings, networks: dict, faces: FaceSet):
-    """Draws the protected people and the splits, embeds the clean pictures."""
+    """Draws the protected people and the splits."""
     self.settings, self.extractors, self.faces = settings, networks, faces
-    self._embed = {}
     rng = np.random.default_rng(settings.seed)
     drawn = rng.choice(
       np.unique(faces.labels), settings.num_protected, replace=False
@@ -77,19 +65,16 @@ class Scene:
     ]
     train = np.unique(np.concatenate([s.train for s in self.splits]))
     self.to_cloak = train[np.isin(faces.labels[train], self.protected)]
-    self.clean = {
-      name: self.embed(extractor, faces.images)
-      for name, extractor in networks.items()
-    }
+    self._clean = {}
 
-  def embed(
-    self, extractor: extractors.Extractor, images: np.ndarray
-  ) -> np.ndarray:
-    """[N, D] of uint8 pictures [N, H, W, 3]."""
-    # One program per graph, whatever its weights.
-    fn = self._embed.setdefault(extractor.embed_fn, jax.jit(extractor.embed_fn))
-    embed = lambda batch: fn(extractor.params, batch)
-    return map_batches(embed, images, self.settings.batch_size)
+  def clean(self, extractor: extractors.Extractor) -> np.ndarray:
+    """Embeddings [N, D] of the clean pictures, computed once a network."""
+    key = extractor.embed_fn, extractor.sha256
+    if key not in self._clean:
+      self._clean[key] = extractors.embed(
+        extractor, self.faces.images, self.settings.batch_size
+      )
+    return self._clean[key]
 
   def distortion(self, images: np.ndarray) -> dict:
     """How the cloaked pictures differ from their originals, as saved."""

@@ -6,8 +6,8 @@ import inspect
 import cloaking
 import config_fields
 
-from fr_poison import extractors
-from fr_poison.adversaries import adversarial_training
+from fr_poison import checks, extractors
+from fr_poison.adversaries import adversarial_training, history
 from fr_poison.data import datasets, squeeze
 from fr_poison.recognizers import end_to_end, linear, nearest_neighbor
 from fr_poison.training import Recipe
@@ -79,7 +79,7 @@ class Settings:
     self._check_numbers()
     for name, settings in self.recognizers.items():
       check_known('recognizers', name, RECOGNIZERS)
-      _check_recognizer(name, settings)
+      _check_recognizer(name, settings, self.num_evaluated)
     for name, settings in self.adversaries.items():
       check_known('adversaries', name, ADVERSARIES)
       self._check_adversary(name, settings)
@@ -87,6 +87,10 @@ class Settings:
       known = ('clean', *self.attacks)
       for version in shares:
         check_known(f'histories.{name}', version, known)
+      try:
+        history.check_shares(shares)
+      except InputError as error:
+        raise InputError(f'config.histories.{name}: {error}') from error
     if unknown := sorted(self.extractor.keys() - {'checkpoint'}):
       raise InputError(f'config.extractor.{unknown[0]}: unknown')
 
@@ -95,10 +99,7 @@ class Settings:
       config_fields.check_least(field, getattr(self, field), 1)
     for field in ('num_public', 'seed'):
       config_fields.check_least(field, getattr(self, field), 0)
-    if not 0 < self.test_fraction < 1:
-      raise InputError(
-        f'config.test_fraction: {self.test_fraction} is outside (0, 1)'
-      )
+    checks.number('config.test_fraction', self.test_fraction, 0, 1, ends='()')
     if self.num_protected >= self.num_evaluated:
       raise InputError(
         f'config.num_protected: {self.num_protected} of {self.num_evaluated} '
@@ -134,8 +135,17 @@ class Settings:
       self._check_combination(field, settings)
 
   def _check_combination(self, field, settings):
-    others = self.networks if 'oblivious' in self.adversaries else ()
-    config_fields.check_known(f'{field}.accurate', settings['accurate'], others)
+    # Its reply is there only if he waits; pixels are not fine-tuned.
+    waits = self.networks if 'oblivious' in self.adversaries else ()
+    known = [name for name in waits if name != extractors.PIXELS]
+    config_fields.check_known(f'{field}.accurate', settings['accurate'], known)
+    if 'quantile' in settings:  # of distances
+      config_fields.check_known(
+        'recognizers', 'nearest_neighbor', self.recognizers
+      )
+      checks.number(
+        f'config.{field}.quantile', settings['quantile'], 0, 1, ends='()'
+      )
     config_fields.check_known(f'{field}.robust', settings['robust'], TRAINED)
     trained = self.adversaries.get(settings['robust'])
     if trained is None:
@@ -192,12 +202,11 @@ def check_attack_in_loop(settings: dict) -> None:
     raise InputError(f'{field}.{error}') from error
 
 
-def _check_recognizer(name, settings):
+def _check_recognizer(name, settings, num_people):
   field = f'recognizers.{name}'
-  config_fields.check_least(
-    f'{field}.num_splits', settings.get('num_splits', 1), 1
-  )
-  config_fields.check_least(f'{field}.top_k', settings.get('top_k', 1), 1)
+  for key in ('num_splits', 'k'):
+    checks.whole(f'config.{field}.{key}', settings.get(key, 1))
+  checks.whole(f'config.{field}.top_k', settings.get('top_k', 1), 1, num_people)
   if name == 'end_to_end':
     accepted = {'num_splits', 'top_k', 'start_head', 'public', 'training'}
     if 'training' not in settings:

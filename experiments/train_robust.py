@@ -13,24 +13,16 @@ import pathlib
 
 import cli
 import distributed
-import jax
 import replies
+import run_flags
 from absl import flags
-from ml_collections import config_flags
 from scene import load_extractors, load_faces
 from settings import TRAINED, Settings
 from training_run import Stopped
 
-from fr_poison.data.batches import map_batches
+from fr_poison import processes
 from fr_poison.types import InputError
 
-_CONFIG = config_flags.DEFINE_config_file('config', None, 'What to train.')
-_WORKDIR = flags.DEFINE_string(
-  'workdir', None, 'Results; default results/<name of the config file>.'
-)
-_DATA_DIR = flags.DEFINE_string(
-  'data_dir', None, "The data set's own folders; default: the installed copy."
-)
 _TENSORBOARD = flags.DEFINE_bool(
   'tensorboard', False, 'Write event files beside metrics.jsonl.'
 )
@@ -64,7 +56,6 @@ def run(
     settings,
     networks,
     faces,
-    lambda extractor, images: _embed(extractor, images, settings.batch_size),
     workdir / 'public_cloaks',
   )
   tools = {
@@ -72,7 +63,7 @@ def run(
     for adversary, _ in chosen
     for attack in settings.adversaries[adversary].get('attacks', ())
   }
-  distributed.on_first(lambda: public.training_set(tools))
+  processes.on_first(lambda: public.training_set(tools))
 
   for adversary, network in chosen:
     _, path = replies.train(
@@ -83,39 +74,24 @@ def run(
       workdir,
       tensorboard=tensorboard,
     )
-    if distributed.is_first():
+    if processes.is_first():
       print(
         f'{adversary} {network}: --config.extractor.checkpoint={path}',
         flush=True,
       )
 
 
-def _embed(extractor, images, batch_size):
-  fn = jax.jit(extractor.embed_fn)
-  return map_batches(
-    lambda batch: fn(extractor.params, batch), images, batch_size
-  )
-
-
 def main(argv):
   """Runs --config."""
-  if len(argv) > 1:
-    raise InputError(f'{argv[1]}: unexpected argument')
-  if _CONFIG.value is None:
-    raise InputError('--config: missing, e.g. experiments/configs/adaptive.py')
-  path = config_flags.get_config_filename(flags.FLAGS['config'])
-  name = pathlib.Path(path.partition(':')[0]).stem
-  workdir = pathlib.Path(_WORKDIR.value or f'results/{name}')
+  given = run_flags.parse(argv, 'adaptive.py')
   distributed.start()
   try:
     run(
-      _CONFIG.value.to_dict(),
-      workdir,
-      _DATA_DIR.value,
+      *given,
       tensorboard=_TENSORBOARD.value,
     )
   except Stopped as stop:
-    if distributed.is_first():
+    if processes.is_first():
       print(stop)
 
 

@@ -8,12 +8,12 @@ import pathlib
 import time
 from collections.abc import Callable
 
-import distributed
 import jax
 from metrics_file import MetricsFile
 from preemption import Preemption
 from progress import Progress
 
+from fr_poison import processes
 from fr_poison.checkpoints import Checkpoints
 from fr_poison.data.decode import write_atomic
 from fr_poison.training import Trainer, TrainState
@@ -73,7 +73,7 @@ def run(
     # 1. The newest verified checkpoint of this folder. 2. Else the beginning.
     first, means = _restore(checkpoints, trainer.init(), epoch)
     state, step, last = first, int(first.step), trainer.num_steps
-    distributed.on_first(lambda: _claim(folder, description, is_new=not step))
+    processes.on_first(lambda: _claim(folder, description, is_new=not step))
     log = stack.enter_context(_Log(folder, step, last, label, tensorboard))
     if evaluate and not step:
       log.write(0, evaluate(jax.device_get(first)))
@@ -109,11 +109,11 @@ class _Log:
   def __init__(self, folder, step, last, label, tensorboard):
     self._start, self._label, self._left = time.monotonic(), label, last - step
     self._previous, self._progress, self._file = None, None, None
-    if distributed.is_first():
+    if processes.is_first():
       self._progress = Progress(last)
       for _ in range(step):
         self._progress.skip()
-    distributed.on_first(lambda: self._open(folder, step, tensorboard))
+    processes.on_first(lambda: self._open(folder, step, tensorboard))
 
   def _open(self, folder, step, tensorboard):
     self._file = MetricsFile(

@@ -1,63 +1,23 @@
 """How well scores tell cloaked pictures from clean ones.
 
 A picture is flagged when its score is above a threshold, so pictures of equal
-scores are flagged together. Rates at one threshold are shares of pictures:
-`metrics.rate` gives them their intervals.
+scores are flagged together.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from fr_poison import metrics
+from fr_poison import metrics, roc
 from fr_poison.types import Array, InputError, Labels
-
-
-class Roc(NamedTuple):
-  """One point a distinct score and the origin, thresholds falling."""
-
-  fpr: np.ndarray  # flagged share of the clean pictures, from 0 to 1
-  tpr: np.ndarray  # flagged share of the cloaked ones, from 0 to 1
-  thresholds: np.ndarray  # from the highest score, no flag, to -inf, all
 
 
 class PrecisionRecall(NamedTuple):
   """What flags at one threshold are worth; None where there is no share."""
 
-  precision: float | None  # cloaked share of the flagged; None: no flag
-  recall: float | None  # flagged share of the cloaked; None: none cloaked
-
-
-def roc(scores: Array, is_cloaked: Array) -> Roc:
-  """The receiver operating characteristic, every distinct score a point.
-
-  Args:
-    scores: [N], finite.
-    is_cloaked: [N] bool, both of them there.
-
-  Raises:
-    InputError: they are not that.
-  """
-  levels, clean, cloaked = _counts(scores, is_cloaked)
-  shares = lambda x: np.append(0, np.cumsum(x[::-1])) / x.sum()
-  return Roc(shares(clean), shares(cloaked), np.append(levels[::-1], -np.inf))
-
-
-def auc(scores: Array, is_cloaked: Array) -> float:
-  """Chance that a cloaked picture outscores a clean one; ties count one half.
-
-  The area under the ROC curve, as Mann and Whitney count it (1947).
-
-  Args:
-    scores: [N], finite.
-    is_cloaked: [N] bool, both of them there.
-
-  Raises:
-    InputError: they are not that.
-  """
-  _, clean, cloaked = _counts(scores, is_cloaked)
-  outscored = np.cumsum(clean) - clean / 2
-  return float(cloaked @ outscored / (cloaked.sum() * clean.sum()))
+  precision: metrics.Rate | None  # cloaked share of the flagged; None: no flag
+  recall: metrics.Rate | None  # flagged share of the cloaked; None: none is
 
 
 def average_precision(scores: Array, is_cloaked: Array) -> float:
@@ -72,50 +32,95 @@ def average_precision(scores: Array, is_cloaked: Array) -> float:
   Raises:
     InputError: they are not that.
   """
-  _, clean, cloaked = _counts(scores, is_cloaked)
+  _, clean, cloaked = roc.counts(scores, is_cloaked)
   clean, cloaked = clean[::-1], cloaked[::-1]
   precision = np.cumsum(cloaked) / np.cumsum(clean + cloaked)
   return float(precision @ cloaked / cloaked.sum())
 
 
-def tpr_at_fpr(scores: Array, is_cloaked: Array, rate: float) -> float:
-  """The largest flagged share of cloaked pictures at no more false flags.
-
-  Where no threshold has exactly that rate, that of the next lower one: between
-  two points of the curve nothing is made up.
-
-  Args:
-    scores: [N], finite.
-    is_cloaked: [N] bool, both of them there.
-    rate: the false positive rate, in [0, 1].
-
-  Raises:
-    InputError: they are not that.
-  """
-  if not 0 <= rate <= 1:
-    raise InputError(f'rate: {rate!r} is outside [0, 1]')
-  curve = roc(scores, is_cloaked)
-  return float(curve.tpr[curve.fpr <= rate][-1])
-
-
 def precision_recall(
-  scores: Array, is_cloaked: Array, threshold: float
+  scores: Array, is_cloaked: Array, users: Labels, threshold: float
 ) -> PrecisionRecall:
   """Of the pictures flagged; all of them may be clean, or none flagged.
 
   Args:
     scores: [N], finite.
     is_cloaked: [N] bool.
+    users: [N], whose picture it is.
     threshold: pictures above it are flagged.
 
   Raises:
     InputError: scores are not that.
   """
-  scores, is_cloaked = _checked(scores, is_cloaked)
-  flagged = scores > threshold
-  hits = np.sum(flagged & is_cloaked)
-  share = lambda count: float(hits / count) if count else None
-  return PrecisionRecall(share(flagged.sum()), share(is_cloaked.sum()))
+  scores, is_cloaked = roc.checked(scores, is_cloaked)
+  flagged, users = scores > threshold, np.asarray(users)
+  share = lambda hits, of: (
+    metrics.rate(hits[of], users[of]) if any(of) else None
+  )
+  return PrecisionRecall(
+    precision=share(is_cloaked, flagged), recall=share(flagged, is_cloaked)
+  )
+
+
+def tpr_at_fpr(
+  scores: Array, is_cloaked: Array, users: Labels, rate: float
+) -> metrics.Rate:
+  """`roc.tpr_at_fpr` with its 95% interval.
+
+  As `metrics.rate`, but every draw of people finds its own threshold, which
+  few clean pictures leave as uncertain as the rate.
+
+  Args:
+    scores: [N], finite.
+    is_cloaked: [N] bool, both of them there.
+    users: [N], whose picture it is.
+    rate: the false positive rate, in [0, 1].
+
+  Raises:
+    InputError: they are not that.
+  """
+  found = lambda *given: roc.tpr_at_fpr(roc.curve(*given), rate)
+  value, count = found(scores, is_cloaked), int(np.sum(is_cloaked))
+  ends = (
+    metrics.wilson_interval(value * count, count),
+    people_interval(found, scores, is_cloaked, users),
+  )
+  low, high = min(e[0] for e in ends), max(e[1] for e in ends)
+  return metrics.Rate(value, low, high, count)
+
+
+def people_interval(
+  statistic: Callable[[Array, Array], float],
+  scores: Array,
+  is_cloaked: Array,
+  users: Labels,
+  *,
+  num_samples: int = 400,
+  seed: int = 0,
+) -> tuple[float, float]:
+  """95% percentile interval of a statistic when whole people are redrawn.
+
+  A point where all people give the same: it does not know of their number.
+
+  Args:
+    statistic: of scores and `is_cloaked`, as `average_precision`.
+    scores: [N], finite.
+    is_cloaked: [N] bool, both kinds of every person.
+    users: [N], whose picture it is.
+    num_samples: bootstrap draws.
+    seed: of the draws.
+
+  Raises:
+    InputError: they are not that.
+  """
+  scores, is_cloaked = roc.checked(scores, is_cloaked)
+  rows = [np.flatnonzero(users == user) for user in np.unique(users)]
+  rng = np.random.default_rng(seed)
+  draws = rng.integers(0, len(rows), (num_samples, len(rows)))
+  chosen = (np.concatenate([rows[i] for i in draw]) for draw in draws)
+  values = [statistic(scores[r], is_cloaked[r]) for r in chosen]
+  low, high = np.quantile(values, [0.025, 0.975])
+  return float(low), float(high)
 
 
 def auc_interval(
@@ -145,7 +150,7 @@ def auc_interval(
   Raises:
     InputError: they are not that.
   """
-  area = auc(scores, is_cloaked)
+  area = roc.auc(scores, is_cloaked)
   num_cloaked = int(np.sum(is_cloaked))
   counts = num_cloaked, len(is_cloaked) - num_cloaked
   areas = _redrawn(scores, is_cloaked, users, num_samples, seed)
@@ -156,33 +161,9 @@ def auc_interval(
   )
 
 
-def _checked(scores, is_cloaked):
-  scores, is_cloaked = np.asarray(scores, np.float64), np.asarray(is_cloaked)
-  if scores.ndim != 1 or scores.shape != is_cloaked.shape:
-    raise InputError(
-      f'scores: {list(scores.shape)} for {list(is_cloaked.shape)} pictures'
-    )
-  if not np.isfinite(scores).all():
-    raise InputError(
-      f'scores: NaN or infinite at {np.argmin(np.isfinite(scores))}'
-    )
-  return scores, is_cloaked.astype(bool)
-
-
-def _counts(scores, is_cloaked):
-  """Distinct scores, rising, and how many clean and cloaked have each."""
-  scores, is_cloaked = _checked(scores, is_cloaked)
-  if is_cloaked.all() or not is_cloaked.any():
-    missing = 'clean' if is_cloaked.any() else 'cloaked'
-    raise InputError(f'is_cloaked: no {missing} picture to compare with')
-  levels, index = np.unique(scores, return_inverse=True)
-  count = lambda which: np.bincount(index[which], minlength=len(levels))
-  return levels, count(~is_cloaked), count(is_cloaked)
-
-
 def _redrawn(scores, is_cloaked, users, num_samples, seed):
   """AUCs of whole people drawn with replacement."""
-  scores, is_cloaked = _checked(scores, is_cloaked)
+  scores, is_cloaked = roc.checked(scores, is_cloaked)
   people, index = np.unique(users, return_inverse=True)
   if index.shape != scores.shape:
     raise InputError(f'users: {len(index)} for {len(scores)} pictures')

@@ -11,7 +11,7 @@ import pytest
 ROOMS = [
   {
     *('types', 'version', 'metrics', 'config_args', 'layers', 'weights'),
-    *('checkpoints', 'detection_metrics'),
+    *('checkpoints', 'checks', 'detection_metrics', 'processes', 'roc'),
   },
   {'data'},
   {'extractors'},

@@ -8,6 +8,7 @@ from fr_poison.types import InputError
 # In falling order 5c 4. 3c 3. 1. with c for cloaked and . for clean.
 SCORES = np.array([3, 1, 5, 3, 4])
 CLOAKED = np.array([True, False, True, False, False])
+USERS = np.array([0, 0, 1, 1, 1])
 
 
 def _scores(seed, count=60):
@@ -17,59 +18,17 @@ def _scores(seed, count=60):
   return rng.integers(0, 12, count) + 3 * cloaked, cloaked
 
 
-def test_roc_by_hand():
-  # Above 5: none. Above 4: 5c. Above 3: and 4. Above 1: and both threes, in
-  # one step, for they cannot be told apart. Above -inf: all.
-  curve = detection_metrics.roc(SCORES, CLOAKED)
-  np.testing.assert_array_equal(curve.thresholds, [5, 4, 3, 1, -np.inf])
-  np.testing.assert_allclose(curve.tpr, [0, 1 / 2, 1 / 2, 1, 1])
-  np.testing.assert_allclose(curve.fpr, [0, 0, 1 / 3, 2 / 3, 1])
-  for threshold, tpr in zip(curve.thresholds, curve.tpr, strict=True):
-    assert np.mean(SCORES[CLOAKED] > threshold) == tpr
-
-
-def test_areas_by_hand():
-  # Of 2 * 3 pairs, 5c wins three; 3c wins one, ties one, loses one: 4.5 / 6.
-  assert detection_metrics.auc(SCORES, CLOAKED) == 4.5 / 6
+def test_average_precision_by_hand():
   # 5c: precision 1 for half the recall; the threes: 2 of 4 for the rest.
   area = detection_metrics.average_precision(SCORES, CLOAKED)
   assert area == pytest.approx(1 / 2 * 1 + 1 / 2 * 1 / 2)
 
 
 @pytest.mark.parametrize('seed', range(5))
-def test_areas_and_curve_are_scikit_learns(seed):
+def test_average_precision_is_scikit_learns(seed):
   scores, cloaked = _scores(seed)
-  ours = detection_metrics.roc(scores, cloaked)
-  fpr, tpr, thresholds = reference.roc_curve(
-    cloaked, scores, drop_intermediate=False
-  )
-  np.testing.assert_allclose(ours.fpr, fpr)
-  np.testing.assert_allclose(ours.tpr, tpr)
-  # Theirs flag at the threshold, ours above it.
-  np.testing.assert_array_equal(ours.thresholds[:-1], thresholds[1:])
-  for function, name in (
-    (detection_metrics.auc, 'roc_auc_score'),
-    (detection_metrics.average_precision, 'average_precision_score'),
-  ):
-    expected = getattr(reference, name)(cloaked, scores)
-    assert function(scores, cloaked) == pytest.approx(expected)
-
-
-def test_a_useless_and_a_perfect_detector():
-  cloaked = np.arange(10) < 4
-  for scores, area in ((np.zeros(10), 0.5), (cloaked, 1.0), (~cloaked, 0.0)):
-    assert detection_metrics.auc(scores, cloaked) == area
-  # Of one score nothing is flagged but all.
-  assert detection_metrics.tpr_at_fpr(np.zeros(10), cloaked, 0.99) == 0
-
-
-@pytest.mark.parametrize(
-  'rate, expected',
-  # Rates that flags can have are 0, 1/3, 2/3 and 1.
-  [(0, 1 / 2), (0.66, 1 / 2), (2 / 3, 1), (1, 1)],
-)
-def test_tpr_at_fpr_by_hand(rate, expected):
-  found = detection_metrics.tpr_at_fpr(SCORES, CLOAKED, rate)
+  expected = reference.average_precision_score(cloaked, scores)
+  found = detection_metrics.average_precision(scores, cloaked)
   assert found == pytest.approx(expected)
 
 
@@ -84,13 +43,45 @@ def test_tpr_at_fpr_by_hand(rate, expected):
   ],
 )
 def test_precision_and_recall_by_hand(threshold, cloaked, expected):
-  found = detection_metrics.precision_recall(SCORES, cloaked, threshold)
-  assert found == expected
+  found = detection_metrics.precision_recall(SCORES, cloaked, USERS, threshold)
+  assert tuple(rate and rate.value for rate in found) == expected
+
+
+def test_rates_of_flags_are_those_of_the_flagged_and_of_the_cloaked():
+  found = detection_metrics.precision_recall(SCORES, CLOAKED, USERS, 1)
+  # Flagged are all but 1., of whom 3c is one person's and 5c the other's.
+  rows = SCORES > 1
+  assert found.precision == metrics.rate(CLOAKED[rows], USERS[rows])
+  assert found.recall == metrics.rate(np.ones(2), np.array([0, 1]))
 
 
 def test_an_empty_scrape_has_no_rates():
-  found = detection_metrics.precision_recall(np.zeros(0), np.zeros(0, bool), 1)
+  nothing = np.zeros(0)
+  found = detection_metrics.precision_recall(nothing, nothing, nothing, 1)
   assert found == (None, None)
+
+
+def test_rate_at_a_false_positive_rate_draws_its_threshold_again():
+  # Alone, the first person has all cloaked ones above the clean ones, the
+  # second none. Both: above 5, the highest clean one, lies 1 of 2.
+  scores, cloaked = np.array([9, 1, 2, 5]), np.array([1, 0, 1, 0], bool)
+  users = np.array([0, 0, 1, 1])
+  rate = detection_metrics.tpr_at_fpr(scores, cloaked, users, 0.1)
+  assert rate == (1 / 2, 0, 1, 2)
+  # With everybody alike, people tell nothing, and Wilson's interval is left.
+  scores = np.array([9, 1, 9, 1])
+  rate = detection_metrics.tpr_at_fpr(scores, cloaked, users, 0.1)
+  assert (rate.low, rate.high) == metrics.wilson_interval(2, 2)
+
+
+def test_interval_of_people_by_hand():
+  # The mean score of two people, 0 and 4: drawn twice, once, or not at all.
+  mean = lambda scores, cloaked: np.mean(scores)
+  users, cloaked = np.array([0, 0, 1, 1]), np.array([1, 0, 1, 0])
+  interval = detection_metrics.people_interval(
+    mean, np.array([0, 0, 4, 4]), cloaked, users
+  )
+  assert interval == (0, 4)
 
 
 def test_bootstrap_keeps_both_pictures_of_a_person_together():
@@ -147,28 +138,6 @@ def test_an_area_of_one_is_no_proof():
   np.testing.assert_allclose(mirrored, (0, 1 - low), atol=1e-12)
 
 
-@pytest.mark.parametrize(
-  'scores, cloaked, message',
-  [
-    ([1, 2], [True, True], 'is_cloaked: no clean picture'),
-    ([1, 2], [False, False], 'is_cloaked: no cloaked picture'),
-    ([], [], 'is_cloaked: no cloaked picture'),
-    ([1, np.nan], [True, False], 'scores: NaN or infinite at 1'),
-    ([1, 2, 3], [True, False], r'scores: \[3\] for \[2\] pictures'),
-  ],
-)
-def test_what_has_no_curve_is_refused(scores, cloaked, message):
-  for function in (
-    detection_metrics.roc,
-    detection_metrics.auc,
-    detection_metrics.average_precision,
-  ):
-    with pytest.raises(InputError, match=f'^{message}'):
-      function(scores, cloaked)
-
-
-def test_rates_outside_their_range_and_strangers_are_refused():
-  with pytest.raises(InputError, match=r'^rate: 1.5 is outside \[0, 1\]'):
-    detection_metrics.tpr_at_fpr(SCORES, CLOAKED, 1.5)
+def test_strangers_are_refused():
   with pytest.raises(InputError, match='^users: 2 for 5 pictures'):
     detection_metrics.auc_interval(SCORES, CLOAKED, [0, 1])

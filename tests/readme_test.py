@@ -47,10 +47,14 @@ def test_the_numbers_are_those_of_the_records(readme, root):
   'name',
   ['adaptive', 'adversarial_training', 'end_to_end', 'linear', 'squeezing'],
 )
-def test_the_tables_are_those_of_the_records(root, name):
+def test_the_tables_are_those_of_the_records(readme, root, name):
   folder = root / 'docs' / name
   found = records.read(folder / 'records.jsonl')
-  assert (folder / 'table.md').read_text() == tables.markdown(found)
+  table = tables.markdown(found)
+  assert (folder / 'table.md').read_text() == table
+  shown = re.search(rf'<!-- {name} -->\n(.*?)\n<!-- /{name} -->', readme, re.S)
+  assert (shown is None) == (name != 'adaptive')
+  assert shown is None or shown[1] == table.split('\n\n')[0]
 
 
 def test_links_lead_somewhere(readme, root):

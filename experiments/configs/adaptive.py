@@ -3,8 +3,8 @@ r"""The trainer has the tools, too: ORL, adaptive training, three recognizers.
   python experiments/evaluate.py --config=experiments/configs/adaptive.py
 
 Under 7 minutes on 2 CPU cores. Expect the protection of LowKey to fall from
-97-100% to 2-4% with every recognizer, at 1 point less accuracy on everybody
-else. All numbers: docs/adaptive/table.md.
+97-100% to 2-4% with every recognizer, at 1.4 points less accuracy on everybody
+else at most. All numbers: docs/adaptive/table.md.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """

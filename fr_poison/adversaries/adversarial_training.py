@@ -6,15 +6,14 @@ pictures instead (`adaptive`). It is a wrapper around any train step: what the
 step sees are pictures that were attacked against the network as it is then.
 """
 
-import math
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
-from fr_poison import attacks
-from fr_poison.attacks import constraints, objectives
-from fr_poison.attacks import optimizers as directions
+from fr_poison import checks
+from fr_poison.attacks import objectives
+from fr_poison.attacks.pgd import signed_ascent
 from fr_poison.training.heads import Head
 from fr_poison.training.step import StepFn
 from fr_poison.types import EmbedFn, InputError
@@ -41,8 +40,7 @@ def wrap_with_attack(
   Raises:
     InputError: share outside (0, 1].
   """
-  if not 0 < share <= 1:
-    raise InputError(f'share: {share} is outside (0, 1]')
+  checks.number('share', share, 0, 1, ends='(]')
 
   def step(state, batch, rng):
     chosen = jax.random.fold_in(jax.random.fold_in(rng, state.step), _BRANCH)
@@ -86,21 +84,19 @@ def make_attack(
   if goal == 'loss' and head.logits is None:
     # Its losses depend on the whole batch: no picture could be attacked alone.
     raise InputError("goal: 'loss' needs a head with classes")
-  ball = constraints.linf_ball(epsilon)
-  if learning_rate is None:
-    learning_rate = epsilon * (1 if num_steps == 1 else 2.5 / max(num_steps, 1))
-  if not (math.isfinite(learning_rate) and learning_rate > 0):
-    raise InputError(f'learning_rate: {learning_rate} is not positive')
+  if learning_rate is None and num_steps == 1:
+    learning_rate = epsilon
   embed = lambda params, images: embed_fn(params['network'], images)
-  attack = attacks.gradient_attack(
+  by_features = goal == 'features'
+  attack = signed_ascent(
     objectives.displacement([embed])
-    if goal == 'features'
+    if by_features
     else _loss_objective(embed, head),
-    ball,
-    directions.make('sign', 'linf', learning_rate),
+    epsilon=epsilon,
     num_steps=num_steps,
-    # Displacement has no gradient at the picture itself.
-    start_noise=epsilon / 4 if goal == 'features' else 0.0,
+    learning_rate=learning_rate,
+    # Displacement has no gradient at the picture itself; the loss has.
+    start_noise=None if by_features else 0.0,
   )
 
   def attack_fn(state, batch, rng):

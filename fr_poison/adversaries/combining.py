@@ -9,6 +9,7 @@ the accurate one is not sure (Radiya-Dixit et al., ICLR 2022).
 import numpy as np
 from scipy.spatial import distance
 
+from fr_poison import checks
 from fr_poison.recognizers.ranking import Ranking, check_embeddings
 from fr_poison.types import Embeddings, InputError, Labels
 
@@ -88,8 +89,7 @@ def calibrate(
     InputError: quantile outside (0, 1), embeddings not [N, D] or not finite,
       another number of labels, nobody with two pictures.
   """
-  if not 0 < quantile < 1:
-    raise InputError(f'quantile: {quantile:g} given, in (0, 1) expected')
+  checks.number('quantile', quantile, 0, 1, ends='()')
   embeddings, labels = np.asarray(embeddings, np.float64), np.asarray(labels)
   check_embeddings(embeddings)
   if labels.shape != embeddings.shape[:1]:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fr_poison import metrics
 from fr_poison.data.splits import Split
 from fr_poison.types import Array, Embeddings, InputError, Labels
 
@@ -132,13 +131,6 @@ def evaluate(
     *_shares(lost[0], tried[0], people),
     *_shares(lost[1], tried[1], people),
   )
-
-
-def protection_rate(errors: Errors) -> metrics.Rate | None:
-  """Of the protected people who were enrolled; None where nobody was."""
-  if not len(errors.protected):
-    return None
-  return metrics.rate(errors.protected, errors.protected_people)
 
 
 def _as_scraped(pictures, mine):

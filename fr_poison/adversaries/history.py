@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from fr_poison import checks
 from fr_poison.types import Array, InputError, Labels
 
 CLEAN = 'clean'  # the version that everybody else's pictures have
@@ -93,7 +94,7 @@ def deal(
     InputError: shares are not that, a protected person without pictures, a
       negative seed.
   """
-  _check_shares(shares)
+  check_shares(shares)
   if seed is not None and seed < 0:
     raise InputError(f'seed: expected 0 or more, got {seed}')
   labels = np.asarray(labels)
@@ -111,10 +112,14 @@ def deal(
   return dealt
 
 
-def _check_shares(shares):
+def check_shares(shares: Mapping[str, float]) -> None:
+  """Refuses what are no shares of a whole.
+
+  Raises:
+    InputError: one is outside [0, 1], or they do not add up to 1.
+  """
   for name, share in shares.items():
-    if not 0 <= share <= 1:
-      raise InputError(f'shares: {name!r} has {share:g}, in [0, 1] expected')
+    checks.number(f'shares: {name!r}', share, 0, 1)
   total = sum(shares.values())
   if abs(total - 1) > 1e-6:
     raise InputError(f'shares: they add up to {total:g}, 1 expected')

@@ -1,10 +1,12 @@
 """The trainer who cleans every picture that he scraped before he embeds it.
 
 He need not know which pictures are cloaked: what he takes for a cloak is taken
-away, from clean pictures as well. A filter of `data.squeeze` does, or `resize`,
-or a model of `detectors`: what was reverse-engineered is subtracted, or an
-autoencoder's reconstruction is taken instead. The pictures that he is asked
-about later come from elsewhere; whether these are cleaned, too, is his choice.
+away, from clean pictures as well. A filter of `data.squeeze` does (input
+squeezing: Xu, Evans and Qi, NDSS 2018, there to detect; Liu et al., "Image
+shortcut squeezing", ICML 2023, to train), or `resize`, or a model of
+`detectors`: what was reverse-engineered is subtracted, or an autoencoder's
+reconstruction is taken instead. Whether the pictures that he is asked about
+later are cleaned, too, is his choice.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +15,7 @@ from types import ModuleType
 import numpy as np
 from PIL import Image
 
+from fr_poison import checks
 from fr_poison.data.splits import Split
 from fr_poison.detectors.base import check_pictures
 from fr_poison.recognizers.ranking import Ranking
@@ -30,8 +33,7 @@ def resize(scale: float) -> Purifier:
   Raises:
     InputError: scale is not that.
   """
-  if not 0 < scale <= 1:
-    raise InputError(f'scale: {scale!r} given, in (0, 1] expected')
+  checks.number('scale', scale, 0, 1, ends='(]')
 
   def one(image):
     height, width = image.shape[:2]
@@ -50,15 +52,15 @@ def resize(scale: float) -> Purifier:
   return purify
 
 
-def embed(
-  embed_images: Callable[[np.ndarray], Embeddings],
-  purify: Purifier,
-  images: np.ndarray,
-) -> Embeddings:
-  """Embeddings [N, D] of purified pictures, clean and cloaked ones alike.
+def nothing(images: np.ndarray) -> np.ndarray:
+  """The purifier that leaves pictures as they are."""
+  return images
+
+
+def apply(purify: Purifier, images: np.ndarray) -> np.ndarray:
+  """Purified pictures, clean and cloaked ones alike, uint8 [N, H, W, 3].
 
   Args:
-    embed_images: uint8 [N, H, W, 3] -> [N, D].
     purify: a squeezer, `resize`, or made of a detector's model.
     images: uint8 [N, H, W, 3].
 
@@ -71,7 +73,7 @@ def embed(
       f'purifier: gave {purified.dtype} {list(purified.shape)}, expected '
       f'uint8 {list(images.shape)}'
     )
-  return embed_images(purified)
+  return purified
 
 
 def rank_protected(
@@ -84,15 +86,13 @@ def rank_protected(
   splits: Sequence[Split],
   **settings,
 ) -> list[Ranking]:
-  """The recognizer's, where galleries are purified and probes are not.
-
-  Where probes are purified as well, its own `rank_protected` does.
+  """The recognizer's, with probes that may have gone another way.
 
   Args:
     recognizer: a module of `fr_poison.recognizers`.
     clean: [N, D] of all pictures as they are trained on, purified.
     cloaked: [N, D], the same with the protected people's pictures cloaked.
-    probes: [N, D] of all pictures as they are tested.
+    probes: [N, D] of all pictures as they are tested, purified or not.
     labels: [N].
     protected: [P], the protected people's labels.
     splits: which pictures are for training and for testing.

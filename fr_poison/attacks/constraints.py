@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from fr_poison.types import InputError
+from fr_poison import checks
 
 
 class Constraint(NamedTuple):
@@ -28,19 +28,6 @@ class Constraint(NamedTuple):
   project: Callable[..., Any]  # (adv_images, images) -> adv_images
   project_codes: Callable[..., Any]  # (levels, images) -> codes
   used: Callable[..., Any]  # (adv_images, images) -> [B] share of the budget
-
-
-def check_range(
-  name: str, value: float, high: float = float('inf'), hint: str = ''
-) -> float:
-  """The value, if it lies in (0, high]; NaN does not.
-
-  Raises:
-    InputError: it does not; ends with the hint.
-  """
-  if not 0 < value <= high:
-    raise InputError(f'{name}: {value:g} is outside (0, {high:g}]{hint}')
-  return float(value)
 
 
 def round_codes(levels):
@@ -68,7 +55,7 @@ def linf_ball(epsilon: float) -> Constraint:
     InputError: epsilon outside (0, 1].
   """
   hint = '; it is in units of the whole pixel range, 8 grey levels are 8/255'
-  epsilon = check_range('epsilon', epsilon, 1, hint)
+  epsilon = checks.number('epsilon', epsilon, 0, 1, ends='(]', hint=hint)
 
   def project(adv_images, images):
     low = jnp.maximum(images - epsilon, 0)
@@ -105,7 +92,7 @@ def l2_ball(epsilon: float) -> Constraint:
   Raises:
     InputError: epsilon not positive.
   """
-  epsilon = check_range('epsilon', epsilon)
+  epsilon = checks.number('epsilon', epsilon, ends='(]')
 
   def project(adv_images, images):
     change = adv_images - images

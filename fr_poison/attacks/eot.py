@@ -2,14 +2,8 @@
 
 from collections.abc import Sequence
 
-from fr_poison.attacks import (
-  base,
-  constraints,
-  gradient,
-  objectives,
-  transforms,
-)
-from fr_poison.attacks import optimizers as steps
+from fr_poison.attacks import base, objectives, transforms
+from fr_poison.attacks.pgd import signed_ascent
 from fr_poison.types import EmbedFn
 
 
@@ -32,11 +26,9 @@ def eot_pgd(
     InputError: epsilon or num_steps out of range.
   """
   views = [transforms.blur(), transforms.jpeg(75, '4:2:0'), transforms.flip()]
-  rate = learning_rate or 2.5 * epsilon / max(num_steps, 1)
-  return gradient.gradient_attack(
+  return signed_ascent(
     objectives.expectation(objectives.displacement(embed_fns), views),
-    constraints.linf_ball(epsilon),
-    steps.make('sign', 'linf', rate),
+    epsilon=epsilon,
     num_steps=num_steps,
-    start_noise=epsilon / 4,
+    learning_rate=learning_rate,
   )

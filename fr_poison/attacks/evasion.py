@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import jax
 
-from fr_poison.attacks import base, constraints, gradient, objectives
-from fr_poison.attacks import optimizers as steps
+from fr_poison import checks
+from fr_poison.attacks import base, objectives
+from fr_poison.attacks.pgd import signed_ascent
 from fr_poison.types import EmbedFn
 
 
@@ -33,7 +34,7 @@ def evading_pgd(
   Raises:
     InputError: epsilon, num_steps or weight out of range.
   """
-  constraints.check_range('weight', weight)
+  checks.number('weight', weight, ends='(]')
   *networks, detector = embed_fns or [None]
   displacement = objectives.displacement(networks)
 
@@ -45,11 +46,9 @@ def evading_pgd(
     moved = displacement.distance(params[:-1], reference, adv_images, rngs)
     return moved - weight * jax.nn.softplus(odds)
 
-  rate = learning_rate or 2.5 * epsilon / max(num_steps, 1)
-  return gradient.gradient_attack(
+  return signed_ascent(
     objectives.Objective(reference, distance),
-    constraints.linf_ball(epsilon),
-    steps.make('sign', 'linf', rate),
+    epsilon=epsilon,
     num_steps=num_steps,
-    start_noise=epsilon / 4,
+    learning_rate=learning_rate,
   )

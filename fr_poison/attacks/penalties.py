@@ -8,9 +8,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from fr_poison import checks
 from fr_poison.attacks import perceptual
 from fr_poison.attacks.base import Shared, per_picture
-from fr_poison.attacks.constraints import Constraint, check_range
+from fr_poison.attacks.constraints import Constraint
 from fr_poison.types import Array, Params
 
 
@@ -27,7 +28,7 @@ def dssim_penalty(
   Raises:
     InputError: budget outside (0, 1).
   """
-  check_range('dssim_budget', budget, 1)
+  checks.number('dssim_budget', budget, 0, 1, ends='(]')
 
   def measure(state, adv_images, images):
     penalty, terms = within.measure(state, adv_images, images)

@@ -2,11 +2,45 @@
 
 from collections.abc import Sequence
 
+from fr_poison import checks
 from fr_poison.attacks import base, constraints, gradient, objectives
 from fr_poison.attacks import optimizers as steps
 from fr_poison.types import EmbedFn
 
 _BALLS = {'linf': constraints.linf_ball, 'l2': constraints.l2_ball}
+
+
+def signed_ascent(
+  objective: objectives.Objective,
+  *,
+  epsilon: float,
+  num_steps: int,
+  learning_rate: float | None = None,
+  start_noise: float | None = None,
+) -> base.Attack:
+  """PGD as Madry et al. have it, for any objective: signs in an L-inf ball.
+
+  Args:
+    objective: what grows.
+    epsilon: radius in [0, 1] pixel units.
+    num_steps: updates.
+    learning_rate: in the same units; None is 2.5 epsilon / num_steps.
+    start_noise: half-width of the start; None is epsilon / 4.
+
+  Raises:
+    InputError: a number out of range.
+  """
+  ball = constraints.linf_ball(epsilon)
+  if learning_rate is None:
+    learning_rate = 2.5 * epsilon / max(num_steps, 1)
+  checks.number('learning_rate', learning_rate, ends='(]')
+  return gradient.gradient_attack(
+    objective,
+    ball,
+    steps.make('sign', 'linf', learning_rate),
+    num_steps=num_steps,
+    start_noise=epsilon / 4 if start_noise is None else start_noise,
+  )
 
 
 def pgd(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import optax
 
+from fr_poison import checks
 from fr_poison.attacks import (
   base,
   constraints,
@@ -39,7 +40,7 @@ def feature_shift(
   Raises:
     InputError: alpha outside (0, 1].
   """
-  alpha = constraints.check_range('alpha', alpha, 1)
+  alpha = checks.number('alpha', alpha, 0, 1, ends='(]')
   return gradient.gradient_attack(
     objectives.approach(embed_fns, from_set=True),
     constraints.linf_ball(alpha),

@@ -10,20 +10,16 @@ import operator
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent import futures
 from typing import Any
 
-import jax
-import numpy as np
 from absl import logging
-from jax.experimental import multihost_utils
 
+from fr_poison import processes
 from fr_poison.checkpoints import reading, tree
 from fr_poison.checkpoints import step as steps
 from fr_poison.types import InputError
-
-_NONE, _REFUSED = -1, -2  # what process 0 tells the others instead of a step
 
 
 class Checkpoints:
@@ -103,9 +99,9 @@ class Checkpoints:
     if not 0 <= step < 2**31:  # the others are told steps as int32
       raise InputError(f'step: {step}, expected one in [0, 2^31)')
     arrays, entries = tree.to_host(state)
-    _on_first_process(lambda: self._prepare(step))
+    processes.on_first(lambda: self._prepare(step))
     future = None
-    if jax.process_index() == 0:
+    if processes.is_first():
       future = self._worker.submit(self._write, step, arrays, entries)
     self._pending = step, future
 
@@ -124,7 +120,7 @@ class Checkpoints:
         future.result()
 
     try:
-      _on_first_process(result)
+      processes.on_first(result)
     finally:  # an interrupt ends the wait, not the save
       if future is None or future.done():
         self._pending = None
@@ -138,7 +134,7 @@ class Checkpoints:
       InputError: there are steps, and all are damaged; a failed save.
     """
     self.wait()
-    return _on_first_process(self._find_latest)
+    return processes.on_first(self._find_latest)
 
   def restore(
     self, target: Any, step: int | None = None
@@ -227,22 +223,3 @@ def _one_line(what: str) -> Iterator[None]:
   except Exception as error:  # of the file system, Orbax, TensorStore
     reason = ' '.join(str(error).split())[:200]
     raise InputError(f'{what} ({reason})') from error
-
-
-def _on_first_process(function: Callable[[], int | None]) -> int | None:
-  """What `function` gives on process 0, on all; its refusal refuses all."""
-  if jax.process_count() == 1:
-    return function()
-  refusal, code = None, _NONE
-  if jax.process_index() == 0:
-    try:
-      result = function()
-      code = _NONE if result is None else result
-    except InputError as error:
-      refusal, code = error, _REFUSED
-  code = int(multihost_utils.broadcast_one_to_all(np.int32(code)))
-  if refusal is not None:
-    raise refusal
-  if code == _REFUSED:
-    raise InputError('checkpoints: refused by process 0, see its message')
-  return None if code == _NONE else code

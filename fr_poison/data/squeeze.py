@@ -7,13 +7,13 @@ pixels or in colour goes first (Xu, Evans and Qi, "Feature squeezing", NDSS
 they scraped; detectors look at how far a picture's embedding moves.
 """
 
-import numbers
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from fr_poison import checks
 from fr_poison.data import decode
 from fr_poison.types import InputError
 
@@ -72,7 +72,7 @@ def bit_depth(bits: int) -> Squeezer:
   Raises:
     InputError: bits is not that.
   """
-  _check_whole('bits', bits, 1, 8)
+  checks.whole('bits', bits, 1, 8)
   last = 2**bits - 1
   # Of odd numbers both, neither quotient ever ends in one half.
   coarse = np.rint(np.arange(256) * last / 255)
@@ -93,7 +93,7 @@ def median(size: int) -> Squeezer:
   Raises:
     InputError: size is not that.
   """
-  _check_whole('size', size, 1)
+  checks.whole('size', size, 1)
   return _each(
     lambda image: ndimage.median_filter(image, (size, size, 1), mode='reflect')
   )
@@ -119,9 +119,9 @@ def non_local_means(
   Raises:
     InputError: strength, patch or search is not that.
   """
-  _check_positive('strength', strength)
+  checks.number('strength', strength, ends='(]')
   for field, value in (('patch', patch), ('search', search)):
-    _check_whole(field, value, 1)
+    checks.whole(field, value, 1)
     if value % 2 == 0:
       raise InputError(f'{field}: {value} given, odd number expected')
   return _each(lambda image: _non_local_mean(image, strength, patch, search))
@@ -136,7 +136,7 @@ def gaussian(sigma: float) -> Squeezer:
   Raises:
     InputError: sigma is not that.
   """
-  _check_positive('sigma', sigma)
+  checks.number('sigma', sigma, ends='(]')
   sigmas = (sigma, sigma, 0)
   return _each(
     lambda image: _round(ndimage.gaussian_filter(np.float32(image), sigmas))
@@ -154,7 +154,7 @@ def jpeg(quality: int, subsampling: str = '4:2:0') -> Squeezer:
   Raises:
     InputError: quality or subsampling is not that.
   """
-  _check_whole('quality', quality, 1, 100)
+  checks.whole('quality', quality, 1, 100)
   if subsampling not in _SUBSAMPLINGS:
     raise InputError(
       f'subsampling: {subsampling!r} is unknown; known: {list(_SUBSAMPLINGS)}'
@@ -230,16 +230,3 @@ def _non_local_mean(image, strength, patch, search):
 def _round(image):
   """Values in 0..255 as uint8."""
   return np.clip(np.rint(image), 0, 255).astype(np.uint8)
-
-
-def _check_whole(field, value, least, most=float('inf')):
-  whole = isinstance(value, numbers.Integral)
-  if not (whole and least <= value <= most):
-    raise InputError(
-      f'{field}: {value!r} given, whole number in [{least}, {most}] expected'
-    )
-
-
-def _check_positive(field, value):
-  if not 0 < value < float('inf'):
-    raise InputError(f'{field}: {value!r} given, above 0 expected')

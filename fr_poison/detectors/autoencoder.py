@@ -8,18 +8,19 @@ distribution, too. Both are convolutional.
 """
 
 import functools
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from fr_poison import checks
 from fr_poison.attacks.base import is_grey, mono
 from fr_poison.data.batches import map_batches
 from fr_poison.data.faces import to_float
 from fr_poison.detectors import base, fitting
 from fr_poison.detectors.base import Detector
+from fr_poison.detectors.model import Model
 from fr_poison.layers import Conv
 from fr_poison.types import Array, Images, InputError, Params, Rng
 
@@ -76,13 +77,6 @@ def kl_divergence(mean: Array, log_variance: Array) -> Array:
   return jnp.sum(terms, tuple(range(1, terms.ndim))) / 2
 
 
-class Autoencoder(NamedTuple):
-  """A trained network and everything that it was trained with."""
-
-  params: Params
-  settings: dict[str, Any]  # plain data
-
-
 def fit(
   clean: np.ndarray,
   *,
@@ -95,7 +89,7 @@ def fit(
   noise: float = 0.025,
   kl_weight: float = 1e-3,
   seed: int = 0,
-) -> Autoencoder:
+) -> Model:
   """Trains on clean faces only, by mean squared error.
 
   Args:
@@ -140,10 +134,10 @@ def fit(
   loss_fn = functools.partial(loss, network, noise, kl_weight)
   batch_fn = lambda step, index: to_float(clean[index])
   params = fitting.minimize(loss_fn, params, len(clean), batch_fn, **loop)
-  return Autoencoder(params, settings)
+  return Model(params, settings)
 
 
-def reform(model: Autoencoder, images: np.ndarray) -> np.ndarray:
+def reform(model: Model, images: np.ndarray) -> np.ndarray:
   """MagNet's reformer: the reconstructions instead of the pictures.
 
   Args:
@@ -163,7 +157,7 @@ def reform(model: Autoencoder, images: np.ndarray) -> np.ndarray:
   return map_batches(fn, images, _BATCH_SIZE)
 
 
-def detector(model: Autoencoder, *, error: str = 'l2') -> Detector:
+def detector(model: Model, *, error: str = 'l2') -> Detector:
   """Scores by the mean error of the reconstruction.
 
   Args:
@@ -232,10 +226,7 @@ def _check_settings(settings):
   if settings['kind'] not in _KINDS:
     raise InputError(f'kind: {settings["kind"]!r} is unknown; known: {_KINDS}')
   for features in settings['features'] or (0,):
-    fitting.check_whole('features', features)
-  fitting.check_whole('code_size', settings['code_size'])
+    checks.whole('features', features)
+  checks.whole('code_size', settings['code_size'])
   for name in ('noise', 'kl_weight'):
-    if not 0 <= settings[name] < float('inf'):
-      raise InputError(
-        f'{name}: {settings[name]!r}; a number of at least 0 expected'
-      )
+    checks.number(name, settings[name])

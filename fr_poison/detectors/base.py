@@ -5,20 +5,16 @@ public tool cloaked, and is judged on other people's. It is given pictures and
 never what they are; one picture's score does not depend on the others'.
 """
 
-import functools
 import hashlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from fr_poison import weights
-from fr_poison.data.batches import map_batches
-from fr_poison.extractors import Extractor
 from fr_poison.recognizers import linear
-from fr_poison.types import Array, Embeddings, InputError
+from fr_poison.types import Array, InputError
 
 
 class Detector(NamedTuple):
@@ -124,22 +120,6 @@ def check_training_set(clean: np.ndarray, cloaked: np.ndarray) -> None:
     )
   if np.array_equal(clean, cloaked):
     raise InputError('cloaked: not a pixel differs from the clean pictures')
-
-
-def embed(
-  extractor: Extractor, images: np.ndarray, batch_size: int = 20
-) -> Embeddings:
-  """Embeddings [N, D] of uint8 pictures [N, H, W, 3], N at least 1."""
-  return map_batches(
-    lambda batch: _embed(extractor.embed_fn, extractor.params, batch),
-    images,
-    batch_size,
-  )
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _embed(embed_fn, params, images):
-  return embed_fn(params, images)
 
 
 def fit_log_odds(clean: Array, cloaked: Array, *, C: float = 1.0) -> LogOdds:

@@ -10,7 +10,7 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 
-from fr_poison import weights
+from fr_poison import extractors, weights
 from fr_poison.detectors import base, trunk
 from fr_poison.detectors.base import Detector, LogOdds
 from fr_poison.extractors import Extractor
@@ -60,7 +60,7 @@ def train(
 ) -> LogOdds:
   """What `fit` learns; arguments and errors as there."""
   _check(extractor, clean, cloaked)
-  embed = lambda images: base.embed(extractor, images, batch_size)
+  embed = lambda images: extractors.embed(extractor, images, batch_size)
   return base.fit_log_odds(embed(clean), embed(cloaked), C=C)
 
 
@@ -159,7 +159,7 @@ def _detector(extractor, features, model, clean, settings, batch_size):
   arrays = model._asdict() | weights.flatten({'network': extractor.params})
   return base.make(
     lambda images: base.log_odds(
-      model, base.embed(extractor, images, batch_size)
+      model, extractors.embed(extractor, images, batch_size)
     ),
     name=NAME,
     features=features,

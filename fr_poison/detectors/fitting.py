@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import optax
 
+from fr_poison import checks
 from fr_poison.training import optimizers
 from fr_poison.training.sampling import Sampler
 from fr_poison.types import Array, InputError, Params, Rng
@@ -20,16 +21,6 @@ LossFn = Callable[[Params, Any, Rng], Array]  # params, batch, rng -> []
 BatchFn = Callable[[int, np.ndarray], Any]  # step, which rows -> batch
 
 _CHECK_EVERY = 100  # steps whose losses are looked at together
-
-
-def check_whole(name: str, value: int, low: int = 1) -> None:
-  """Refuses anything but a whole number of at least `low`.
-
-  Raises:
-    InputError: it is not that.
-  """
-  if isinstance(value, bool) or not isinstance(value, int) or value < low:
-    raise InputError(f'{name}: {value!r}; a whole number from {low} expected')
 
 
 def minimize(
@@ -59,9 +50,9 @@ def minimize(
   Raises:
     InputError: a number that cannot be meant, or a loss that is not finite.
   """
-  check_whole('num_epochs', num_epochs)
-  check_whole('batch_size', batch_size)
-  check_whole('seed', seed, 0)
+  checks.whole('num_epochs', num_epochs)
+  checks.whole('batch_size', batch_size)
+  checks.whole('seed', seed, 0)
   rows = np.arange(num_rows)
   sampler = Sampler(rows, np.zeros_like(rows), batch_size, seed=seed)
   num_steps = num_epochs * sampler.steps_per_epoch

@@ -10,17 +10,18 @@ no picture's estimate depends on its batch.
 
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from fr_poison import checks
 from fr_poison.attacks.base import is_grey, mono
 from fr_poison.data.batches import map_batches
 from fr_poison.data.faces import to_float
 from fr_poison.detectors import base, fitting
+from fr_poison.detectors.model import Model
 from fr_poison.layers import Conv
 from fr_poison.types import Images, InputError, Params
 
@@ -58,13 +59,6 @@ class ResidualNetwork(nn.Module):
     x = x.transpose(0, 1, 3, 2, 4, 5)
     x = x.reshape(count, rows * self.block, columns * self.block, 3)
     return x[:, :height, :width]
-
-
-class Model(NamedTuple):
-  """A trained network and everything that it was trained with."""
-
-  params: Params
-  settings: dict[str, Any]  # plain data
 
 
 def fit(
@@ -216,7 +210,7 @@ def _check_pairs(clean, cloaked):
 
 def _check_settings(settings):
   for name, low in (('crop', 1), ('channels', 1), ('depth', 2), ('block', 1)):
-    fitting.check_whole(name, settings[name], low)
+    checks.whole(name, settings[name], low)
   if settings['loss'] not in _LOSSES:
     raise InputError(
       f'loss: {settings["loss"]!r} is unknown; known: {tuple(_LOSSES)}'

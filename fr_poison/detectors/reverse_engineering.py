@@ -17,12 +17,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from fr_poison import checks
 from fr_poison.attacks import constraints, loop, transforms
 from fr_poison.attacks.gradient import gradient_attack
 from fr_poison.attacks.objectives import Objective, mirror, normalize
 from fr_poison.data.batches import map_batches
 from fr_poison.detectors import base, fitting, residual_network
 from fr_poison.detectors.base import Detector
+from fr_poison.detectors.model import Model
 from fr_poison.types import Array, EmbedFn, InputError, Params
 
 NAME = 'reverse_engineering'
@@ -75,7 +77,7 @@ def purify(estimator: Estimator, images: np.ndarray) -> np.ndarray:
   return np.clip(np.rint(images - change), 0, 255).astype(np.uint8)
 
 
-def residual(model: residual_network.Model) -> Estimator:
+def residual(model: Model) -> Estimator:
   """The estimator that is a trained network."""
   return Estimator(
     lambda images: residual_network.estimate(model, images),
@@ -123,7 +125,7 @@ def consistency(
     'num_steps': num_steps,
     'learning_rate': learning_rate,
   }
-  fitting.check_whole('batch_size', batch_size)
+  checks.whole('batch_size', batch_size)
   search = _search(embed_fn, **settings)
 
   def estimate(images):
@@ -165,7 +167,7 @@ def _search(embed_fn, views, penalty_weight, num_steps, learning_rate):
     ('penalty_weight', penalty_weight),
     ('learning_rate', learning_rate),
   ):
-    constraints.check_range(name, value)
+    checks.number(name, value, ends='(]')
   if not views:
     raise InputError('views: at least one expected')
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fr_poison import weights
+from fr_poison import extractors, weights
 from fr_poison.data import squeeze
 from fr_poison.detectors import base
 from fr_poison.detectors.base import Detector
@@ -47,7 +47,7 @@ def make(
     raise InputError('squeezers: none given')
 
   def score(images):
-    directions = lambda x: _unit(base.embed(extractor, x, batch_size))
+    directions = lambda x: _unit(extractors.embed(extractor, x, batch_size))
     own = directions(images)
     moved = [own - directions(filter_(images)) for filter_ in filters]
     return np.max(np.sqrt(np.sum(np.square(moved), -1)), 0)

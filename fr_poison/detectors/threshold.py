@@ -11,6 +11,7 @@ import pathlib
 
 import numpy as np
 
+from fr_poison import checks
 from fr_poison.detectors.base import Detector
 from fr_poison.types import Array, InputError
 
@@ -33,10 +34,7 @@ def choose(scores_of_clean: Array, false_positive_rate: float) -> float:
     raise InputError(
       'scores_of_clean: expected [N] finite numbers, N at least 1'
     )
-  if not 0 <= false_positive_rate < 1:
-    raise InputError(
-      f'false_positive_rate: {false_positive_rate!r} is outside [0, 1)'
-    )
+  checks.number('false_positive_rate', false_positive_rate, 0, 1, ends='[)')
   # .29 * 100 is 28.999999999999996, but 29 / 100 is .29.
   shares = np.arange(len(scores)) / len(scores)
   flagged = np.flatnonzero(shares <= false_positive_rate)[-1]

@@ -9,10 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from fr_poison import weights
+from fr_poison import extractors, weights
 from fr_poison.attacks import alexnet as lpips_alexnet
 from fr_poison.attacks import perceptual
-from fr_poison.detectors import base
 from fr_poison.extractors import Extractor, NetworkSpec
 from fr_poison.layers import Conv
 from fr_poison.types import InputError
@@ -114,7 +113,7 @@ def standardized(
   height, width = images.shape[1:3]
   if height != width:
     raise InputError(f'clean: {height}x{width}; {ALEXNET} learns from squares')
-  columns = base.embed(extractor, images, batch_size).astype(np.float64)
+  columns = extractors.embed(extractor, images, batch_size).astype(np.float64)
   variance = columns.var(0)
   silent = variance <= _FLOOR
   extractor = _scaled(extractor, columns.mean(0), np.where(silent, 1, variance))

@@ -1,5 +1,6 @@
 """Pictures -> embeddings: face networks in Flax, pretrained or trained here."""
 
+from fr_poison.extractors.embedding import embed
 from fr_poison.extractors.loading import create, load, train_fn, with_params
 from fr_poison.extractors.registry import (
   PIXELS,
@@ -16,6 +17,7 @@ __all__ = [
   'NetworkSpec',
   'architectures',
   'create',
+  'embed',
   'load',
   'names',
   'spec',

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fr_poison import extractors
 from fr_poison.data.batches import map_batches
 from fr_poison.data.splits import Split
 from fr_poison.extractors import Extractor
@@ -120,11 +121,7 @@ def check_start_head(start_head: str, recipe: Recipe) -> None:
 
 def _linear_head(extractor, images, classes):
   """Logistic regression on the features, as a softmax head's parameters."""
-  embed = jax.jit(extractor.embed_fn)
-  embeddings = map_batches(
-    lambda batch: embed(extractor.params, batch), images, _BATCH_SIZE
-  )
-  model = linear.fit(embeddings, classes)
+  model = linear.fit(extractors.embed(extractor, images), classes)
   kernel = np.asarray(model.weights) / model.scale[:, None]
   bias = np.asarray(model.bias) - model.mean @ kernel
   return {

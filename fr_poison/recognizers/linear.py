@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fr_poison import checks
 from fr_poison.data.splits import Split
 from fr_poison.recognizers import logistic, standardization
 from fr_poison.recognizers.ranking import (
@@ -186,11 +187,9 @@ def _chunk_size(gallery, num_probes):
 
 
 def _check_settings(C, max_steps, tolerance):
-  for name, value in (('C', C), ('tolerance', tolerance)):
-    if not 0 < value < np.inf:
-      raise InputError(f'{name}: expected a positive number, got {value}')
-  if max_steps < 1:
-    raise InputError(f'max_steps: expected 1 or more, got {max_steps}')
+  checks.number('C', C, ends='(]')
+  checks.number('tolerance', tolerance, ends='(]')
+  checks.whole('max_steps', max_steps)
 
 
 def _check_everybody_trains(labels, protected, split, people):

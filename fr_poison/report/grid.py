@@ -1,5 +1,5 @@
-"""Records arranged as every report shows them: rows of attacks, columns of
-networks, and the words and numbers of both.
+"""Records arranged as every report shows them: cloaks in rows, trainers and
+their networks in columns, and the words and numbers of both.
 """
 
 import math
@@ -8,6 +8,7 @@ from typing import NamedTuple
 from fr_poison import types
 from fr_poison.report import records as records_lib
 
+_AND = ', '  # between a column's network and its trainer
 PIXELS = 'pixels'  # the network that is none: 1-NN on raw pixels
 _DISPLAY = {
   'lowkey': 'LowKey',
@@ -20,15 +21,16 @@ _DISPLAY = {
 
 
 class Row(NamedTuple):
-  """One cloak (or its noise control, or no cloak) against every network."""
+  """One cloak (or its noise control, or no cloak) against every column."""
 
   kind: str  # 'none', 'attack' or 'noise'
   label: str
   record: dict  # the first of `cells`, for what they share
-  cells: dict[str, dict]  # network -> record
+  cells: dict[str, dict]  # column -> record
 
-  def is_own(self, network: str) -> bool:
-    """Whether the cloak was made for this very network."""
+  def is_own(self, column: str) -> bool:
+    """Whether the cloak was made for this column's network."""
+    network, _, _ = column.partition(_AND)
     return self.kind == 'attack' and network in map(
       clean, self.record['surrogate']
     )
@@ -37,7 +39,7 @@ class Row(NamedTuple):
 class Grid(NamedTuple):
   """What a report shows, in the order in which it is shown."""
 
-  networks: list[str]  # in order of appearance, the raw pixels last
+  columns: list[str]  # in order of appearance, the raw pixels last
   rows: list[Row]  # no cloak first, each attack followed by its control
 
 
@@ -46,7 +48,6 @@ class _Key(NamedTuple):
   surrogate: tuple
   epsilon: float | None
   recognizer: str
-  adversary: str  # empty for baseline and oblivious: the column says which
   history: str  # of cloaks of several tools; else empty
 
 
@@ -63,9 +64,7 @@ def arrange(records: list[dict]) -> Grid:
     raise types.InputError('records: there are none, so nothing to report')
   for record in records:
     records_lib.validate(record)
-  networks = sorted(
-    dict.fromkeys(clean(r['network']) for r in records), key=PIXELS.__eq__
-  )
+  columns = sorted(dict.fromkeys(map(column, records)), key=PIXELS.__eq__)
   attacks = _collect(r for r in records if r['attack'] not in ('noise', 'none'))
   noises = _collect((r for r in records if r['attack'] == 'noise'), attacks)
   bare = _collect(r for r in records if r['attack'] == 'none')
@@ -80,7 +79,18 @@ def arrange(records: list[dict]) -> Grid:
     _row('noise', 'noise as strong as {} for {}', *row, noises)
     for row in noises.items()
   ]
-  return Grid(networks, rows)
+  return Grid(columns, rows)
+
+
+def column(record: dict) -> str:
+  """The network, and what its trainer did unless he just waited.
+
+  Without a comma 'baseline' or 'oblivious': the row's cloak says which.
+  """
+  network, adversary = clean(record['network']), clean(record['adversary'])
+  if adversary in ('baseline', 'oblivious'):
+    return network
+  return network + _AND + adversary.replace('_', ' ')
 
 
 def percent(rate: float) -> str:
@@ -125,26 +135,24 @@ def _collect(records, attacks=()):
     twins = [k for k in attacks if k._replace(epsilon=key.epsilon) == key]
     if key not in twins and len(twins) == 1:
       key = twins[0]
-    cells, network = rows.setdefault(key, {}), clean(record['network'])
-    if network in cells:
+    cells, place = rows.setdefault(key, {}), column(record)
+    if place in cells:
       raise types.InputError(
         f'records: two of {record["attack"]} for '
-        f'{surrogate_name(record) or "no network"} against {network} '
+        f'{surrogate_name(record) or "no network"} against {place} '
         f'by {record["recognizer"]}; report one run at a time'
       )
-    cells[network] = record
+    cells[place] = record
   return rows
 
 
 def _key(record):
   bare = record['attack'] == 'none'
-  adversary = clean(record['adversary'])
   return _Key(
     attack=record['control_of' if record['attack'] == 'noise' else 'attack'],
     surrogate=() if bare else tuple(record['surrogate']),
     epsilon=None if bare else record['epsilon'],
     recognizer=record['recognizer'],
-    adversary='' if adversary in ('baseline', 'oblivious') else adversary,
     history=clean(record.get('history', '')),
   )
 
@@ -155,7 +163,6 @@ def _row(kind, label, key, cells, keys):
   told = {
     'epsilon': levels(key.epsilon),
     'recognizer': key.recognizer.replace('_', ' '),
-    'adversary': key.adversary.replace('_', ' '),
     'history': key.history,
   }
   varying = [
@@ -172,10 +179,10 @@ def _stand_ins(cells):
   """Controls that attack records hold; how visible they are is not known."""
   unknown = {'attack': 'noise', 'dssim': None, 'psnr': None, 'linf': None}
   controls = {}
-  for network, record in cells.items():
+  for place, record in cells.items():
     rate = record.get('noise_protection_rate')
     ci = record.get('noise_protection_ci')
     if rate is not None and ci is not None:
       rates = {'protection_rate': rate, 'protection_ci': ci}
-      controls[network] = record | unknown | rates
+      controls[place] = record | unknown | rates
   return controls

@@ -14,6 +14,7 @@ _COLORMAP = matplotlib.colormaps['viridis']
 # Lengths of the heat map, in CSS pixels: four networks fit a phone.
 _CELL_WIDTH, _CELL_HEIGHT, _GAP, _CHARACTER = 84, 40, 4, 7.4
 _HEAD, _LABEL, _GROUP_GAP, _FOOT, _SCALE = 40, 20, 14, 52, 200
+_LINE, _BOLD_CHARACTER = 16, 8.2
 # Under a class name, since a page may hold the drawing inline.
 _STYLE = """
 .heat-map { font: 13px system-ui, 'Helvetica Neue', Arial, sans-serif; }
@@ -38,7 +39,7 @@ _GAIN = 10  # of the difference in a strip
 
 
 def heat_map(records: list[dict]) -> bytes:
-  """Protection rates, cloaks in rows against networks in columns, as SVG.
+  """Protection rates, cloaks in rows against trainers in columns, as SVG.
 
   Each cell says its number and 95% interval; that of the network the cloak
   was made for is framed; the noise control is the row under its cloak. The
@@ -55,26 +56,28 @@ def heat_map(records: list[dict]) -> bytes:
     'svg', {'xmlns': 'http://www.w3.org/2000/svg', 'class': 'heat-map'}
   )
   ElementTree.SubElement(svg, 'style').text = _STYLE
-  longest = max(map(len, grid.networks))
+  heads = [name.split(', ', 1) for name in grid.columns]
+  longest = max(len(line) for head in heads for line in head)
   width = max(_CELL_WIDTH, round(_CHARACTER * longest))
-  lefts = [_GAP + i * (width + _GAP) for i in range(len(grid.networks))]
+  lefts = [_GAP + i * (width + _GAP) for i in range(len(heads))]
   _text(svg, _GAP, 12, 'recognizer built on', 'minor', 'start')
-  for left, network in zip(lefts, grid.networks, strict=True):
-    _text(svg, left + width / 2, 32, network)
+  for left, head in zip(lefts, heads, strict=True):
+    for i, line in enumerate(head):
+      _text(svg, left + width / 2, 32 + i * _LINE, line)
 
-  top = _HEAD
+  top = _HEAD + _LINE * (max(map(len, heads)) - 1)
   for i, row in enumerate(grid.rows):
     top += _GROUP_GAP if i and row.kind != 'noise' else 0
     kind = 'minor' if row.kind == 'noise' else 'cloak'
     _text(svg, _GAP, top + 13, row.label, kind, 'start')
     top += _LABEL
-    for left, network in zip(lefts, grid.networks, strict=True):
-      _cell(svg, left, top, width, row, network)
+    for left, column in zip(lefts, grid.columns, strict=True):
+      _cell(svg, left, top, width, row, column)
     top += _CELL_HEIGHT + _GAP
 
   _scale(svg, _GAP, top + 20)
   longest = max(len(row.label) for row in grid.rows)
-  right = max(lefts[-1] + width, _SCALE, round(_CHARACTER * longest))
+  right = max(lefts[-1] + width, _SCALE, round(_BOLD_CHARACTER * longest))
   return _finish(svg, right + _GAP, top + _FOOT)
 
 
@@ -133,20 +136,20 @@ def _finish(svg, width, height):
   return ElementTree.tostring(svg)
 
 
-def _cell(svg, x, y, width, row, network):
+def _cell(svg, x, y, width, row, column):
   group = ElementTree.SubElement(svg, 'g')
-  record = row.cells.get(network)
+  record = row.cells.get(column)
   if record is None:
     _rect(group, x, y, width, _CELL_HEIGHT, {'class': 'empty'})
     return
   rate = grid_lib.percent(record['protection_rate'])
   ci = grid_lib.interval(record['protection_ci'], '–')
   title = ElementTree.SubElement(group, 'title')
-  title.text = f'{row.label}, against {network}: {rate}% ({ci}%)'
+  title.text = f'{row.label}, against {column}: {rate}% ({ci}%)'
   color = np.array(_COLORMAP(float(record['protection_rate']))[:3])
   fill = {'fill': matplotlib.colors.to_hex(color)}
   _rect(group, x, y, width, _CELL_HEIGHT, fill)
-  if row.is_own(network):  # the frame lies in the gap, not on the number
+  if row.is_own(column):  # the frame lies in the gap, not on the number
     _rect(group, x - 2, y - 2, width + 4, _CELL_HEIGHT + 4, {'class': 'own'})
   ink = _ink(color)
   _text(group, x + width / 2, y + 19, rate, f'rate {ink}')

@@ -87,13 +87,13 @@ def _sentence(row, noise):
   cloak += f' at {epsilon}' if epsilon else ''
   parts = [
     _rate(
-      row.cells[network],
-      'protected against a recognizer built on',
+      row.cells[place],
+      'on' if i else 'protected against a recognizer built on',
       '95% interval ',
-      noise.get(network),
+      noise.get(place),
       'plain noise of the same strength',
     )
-    for network in own
+    for i, place in enumerate(own)
   ]
   if ends:
     order = ', best and worst' if len(others) > 2 else ''
@@ -102,7 +102,7 @@ def _sentence(row, noise):
       f'on networks it was not made for{order}: {" and ".join(rates)}'
     )
   made_for = grid_lib.surrogate_name(row.record)
-  _, _, told = row.label.partition(', ')  # recognizer, trainer
+  _, _, told = row.label.partition(', ')  # recognizer, history
   made_for += f' ({told})' if told else ''
   return f'{cloak} made for {made_for}: {"; ".join(parts) or "not tried"}.'
 
@@ -113,4 +113,4 @@ def _rate(cell, relation, ci_label, noise, noise_label):
   if noise is not None:
     detail += f'; {noise_label} {grid_lib.percent(noise["protection_rate"])}%'
   rate = grid_lib.percent(cell['protection_rate'])
-  return f'{rate}% {relation} {grid_lib.clean(cell["network"])} ({detail})'
+  return f'{rate}% {relation} {grid_lib.column(cell)} ({detail})'

@@ -6,7 +6,8 @@ _LEGEND = """\
 Protection rate in %: of the clean test pictures of people who had cloaked
 their training pictures, how many the recognizer gets wrong. In brackets: its
 95% interval, rounded outwards. Columns: the network the recognizer is built
-on. **Bold**: the network the cloak was made for. "pixels" compares raw pixels,
+on, and after a comma what its trainer did if he did not just wait. **Bold**:
+the network the cloak was made for. "pixels" compares raw pixels,
 no network. "no cloak": the errors made anyway. "same-strength noise": the
 errors that a random change of the same budget and smoothness causes. Only what
 stands above both is the cloak's own doing.
@@ -27,28 +28,26 @@ def markdown(records: list[dict]) -> str:
     InputError: as `grid.arrange`.
   """
   grid = grid_lib.arrange(records)
-  networks = [_escape(name) for name in grid.networks]
+  columns = [_escape(name) for name in grid.columns]
   protection = [
     [_label(row)]
-    + [_rate(row, network) for network in grid.networks]
+    + [_rate(row, column) for column in grid.columns]
     + measures(row.record)
     for row in grid.rows
   ]
   accuracy = [
     [_label(row)]
-    + [
-      _cell(row.cells.get(n), 'accuracy', 'accuracy_ci') for n in grid.networks
-    ]
+    + [_cell(row.cells.get(c), 'accuracy', 'accuracy_ci') for c in grid.columns]
     for row in grid.rows
     if row.kind != 'noise'
   ]
   return '\n\n'.join(
     [
       table(
-        ['protection rate', *networks, 'DSSIM', 'PSNR', 'L-inf'], protection
+        ['protection rate', *columns, 'DSSIM', 'PSNR', 'L-inf'], protection
       ),
       _LEGEND,
-      table(['accuracy', *networks], accuracy),
+      table(['accuracy', *columns], accuracy),
       _ACCURACY_LEGEND + '\n',
     ]
   )
@@ -68,9 +67,9 @@ def _label(row):
   return ('- ' if row.kind == 'noise' else '') + _escape(row.label)
 
 
-def _rate(row, network):
-  text = _cell(row.cells.get(network), 'protection_rate', 'protection_ci')
-  if text and row.is_own(network):
+def _rate(row, column):
+  text = _cell(row.cells.get(column), 'protection_rate', 'protection_ci')
+  if text and row.is_own(column):
     rate, _, ci = text.partition(' ')
     return f'**{rate}** {ci}'
   return text

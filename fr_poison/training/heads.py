@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from fr_poison import checks
 from fr_poison.attacks.objectives import normalize
 from fr_poison.training import angles, triplets
 from fr_poison.types import InputError
@@ -66,8 +67,8 @@ def arcface(scale: float = 64.0, margin: float = 0.5) -> Head:
   Raises:
     InputError: either outside its range.
   """
-  _check('scale', scale, above=0)
-  _check('margin', margin, high=math.pi / 2)
+  checks.number('scale', scale, ends='(]')
+  checks.number('margin', margin, 0, math.pi / 2)
   return _margin_head(scale, lambda _, *angle: angles.add(*angle, margin))
 
 
@@ -83,8 +84,8 @@ def cosface(scale: float = 64.0, margin: float = 0.4) -> Head:
   Raises:
     InputError: either outside its range.
   """
-  _check('scale', scale, above=0)
-  _check('margin', margin, high=2)
+  checks.number('scale', scale, ends='(]')
+  checks.number('margin', margin, 0, 2)
   return _margin_head(scale, lambda embeddings, cosines, _: cosines - margin)
 
 
@@ -116,12 +117,12 @@ def magface(
   Raises:
     InputError: any outside its range.
   """
-  _check('scale', scale, above=0)
-  _check('low_margin', low_margin, high=math.pi / 2)
-  _check('high_margin', high_margin, low_margin, math.pi / 2)
-  _check('low_norm', low_norm, above=0)
-  _check('high_norm', high_norm, above=low_norm)
-  _check('weight', weight)
+  checks.number('scale', scale, ends='(]')
+  checks.number('low_margin', low_margin, 0, math.pi / 2)
+  checks.number('high_margin', high_margin, low_margin, math.pi / 2)
+  checks.number('low_norm', low_norm, ends='(]')
+  checks.number('high_norm', high_norm, low_norm, ends='(]')
+  checks.number('weight', weight)
   slope = (high_margin - low_margin) / (high_norm - low_norm)
 
   def lengths(embeddings):
@@ -157,7 +158,7 @@ def triplet(margin: float = 0.2, mining: str = 'all') -> Head:
     InputError: margin outside its range, unknown mining; in `losses`, label
       smoothing.
   """
-  _check('margin', margin, high=4)
+  checks.number('margin', margin, 0, 4)
   if mining not in triplets.MINING:
     known = ', '.join(triplets.MINING)
     raise InputError(f'mining: {mining!r} is unknown; known: {known}')
@@ -195,26 +196,13 @@ def make(name: str, **settings) -> Head:
   return HEADS[name](**settings)
 
 
-def _check(name, value, low=0.0, high=math.inf, above=None):
-  """Refuses what is not a finite number in [low, high], or above `above`."""
-  number = isinstance(value, int | float) and not isinstance(value, bool)
-  if above is not None:
-    inside, text = number and above < value, f'above {above:g}'
-  else:
-    inside = number and low <= value <= high
-    text = f'at least {low:g}' + f', at most {high:g}' * (high < math.inf)
-  if not inside or value == math.inf:
-    raise InputError(f'{name}: {value!r}; a number {text} expected')
-
-
 def _masked(losses, mask):
   return losses if mask is None else jnp.where(mask, losses, 0)
 
 
 def _cross_entropy(logits, labels, smoothing):
   """Of (1 - smoothing) at the label and smoothing shared by all classes."""
-  if not 0 <= smoothing < 1:
-    raise InputError(f'label_smoothing: {smoothing!r} is outside [0, 1)')
+  checks.number('label_smoothing', smoothing, 0, 1, ends='[)')
   scores = jax.nn.log_softmax(logits)
   own = jnp.take_along_axis(scores, labels[:, None], 1)[:, 0]
   return -(1 - smoothing) * own - smoothing * jnp.mean(scores, 1)

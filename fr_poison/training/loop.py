@@ -1,6 +1,5 @@
 """The loop over steps: everything about a training but its files."""
 
-import functools
 from collections.abc import Callable, Iterator
 
 import jax
@@ -53,8 +52,7 @@ class Trainer:
     train_fn = extractors.train_fn(
       extractor, dtype=recipe.dtype, axis_name=parallel.AXIS
     )
-    make = functools.partial(
-      step.make_train_step,
+    train_step = step.make_train_step(
       train_fn,
       self._head,
       self._optimizer,
@@ -64,7 +62,7 @@ class Trainer:
       ema_decay=recipe.ema_decay,
       axis_name=parallel.AXIS,
     )
-    self._step = parallel.train_step(wrap(make()))
+    self._step = parallel.train_step(wrap(train_step))
     self._eval_step = parallel.eval_step(
       step.make_eval_step(
         extractor.embed_fn, self._head, axis_name=parallel.AXIS
@@ -139,13 +137,28 @@ class Trainer:
         means.take(number)
     return state
 
-  def evaluate(self, state: TrainState, sampler: Sampler) -> dict[str, float]:
-    """Loss and accuracy over one epoch's pictures, without an update."""
-    means = Means()
-    for number in range(sampler.steps_per_epoch):
-      batch = parallel.shard(sampler.batch(number))
-      means.add(self._eval_step(state, batch))
-    return means.take(0)
+  def evaluate(
+    self, state: TrainState, images: np.ndarray, labels: np.ndarray
+  ) -> dict[str, float]:
+    """Loss and accuracy on held-out pictures of the people trained on.
+
+    Heads without classes have no accuracy.
+
+    Args:
+      state: any; it is not used up.
+      images: uint8 [N, H, W, 3].
+      labels: [N], as in the training.
+    """
+    # Every picture once, also where the training draws people evenly.
+    sampler = Sampler(images, labels, self.recipe.batch_size)
+    sums = [
+      self._eval_step(state, parallel.shard(sampler.batch(number)))
+      for number in range(sampler.steps_per_epoch)
+    ]
+    means = _means(_added(dict.fromkeys(_SUMMED, 0.0), sums))
+    if self._head.logits is None:
+      del means['accuracy']
+    return means
 
 
 class Means:
@@ -166,9 +179,7 @@ class Means:
     Raises:
       InputError: a loss in between was not finite; names the steps.
     """
-    # One by one, so that a stop on the way does not change the last digit.
-    for sums in jax.device_get(self._waiting):
-      self._sums = {k: v + float(sums[k]) for k, v in self._sums.items()}
+    self._sums = _added(self._sums, self._waiting)
     self._waiting = []
     if not np.isfinite(self._sums['loss']):
       raise InputError(
@@ -185,9 +196,20 @@ class Means:
     """
     sums = self.sums(step)
     self._since, self._sums = step, dict.fromkeys(_SUMMED, 0.0)
-    if not sums['count']:
-      return {}
-    return {
-      'loss': sums['loss'] / sums['count'],
-      'accuracy': sums['correct'] / sums['count'],
-    }
+    return _means(sums)
+
+
+def _added(total, waiting):
+  # One by one, so that a stop on the way does not change the last digit.
+  for sums in jax.device_get(waiting):
+    total = {name: x + float(sums[name]) for name, x in total.items()}
+  return total
+
+
+def _means(sums):
+  if not sums['count']:
+    return {}
+  return {
+    'loss': sums['loss'] / sums['count'],
+    'accuracy': sums['correct'] / sums['count'],
+  }

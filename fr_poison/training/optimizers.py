@@ -1,10 +1,10 @@
 """Optimisers and schedules by name, for configs."""
 
 import collections
-import math
 
 import optax
 
+from fr_poison import checks
 from fr_poison.types import InputError
 
 _SCHEDULES = ('constant', 'cosine', 'step')
@@ -48,15 +48,15 @@ def make(
   ):
     if value not in known:
       raise InputError(f'{field}: {value!r} is unknown; known: {known}')
-  _check('learning_rate', learning_rate, above=True)
-  _check('weight_decay', weight_decay)
-  _check('drop_factor', drop_factor, above=True)
+  checks.number('learning_rate', learning_rate, ends='(]')
+  checks.number('weight_decay', weight_decay)
+  checks.number('drop_factor', drop_factor, ends='(]')
   if max_norm is not None:
-    _check('max_norm', max_norm, above=True)
-  _check('warmup', warmup, 1)
-  _check('momentum', momentum, 1)
-  for share in drops:
-    _check('drops', share, 1)
+    checks.number('max_norm', max_norm, ends='(]')
+  shares = {'warmup': [warmup], 'momentum': [momentum], 'drops': drops}
+  for field, values in shares.items():
+    for value in values:
+      checks.number(field, value, 0, 1)
   rate = _rate(learning_rate, schedule, num_steps, warmup, drops, drop_factor)
   if name == 'adam':
     optimizer = optax.adam(rate)
@@ -72,15 +72,6 @@ def make(
   if weight_decay and name != 'adamw':
     before.append(optax.add_decayed_weights(weight_decay))
   return optax.chain(*before, optimizer)
-
-
-def _check(name, value, high=math.inf, above=False):
-  """Refuses what is not a finite number in [0, high], or 0 if `above`."""
-  number = isinstance(value, int | float) and math.isfinite(value)
-  if not number or not 0 <= value <= high or (above and value == 0):
-    text = 'above 0' if above else 'of at least 0'
-    text += f' and at most {high:g}' * (high < math.inf)
-    raise InputError(f'{name}: {value!r}; a number {text} expected')
 
 
 def _rate(learning_rate, schedule, num_steps, warmup, drops, drop_factor):

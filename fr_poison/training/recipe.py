@@ -5,6 +5,7 @@ from typing import Any
 
 import optax
 
+from fr_poison import checks
 from fr_poison.training import heads, optimizers
 from fr_poison.types import InputError
 
@@ -63,12 +64,12 @@ class Recipe:
   def __post_init__(self):
     """Checks every value."""
     for name in ('num_epochs', 'batch_size', 'num_micro_batches'):
-      _check_whole(name, getattr(self, name), 1)
-    _check_whole('seed', self.seed, 0)
-    _check_share('flip', self.flip)
-    _check_share('label_smoothing', self.label_smoothing, below_1=True)
+      checks.whole(name, getattr(self, name))
+    checks.whole('seed', self.seed, 0)
+    checks.number('flip', self.flip, 0, 1)
+    checks.number('label_smoothing', self.label_smoothing, 0, 1, ends='[)')
     if self.ema_decay is not None:
-      _check_share('ema_decay', self.ema_decay, below_1=True)
+      checks.number('ema_decay', self.ema_decay, 0, 1, ends='[)')
     if self.dtype not in _DTYPES:
       raise InputError(f'dtype: {self.dtype!r} is unknown; known: {_DTYPES}')
     self.make_optimizer(1)
@@ -86,21 +87,6 @@ class Recipe:
   def make_head(self) -> heads.Head:
     """The head's functions."""
     return _call('head', heads.make, self.head)
-
-
-def _check_whole(name, value, low):
-  whole = isinstance(value, int) and not isinstance(value, bool)
-  if not whole or value < low:
-    raise InputError(f'{name}: {value!r}; a whole number from {low} expected')
-
-
-def _check_share(name, value, below_1=False):
-  # NaN is in no range.
-  inside = isinstance(value, int | float) and 0 <= value <= 1
-  if not inside or (below_1 and value == 1):
-    raise InputError(
-      f'{name}: {value!r} is outside [0, 1{")" if below_1 else "]"}'
-    )
 
 
 def _call(field, function, settings, **own):

@@ -108,9 +108,9 @@ def test_the_calibrated_share_of_clean_probes_is_left_to_the_accurate(
 @pytest.mark.parametrize(
   ('changes', 'message'),
   [
-    ({'quantile': 0.0}, 'quantile: 0 given'),
-    ({'quantile': 1.0}, 'quantile: 1 given'),
-    ({'quantile': float('nan')}, 'quantile: nan given'),
+    ({'quantile': 0.0}, 'quantile: 0.0 is'),
+    ({'quantile': 1.0}, 'quantile: 1.0 is'),
+    ({'quantile': float('nan')}, 'quantile: nan is'),
     ({'labels': [0, 1, 2]}, 'labels: nobody has two'),
     ({'labels': [0, 1]}, 'labels: 2 given for 3'),
     ({'embeddings': [[0.0], [np.nan], [1.0]]}, 'embeddings: NaN'),

@@ -83,7 +83,6 @@ def test_a_blind_detector_leaves_the_cloak_its_protection():
   np.testing.assert_array_equal(errors.protected, [1])
   np.testing.assert_array_equal(errors.protected_people, [3])
   np.testing.assert_array_equal(errors.not_enrolled, [0])
-  assert detecting.protection_rate(errors).value == 1
   # Everybody else is recognised.
   np.testing.assert_array_equal(errors.others, [0, 0])
   np.testing.assert_array_equal(errors.others_people, [5, 8])
@@ -102,7 +101,6 @@ def test_one_missed_picture_without_effect_ends_the_protection():
 def test_who_loses_all_pictures_is_not_enrolled_and_not_protected():
   errors = evaluate(scored(1.0))
   assert not len(errors.protected) and not len(errors.protected_people)
-  assert detecting.protection_rate(errors) is None
   np.testing.assert_array_equal(errors.not_enrolled, [1])
   np.testing.assert_array_equal(errors.not_enrolled_people, [3])
   np.testing.assert_array_equal(errors.others, [0, 0])

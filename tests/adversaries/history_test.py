@@ -108,8 +108,8 @@ def test_nobody_need_have_clean_pictures_and_no_version_be_used():
   [
     ({'shares': {'clean': 0.5, 'old': 0.4}}, 'shares: they add up to 0.9'),
     ({'shares': {}}, 'shares: they add up to 0'),
-    ({'shares': {'clean': 1.5, 'old': -0.5}}, "shares: 'clean' has 1.5"),
-    ({'shares': {'clean': float('nan')}}, "shares: 'clean' has nan"),
+    ({'shares': {'clean': 1.5, 'old': -0.5}}, "shares: 'clean': 1.5"),
+    ({'shares': {'clean': float('nan')}}, "shares: 'clean': nan"),
     ({'shares': {'clean': 0.5, 'newer': 0.5}}, "shares: 'newer' is unknown"),
     ({'versions': {'old': np.zeros(4)}}, "versions: 'clean' is missing"),
     (

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fr_poison.checkpoints import Checkpoints, folder, read
+from fr_poison import processes
+from fr_poison.checkpoints import Checkpoints, read
 from fr_poison.checkpoints import step as steps
 from fr_poison.types import InputError
 
@@ -180,7 +181,7 @@ def test_an_interrupted_wait_can_be_taken_up_again(tmp_path, monkeypatch):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, _state(1))
     with monkeypatch.context() as inner:
-      inner.setattr(folder, '_on_first_process', interrupted)
+      inner.setattr(processes, 'on_first', interrupted)
       with pytest.raises(KeyboardInterrupt):
         checkpoints.wait()
     go_on.set()

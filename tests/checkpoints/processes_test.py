@@ -132,7 +132,7 @@ def test_two_processes_agree(started, tmp_path):
   first, second = (_result(process) for process in both)
   parts = 'state: w is spread over several processes'
   failed = ': step 3 could not be saved (division by zero)'
-  elsewhere = 'checkpoints: refused by process 0, see its message'
+  elsewhere = 'process 0 gave up, see its message'
   restored = [2, [0, 1, 2, 3]]
   assert first == [
     *(None, True, 'step: 2 is not new,  has 2', parts, restored, failed),

@@ -4,10 +4,10 @@ import pytest
 import toy_network
 from photos import picture
 
-from fr_poison import detection_metrics
+from fr_poison import extractors, roc
 from fr_poison.attacks import alexnet, perceptual
 from fr_poison.data.faces import to_float
-from fr_poison.detectors import base, feature_space, trunk
+from fr_poison.detectors import feature_space, trunk
 from fr_poison.extractors import load
 from fr_poison.layers import Conv
 from fr_poison.training import Recipe
@@ -34,7 +34,7 @@ def _cloaked(images, seed=0):
 def _area(detector, clean, cloaked):
   scores = detector.score(np.concatenate([clean, cloaked]))
   is_cloaked = np.repeat([False, True], [len(clean), len(cloaked)])
-  return detection_metrics.auc(scores, is_cloaked)
+  return roc.auc(scores, is_cloaked)
 
 
 CLEAN, OTHERS = _photos(range(16)), _photos(range(100, 116))
@@ -53,7 +53,7 @@ def frozen():
 
 def test_alexnets_features_are_what_lpips_computes_before_its_weights():
   network = feature_space.alexnet()
-  features = base.embed(network, CLEAN[:2])
+  features = extractors.embed(network, CLEAN[:2])
   convolutions = lambda params, images: alexnet.LpipsFeatures().apply(
     params,
     images,
@@ -85,7 +85,7 @@ def test_a_score_is_of_one_picture_alone(frozen):
 def test_alexnet_is_trained_on_columns_of_one_size():
   images = np.concatenate([CLEAN, CLOAKED])
   network = trunk.standardized(feature_space.alexnet(), images)
-  columns = base.embed(network, images)
+  columns = extractors.embed(network, images)
   np.testing.assert_allclose(columns.mean(0), 0, atol=1e-3)
   deviations = columns.std(0)
   np.testing.assert_allclose(deviations[deviations > 0], 1, atol=1e-2)
@@ -176,9 +176,24 @@ def test_what_it_cannot_judge_or_learn_is_refused(frozen):
       lambda: tune(load('pixels'), *TRAINING),
     ),
     (
-      'C: expected',
+      'C: ',
       lambda: feature_space.fit(toy, *TRAINING, C=-1.0),
     ),
   ):
     with pytest.raises(InputError, match=f'^{message}'):
       call()
+
+
+def test_a_detector_as_a_network_gives_its_scores_and_gradients():
+  network = toy_network.extractor()
+  detector = feature_space.fit(network, *TRAINING)
+  model = feature_space.train(network, *TRAINING)
+  odds = feature_space.as_network(network, model)
+  images = np.concatenate([FACES[16:], FACES_CLOAKED[16:]])
+  scores = extractors.embed(odds, images)
+  assert scores.shape == (16, 1)
+  np.testing.assert_allclose(
+    scores[:, 0], detector.score(images), rtol=1e-3, atol=1e-3
+  )
+  up = jax.grad(lambda x: odds.embed_fn(odds.params, x).sum())(to_float(images))
+  assert np.abs(up).max() > 0

@@ -104,7 +104,7 @@ def test_the_default_is_theirs_and_jpeg():
   [
     ((), 'squeezers: none given'),
     (({'name': 'mean'},), "squeezer: 'mean' is unknown"),
-    (({'name': 'median', 'size': 0},), 'size: 0 given'),
+    (({'name': 'median', 'size': 0},), 'size: 0;'),
   ],
 )
 def test_what_squeezes_nothing_is_refused(squeezers, message):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from photos import picture
 
-from fr_poison import detection_metrics
+from fr_poison import roc
 from fr_poison.detectors import statistics
 from fr_poison.types import InputError
 
@@ -75,7 +75,7 @@ def test_statistics_do_not_follow_the_grid_of_jpeg():
 
 def test_it_finds_a_cloak_on_people_it_never_saw(detector):
   scores = detector.score(np.concatenate([OTHERS, _cloaked(OTHERS, 1)]))
-  area = detection_metrics.auc(scores, np.arange(32) > 15)
+  area = roc.auc(scores, np.arange(32) > 15)
   assert area > 0.95
   assert detector[1:3] == ('statistics', 'noise')
 
@@ -103,7 +103,7 @@ def test_what_it_cannot_judge_is_refused(detector):
     ('images: pictures of 47x48', lambda: detector.score(OTHERS[:, 1:])),
     ('images: 39x48, .* 40x40', lambda: fit(CLEAN[:, 9:], OTHERS[:, 9:])),
     ('cloaked: no pictures', lambda: fit(CLEAN, CLEAN[:0])),
-    ('C: expected', lambda: fit(CLEAN, OTHERS, C=0)),
+    ('C: 0 is', lambda: fit(CLEAN, OTHERS, C=0)),
   ):
     with pytest.raises(InputError, match=f'^{message}'):
       call()

@@ -22,9 +22,12 @@ def test_it_writes_everything_and_is_in_order(env, tmp_path):
   assert (folder / 'trainers.md').read_text().strip() in out
   # Two that it was told of and two others, and two of them as JPEG.
   tests = {(r['test_attack'], r['jpeg']) for r in found}
-  assert len(tests) == 6 and len(found) == 12
+  assert len(tests) == 6 and len(found) == 4 + 6
   assert {r['train_attack'] for r in found} == {'lowkey+fawkes', 'none'}
-  assert all(r['num_people'] == 3 and r['num_images'] == 60 for r in found)
+  assert all(r['num_people'] == 3 for r in found)
+  # Clean and cloaked ones of 30, or of every fifth of these.
+  sizes = {(r['detector'], r['num_images']) for r in found}
+  assert sizes == {('statistics', 60), ('squeezing', 12)}
   (file, *_) = sorted((folder / 'thresholds').iterdir())
   assert json.loads(file.read_text())['num_clean'] == 10
   lines = (folder / 'trainers.jsonl').read_text().splitlines()

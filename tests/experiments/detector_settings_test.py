@@ -72,3 +72,10 @@ def test_a_filter_has_to_be_one_of_the_detectors(config):
   wrong['pipeline']['filters'] = ('sniffing',)
   with pytest.raises(InputError, match="pipeline.filters: 'sniffing'"):
     Settings.from_config(wrong)
+
+
+def test_a_purifier_has_to_know_the_change(config):
+  wrong = copy.deepcopy(config)
+  wrong['pipeline']['purifiers'] = ('jpeg', 'residual', 'statistics')
+  with pytest.raises(InputError, match="pipeline.purifiers: 'statistics'"):
+    Settings.from_config(wrong)

@@ -8,7 +8,7 @@ import programs
 import pytest
 from absl import flags
 
-from fr_poison import extractors
+from fr_poison import extractors, processes
 from fr_poison.types import InputError
 
 # One epoch of 40 pictures in batches of 16.
@@ -56,8 +56,8 @@ def test_without_flags_there_is_one_process(parse):
   parse()
   distributed.start()
   called = []
-  distributed.on_first(lambda: called.append(True))
-  assert distributed.is_first() and called == [True]
+  processes.on_first(lambda: called.append(True))
+  assert processes.is_first() and called == [True]
 
 
 def _free_port():

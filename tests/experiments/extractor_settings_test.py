@@ -19,8 +19,8 @@ CONFIG = train_extractor.get_config('smoke').to_dict()
     ({'eval_every': 0}, 'config.eval_every: 0 is below 1'),
     ({'batch_size': 0}, 'config.batch_size: 0 is below 1'),
     ({'test_fraction': 1.0}, 'config.test_fraction: 1.0 is outside'),
-    ({'save_every': 0.0}, 'config.save_every: 0.0 is not a positive'),
-    ({'save_every': float('nan')}, 'config.save_every: nan is not a positive'),
+    ({'save_every': 0.0}, 'config.save_every: 0.0 is outside'),
+    ({'save_every': float('nan')}, 'config.save_every: nan is outside'),
     ({'training': {'flip': 2.0}}, 'config.training.flip: 2.0 is outside'),
     ({'training': {'epochs': 2}}, 'config.training.epochs: unknown'),
     ({'colour': True}, 'config.colour: unknown'),
@@ -49,7 +49,9 @@ def test_nobody_is_both_trained_on_and_told_apart():
 
 def test_more_people_than_there_are_is_refused():
   settings = Settings.from_config(CONFIG | {'num_eval_people': 37})
-  with pytest.raises(InputError, match='41 with those trained on, but orl has'):
+  with pytest.raises(
+    InputError, match='num_eval_people: 41 people, but orl has'
+  ):
     settings.load_faces(None)
 
 

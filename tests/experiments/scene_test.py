@@ -67,7 +67,21 @@ def test_a_field_that_nobody_reads_is_refused(config):
       {'networks': ('mobileface',), 'attacks': (), 'training': {}},
       'config.num_public: 0 is below 2',
     ),
+    ('recognizers', 'nearest_neighbor', {'k': 0}, 'nearest_neighbor.k: 0;'),
+    (
+      'recognizers',
+      'nearest_neighbor',
+      {'top_k': 9},
+      'nearest_neighbor.top_k: 9; a whole number from 1 to 8',
+    ),
     ('histories', 'years', {'sticker': 1.0}, "histories.years: 'sticker'"),
+    ('histories', 'years', {'clean': 0.5}, 'histories.years: .* add up to 0.5'),
+    (
+      'adversaries',
+      'top2',
+      {'accurate': 'pixels', 'robust': 'adaptive'},
+      "top2.accurate: 'pixels'",
+    ),
     ('extractor', 'weights', 'x', 'config.extractor.weights: unknown'),
   ],
 )
@@ -124,6 +138,7 @@ def test_raw_pixels_stay_raw_and_have_no_weights(scene):
   shared = {'surrogate': [], 'wall_seconds': 0.0}
   reply = Reply('', 'pixels', scene.extractors['pixels'])
   (record,) = Judge(scene, [reply], []).measure(images, shared)
+  assert record['normalize'] is False
   assert record['weights'] == {}
   assert record['num_test_images'] == 2  # int(.3 * 4) of each of two people
 

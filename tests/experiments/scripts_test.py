@@ -82,3 +82,13 @@ def test_benchmark_prints_a_line_of_ratios_per_network(tmp_path):
   name, *ratios = result.stdout.strip().splitlines()[-1].split()
   assert name == 'mobileface' and len(ratios) == 6
   assert all(float(ratio) >= 0 for ratio in ratios)
+
+
+def test_recognizers_agree_with_scikit_learn_in_the_benchmark(tmp_path):
+  result = _run('benchmark', '--recognizers', '--faces=10,12,16', cwd=tmp_path)
+  assert result.returncode == 0, result.stderr
+  nearest, linear = result.stdout.strip().splitlines()[-2:]
+  for line, name in ((nearest, 'nearest_neighbor'), (linear, 'linear')):
+    assert line.split()[0] == name
+    *_, equal, ours, theirs = map(float, line.split()[-3:])
+    assert equal >= 0.9 and abs(ours - theirs) <= 0.05

@@ -10,6 +10,7 @@ import programs
 import pytest
 
 from fr_poison import checkpoints, extractors
+from fr_poison.report import records
 
 # 40 pictures in batches of 16: 3 steps an epoch, 12 in all.
 TINY = ('--config.training.num_epochs=4', '--config.num_splits=1')
@@ -54,7 +55,7 @@ def _wait_for(process, folder, pattern):
     time.sleep(0.002)
 
 
-def test_what_it_prints_is_what_evaluate_takes(done):
+def test_what_it_prints_is_what_evaluate_takes(done, tmp_path_factory):
   folder, out = done
   metrics = _metrics(folder)
   assert [m['step'] for m in metrics] == [0, 3, 6, 9, 12]
@@ -65,6 +66,21 @@ def test_what_it_prints_is_what_evaluate_takes(done):
   network, (_, description) = extractors.load(path), checkpoints.read(path)
   assert network.spec.name == 'mobileface' and network.input_size == 112
   assert description['adversary'] is None
+
+  env = programs.environment(tmp_path_factory)
+  result = tmp_path_factory.mktemp('evaluated') / 'out'
+  run = lambda *args: programs.start(
+    'evaluate', 'linear', result, f'{flag}={path}', *args, env=env
+  )
+  refused = programs.finish(run(), 2)
+  assert 'config.num_public: 0, but' in refused
+  assert 'trained on the first 4 people' in refused
+  programs.finish(run('--config.num_public=4', '--config.num_protected=1'))
+  found = records.read(result / 'records.jsonl')
+  (network,) = {r['network'] for r in found} - {'mobileface', 'faceres'}
+  own = [r for r in found if r['network'] == network]
+  assert {r['adversary'] for r in own} == {'baseline', 'oblivious'}
+  assert all(r['weights'][network].startswith(network[-8:]) for r in own)
 
 
 def test_killed_twice_it_ends_with_the_same_bits(done, start, train, tmp_path):

@@ -1,5 +1,6 @@
 """The trainer's networks, made ahead of the evaluation."""
 
+import itertools
 import os
 
 import programs
@@ -8,37 +9,20 @@ import pytest
 from fr_poison import checkpoints, extractors
 from fr_poison.report import records
 
-# One tool, and the nearest neighbour alone.
-LITTLE = """
-from configs import adaptive
-
-
-def get_config(arg=None):
-  config = adaptive.get_config(arg)
-  del config.attacks.fawkes
-  config.adversaries.adaptive.attacks = ('lowkey',)
-  for name in ('top2', 'threshold', 'oblivious'):
-    del config.adversaries[name]
-  for name in ('linear', 'end_to_end'):
-    del config.recognizers[name]
-  return config
-"""
-
 
 @pytest.fixture
 def run(tmp_path, tmp_path_factory):
   env = programs.environment(tmp_path_factory)
-  (tmp_path / 'little.py').write_text(LITTLE)
 
-  def run(name, config=tmp_path / 'little', status=0):
-    process = programs.start(name, config, tmp_path / 'out', env=env)
+  def run(name, *args, config='adaptive', folder='out', status=0):
+    process = programs.start(name, config, tmp_path / folder, *args, env=env)
     return programs.finish(process, status)
 
   return run
 
 
 def test_a_config_that_trains_nothing_is_refused(run, tmp_path):
-  errors = run('train_robust', 'orl', status=2)
+  errors = run('train_robust', config='orl', status=2)
   assert errors.startswith('error: config.adversaries: nothing to train')
   assert not (tmp_path / 'out').exists()
 
@@ -50,7 +34,7 @@ def test_evaluate_finds_everything_done(run, tmp_path):
   network, (_, description) = extractors.load(path), checkpoints.read(path)
   assert network.sha256 != extractors.load('mobileface').sha256
   assert description['adversary'] == 'adaptive'
-  assert description['attacks'] == ['lowkey']
+  assert description['attacks'] == ['lowkey', 'fawkes']
   before = _times(tmp_path / 'out')
   assert any('public_cloaks/lowkey-mobileface' in name for name in before)
   assert any('/checkpoints/' in name for name in before)
@@ -59,7 +43,22 @@ def test_evaluate_finds_everything_done(run, tmp_path):
   run('evaluate')
   assert _times(tmp_path / 'out') == before
   found = records.read(tmp_path / 'out' / 'records.jsonl')
-  assert {r['adversary'] for r in found} >= {'adaptive'}
+  assert {(r['recognizer'], r['adversary']) for r in found} == {
+    *itertools.product(
+      ('nearest_neighbor', 'linear', 'end_to_end'),
+      ('baseline', 'adaptive', 'top2'),
+    ),
+    ('nearest_neighbor', 'threshold'),
+  }
+  own = {r['weights'].get('mobileface adaptive') for r in found}
+  assert own == {None, network.sha256}
+
+  # With the checkpoint, another folder needs no training.
+  run('evaluate', line.split()[-1], folder='other')
+  assert not (tmp_path / 'other' / 'trained').exists()
+  again = records.read(tmp_path / 'other' / 'records.jsonl')
+  rates = lambda rs: [(r['adversary'], r['protection_rate']) for r in rs]
+  assert rates(again) == rates(found)
 
 
 def _times(folder):

@@ -127,10 +127,10 @@ def test_what_cannot_be_fitted_is_refused():
     clean, clean, labels, protected, [split], **settings
   )
   for message, call in (
-    ('C: expected .* got 0', lambda: linear.fit(clean, labels, C=0)),
-    ('C: expected .* got nan', lambda: linear.fit(clean, labels, C=np.nan)),
-    ('tolerance: .* -1', lambda: run([3], tolerance=-1)),
-    ('max_steps: .* 0', lambda: linear.fit(clean, labels, max_steps=0)),
+    ('C: 0 is', lambda: linear.fit(clean, labels, C=0)),
+    ('C: nan is', lambda: linear.fit(clean, labels, C=np.nan)),
+    ('tolerance: -1 is', lambda: run([3], tolerance=-1)),
+    ('max_steps: 0;', lambda: linear.fit(clean, labels, max_steps=0)),
     ('embeddings: NaN .* row 2', lambda: linear.fit(broken, labels)),
     ('labels: 1 person', lambda: linear.fit(clean, 0 * labels)),
     ('label 0: no training picture', lambda: run([3])),

@@ -65,7 +65,6 @@ def test_what_differs_between_rows_is_in_their_labels(make_record):
         make_record(),
         make_record(epsilon=4 / 255),
         make_record(recognizer='linear'),
-        make_record(adversary='adaptive'),
         make_record('fawkes'),
       ]
     ).rows
@@ -74,9 +73,21 @@ def test_what_differs_between_rows_is_in_their_labels(make_record):
     'LowKey for mobileface, 8/255, nearest neighbor',
     'LowKey for mobileface, 4/255, nearest neighbor',
     'LowKey for mobileface, 8/255, linear',
-    'LowKey for mobileface, 8/255, nearest neighbor, adaptive',
     'Fawkes for mobileface',
   ]
+
+
+def test_what_the_trainer_did_is_a_column_of_its_own(make_record):
+  records = [make_record(), make_record(adversary='adversarial_training')]
+  grid = grid_lib.arrange(records)
+  assert grid.columns == ['mobileface', 'mobileface, adversarial training']
+  (row,) = grid.rows
+  assert row.label == 'LowKey for mobileface'
+  assert all(map(row.is_own, grid.columns))
+  (sentence,) = summary.sentences(records)
+  rates = sentence.split('; ')
+  assert rates[0].startswith('LowKey at 8/255 made for mobileface: 100% prot')
+  assert rates[1].startswith('100% on mobileface, adversarial training (95%')
 
 
 def test_controls_find_their_attack(make_record):

@@ -42,9 +42,9 @@ def _close(actual, expected, **tolerance):
 
 def test_a_training_learns(trainer, trained):
   assert trainer.num_steps == int(trained.step) == 18  # 6 epochs of 3
-  probes = trainer.sampler(toy_network.pictures(LABELS, seed=1), LABELS)
-  before = trainer.evaluate(trainer.init(), probes)
-  after = trainer.evaluate(trained, probes)
+  probes = toy_network.pictures(LABELS, seed=1), LABELS
+  before = trainer.evaluate(trainer.init(), *probes)
+  after = trainer.evaluate(trained, *probes)
   assert before['accuracy'] < 0.8 and after['accuracy'] == 1
   assert after['loss'] < before['loss'] / 4
   start = trainer.extractor.params
@@ -52,7 +52,7 @@ def test_a_training_learns(trainer, trained):
 
 
 def test_evaluation_counts_each_picture_once(trainer, trained):
-  found = trainer.evaluate(trained, trainer.sampler(IMAGES, LABELS))
+  found = trainer.evaluate(trained, IMAGES, LABELS)
   # 21 pictures in three batches of 8, the last filled up.
   images = IMAGES.astype(np.float32) / 255
   variables = {
@@ -98,9 +98,8 @@ def test_half_precision_keeps_parameters_and_comes_close(trainer, trained):
     jax.tree.leaves(state), jax.tree.leaves(trained), strict=True
   ):
     assert leaf.dtype == like.dtype
-  probes = trainer.sampler(IMAGES, LABELS)
-  found = trainer.evaluate(state, probes)
-  expected = trainer.evaluate(trained, probes)
+  found = trainer.evaluate(state, IMAGES, LABELS)
+  expected = trainer.evaluate(trained, IMAGES, LABELS)
   assert found['accuracy'] == 1
   assert found['loss'] != expected['loss']
   assert found['loss'] == pytest.approx(expected['loss'], abs=0.05)

@@ -27,7 +27,7 @@ REFUSED = [
   ("optimizer: 'lion' is unknown", {'optimizer': {'name': 'lion'}}),
   ("optimizer: .*'lr'", {'optimizer': {'lr': 0.1}}),
   ('optimizer: .*num_steps', {'optimizer': {'num_steps': 10}}),
-  ('optimizer: learning_rate: 0;', {'optimizer': {'learning_rate': 0}}),
+  ('optimizer: learning_rate: 0 is', {'optimizer': {'learning_rate': 0}}),
   ('optimizer: learning_rate: nan', {'optimizer': {'learning_rate': np.nan}}),
   ("optimizer: learning_rate: '1'", {'optimizer': {'learning_rate': '1'}}),
   ('optimizer: weight_decay: -1', {'optimizer': {'weight_decay': -1}}),
@@ -35,7 +35,7 @@ REFUSED = [
   ('optimizer: warmup: 2', {'optimizer': {'warmup': 2}}),
   ('optimizer: drops: 5', {'optimizer': {'drops': (0.5, 5)}}),
   ('optimizer: drop_factor: 0.0', {'optimizer': {'drop_factor': 0.0}}),
-  ('optimizer: max_norm: 0;', {'optimizer': {'max_norm': 0}}),
+  ('optimizer: max_norm: 0 is', {'optimizer': {'max_norm': 0}}),
   ('optimizer: schedule: ', {'optimizer': {'schedule': 'linear'}}),
 ]
 

@@ -1,0 +1,45 @@
+"""The flags of every program that runs a config into a folder of results."""
+
+import pathlib
+from typing import NamedTuple
+
+from absl import flags
+from ml_collections import config_flags
+
+from fr_poison.types import InputError
+
+_CONFIG = config_flags.DEFINE_config_file('config', None, 'What to run.')
+_WORKDIR = flags.DEFINE_string(
+  'workdir', None, 'Results; default results/<name of the config file>.'
+)
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir', None, "The data set's own folders; default: the installed copy."
+)
+
+
+class Run(NamedTuple):
+  """What to run, and where."""
+
+  config: dict
+  workdir: pathlib.Path
+  data_dir: str | None
+
+
+def parse(argv: list[str], example: str) -> Run:
+  """The flags' values.
+
+  Args:
+    argv: what is left of the command line.
+    example: a config file, for the message.
+
+  Raises:
+    InputError: a stray argument, or no --config.
+  """
+  if len(argv) > 1:
+    raise InputError(f'{argv[1]}: unexpected argument')
+  if _CONFIG.value is None:
+    raise InputError(f'--config: missing, e.g. experiments/configs/{example}')
+  path = config_flags.get_config_filename(flags.FLAGS['config'])
+  name = pathlib.Path(path.partition(':')[0]).stem
+  workdir = pathlib.Path(_WORKDIR.value or f'results/{name}')
+  return Run(_CONFIG.value.to_dict(), workdir, _DATA_DIR.value)

@@ -1,0 +1,62 @@
+"""A network that a detector trained, and its file."""
+
+import json
+import os
+import pathlib
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import safetensors
+import safetensors.numpy
+from flax import traverse_util
+
+from fr_poison import weights
+from fr_poison.data.decode import write_atomic
+from fr_poison.detectors import base
+from fr_poison.types import InputError, Params
+
+
+class Model(NamedTuple):
+  """A trained network and everything that it was trained with."""
+
+  params: Params
+  settings: dict[str, Any]  # plain data
+
+
+def save(path: str | os.PathLike, model: Model) -> None:
+  """Writes a safetensors file that says what it should hold.
+
+  Raises:
+    InputError: it cannot be written; what was there is still there.
+  """
+  arrays = weights.flatten(jax.device_get(model.params))
+  about = {
+    'settings': json.dumps(model.settings),
+    'digest': base.digest(model.settings, arrays),
+  }
+  arrays = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
+  write_atomic(path, safetensors.numpy.save(arrays, about))
+
+
+def load(path: str | os.PathLike) -> Model:
+  """What `save` wrote, bit for bit.
+
+  Raises:
+    InputError: it cannot be read, is no such file, or was altered.
+  """
+  try:
+    data = pathlib.Path(path).read_bytes()
+    arrays = safetensors.numpy.load(data)
+    with safetensors.safe_open(path, 'np') as file:
+      about = file.metadata() or {}
+    settings, digest = json.loads(about['settings']), about['digest']
+  except OSError as error:
+    raise InputError(f'{path}: {error.strerror or error}') from error
+  except (KeyError, ValueError, safetensors.SafetensorError) as error:
+    raise InputError(f'{path}: not a trained detector ({error})') from error
+  if base.digest(settings, arrays) != digest:
+    raise InputError(
+      f'{path}: was altered since it was saved; delete it to train it again'
+    )
+  return Model(traverse_util.unflatten_dict(arrays, sep='/'), settings)

@@ -1,0 +1,32 @@
+"""Stored pictures through a network, a fixed number at a time."""
+
+import functools
+
+import jax
+import numpy as np
+
+from fr_poison.data.batches import map_batches
+from fr_poison.extractors.registry import Extractor
+from fr_poison.types import Embeddings
+
+
+def embed(
+  extractor: Extractor, images: np.ndarray, batch_size: int = 20
+) -> Embeddings:
+  """Embeddings [N, D] of uint8 pictures [N, H, W, 3], N at least 1.
+
+  Args:
+    extractor: the network; of one graph, any weights share a program.
+    images: the pictures.
+    batch_size: pictures at a time; does not change results.
+  """
+  return map_batches(
+    lambda batch: _embed(extractor.embed_fn, extractor.params, batch),
+    images,
+    batch_size,
+  )
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _embed(embed_fn, params, images):
+  return embed_fn(params, images)

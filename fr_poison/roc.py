@@ -1,0 +1,113 @@
+"""How well scores tell positives from negatives: the curve, and what is on it.
+
+A score above a threshold is accepted, so equal scores are accepted together.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fr_poison import checks
+from fr_poison.types import Array, InputError
+
+
+class Curve(NamedTuple):
+  """One point a distinct score and the origin, thresholds falling."""
+
+  fpr: np.ndarray  # accepted share of the negatives, from 0 to 1
+  tpr: np.ndarray  # accepted share of the positives, from 0 to 1
+  thresholds: np.ndarray  # from the highest score, none accepted, to -inf, all
+
+
+def curve(scores: Array, is_positive: Array) -> Curve:
+  """The receiver operating characteristic, every distinct score a point.
+
+  Args:
+    scores: [N], finite.
+    is_positive: [N] bool, both of them there.
+
+  Raises:
+    InputError: they are not that.
+  """
+  levels, negatives, positives = counts(scores, is_positive)
+  shares = lambda x: np.append(0, np.cumsum(x[::-1])) / x.sum()
+  return Curve(
+    shares(negatives), shares(positives), np.append(levels[::-1], -np.inf)
+  )
+
+
+def corners(points: Curve) -> tuple[np.ndarray, np.ndarray]:
+  """The curve's turning points, (fpr, tpr): the same line, fewer numbers."""
+  steps = np.diff(points.fpr), np.diff(points.tpr)
+  turns = steps[0][:-1] * steps[1][1:] != steps[0][1:] * steps[1][:-1]
+  keep = np.concatenate([[True], turns, [True]])
+  return points.fpr[keep], points.tpr[keep]
+
+
+def auc(scores: Array, is_positive: Array) -> float:
+  """Chance that a positive outscores a negative; ties count one half.
+
+  The area under the ROC curve, as Mann and Whitney count it (1947).
+
+  Args:
+    scores: [N], finite.
+    is_positive: [N] bool, both of them there.
+
+  Raises:
+    InputError: they are not that.
+  """
+  _, negatives, positives = counts(scores, is_positive)
+  outscored = np.cumsum(negatives) - negatives / 2
+  return float(positives @ outscored / (positives.sum() * negatives.sum()))
+
+
+def tpr_at_fpr(points: Curve, rate: float) -> float:
+  """The largest accepted share of positives at no more false accepts.
+
+  Where no threshold has exactly that rate, that of the next lower one: between
+  two points of the curve nothing is made up.
+
+  Args:
+    points: of `curve`.
+    rate: the false positive rate, in [0, 1].
+
+  Raises:
+    InputError: it is outside.
+  """
+  checks.number('rate', rate, 0, 1)
+  return float(points.tpr[points.fpr <= rate][-1])
+
+
+def checked(scores: Array, is_positive: Array) -> tuple[np.ndarray, np.ndarray]:
+  """Scores [N] as float64, and [N] bool.
+
+  Raises:
+    InputError: other shapes, or a score that is not finite.
+  """
+  scores, is_positive = np.asarray(scores, np.float64), np.asarray(is_positive)
+  if scores.ndim != 1 or scores.shape != is_positive.shape:
+    raise InputError(
+      f'scores: {list(scores.shape)} for {list(is_positive.shape)} labels'
+    )
+  if not np.isfinite(scores).all():
+    raise InputError(
+      f'scores: NaN or infinite at {np.argmin(np.isfinite(scores))}'
+    )
+  return scores, is_positive.astype(bool)
+
+
+def counts(
+  scores: Array, is_positive: Array
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Distinct scores, rising, and how many negatives and positives have each.
+
+  Raises:
+    InputError: as `checked`, or only one of the two kinds is there.
+  """
+  scores, is_positive = checked(scores, is_positive)
+  if is_positive.all() or not is_positive.any():
+    missing = 'negative' if is_positive.any() else 'positive'
+    raise InputError(f'scores: no {missing} to compare with')
+  levels, index = np.unique(scores, return_inverse=True)
+  count = lambda which: np.bincount(index[which], minlength=len(levels))
+  return levels, count(~is_positive), count(is_positive)
