@@ -1,10 +1,11 @@
 """The README says what is so: its commands, its code and its numbers."""
 
+import json
 import re
 
 import pytest
 
-from fr_poison.report import plots, records, tables
+from fr_poison.report import detection, plots, records, tables
 
 
 @pytest.fixture(scope='module')
@@ -55,6 +56,17 @@ def test_the_tables_are_those_of_the_records(readme, root, name):
   shown = re.search(rf'<!-- {name} -->\n(.*?)\n<!-- /{name} -->', readme, re.S)
   assert (shown is None) == (name != 'adaptive')
   assert shown is None or shown[1] == table.split('\n\n')[0]
+
+
+def test_the_tables_of_detectors_are_those_of_the_records(readme, root):
+  folder = root / 'docs' / 'detect'
+  table = detection.markdown(detection.read(folder / 'detection.jsonl'))
+  assert (folder / 'detection.md').read_text() == table
+  shown = re.search(r'<!-- detect -->\n(.*?)\n<!-- /detect -->', readme, re.S)
+  assert shown[1] == table.split('\n\n')[0]
+  lines = (folder / 'trainers.jsonl').read_text().splitlines()
+  table = detection.trainers_markdown([json.loads(line) for line in lines])
+  assert (folder / 'trainers.md').read_text() == table
 
 
 def test_links_lead_somewhere(readme, root):

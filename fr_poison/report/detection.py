@@ -27,9 +27,8 @@ REQUIRED = (
 )
 LEGEND = """\
 Area under the ROC curve in %, with its 95% interval, of pictures of people
-that the detector never saw: 50 is guessing. Columns: whose cloaks it was
-trained on. TPR: share of cloaked pictures found when 1% of clean ones are
-flagged."""
+that the detector never saw: 50 is guessing. TPR: share of cloaked pictures
+found when 1% of clean ones are flagged."""
 
 
 def validate(record: dict) -> None:
@@ -80,24 +79,43 @@ def read(path: str | os.PathLike) -> list[dict]:
 
 
 def markdown(records: list[dict]) -> str:
-  """A table of AUCs: detectors and tests in rows, training sets in columns."""
-  columns = list(dict.fromkeys(r['train_attack'] for r in records))
-  rows = {}
+  """Tables of AUCs: a row a detector, a column an attack.
+
+  First every attack at its own budget, then detectors trained on a single
+  tool, other budgets, and JPEG.
+  """
+  budgets = {}  # each attack's own one comes first
   for record in records:
-    key = (
-      f'{record["detector"]} ({record["features"]})',
-      grid.attack_name(record['test_attack']),
-      grid.levels(record['epsilon']),
-      record['jpeg'] or '',
-    )
-    rows.setdefault(key, {})[record['train_attack']] = record
+    budgets.setdefault(record['test_attack'], record['epsilon'])
+  tools = max(records, key=lambda r: r['train_attack'].count('+'))
+  learns_all = (tools['train_attack'], 'none')
+  sections = {}
+  for record in records:
+    if record['train_attack'] not in learns_all:
+      title, row = 'trained on', record['train_attack']
+    elif record['jpeg']:
+      title, row = 'JPEG', record['jpeg']
+    elif record['epsilon'] != budgets[record['test_attack']]:
+      title, row = 'epsilon', grid.levels(record['epsilon'])
+    else:
+      title, row = '', ''
+    name = f'{record["detector"]} ({record["features"]})'
+    rows = sections.setdefault(title, {})
+    rows.setdefault((name, row), {})[record['test_attack']] = record
+  found = [_section(title, rows) for title, rows in sorted(sections.items())]
+  return '\n\n'.join([*found, LEGEND]) + '\n'
+
+
+def _section(title, rows):
+  attacks = list(
+    dict.fromkeys(attack for cells in rows.values() for attack in cells)
+  )
   body = [
-    [*key, *(_cell(cells.get(column)) for column in columns)]
+    [*key[: 2 if title else 1], *(_cell(cells.get(a)) for a in attacks)]
     for key, cells in rows.items()
   ]
-  head = ['detector', 'cloak', 'epsilon', 'JPEG']
-  head += [f'trained on {column}' for column in columns]
-  return tables.table(head, body) + '\n\n' + LEGEND + '\n'
+  head = ['detector', title] if title else ['detector']
+  return tables.table(head + [grid.attack_name(a) for a in attacks], body)
 
 
 def _cell(record):

@@ -58,20 +58,50 @@ def test_a_rate_above_one_and_half_a_line_are_refused(tmp_path):
     detection.read(tmp_path / 'd.jsonl')
 
 
-def test_training_sets_are_columns_and_tests_are_rows():
+def _tables(text):
+  """Of each table its head and its rows, as cells."""
+  cells = lambda line: [cell.strip() for cell in line.strip('|').split('|')]
+  blocks = (block.splitlines() for block in text.split('\n\n'))
+  return [
+    (cells(b[0]), [cells(line) for line in b[2:]])
+    for b in blocks
+    if '|' in b[0]
+  ]
+
+
+def test_attacks_are_columns_and_every_kind_of_test_has_its_table():
+  both = {'train_attack': 'fawkes+lowkey'}
   text = detection.markdown(
-    [_record(), _record(train_attack='lowkey', auc=0.99, auc_ci=[0.98, 1.0])]
+    [
+      _record(**both),
+      _record(test_attack='pgd', epsilon=2 / 255, **both),
+      _record(detector='autoencoder', features='plain', train_attack='none'),
+      _record(epsilon=4 / 255, auc=0.7, auc_ci=[0.6, 0.8], **both),
+      _record(jpeg='75 4:2:0', **both),
+      _record(),
+    ]
   )
-  head, _, row = text.split('\n\n')[0].splitlines()
-  assert 'trained on fawkes' in head and 'trained on lowkey' in head
-  cells = [cell.strip() for cell in row.strip('|').split('|')]
-  assert cells == [
-    'statistics (noise)',
-    'LowKey',
-    '8/255',
-    '',
-    '93 (90-96), TPR 50',
-    '99 (98-100), TPR 50',
+  cell = '93 (90-96), TPR 50'
+  assert _tables(text) == [
+    (
+      ['detector', 'LowKey', 'PGD'],
+      [
+        ['statistics (noise)', cell, cell],
+        ['autoencoder (plain)', cell, ''],
+      ],
+    ),
+    (
+      ['detector', 'JPEG', 'LowKey'],
+      [['statistics (noise)', '75 4:2:0', cell]],
+    ),
+    (
+      ['detector', 'epsilon', 'LowKey'],
+      [['statistics (noise)', '4/255', '70 (60-80), TPR 50']],
+    ),
+    (
+      ['detector', 'trained on', 'LowKey'],
+      [['statistics (noise)', 'fawkes', cell]],
+    ),
   ]
 
 
