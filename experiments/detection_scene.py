@@ -4,6 +4,7 @@ import pathlib
 from typing import NamedTuple
 
 import cloaking
+import network_loader
 import numpy as np
 import people
 from detector_settings import Settings
@@ -55,7 +56,7 @@ class Scene:
     wanted = [*settings.surrogate.split('+'), settings.pipeline['network']]
     wanted += [d.get('features') for d in settings.detectors.values()]
     self.networks = {
-      name: extractors.load(name, input_size=settings.input_size.get(name))
+      name: network_loader.load(name, settings.input_size.get(name))
       for name in dict.fromkeys(wanted)
       if name not in (None, feature_space.ALEXNET)
     }

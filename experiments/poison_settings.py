@@ -3,6 +3,7 @@
 import dataclasses
 
 import cloaking
+import network_loader
 from config_fields import check_fields, check_known, check_least
 
 from fr_poison import extractors, version
@@ -98,7 +99,7 @@ class Settings:
   def load_networks(self) -> list[extractors.Extractor]:
     """The surrogates, in order."""
     return [
-      extractors.load(name, input_size=self.input_size.get(name))
+      network_loader.load(name, self.input_size.get(name))
       for name in self.surrogates
     ]
 

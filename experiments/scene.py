@@ -1,6 +1,7 @@
 """What every number of an evaluation is made from: drawn or computed once."""
 
 import jax
+import network_loader
 import numpy as np
 import people
 from settings import Settings, members
@@ -23,12 +24,12 @@ def load_faces(
 
 
 def load_extractors(settings: Settings) -> dict[str, extractors.Extractor]:
-  """Every shipped network that the config names, whatever for."""
+  """Every network that the config names, whatever for."""
   wanted = members(settings.networks + settings.surrogates)
   for adversary in settings.adversaries.values():
     wanted += adversary.get('networks', ())
   return {
-    name: extractors.load(name, input_size=settings.input_size.get(name))
+    name: network_loader.load(name, settings.input_size.get(name))
     for name in dict.fromkeys(wanted)
   }
 

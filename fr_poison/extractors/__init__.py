@@ -1,7 +1,14 @@
 """Pictures -> embeddings: face networks in Flax, pretrained or trained here."""
 
 from fr_poison.extractors.embedding import embed
-from fr_poison.extractors.loading import create, load, train_fn, with_params
+from fr_poison.extractors.loading import (
+  create,
+  from_state_dict,
+  load,
+  to_state_dict,
+  train_fn,
+  with_params,
+)
 from fr_poison.extractors.registry import (
   PIXELS,
   Extractor,
@@ -18,9 +25,11 @@ __all__ = [
   'architectures',
   'create',
   'embed',
+  'from_state_dict',
   'load',
   'names',
   'spec',
+  'to_state_dict',
   'train_fn',
   'with_params',
 ]

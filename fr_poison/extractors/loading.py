@@ -3,12 +3,15 @@
 import functools
 import os
 import pathlib
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from fr_poison import weights
-from fr_poison.extractors import registry
+from fr_poison.extractors import cache, registry
+from fr_poison.extractors.convert import reading, state_dict
 from fr_poison.extractors.preprocess import resize
 from fr_poison.extractors.registry import PIXELS, PIXELS_SPEC, Extractor
 from fr_poison.types import InputError, Params, Rng
@@ -20,31 +23,36 @@ def load(
   input_size: int | None = None,
   dtype=jnp.float32,
   remat: bool = False,
+  download: bool = False,
 ) -> Extractor:
-  """A network ready for use: a shipped one, or one that was trained here.
+  """A network ready for use: shipped, published, or trained here.
 
   Args:
-    name: one of `names()`, or the path of a training's checkpoints (or of one
-      of them), made on any machine.
+    name: one of `names()`, whose weights ship or are in the cache (see
+      `cache.path_of`); or a path, of a converted weight file, or of a
+      training's checkpoints (or of one of them), made on any machine.
     input_size: rows and columns the network works at; None is the published
       size. Only some networks (faceres) take another one.
     dtype: of the computation inside; embeddings come out as float32.
     remat: compute the blocks' insides again for the gradient instead of
       keeping them: less memory, more time, the same numbers.
+    download: fetch weights that neither ship nor are in the cache. Without
+      it nothing is ever asked of the network.
 
   Raises:
     InputError: unknown network, a size it cannot take, or weights that are
-      missing, altered, or of another network.
+      missing (what to do is said), damaged, or of another network.
   """
   if name == PIXELS:
     return Extractor(_pixels, {}, PIXELS_SPEC, 0, None)
+  options = {'input_size': input_size, 'dtype': dtype, 'remat': remat}
   if name not in registry.architectures() and _is_path(name):
-    return _load_checkpoint(pathlib.Path(name), input_size, dtype, remat)
+    path = pathlib.Path(name)
+    read = _load_checkpoint if path.is_dir() else _load_converted
+    return read(path, options)
   entry = registry.spec(name)
   if not entry.pretrained:
-    raise InputError(
-      f'network: no weights of {name} ship; give the path of a checkpoint'
-    )
+    return _load_converted(_cached(entry, download), options, name)
   size = registry.working_size(entry, input_size)
   shapes = weights.expected_shapes(entry.module(), size)
   params, digest = weights.load(name, shapes)
@@ -90,9 +98,7 @@ def with_params(
   entry = registry.spec(name)
   size = registry.working_size(entry, input_size)
   flat = weights.flatten(params)
-  weights.check_arrays(
-    flat, weights.expected_shapes(entry.module(), size, None), name
-  )
+  weights.check_arrays(flat, _shapes(name, size), name)
   return Extractor(
     _embed_fn(name, size, dtype, remat),
     jax.tree.map(jnp.asarray, params),
@@ -100,6 +106,57 @@ def with_params(
     size,
     weights.digest(flat),
   )
+
+
+def from_state_dict(
+  name: str,
+  arrays: Mapping[str, np.ndarray],
+  *,
+  input_size: int | None = None,
+  **options,
+) -> Extractor:
+  """The network of that name with the weights its authors published.
+
+  Args:
+    name: one of `architectures()`.
+    arrays: by the authors' own keys, of any floating-point format.
+    input_size: see `load`.
+    **options: `dtype` and `remat`, see `load`.
+
+  Raises:
+    InputError: no such network, no names known for it, or arrays that are
+      missing, unexpected, misshaped or not finite.
+  """
+  entry = registry.spec(name)
+  params = state_dict.to_flax(
+    _entries(entry),
+    arrays,
+    _shapes(name, registry.working_size(entry, input_size)),
+    ignored=entry.ignored,
+    prefixes=entry.prefixes,
+    source=name,
+  )
+  return with_params(name, params, input_size=input_size, **options)
+
+
+def to_state_dict(extractor: Extractor) -> dict[str, np.ndarray]:
+  """The weights under their authors' keys, as `from_state_dict` takes them.
+
+  Raises:
+    InputError: no names are known for this network.
+  """
+  return state_dict.to_state_dict(_entries(extractor.spec), extractor.params)
+
+
+@functools.cache  # tracing a deep network takes seconds
+def _shapes(name, size):
+  return weights.expected_shapes(registry.spec(name).module(), size, None)
+
+
+def _entries(entry):
+  if entry.entries is None:
+    raise InputError(f'network: {entry.name} has no PyTorch names')
+  return entry.entries()
 
 
 def train_fn(extractor: Extractor, *, dtype='float32', axis_name=None):
@@ -132,10 +189,31 @@ def train_fn(extractor: Extractor, *, dtype='float32', axis_name=None):
 
 
 def _is_path(name):
-  return os.sep in str(name) or pathlib.Path(name).is_dir()
+  path = pathlib.Path(name)
+  return os.sep in str(name) or path.suffix or path.exists()
 
 
-def _load_checkpoint(path, input_size, dtype, remat):
+def _cached(entry, download):
+  path = cache.path_of(entry.name)
+  if not path.exists():
+    if not download:
+      raise cache.missing(entry)
+    published = lambda file: from_state_dict(entry.name, reading.read(file))
+    cache.fill(entry, lambda file: published(file).params)
+  return path
+
+
+def _load_converted(path, options, wanted=None):
+  name, params = cache.read(path)
+  if wanted not in (None, name):
+    raise InputError(f'{path}: weights of {name}, expected those of {wanted}')
+  try:
+    return with_params(name, params, **options)
+  except InputError as error:
+    raise InputError(f'{path}: {error}') from error
+
+
+def _load_checkpoint(path, options):
   """The network of a `training.TrainState`, as its average where kept."""
   from fr_poison import checkpoints  # Orbax takes a second to import
 
@@ -145,18 +223,14 @@ def _load_checkpoint(path, input_size, dtype, remat):
     # What is empty is not in a checkpoint.
     params = tree.get('ema', tree['params'])['extractor']
     stats = tree.get('batch_stats')
-    name, size = network['name'], input_size or network['input_size']
+    name = network['name']
+    size = options['input_size'] or network['input_size']
   except (KeyError, TypeError) as error:
     raise InputError(
       f'{path}: not the checkpoint of a network ({error} is missing)'
     ) from error
-  return with_params(
-    name,
-    {'params': params} | ({'batch_stats': stats} if stats else {}),
-    input_size=size,
-    dtype=dtype,
-    remat=remat,
-  )
+  variables = {'params': params} | ({'batch_stats': stats} if stats else {})
+  return with_params(name, variables, **options | {'input_size': size})
 
 
 @functools.cache  # the same function each time, so that jit compiles it once

@@ -4,9 +4,35 @@ Differentiable, because attacks go through it: the budget is counted outside,
 on the picture the user posts, whatever size the network works at.
 """
 
-import jax
+from typing import NamedTuple
 
-from fr_poison.types import Images
+import jax
+import jax.numpy as jnp
+
+from fr_poison.types import Array, Images
+
+
+class Inputs(NamedTuple):
+  """What a network was trained on: (x - mean) / std of x in 0..255.
+
+  `mean` and `std` are one number, or three in the order of `channels`.
+  """
+
+  mean: float | tuple[float, float, float] = 0.0
+  std: float | tuple[float, float, float] = 1.0
+  channels: str = 'RGB'
+
+  def __str__(self):
+    """As a formula: 'BGR, (x - 0) / 255'."""
+    return f'{self.channels}, (x - {self.mean}) / {self.std}'
+
+  def scale(self, x: Array) -> Array:
+    """RGB in 0..255, [..., 3] -> what the network takes, of the same shape."""
+    if self.channels == 'BGR':
+      x = x[..., ::-1]
+    return (x - jnp.asarray(self.mean, x.dtype)) / jnp.asarray(
+      self.std, x.dtype
+    )
 
 
 def resize(images: Images, size: int) -> Images:

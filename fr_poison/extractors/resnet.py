@@ -10,6 +10,7 @@ import functools
 import jax.numpy as jnp
 from flax import linen as nn
 
+from fr_poison.extractors.preprocess import Inputs
 from fr_poison.layers import Conv, max_pool
 from fr_poison.types import InputError
 
@@ -21,17 +22,17 @@ UNITS = {
   101: (3, 4, 23, 3),
   152: (3, 8, 36, 3),
 }
-# ImageNet's, of R, G and B in [0, 1].
-MEAN_RGB = (0.485, 0.456, 0.406)
-STD_RGB = (0.229, 0.224, 0.225)
+# ImageNet's: 0.485, 0.456, 0.406 and 0.229, 0.224, 0.225 of [0, 1].
+IMAGENET = Inputs((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
 
-def _norm(x, train, axis_name):
+def norm(x, train, axis_name, epsilon=1e-5):
+  """`nn.BatchNorm` as PyTorch has it, in the dtype of `x`."""
   return functools.partial(
     nn.BatchNorm,
     not train,
     momentum=0.9,
-    epsilon=1e-5,
+    epsilon=epsilon,
     dtype=x.dtype,
     axis_name=axis_name,
   )
@@ -48,7 +49,7 @@ class Block(nn.Module):
   @nn.compact
   def __call__(self, x, train=False):
     """[B, H, W, C] -> [B, H/stride, W/stride, features or 4 features]."""
-    norm = _norm(x, train, self.axis_name)
+    batch_norm = norm(x, train, self.axis_name)
     n, wide = self.features, self.features * (4 if self.bottleneck else 1)
     if self.bottleneck:
       shapes = (n, 1, 1), (n, 3, self.stride), (wide, 1, 1)
@@ -65,13 +66,34 @@ class Block(nn.Module):
         use_bias=False,
         name=f'conv{i}',
       )(y)
-      y = norm(name=f'norm{i}')(y)
+      y = batch_norm(name=f'norm{i}')(y)
     if self.stride != 1 or x.shape[-1] != wide:
       shortcut = Conv(
         wide, 1, stride=self.stride, use_bias=False, name='shortcut'
       )
-      x = norm(name='shortcut_norm')(shortcut(x))
+      x = batch_norm(name='shortcut_norm')(shortcut(x))
     return nn.relu(y + x)
+
+
+def trunk(network, x, train):
+  """[B, H, W, 3] at unit scale -> the last block's [B, H/32, W/32, C].
+
+  To be called in `network`'s compact method; its fields are `ResNet`'s.
+  """
+  width, axis_name = network.width, network.axis_name
+  x = Conv(width, 7, stride=2, padding=3, use_bias=False, name='stem')(x)
+  x = nn.relu(norm(x, train, axis_name)(name='stem_norm')(x))
+  # Behind a ReLU, zeros are as good a padding as -inf.
+  x = max_pool(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))))
+  block = nn.remat(Block, static_argnums=(2,)) if network.remat else Block
+  for i, count in enumerate(network.units):
+    for j in range(count):
+      stride = 2 if i > 0 and j == 0 else 1
+      name = f'stage{i + 1}_block{j + 1}'
+      x = block(width << i, stride, network.bottleneck, axis_name, name=name)(
+        x, train
+      )
+  return x
 
 
 class ResNet(nn.Module):
@@ -97,20 +119,8 @@ class ResNet(nn.Module):
       x: [B, H, W, 3].
       train: normalise by the batch and update `batch_stats`.
     """
-    mean, std = jnp.asarray(MEAN_RGB, x.dtype), jnp.asarray(STD_RGB, x.dtype)
-    x = (x / 255 - mean) / std
-    x = Conv(self.width, 7, stride=2, padding=3, use_bias=False, name='stem')(x)
-    x = nn.relu(_norm(x, train, self.axis_name)(name='stem_norm')(x))
-    # Behind a ReLU, zeros are as good a padding as -inf.
-    x = max_pool(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))))
-    block = nn.remat(Block, static_argnums=(2,)) if self.remat else Block
-    for i, count in enumerate(self.units):
-      for j in range(count):
-        stride = 2 if i > 0 and j == 0 else 1
-        name = f'stage{i + 1}_block{j + 1}'
-        x = block(
-          self.width << i, stride, self.bottleneck, self.axis_name, name=name
-        )(x, train)
+    x = IMAGENET.scale(x)
+    x = trunk(self, x, train)
     return jnp.asarray(jnp.mean(x, (1, 2)), jnp.float32)
 
 

@@ -4,9 +4,15 @@ import jax
 import numpy as np
 import pytest
 from extractors import recipe
+from flax import linen as nn
 from flax import traverse_util
 
-from fr_poison.extractors import iresnet, resnet
+from fr_poison.extractors import (
+  inception_resnet,
+  iresnet,
+  mobilefacenet,
+  resnet,
+)
 
 NETWORKS = {
   'iresnet': lambda **fields: iresnet.IResNet((1, 1), 4, 6, **fields),
@@ -42,3 +48,25 @@ def test_four_devices_normalise_as_one(name):
   # One device's share alone has others, or this test could not fail.
   share, _ = jax.jit(lambda x: run(one, x))(parts[0])
   assert np.abs(share - expected[:2]).max() > 0.05
+
+
+@pytest.mark.parametrize(
+  'module, size',
+  [
+    (inception_resnet.InceptionResNet((1, 1, 1), 2, 6, axis_name='batch'), 75),
+    (mobilefacenet.MobileFaceNet((1, 0, 0), 4, 6, axis_name='batch'), 32),
+  ],
+  ids=['inception_resnet', 'mobilefacenet'],
+)
+def test_every_norm_is_told_the_devices_axis(module, size):
+  axes = []
+
+  def spy(call, args, kwargs, context):
+    if isinstance(context.module, nn.BatchNorm):
+      axes.append(context.module.axis_name)
+    return call(*args, **kwargs)
+
+  images = jax.ShapeDtypeStruct((1, size, size, 3), np.float32)
+  with nn.intercept_methods(spy):
+    jax.eval_shape(module.init, jax.random.key(0), images)
+  assert len(axes) > 10 and set(axes) == {'batch'}

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
+from fr_poison import weights
 from fr_poison.extractors import iresnet
+from fr_poison.extractors.convert import iresnet_names
 
 TINY = {'units': (2, 1, 1), 'width': 4, 'embedding_size': 6}
 
@@ -30,12 +32,12 @@ def _variables(module, size):
   return traverse_util.unflatten_dict(flat)
 
 
-@pytest.mark.parametrize('size', [16, 15])
-def test_folded_network_is_the_unfolded_one(size):
-  module = iresnet.IResNet(**TINY)
+@pytest.mark.parametrize('size, epsilon', [(16, 1e-5), (15, 0.1)])
+def test_folded_network_is_the_unfolded_one(size, epsilon):
+  module = iresnet.IResNet(**TINY, epsilon=epsilon)
   frozen = iresnet.IResNet(**TINY, frozen=True)
   variables, images = _variables(module, size), _images(size)
-  folded = iresnet.fold(variables, size)
+  folded = iresnet.fold(variables, size, epsilon)
   shapes = lambda tree: jax.tree.map(jnp.shape, tree)
   expected = jax.eval_shape(frozen.init, jax.random.key(0), images)
   assert shapes(folded) == shapes(expected)
@@ -61,20 +63,24 @@ def test_bias_map_differs_only_at_the_border():
   assert np.abs(bias[0, 5] - inside[0, 0]).max() > 1e-3
 
 
-def test_iresnet18_has_the_published_number_of_parameters():
+@pytest.mark.parametrize('depth', [18, 34])
+def test_parameters_are_as_many_as_published(depth):
+  module = iresnet.IResNet(iresnet.UNITS[depth])
   shape = jax.ShapeDtypeStruct((1, 112, 112, 3), jnp.float32)
-  tree = jax.eval_shape(iresnet.IResNet().init, jax.random.key(0), shape)
+  tree = jax.eval_shape(module.init, jax.random.key(0), shape)
   count = sum(leaf.size for leaf in jax.tree.leaves(tree['params']))
   # Counted by hand. Stem 3*3*3*64 + 3*64; final norm 2*512; dense and norm.
   expected = 1728 + 192 + 1024 + 25088 * 512 + 512 + 1024
   c = 64
-  for features in (64, 128, 256, 512):
+  for blocks, features in zip(module.units, (64, 128, 256, 512), strict=True):
     first = 9 * c * features + 9 * features**2 + 2 * c + 5 * features
     shortcut = c * features + 2 * features
-    second = 18 * features**2 + 7 * features
-    expected += first + shortcut + second
+    other = 18 * features**2 + 7 * features
+    expected += first + shortcut + (blocks - 1) * other
     c = features
   assert count == expected
+  names = [entry.name for entry in iresnet_names.entries(module.units)]
+  assert sorted(names) == sorted(weights.flatten(tree))
 
 
 def test_training_moves_the_batch_statistics_and_frozen_refuses():

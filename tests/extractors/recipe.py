@@ -3,10 +3,14 @@
 The original networks got exactly the former in PyTorch; see golden/README.md.
 """
 
+import math
 import zlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+
+from fr_poison import extractors, weights
 
 
 def weight(key, shape, keys, gain):
@@ -39,31 +43,80 @@ def state_dict(shapes, gain):
   }
 
 
-_LEAVES = {
-  'running_mean': ('batch_stats', 'mean'),
-  'running_var': ('batch_stats', 'var'),
-  'bias': ('params', 'bias'),
-}
+def golden_state(arrays):
+  """`state_dict` of a golden file's network: its keys, shapes and gain."""
+  shapes = {
+    str(key): tuple(n for n in shape if n)
+    for key, shape in zip(arrays['keys'], arrays['shapes'], strict=True)
+  }
+  return state_dict(shapes, float(arrays['gain']))
 
 
-def to_flax(key, array, path):
-  """The Flax path and array of one entry of a state dict.
+def check_published(name, arrays, ignored=()):
+  """Asserts that the network gives a golden file's embeddings, exactly.
 
   Args:
-    key: PyTorch's name.
-    array: convolutions OIHW, dense layers [out, in].
-    path: of the Flax module that the entry belongs to.
+    name: of the network.
+    arrays: of the golden file.
+    ignored: keys of arrays that the embeddings do not need.
 
   Returns:
-    (collection, *path, leaf), array
+    the extractor, whose weights were also converted back.
   """
-  last = key.rpartition('.')[2]
-  if last in _LEAVES:
-    collection, leaf = _LEAVES[last]
-    return (collection, *path, leaf), array
-  leaf = 'scale' if array.ndim == 1 else 'kernel'
-  axes = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}[array.ndim]
-  return ('params', *path, leaf), array.transpose(axes)
+  state = golden_state(arrays)
+  extractor = extractors.from_state_dict(name, state)
+  images = arrays['images'].astype(np.float32) / 255
+  ours = jax.jit(extractor.embed_fn)(extractor.params, images)
+  theirs = arrays['embeddings']
+  # Rounding is below 1e-5 of their spread, a wrong epsilon above 1e-4.
+  assert np.abs(ours - theirs).max() <= 5e-5 * theirs.std()
+  back = extractors.to_state_dict(extractor)
+  assert state.keys() - back.keys() == set(ignored)
+  assert all((back[key] == state[key]).all() for key in back)
+  return extractor
+
+
+def count_parameters(name):
+  """How many numbers the network of that name learns."""
+  entry = extractors.spec(name)
+  shapes = weights.expected_shapes(entry.module(), entry.input_size)
+  return sum(math.prod(shape) for shape in shapes.values())
+
+
+def gradients(module, variables, images):
+  """Of a sum of squares, by the parameters, in training where there is one."""
+  train = 'batch_stats' in variables
+
+  def loss(params):
+    given = (variables | {'params': params}, images)
+    if not train:
+      return jnp.sum(module.apply(*given) ** 2), {}
+    y, state = module.apply(*given, True, mutable=['batch_stats'])
+    return jnp.sum(y**2), state
+
+  return jax.jit(jax.grad(loss, has_aux=True))(variables['params'])
+
+
+def check_training(plain, again, images):
+  """Asserts that training moves all statistics, and that remat can be traced.
+
+  Args:
+    plain: a module with batch norm.
+    again: the same with remat.
+    images: in 0..255.
+  """
+  variables = random_variables(plain, images)
+  train = lambda module, params: module.apply(
+    variables | {'params': params}, images, True, mutable=['batch_stats']
+  )
+  _, state = jax.jit(lambda params: train(plain, params))(variables['params'])
+  old, new = variables['batch_stats'], state['batch_stats']
+  changed = jax.tree.map(lambda a, b: (a != b).any(), old, new)
+  assert all(jax.tree.leaves(changed))
+  gradient = jax.grad(lambda params: jnp.sum(train(again, params)[0]))
+  shapes = lambda tree: jax.tree.map(jnp.shape, tree)
+  traced = jax.eval_shape(gradient, variables['params'])
+  assert shapes(traced) == shapes(variables['params'])
 
 
 def random_variables(module, images, seed=0):

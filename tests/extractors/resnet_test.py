@@ -1,31 +1,19 @@
 """ResNet: torchvision's graph, with its own golden activations."""
 
 import functools
-import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from extractors import recipe
-from flax import traverse_util
 
+from fr_poison import extractors, weights
 from fr_poison.extractors import resnet
+from fr_poison.extractors.convert import resnet_names
 from fr_poison.types import InputError
 
 TINY = {'units': (1, 1), 'bottleneck': True, 'width': 4}
-
-
-def _path(key):
-  """torchvision's name of an entry -> the path of our module."""
-  layer = re.fullmatch(r'layer(\d)\.(\d+)\.(.*)\.\w+', key)
-  if layer is None:
-    return ({'conv1': 'stem', 'bn1': 'stem_norm'}[key.split('.')[0]],)
-  stage, block, name = layer.groups()
-  name = {'downsample.0': 'shortcut', 'downsample.1': 'shortcut_norm'}.get(
-    name, name.replace('bn', 'norm')
-  )
-  return f'stage{stage}_block{int(block) + 1}', name
 
 
 def _shapes(variables):
@@ -39,21 +27,19 @@ def _describe(module, size=224):
 
 def test_resnet18_is_torchvisions(golden):
   arrays = golden('resnet18_10')
-  shapes = dict(zip(arrays['keys'], arrays['shapes'], strict=True))
-  shapes = {str(k): tuple(n for n in s if n) for k, s in shapes.items()}
-  state = recipe.state_dict(shapes, float(arrays['gain']))
-  last, bias = state.pop('fc.weight'), state.pop('fc.bias')
-  variables = traverse_util.unflatten_dict(
-    dict(recipe.to_flax(k, a, _path(k)) for k, a in state.items())
-  )
-  module = resnet.resnet(18)
-  assert _shapes(variables) == _shapes(_describe(module))
+  state = recipe.golden_state(arrays)
+  last, bias = state['fc.weight'], state['fc.bias']
+  extractor = extractors.from_state_dict('resnet18', state)
+  back = extractors.to_state_dict(extractor)
+  assert state.keys() - back.keys() == {'fc.weight', 'fc.bias'}
+  assert all((back[key] == state[key]).all() for key in back)
 
+  module = resnet.resnet(18)
   wanted = set(arrays['activation_names'].tolist())
   captured = lambda module, _: module.name in wanted
   apply = lambda v, x: module.apply(v, x, capture_intermediates=captured)
   images = arrays['images'].astype(np.float32)
-  features, state = jax.jit(apply)(variables, images)
+  features, state = jax.jit(apply)(extractor.params, images)
   theirs = arrays['embeddings']
   # Rounding is below 1e-6 of their spread, a wrong epsilon 9e-5.
   error = np.abs(features @ last.T + bias - theirs).max()
@@ -79,9 +65,11 @@ def test_resnet18_is_torchvisions(golden):
   ],
 )
 def test_parameters_are_as_many_as_torchvisions(depth, count, size):
-  tree = _describe(resnet.resnet(depth))['params']
-  ours = sum(leaf.size for leaf in jax.tree.leaves(tree))
+  tree = _describe(resnet.resnet(depth))
+  ours = sum(leaf.size for leaf in jax.tree.leaves(tree['params']))
   assert ours + size * 1000 + 1000 == count
+  names = [entry.name for entry in resnet_names.entries(depth)]
+  assert sorted(names) == sorted(weights.flatten(tree))
 
 
 def test_bottleneck_has_its_stride_in_the_middle():

@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 
+from fr_poison.extractors.convert import guard
 from fr_poison.types import InputError
 
 _DTYPES = {'float32': '<f4', 'int32': '<i4', 'float16': '<f2', 'uint8': 'u1'}
@@ -21,7 +22,11 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     InputError: a shard is missing, too short or too long, or a number format
       is unknown.
   """
-  path = pathlib.Path(path)
+  with guard.reading(path):
+    return _read(pathlib.Path(path))
+
+
+def _read(path):
   try:
     manifest = json.loads(path.read_text())['weightsManifest']
   except (OSError, ValueError, KeyError) as error:

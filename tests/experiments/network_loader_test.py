@@ -1,0 +1,26 @@
+import network_loader
+import pytest
+from absl import flags
+
+from fr_poison.extractors import registry
+from fr_poison.types import InputError
+
+
+@pytest.fixture
+def unreachable(monkeypatch, tmp_path):
+  """ResNet-18's weights are at an address where nobody answers."""
+  monkeypatch.setenv('FR_POISON_CACHE', str(tmp_path))
+  entry = registry.spec('resnet18')._replace(url='https://127.0.0.1:1/net.pth')
+  monkeypatch.setitem(registry._SPECS, 'resnet18', entry)
+
+
+def test_only_the_flag_allows_a_download(unreachable, monkeypatch, capsys):
+  with pytest.raises(InputError, match='no weights of resnet18.*--download'):
+    network_loader.load('resnet18')
+  monkeypatch.setattr(flags.FLAGS['download'], 'value', True)
+  with pytest.raises(InputError, match='127.0.0.1:1.*cannot be downloaded'):
+    network_loader.load('resnet18')
+
+
+def test_passes_the_input_size_on():
+  assert network_loader.load('faceres', 64).input_size == 64

@@ -1,0 +1,119 @@
+"""ONNX initialisers: as they are, and of an IResNet that was exported."""
+
+import pathlib
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from fr_poison import weights
+from fr_poison.extractors import iresnet
+from fr_poison.extractors.convert import iresnet_names, onnx_file, state_dict
+from fr_poison.types import InputError
+
+onnx = pytest.importorskip('onnx', reason='onnx is not installed')
+GOLDEN = pathlib.Path(__file__).parents[1] / 'golden' / 'weights'
+
+
+def _write(tmp_path, *tensors):
+  path = tmp_path / 'net.onnx'
+  graph = onnx.helper.make_graph([], 'net', [], [], initializer=tensors)
+  path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+  return path
+
+
+def test_initialisers_come_by_name_in_their_formats(tmp_path):
+  types = onnx.TensorProto
+  full = np.float32([[1.5, -2, 0], [3, 4, 5]])
+  arrays = onnx_file.read(
+    _write(
+      tmp_path,
+      onnx.numpy_helper.from_array(full, 'conv.weight'),
+      onnx.helper.make_tensor('typed', types.FLOAT, [2], [1.5, -2]),
+      onnx.helper.make_tensor('half', types.FLOAT16, [2], [0.5, -2]),
+      onnx.helper.make_tensor('brain', types.BFLOAT16, [2], [1.5, -3]),
+      onnx.helper.make_tensor('count', types.INT64, [], [2**40]),
+    )
+  )
+  formats = ['float32', 'float32', 'float16', 'bfloat16', 'int64']
+  assert [str(a.dtype) for a in arrays.values()] == formats
+  np.testing.assert_array_equal(arrays['conv.weight'], full)
+  np.testing.assert_array_equal(arrays['typed'], [1.5, -2])
+  np.testing.assert_array_equal(arrays['half'], [0.5, -2])
+  np.testing.assert_array_equal(arrays['brain'].astype(float), [1.5, -3])
+  assert arrays['count'] == 2**40
+
+
+def test_other_models_are_refused(tmp_path):
+  numbers = onnx.numpy_helper.from_array(np.ones((2, 2), 'f4'), 'a')
+  unnamed = onnx.numpy_helper.from_array(np.ones((2, 2), 'f4'), 'onnx::Conv_9')
+  text = onnx.helper.make_tensor('b', onnx.TensorProto.STRING, [1], [b'x'])
+  short = onnx.numpy_helper.from_array(np.ones(2, 'f4'), 'a')
+  short.dims[0] = 3
+  for tensors, message in (
+    ([numbers, numbers], 'a appears twice'),
+    ([text], 'b is text'),
+    ([], 'no initialisers'),
+    ([unnamed], 'onnx::Conv_9 has lost its name: .* folded batch norms'),
+    ([short], 'cannot reshape array of size 2 into shape .3,'),
+  ):
+    with pytest.raises(InputError, match=f'net.onnx: {message}'):
+      onnx_file.read(_write(tmp_path, *tensors))
+  path = tmp_path / 'net.onnx'
+  path.write_bytes(b'\x08\x07' + b'\xff' * 20)
+  with pytest.raises(InputError, match='net.onnx: damaged'):
+    onnx_file.read(path)
+
+
+def _outside(location, **where):
+  tensor = onnx.TensorProto(name='a', data_type=1, dims=[2, 2])
+  tensor.data_location = onnx.TensorProto.EXTERNAL
+  for key, value in {'location': location, **where}.items():
+    tensor.external_data.add(key=key, value=str(value))
+  return tensor
+
+
+def test_data_beside_the_model_are_read_and_elsewhere_refused(tmp_path):
+  folder = tmp_path / 'model'
+  folder.mkdir()
+  data = np.arange(6, dtype='<f4').tobytes()
+  for path in (folder / 'net.data', tmp_path / 'secret'):
+    path.write_bytes(data)
+  (folder / 'link').symlink_to(tmp_path / 'secret')
+  arrays = onnx_file.read(_write(folder, _outside('net.data', offset=8)))
+  np.testing.assert_array_equal(arrays['a'], [[2, 3], [4, 5]])
+  for tensor, message in (
+    (_outside('../secret'), "a: ../secret is no file in the model's folder"),
+    (_outside(str(tmp_path / 'secret')), 'secret is no file in the model'),
+    (_outside('link'), 'a: link is no file'),
+    (_outside('nowhere'), 'a: nowhere is no file'),
+    (_outside('net.data', offset=12), 'mmap length is greater'),
+  ):
+    with pytest.raises(InputError, match=message):
+      onnx_file.read(_write(folder, tensor))
+
+
+def test_an_exported_iresnet_gives_the_same_embeddings(golden):
+  """PyTorch's old exporter, and its new one, which folds one norm more."""
+  module = iresnet.IResNet((2, 1), width=2, embedding_size=3)
+  expected = golden('weights/iresnet')
+  images = 127.5 + 127.5 * expected['images']
+  embed = jax.jit(module.apply)
+  for name in ('iresnet.onnx', 'iresnet_dynamo.onnx'):
+    variables = state_dict.to_flax(
+      iresnet_names.entries((2, 1)),
+      onnx_file.read(GOLDEN / name),
+      weights.expected_shapes(module, 8, None),
+    )
+    embeddings = embed(variables, images)
+    atol = 1e-6 * expected['embeddings'].std()
+    np.testing.assert_allclose(
+      embeddings, expected['embeddings'], rtol=0, atol=5 * atol
+    )
+
+
+def test_without_the_package_its_name_is_said(tmp_path, monkeypatch):
+  monkeypatch.setitem(sys.modules, 'onnx', None)
+  with pytest.raises(InputError, match='onnx: not installed; pip install'):
+    onnx_file.read(tmp_path / 'net.onnx')

@@ -1,0 +1,93 @@
+"""Published networks: their authors' embeddings, names and addresses."""
+
+import numpy as np
+import pytest
+from extractors import recipe
+
+from fr_poison import extractors
+from fr_poison.extractors import published
+from fr_poison.extractors.convert import state_dict
+from fr_poison.types import InputError
+
+
+@pytest.mark.parametrize(
+  'name, ignored',
+  [
+    ('arcface_r18', ()),
+    ('arcface_mbf', ()),
+    ('facenet', ('logits.weight', 'logits.bias')),
+    ('magface_r100', ()),
+  ],
+)
+def test_embeddings_and_names_are_the_authors(name, ignored, golden):
+  extractor = recipe.check_published(name, golden(name), ignored)
+  lengths = np.linalg.norm(golden(name)['embeddings'], axis=1)
+  assert extractor.spec.normalized == np.allclose(lengths, 1)
+
+
+@pytest.mark.parametrize('entry', published.SPECS, ids=lambda entry: entry.name)
+def test_entries_say_what_a_user_asks(entry):
+  assert 2015 <= entry.year <= 2022
+  assert entry.licence and entry.url.startswith('https://')
+  module = entry.module()
+  # What the entry says is what the module does.
+  assert getattr(module, 'inputs', entry.inputs) == entry.inputs
+  assert getattr(module, 'embedding_size', entry.embedding_size) == (
+    entry.embedding_size
+  )
+  keys, names, _ = zip(*entry.entries(), strict=True)
+  assert len(set(keys)) == len(keys) == len(set(names))
+
+
+def test_inputs_read_as_a_formula():
+  magface = extractors.spec('magface_r100').inputs
+  assert str(magface) == 'BGR, (x - 0.0) / 255.0'
+  pixel = np.asarray([51.0, 102.0, 255.0], np.float32)
+  np.testing.assert_allclose(magface.scale(pixel), [1, 0.4, 0.2], rtol=1e-6)
+  facenet = extractors.spec('facenet').inputs.scale(pixel)
+  np.testing.assert_allclose(facenet, [-76.5 / 128, -25.5 / 128, 127.5 / 128])
+
+
+@pytest.mark.parametrize(
+  'prefix, classifier',
+  [
+    ('features.module.', 'fc.weight'),
+    ('module.features.', 'module.fc.weight'),
+    ('', None),
+  ],
+)
+def test_magface_files_lose_two_components_and_the_classifier(
+  prefix, classifier
+):
+  entry = extractors.spec('magface_r100')
+  # `fc` is the name of the network's own dense layer, too, and `features`
+  # that of its last norm.
+  table = [e for e in entry.entries() if e.key in ('fc.bias', 'features.bias')]
+  arrays = {f'{prefix}{e.key}': np.full(3, i) for i, e in enumerate(table)}
+  arrays = {key: array.astype(np.float32) for key, array in arrays.items()}
+  if classifier:
+    arrays[classifier] = np.ones((9, 3), np.float32)
+  variables = state_dict.to_flax(
+    table,
+    arrays,
+    {e.name: (3,) for e in table},
+    ignored=entry.ignored,
+    prefixes=entry.prefixes,
+  )
+  back = state_dict.to_state_dict(table, variables)
+  assert {key: array[0] for key, array in back.items()} == {
+    'fc.bias': 0,
+    'features.bias': 1,
+  }
+
+
+def test_a_file_of_another_depth_is_refused():
+  keys = [entry.key for entry in extractors.spec('arcface_r50').entries()]
+  message = 'arcface_r18: .* missing: nothing; unexpected: layer1.2.bn1.bias'
+  with pytest.raises(InputError, match=message):
+    extractors.from_state_dict('arcface_r18', dict.fromkeys(keys, np.zeros(1)))
+
+
+def test_a_network_without_pytorch_names_says_so():
+  with pytest.raises(InputError, match='network: mobileface has no PyTorch'):
+    extractors.from_state_dict('mobileface', {})
