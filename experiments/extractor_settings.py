@@ -4,6 +4,7 @@ import dataclasses
 
 import config_fields
 import jax
+import network_loader
 import people
 
 from fr_poison import checks, extractors
@@ -14,7 +15,7 @@ from fr_poison.training import Recipe
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-  """See configs/train_extractor.py for each field.
+  """See configs/arcface_from_scratch.py for each field.
 
   Raises:
     InputError: a value that cannot be run, naming its field. Nothing has
@@ -45,12 +46,10 @@ class Settings:
     """Checks every value."""
     config_fields.check_known('dataset', self.dataset, datasets.NAMES)
     known = extractors.architectures()
-    if self.pretrained:
-      known = [name for name in known if name in extractors.names()]
     config_fields.check_known('network', self.network, known)
     for field, least in (
       ('num_train_people', 2),
-      ('num_eval_people', 2),
+      ('num_eval_people', 4),  # two folds of two
       ('num_splits', 1),
       ('eval_every', 1),
       ('batch_size', 1),
@@ -75,6 +74,6 @@ class Settings:
   def load_network(self) -> extractors.Extractor:
     """Where the training starts."""
     if self.pretrained:
-      return extractors.load(self.network, input_size=self.input_size)
+      return network_loader.load(self.network, self.input_size)
     rng = jax.random.key(self.recipe.seed)
     return extractors.create(self.network, rng, input_size=self.input_size)

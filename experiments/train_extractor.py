@@ -1,13 +1,14 @@
 r"""Trains a face network, from random or shipped weights.
 
   python experiments/train_extractor.py \
-    --config=experiments/configs/train_extractor.py
+    --config=experiments/configs/arcface_from_scratch.py
 
 Trains on the first people of a data set. Every few epochs it measures loss and
-accuracy on pictures of theirs that were held out, and how often the nearest
-neighbour tells people never seen. Writes metrics.jsonl and checkpoints/ into
---workdir; evaluate.py takes the latter as --config.extractor.checkpoint.
-Started again after a stop, it goes on. On several hosts: distributed.py.
+accuracy on pictures of theirs that were held out, and how well it tells people
+never seen: by the nearest neighbour, and in pairs of pictures. Writes
+metrics.jsonl and checkpoints/ into --workdir; evaluate.py takes the latter as
+--config.extractor.checkpoint. Started again after a stop, it goes on. On
+several hosts: distributed.py.
 """
 
 import dataclasses
@@ -15,61 +16,19 @@ import pathlib
 
 import cli
 import distributed
-import numpy as np
+import extractor_evaluation
 import run_flags
 import training_run
 from absl import flags
 from extractor_settings import Settings
 
-from fr_poison import extractors, processes
-from fr_poison.data.faces import FaceSet
+from fr_poison import processes
 from fr_poison.data.splits import split_per_person
-from fr_poison.recognizers import nearest_neighbor
-from fr_poison.training import Trainer, variables
+from fr_poison.training import Trainer
 
 _TENSORBOARD = flags.DEFINE_bool(
   'tensorboard', False, 'Write event files beside metrics.jsonl.'
 )
-
-
-def make_evaluate(
-  settings: Settings, trainer: Trainer, held_out: FaceSet, others: FaceSet
-):
-  """state -> metrics on pictures that it was not trained on.
-
-  Args:
-    settings: of the run.
-    trainer: gives `held_out_loss` and, for heads with classes,
-      `held_out_accuracy`.
-    held_out: other pictures of the people trained on.
-    others: people never seen; `eval_accuracy` is that of 1-NN by cosines
-      among them, the mean over the splits.
-  """
-  splits = [
-    split_per_person(
-      others.labels,
-      settings.test_fraction,
-      seed=settings.recipe.seed * 10_000 + i,
-      names=others.names,
-    )
-    for i in range(settings.num_splits)
-  ]
-
-  def evaluate(state):
-    known = trainer.evaluate(state, held_out.images, held_out.labels)
-    network = trainer.extractor._replace(params=variables(state))
-    embeddings = extractors.embed(network, others.images, settings.batch_size)
-    correct = []
-    for split in splits:
-      gallery = embeddings[split.train], others.labels[split.train]
-      model = nearest_neighbor.fit(*gallery, normalize=True)
-      found = nearest_neighbor.predict(model, embeddings[split.test])
-      correct.append(np.mean(found == others.labels[split.test]))
-    return {f'held_out_{name}': value for name, value in known.items()} | {
-      'eval_accuracy': float(np.mean(correct))
-    }
-
-  return evaluate
 
 
 def run(
@@ -97,7 +56,7 @@ def run(
     num_classes=settings.num_train_people,
     num_images=len(faces),
   )
-  evaluate = make_evaluate(settings, trainer, held_out, others)
+  evaluate = extractor_evaluation.make(settings, trainer, held_out, others)
 
   # What the checkpoints say of themselves.
   network = {'name': settings.network, 'input_size': extractor.input_size}
@@ -127,7 +86,7 @@ def run(
 
 def main(argv):
   """Runs --config and says where the network is."""
-  given = run_flags.parse(argv, 'train_extractor.py')
+  given = run_flags.parse(argv, 'arcface_from_scratch.py')
   distributed.start()
   try:
     metrics = run(*given, tensorboard=_TENSORBOARD.value)
@@ -138,7 +97,10 @@ def main(argv):
   if metrics and processes.is_first():
     print(
       f'accuracy on {given.config["num_eval_people"]} people never seen: '
-      f'{metrics["eval_accuracy"]:.1%}\n'
+      f'{metrics["eval_accuracy"]:.1%} by 1-NN\n'
+      f'verification AUC {metrics["verification_auc"]:.3f}, EER '
+      f'{metrics["verification_eer"]:.1%}, accuracy '
+      f'{metrics["verification_accuracy"]:.1%}\n'
       f'--config.extractor.checkpoint={given.workdir / "checkpoints"}'
     )
 

@@ -13,11 +13,14 @@ def parse(arg: str | None, **defaults: Any) -> dict[str, Any]:
   Args:
     arg: 'name=value,flag'; a name alone sets a bool to True. None or '': no
       change.
-    defaults: the known names with bool, int, float or str values.
+    defaults: the known names with bool, int, float or str values; a tuple has
+      all that there are to choose from, the default first.
 
   Raises:
     InputError: a name without a default, or a value of another type.
   """
+  choices = {n: v for n, v in defaults.items() if isinstance(v, tuple)}
+  defaults |= {name: known[0] for name, known in choices.items()}
   values = dict(defaults)
   for part in filter(None, (arg or '').split(',')):
     name, _, text = part.partition('=')
@@ -33,4 +36,9 @@ def parse(arg: str | None, **defaults: Any) -> dict[str, Any]:
       raise InputError(
         f'config argument {name}: {text!r} is not {kind.__name__}'
       ) from error
+    if values[name] not in choices.get(name, (values[name],)):
+      raise InputError(
+        f'config argument {name}: {text!r} is unknown; known: '
+        f'{", ".join(choices[name])}'
+      )
   return values

@@ -19,8 +19,15 @@ def test_each_value_keeps_its_type():
     ('smok', "'smok' is unknown; known: .*smoke"),
     ('steps=2.5', "steps: '2.5' is not int"),
     ('smoke=maybe', "smoke: 'maybe' is not bool"),
+    ('size=huge', "size: 'huge' is unknown; known: small, large"),
   ],
 )
 def test_leftovers_and_wrong_types_are_refused(arg, message):
   with pytest.raises(InputError, match=message):
-    config_args.parse(arg, **DEFAULTS)
+    config_args.parse(arg, size=('small', 'large'), **DEFAULTS)
+
+
+def test_a_choice_starts_with_the_default():
+  sizes = ('small', 'large')
+  assert config_args.parse('', size=sizes) == {'size': 'small'}
+  assert config_args.parse('size=large', size=sizes) == {'size': 'large'}

@@ -69,6 +69,16 @@ def test_the_tables_of_detectors_are_those_of_the_records(readme, root):
   assert (folder / 'trainers.md').read_text() == table
 
 
+def test_the_trained_networks_are_as_good_as_their_metrics(readme, root):
+  folder, configs = root / 'docs' / 'from_scratch', root / 'experiments/configs'
+  for name in ('arcface', 'facenet'):
+    last = (folder / f'{name}.jsonl').read_text().splitlines()[-1]
+    auc = f'{json.loads(last)["verification_auc"]:.3f}'
+    assert auc in (configs / f'{name}_from_scratch.py').read_text()
+    section = readme.partition('## Train a recognizer')[2]
+    assert auc in section.partition('\n## ')[0]
+
+
 def test_links_lead_somewhere(readme, root):
   for target in re.findall(r'\]\(([^)]+)\)', readme):
     assert target.startswith('https://') or (root / target).exists(), target

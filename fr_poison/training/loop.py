@@ -58,6 +58,7 @@ class Trainer:
       self._optimizer,
       label_smoothing=recipe.label_smoothing,
       flip=recipe.flip,
+      jitter=recipe.jitter,
       num_micro_batches=recipe.num_micro_batches,
       ema_decay=recipe.ema_decay,
       axis_name=parallel.AXIS,
@@ -90,6 +91,7 @@ class Trainer:
       recipe.batch_size,
       seed=recipe.seed,
       balanced=recipe.balanced,
+      per_person=recipe.per_person,
     )
     if sampler.num_classes != self.num_classes:
       raise InputError(

@@ -8,7 +8,7 @@ from fr_poison import checks
 from fr_poison.types import InputError
 
 _SCHEDULES = ('constant', 'cosine', 'step')
-_OPTIMIZERS = ('adadelta', 'adam', 'adamw', 'sgd')
+_OPTIMIZERS = ('adadelta', 'adagrad', 'adam', 'adamw', 'sgd')
 
 
 def make(
@@ -27,8 +27,8 @@ def make(
   """An optax optimiser; durations are shares of the training, in [0, 1].
 
   Args:
-    name: 'adam', 'adamw', 'sgd' with momentum, or 'adadelta', which is Keras's
-      (rho .95, epsilon 1e-7) and so, at rate 1, the paper's.
+    name: 'adam', 'adamw', 'adagrad', 'sgd' with momentum, or 'adadelta', which
+      is Keras's (rho .95, epsilon 1e-7) and so, at rate 1, the paper's.
     learning_rate: the highest one.
     schedule: 'constant', 'cosine' down to 0, or 'step'.
     num_steps: of the whole training.
@@ -62,6 +62,8 @@ def make(
     optimizer = optax.adam(rate)
   elif name == 'adamw':
     optimizer = optax.adamw(rate, weight_decay=weight_decay)
+  elif name == 'adagrad':
+    optimizer = optax.adagrad(rate)
   elif name == 'sgd':
     optimizer = optax.sgd(rate, momentum=momentum)
   else:

@@ -23,7 +23,9 @@ class Recipe:
     head: `name` and settings of `heads.make`.
     label_smoothing: in [0, 1); 0 for heads without classes.
     flip: probability of a mirror image.
+    jitter: in [0, 0.5], how far pictures are moved, scaled and lit at random.
     balanced: draw people, then pictures, instead of a permutation an epoch.
+    per_person: pictures drawn of each person that `balanced` draws.
     num_micro_batches: parts of a batch that are computed one by one.
     ema_decay: in [0, 1), of the averaged parameters, which then are the
       result; None keeps none.
@@ -42,7 +44,9 @@ class Recipe:
   )
   label_smoothing: float = 0.0
   flip: float = 0.5
+  jitter: float = 0.0
   balanced: bool = False
+  per_person: int = 1
   num_micro_batches: int = 1
   ema_decay: float | None = None
   dtype: str = 'float32'
@@ -63,10 +67,12 @@ class Recipe:
 
   def __post_init__(self):
     """Checks every value."""
-    for name in ('num_epochs', 'batch_size', 'num_micro_batches'):
+    counts = 'num_epochs', 'batch_size', 'per_person', 'num_micro_batches'
+    for name in counts:
       checks.whole(name, getattr(self, name))
     checks.whole('seed', self.seed, 0)
     checks.number('flip', self.flip, 0, 1)
+    checks.number('jitter', self.jitter, 0, 0.5)
     checks.number('label_smoothing', self.label_smoothing, 0, 1, ends='[)')
     if self.ema_decay is not None:
       checks.number('ema_decay', self.ema_decay, 0, 1, ends='[)')

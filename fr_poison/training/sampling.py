@@ -22,6 +22,7 @@ class Sampler:
     *,
     seed: int = 0,
     balanced: bool = False,
+    per_person: int = 1,
   ):
     """Remembers the pictures, uint8 [N, H, W, 3], and labels [N] from 0.
 
@@ -33,6 +34,8 @@ class Sampler:
       seed: of the order.
       balanced: draw a person, then one of his pictures, as the paper's code
         does, instead of a permutation per epoch.
+      per_person: of `balanced`, how often the same person in a row, so that
+        triplets find positives; the last one of a batch has what is left.
 
     Raises:
       InputError: no pictures, another number of labels, a label below 0 or
@@ -57,7 +60,8 @@ class Sampler:
     self._own = np.split(
       np.argsort(self._labels, kind='stable'), np.cumsum(counts)[:-1]
     )
-    self._batch_size, self._seed, self._balanced = batch_size, seed, balanced
+    self._batch_size, self._seed = batch_size, seed
+    self._balanced, self._per_person = balanced, per_person
     self.num_classes = len(counts)
     self.steps_per_epoch = -(-len(images) // batch_size)
 
@@ -65,8 +69,10 @@ class Sampler:
     """Which pictures the batch of that step holds, at most batch_size."""
     if self._balanced:
       rng = np.random.default_rng([self._seed, 1, step])
-      people = rng.integers(0, self.num_classes, self._batch_size)
-      own = [self._own[person] for person in people]
+      num_people = -(-self._batch_size // self._per_person)
+      people = rng.integers(0, self.num_classes, num_people)
+      rows = np.repeat(people, self._per_person)[: self._batch_size]
+      own = [self._own[person] for person in rows]
       return np.array(
         [pictures[rng.integers(len(pictures))] for pictures in own]
       )

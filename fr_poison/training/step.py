@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from fr_poison.training import augmentation
 from fr_poison.training.heads import Head
 from fr_poison.types import Array, Images, Params, Rng
 
@@ -64,12 +65,6 @@ def create(
     opt_state=optimizer.init(params),
     ema=jax.tree.map(jnp.array, params) if ema else {},
   )
-
-
-def _mirrored(images, rngs, share):
-  """Each picture left-right exchanged with probability `share`."""
-  draw = jax.vmap(lambda rng: jax.random.bernoulli(rng, share))(rngs)
-  return jnp.where(draw[:, None, None, None], images[:, :, ::-1], images)
 
 
 def _micro_batches(batch, number):
@@ -124,6 +119,7 @@ def make_train_step(
   *,
   label_smoothing: float = 0.0,
   flip: float = 0.0,
+  jitter: float = 0.0,
   num_micro_batches: int = 1,
   ema_decay: float | None = None,
   axis_name: str | None = None,
@@ -136,6 +132,7 @@ def make_train_step(
     optimizer: an optax transformation.
     label_smoothing: the share of each label that is spread over all.
     flip: probability of a mirror image.
+    jitter: see `augmentation.jittered`.
     num_micro_batches: parts whose gradients are added up before the update,
       for batches that do not fit the memory at once; batch norm sees parts.
     ema_decay: of the moving average of the parameters; None keeps none.
@@ -157,8 +154,12 @@ def make_train_step(
   def step(state, batch, rng):
     rng = jax.random.fold_in(rng, state.step)
     rngs = jax.vmap(jax.random.fold_in, (None, 0))(rng, batch['position'])
+    images = batch['images']
     if flip:
-      batch = batch | {'images': _mirrored(batch['images'], rngs, flip)}
+      images = augmentation.mirrored(images, rngs, flip)
+    if jitter:
+      images = augmentation.jittered(images, rngs, jitter)
+    batch = batch | {'images': images}
     grads, sums, batch_stats = _accumulated(
       total, state, batch, num_micro_batches
     )

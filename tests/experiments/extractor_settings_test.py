@@ -1,21 +1,20 @@
 import pytest
-from configs import train_extractor
+from configs import arcface_from_scratch, facenet_from_scratch
 from extractor_settings import Settings
 
 from fr_poison import extractors
 from fr_poison.types import InputError
 
-CONFIG = train_extractor.get_config('smoke').to_dict()
+CONFIG = arcface_from_scratch.get_config('smoke').to_dict()
 
 
 @pytest.mark.parametrize(
   'values, text',
   [
     ({'network': 'pixels'}, "config.network: 'pixels' is unknown"),
-    ({'network': 'resnet18', 'pretrained': True}, "'resnet18' is unknown"),
-    ({'dataset': 'lfw'}, "config.dataset: 'lfw' is unknown; known: orl"),
+    ({'dataset': 'olivetti'}, "config.dataset: 'olivetti' is unknown"),
     ({'num_train_people': 1}, 'config.num_train_people: 1 is below 2'),
-    ({'num_eval_people': 1}, 'config.num_eval_people: 1 is below 2'),
+    ({'num_eval_people': 3}, 'config.num_eval_people: 3 is below 4'),
     ({'eval_every': 0}, 'config.eval_every: 0 is below 1'),
     ({'batch_size': 0}, 'config.batch_size: 0 is below 1'),
     ({'test_fraction': 1.0}, 'config.test_fraction: 1.0 is outside'),
@@ -29,6 +28,31 @@ CONFIG = train_extractor.get_config('smoke').to_dict()
 def test_what_cannot_be_run_is_refused_by_name(values, text):
   with pytest.raises(InputError, match=text):
     Settings.from_config(CONFIG | values)
+
+
+@pytest.mark.parametrize(
+  'module, preset, network',
+  [
+    (arcface_from_scratch, 'casia', 'arcface_r50'),
+    (arcface_from_scratch, 'ms1m', 'arcface_r100'),
+    (facenet_from_scratch, 'casia', 'facenet'),
+  ],
+)
+def test_published_trainings_can_be_run(module, preset, network):
+  config = module.get_config(f'preset={preset}').to_dict()
+  assert Settings.from_config(config).network == network
+
+
+def test_published_durations_are_those_in_steps():
+  # CASIA-WebFace: 32,000 steps of 512 of 494,000 pictures; MS1MV2: 180,000
+  # steps of 5.82 million.
+  for preset, num_steps, num_images in (
+    ('casia', 32_000, 494_000),
+    ('ms1m', 180_000, 5_820_000),
+  ):
+    config = arcface_from_scratch.get_config(f'preset={preset}').training
+    found = config.num_epochs * num_images / config.batch_size
+    assert found == pytest.approx(num_steps, rel=0.02)
 
 
 def test_a_missing_field_is_refused():
@@ -56,6 +80,7 @@ def test_more_people_than_there_are_is_refused():
 
 
 def test_the_shipped_weights_are_a_start_where_asked():
-  settings = Settings.from_config(CONFIG | {'pretrained': True})
+  start = {'pretrained': True, 'network': 'mobileface', 'input_size': None}
+  settings = Settings.from_config(CONFIG | start)
   shipped = extractors.load('mobileface').sha256
   assert settings.load_network().sha256 == shipped

@@ -12,8 +12,14 @@ import pytest
 from fr_poison import checkpoints, extractors
 from fr_poison.report import records
 
-# 40 pictures in batches of 16: 3 steps an epoch, 12 in all.
-TINY = ('--config.training.num_epochs=4', '--config.num_splits=1')
+# 40 pictures in batches of 16: 3 steps an epoch, 12 in all; of the network
+# that compiles fastest.
+TINY = (
+  '--config.network=mobileface',
+  '--config.input_size=112',
+  '--config.training.num_epochs=4',
+  '--config.num_splits=1',
+)
 
 
 @pytest.fixture(scope='module')
@@ -21,8 +27,9 @@ def start(tmp_path_factory):
   env = programs.environment(tmp_path_factory)
 
   def run(folder, *args):
-    name = 'train_extractor'
-    return programs.start(name, name, folder, *TINY, *args, env=env)
+    return programs.start(
+      'train_extractor', 'arcface_from_scratch', folder, *TINY, *args, env=env
+    )
 
   return run
 
@@ -60,8 +67,14 @@ def test_what_it_prints_is_what_evaluate_takes(done, tmp_path_factory):
   metrics = _metrics(folder)
   assert [m['step'] for m in metrics] == [0, 3, 6, 9, 12]
   assert metrics[-1]['loss'] < metrics[1]['loss']  # it learns
-  assert f'never seen: {metrics[-1]["eval_accuracy"]:.1%}\n' in out
-  flag, path = out.splitlines()[-1].split('=')
+  assert f'never seen: {metrics[-1]["eval_accuracy"]:.1%} by' in out
+  *_, verification, last = out.splitlines()
+  assert verification == (
+    f'verification AUC {metrics[-1]["verification_auc"]:.3f}, EER '
+    f'{metrics[-1]["verification_eer"]:.1%}, accuracy '
+    f'{metrics[-1]["verification_accuracy"]:.1%}'
+  )
+  flag, path = last.split('=')
   assert flag == '--config.extractor.checkpoint'
   network, (_, description) = extractors.load(path), checkpoints.read(path)
   assert network.spec.name == 'mobileface' and network.input_size == 112
@@ -81,6 +94,22 @@ def test_what_it_prints_is_what_evaluate_takes(done, tmp_path_factory):
   own = [r for r in found if r['network'] == network]
   assert {r['adversary'] for r in own} == {'baseline', 'oblivious'}
   assert all(r['weights'][network].startswith(network[-8:]) for r in own)
+
+
+@pytest.mark.parametrize('name, size', [('arcface', 32), ('facenet', 80)])
+def test_each_config_trains_its_network(name, size, tmp_path, tmp_path_factory):
+  env = programs.environment(tmp_path_factory)
+  config, once = f'{name}_from_scratch', '--config.training.num_epochs=1'
+  programs.finish(
+    programs.start('train_extractor', config, tmp_path, once, env=env)
+  )
+  first, last = _metrics(tmp_path)
+  assert last['loss'] > 0 and last['held_out_loss'] > 0
+  # Triplets have no classes.
+  assert ('accuracy' in last) == (name == 'arcface')
+  assert last['verification_auc'] != first['verification_auc']
+  network = extractors.load(tmp_path / 'checkpoints')
+  assert network.spec.name == f'{name}_small' and network.input_size == size
 
 
 def test_killed_twice_it_ends_with_the_same_bits(done, start, train, tmp_path):

@@ -30,6 +30,13 @@ def test_cosine_steps_and_warmup_by_hand():
   assert warm == pytest.approx([0, 0.2, 0.4, 0.4, 0.04])
 
 
+def test_adagrad_is_tensorflows():
+  # Its accumulator starts at 0.1: 0.4 * 1 / sqrt(0.1 + 1).
+  optimizer = optimizers.make('adagrad', learning_rate=0.4)
+  update = _updates_after(0, optimizer)
+  assert update == pytest.approx(0.4 / np.sqrt(1.1), rel=1e-6)
+
+
 def _updates_after(count, optimizer):
   """The step for a gradient of -1 after `count` updates."""
   params = jnp.ones(())

@@ -9,10 +9,12 @@ REFUSED = [
   ('num_epochs: 1.5', {'num_epochs': 1.5}),
   ('batch_size: True', {'batch_size': True}),
   ('num_micro_batches: 0', {'num_micro_batches': 0}),
+  ('per_person: 0', {'per_person': 0}),
   ('seed: -1', {'seed': -1}),
   ('flip: 1.1', {'flip': 1.1}),
   ('flip: nan', {'flip': np.nan}),
   ('flip: None', {'flip': None}),
+  (r'jitter: 0.6 is outside \[0, 0.5\]', {'jitter': 0.6}),
   (r'label_smoothing: 1 is outside \[0, 1\)', {'label_smoothing': 1}),
   ('label_smoothing: -0.1', {'label_smoothing': -0.1}),
   (

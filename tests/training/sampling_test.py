@@ -51,6 +51,17 @@ def test_balanced_draws_people_alike_and_then_their_pictures():
   assert sampler.batch(1)['mask'].all()
 
 
+def test_a_person_drawn_once_may_give_several_pictures():
+  once = Sampler(IMAGES, LABELS, 3, seed=2, balanced=True)
+  sampler = Sampler(IMAGES, LABELS, 8, seed=2, balanced=True, per_person=3)
+  for step in range(4):
+    people = LABELS[sampler.indices(step)]
+    # Three people, the third one of them for what is left of the batch; the
+    # draws of people come first, and so are those without repeats.
+    expected = np.repeat(LABELS[once.indices(step)], 3)[:8]
+    np.testing.assert_array_equal(people, expected)
+
+
 def test_what_cannot_be_sampled_is_refused():
   for message, images, labels, size in (
     ('0 pictures', IMAGES[:0], LABELS[:0], 2),

@@ -1,0 +1,42 @@
+"""Pictures that vary from step to step, each by its own random key."""
+
+import jax
+import jax.numpy as jnp
+
+from fr_poison.types import Images, Rng
+
+
+def mirrored(images: Images, rngs: Rng, share: float) -> Images:
+  """Each picture left-right exchanged with probability `share`."""
+  draw = jax.vmap(lambda rng: jax.random.bernoulli(rng, share))(rngs)
+  return jnp.where(draw[:, None, None, None], images[:, :, ::-1], images)
+
+
+def jittered(images: Images, rngs: Rng, amount: float) -> Images:
+  """Each picture moved, scaled and lit a little differently.
+
+  Evenly drawn: moves down and right up to amount / 2 of the picture's sides,
+  sizes of 1 +- amount around the middle, contrasts of 1 +- 2 amount around the
+  mean, brightness +- amount. What comes in at the border is black.
+
+  Args:
+    images: [B, H, W, 3].
+    rngs: [B] keys.
+    amount: in [0, 0.5].
+  """
+  return jax.vmap(lambda *one: _jittered(*one, amount))(images, rngs)
+
+
+def _jittered(image, rng, amount):
+  # Other numbers than those that decide about the mirror image.
+  draw = jax.random.uniform(
+    jax.random.fold_in(rng, 1), (5,), minval=-amount, maxval=amount
+  )
+  size, scale = jnp.array(image.shape[:2]), 1 + draw[0]
+  move = size * (draw[1:3] - draw[0]) / 2
+  image = jax.image.scale_and_translate(
+    image, image.shape, (0, 1), jnp.stack([scale, scale]), move, 'linear'
+  )
+  mean = jnp.mean(image)
+  image = mean + (1 + 2 * draw[3]) * (image - mean) + draw[4]
+  return jnp.clip(image, 0, 1)

@@ -1,0 +1,1 @@
+"""Verification: do two pictures, or two sets of them, show one person?"""
