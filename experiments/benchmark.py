@@ -23,6 +23,11 @@ Compares the layers' convolutions with XLA's own, shape by shape.
 
 Compares the recognizers, for all people protected in turn, with scikit-learn
 (`pip install -e '.[test]'`); see `recognizer_benchmark.py`.
+
+  python experiments/benchmark.py --search
+
+Compares the search in a gallery of a million faces with faiss-cpu (of the same
+extra); see `search_benchmark.py`. Takes 5 GB of memory.
 """
 
 import functools
@@ -35,6 +40,7 @@ import jax.numpy as jnp
 import numpy as np
 import peer_benchmark
 import recognizer_benchmark
+import search_benchmark
 from absl import flags
 
 from fr_poison import attacks, extractors
@@ -56,6 +62,10 @@ _RECOGNIZERS = flags.DEFINE_bool(
 )
 _FACES = flags.DEFINE_list(
   'faces', ['530', '94', '512'], 'Of those: people, pictures each, dimensions.'
+)
+_SEARCH = flags.DEFINE_bool('search', False, 'Compare the search instead.')
+_GALLERY = flags.DEFINE_list(
+  'gallery', ['1000000', '512', '1000'], 'Of that: faces, dimensions, probes.'
 )
 _REMAT = flags.DEFINE_bool('remat', False, 'Less memory, more time.')
 _DTYPE = flags.DEFINE_enum(
@@ -134,6 +144,11 @@ def main(argv):
   if _RECOGNIZERS.value:
     sizes = (int(x) for x in _FACES.value)
     for line in recognizer_benchmark.lines(*sizes):
+      print(line, flush=True)
+    return
+  if _SEARCH.value:
+    sizes = (int(x) for x in _GALLERY.value)
+    for line in search_benchmark.lines(*sizes, _REPEATS.value):
       print(line, flush=True)
     return
   if _PEER.value or _CONVOLUTIONS.value:

@@ -6,17 +6,21 @@ For each attack and surrogate network, cloaks the protected people's pictures;
 for each network that a trainer may have, fits recognizers on the scraped
 pictures and measures the error on the protected people's clean ones. Writes
 records.jsonl, table.md, report.html and the cloaks into --workdir. Started
-again, it goes on after the last person whose cloaks were finished.
+again, it goes on after the last person whose cloaks were finished. Cloaks that
+another tool made are given with configs/my_cloaks.py.
 """
 
 import pathlib
 import time
+from typing import NamedTuple
 
 import cli
 import cloaking
+import given_cloaks
 import numpy as np
 import replies
 import run_flags
+from given_cloaks import GivenCloaks
 from judge import Judge
 from progress import Progress
 from scene import Scene, load_extractors, load_faces
@@ -24,6 +28,7 @@ from settings import Settings
 from training_run import Stopped
 
 from fr_poison.adversaries import history
+from fr_poison.data.faces import FaceSet
 from fr_poison.report import html, records, tables
 from fr_poison.types import InputError
 
@@ -57,6 +62,17 @@ def _budget(settings):
   return f'Budget {settings["epsilon"] * 255:.3g}/255, as saved in 8 bits.'
 
 
+def show(
+  scene: Scene, name: str, surrogate: str, caption: str, images: np.ndarray
+) -> html.Strip:
+  """Some cloaked pictures for the report, spread over the protected people."""
+  last = len(scene.to_cloak) - 1
+  shown = scene.to_cloak[np.linspace(0, last, _NUM_SHOWN).astype(int)]
+  return html.Strip(
+    name, surrogate, caption, scene.faces.images[shown], images[shown]
+  )
+
+
 def run_attack(
   judge: Judge, name: str, surrogate: str, shared: dict, folder, progress
 ) -> tuple[list[dict], html.Strip, np.ndarray]:
@@ -82,31 +98,21 @@ def run_attack(
     'num_improved': cloaks.num_improved,
     'wall_seconds': cloaks.seconds,
   }
-  found = judge.measure(
-    cloaks.images, shared | {'attack': name} | scene.distortion(cloaks.images)
-  )
-  if scene.settings.noise_control:
-    noisy = scene.noise_control(cloaks.images)
-    control = judge.measure(
-      noisy,
-      shared
-      | {'attack': 'noise', 'control_of': name}
-      | scene.distortion(noisy),
-    )
-    for record, noise_record in zip(found, control, strict=True):
-      record['noise_protection_rate'] = noise_record['protection_rate']
-      record['noise_protection_ci'] = noise_record['protection_ci']
-    found += control
-  last = len(scene.to_cloak) - 1
-  shown = scene.to_cloak[np.linspace(0, last, _NUM_SHOWN).astype(int)]
-  strip = html.Strip(
-    name,
-    surrogate,
-    _budget(settings),
-    scene.faces.images[shown],
-    cloaks.images[shown],
-  )
+  found = judge.measure_beside_noise(cloaks.images, shared | {'attack': name})
+  strip = show(scene, name, surrogate, _budget(settings), cloaks.images)
   return found, strip, cloaks.images
+
+
+def run_given(
+  judge: Judge, cloaks: GivenCloaks, shared: dict
+) -> tuple[list[dict], list[html.Strip]]:
+  """Cloaks that were given as files: records, and pictures to show."""
+  fields = shared | cloaks.cloak_fields | {'attack': 'given'}
+  found = judge.measure_beside_noise(cloaks.images, fields)
+  surrogate = '+'.join(cloaks.cloak_fields['surrogate'])
+  caption = 'As the recognizers see them.'
+  strip = show(judge.scene, 'given', surrogate, caption, cloaks.images)
+  return found, [strip]
 
 
 def run_histories(
@@ -137,17 +143,68 @@ def run_histories(
   return found
 
 
+def run_attacks(
+  judge: Judge, shared: dict, folder: pathlib.Path
+) -> tuple[list[dict], list[html.Strip]]:
+  """Every attack on every surrogate: records, and pictures to show."""
+  settings, results, strips = judge.scene.settings, [], []
+  progress = Progress(
+    len(settings.surrogates) * len(settings.attacks) * settings.num_protected
+  )
+  for surrogate in settings.surrogates:
+    scraped = {}
+    for name in settings.attacks:
+      found, strip, scraped[name] = run_attack(
+        judge, name, surrogate, shared, folder, progress
+      )
+      results += found
+      strips.append(strip)
+    results += run_histories(judge, surrogate, scraped, shared)
+  progress.close()
+  return results, strips
+
+
+class Loaded(NamedTuple):
+  """What a run starts from."""
+
+  scene: Scene
+  public: FaceSet
+  trained: replies.Reply | None  # the network of a checkpoint
+  cloaks: GivenCloaks | None
+  fields: dict  # of all records, about the pictures
+  left_out: list[list[str]]  # pictures and reasons
+
+
+def load(config: dict, data_dir: str | None) -> Loaded:
+  """Reads everything, and refuses what is wrong with it."""
+  if 'originals' in config:
+    source, settings = given_cloaks.split_config(config)
+  else:
+    source, settings = None, Settings.from_config(config)
+  networks = load_extractors(settings)
+  trained = replies.load_checkpoint(settings)
+  if source is None:
+    found = load_faces(settings, data_dir)
+    fields = {'alignment': found.faces.alignment, 'warnings': found.warnings}
+    scene = Scene(settings, networks, found.faces)
+    return Loaded(scene, found.public, trained, None, fields, found.left_out)
+  cloaks = given_cloaks.load(source, settings, data_dir)
+  scene = Scene(cloaks.settings, networks, cloaks.faces, cloaks.protected)
+  return Loaded(
+    scene, cloaks.public, trained, cloaks, cloaks.fields, cloaks.left_out
+  )
+
+
 def run(
   config: dict, workdir: pathlib.Path, data_dir: str | None
 ) -> list[dict]:
   """Runs the experiment and writes its files; returns the records."""
   # Everything that can be wrong is found before anything is written.
-  settings = Settings.from_config(config)
-  networks = load_extractors(settings)
-  given = replies.load_checkpoint(settings)
-  public_faces, faces = load_faces(settings, data_dir)
-  shared = shared_fields(settings, records.config_hash(config))
-  scene = Scene(settings, networks, faces)
+  scene, public_faces, trained, cloaks, fields, left_out = load(
+    config, data_dir
+  )
+  settings, networks = scene.settings, scene.extractors
+  shared = shared_fields(settings, records.config_hash(config)) | fields
   try:
     workdir.mkdir(parents=True, exist_ok=True)
   except OSError as error:
@@ -157,28 +214,23 @@ def run(
   public = replies.PublicPeople(
     settings, networks, public_faces, workdir / 'public_cloaks'
   )
-  answers = replies.make(settings, networks, public, workdir, given)
+  answers = replies.make(settings, networks, public, workdir, trained)
   judge = Judge(scene, *answers)
 
   # Without any cloak: the errors that the recognizers make anyway.
   nothing = dict.fromkeys(('epsilon', 'dssim', 'psnr', 'linf'))
   nothing |= {'attack': 'none', 'surrogate': []}
-  results, strips = judge.measure(faces.images, shared | nothing), []
+  if cloaks:
+    shared['not_tested'] = shared['not_tested'] + cloaks.not_tested
+  results = judge.measure(scene.faces.images, shared | nothing)
+  results[0]['left_out'] = left_out
 
-  # Every attack on every surrogate, against every reply.
-  progress = Progress(
-    len(settings.surrogates) * len(settings.attacks) * settings.num_protected
-  )
-  for surrogate in settings.surrogates:
-    scraped = {}
-    for name in settings.attacks:
-      found, strip, scraped[name] = run_attack(
-        judge, name, surrogate, shared, workdir / 'cloaks', progress
-      )
-      results += found
-      strips.append(strip)
-    results += run_histories(judge, surrogate, scraped, shared)
-  progress.close()
+  # The cloaks that were given, or every attack, against every reply.
+  if cloaks:
+    found, strips = run_given(judge, cloaks, shared)
+  else:
+    found, strips = run_attacks(judge, shared, workdir / 'cloaks')
+  results += found
 
   # The report is made from the records (and the pictures) alone.
   records.write(workdir / 'records.jsonl', results)

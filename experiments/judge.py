@@ -60,6 +60,27 @@ class Judge:
         records.append(self._record(kind, combination, found, shared, start))
     return sorted(records, key=lambda r: RECOGNIZERS.index(r['recognizer']))
 
+  def measure_beside_noise(
+    self, images: np.ndarray, shared: dict
+  ) -> list[dict]:
+    """`measure` of a cloak, and of noise like it if the config asks for it.
+
+    Args:
+      images: as for `measure`.
+      shared: the same; `attack` is the cloak's.
+    """
+    scene = self.scene
+    found = self.measure(images, shared | scene.distortion(images))
+    if not scene.settings.noise_control:
+      return found
+    noisy = scene.noise_control(images)
+    fields = {'attack': 'noise', 'control_of': shared['attack']}
+    control = self.measure(noisy, shared | fields | scene.distortion(noisy))
+    for record, noise_record in zip(found, control, strict=True):
+      record['noise_protection_rate'] = noise_record['protection_rate']
+      record['noise_protection_ci'] = noise_record['protection_ci']
+    return found + control
+
   def _embed(self, reply, images):
     return extractors.embed(
       reply.extractor,
@@ -156,7 +177,8 @@ class Judge:
     return max(r.extractor.input_size for r in self._parts(reply))
 
   def _weights(self, reply, surrogates):
-    found = {n: self.scene.extractors[n].sha256 for n in surrogates}
+    known = self.scene.extractors  # cloaks may be given, made for any network
+    found = {n: known[n].sha256 for n in surrogates if n in known}
     for part in self._parts(reply):
       trained = f' {part.adversary}' if part.adversary else ''
       found[part.network + trained] = part.extractor.sha256

@@ -1,34 +1,80 @@
 """The people of a data set that a config asks for."""
 
+import sys
+from typing import NamedTuple
+
 import numpy as np
 
-from fr_poison.data import datasets
+from fr_poison.data import align, datasets, detect_faces, near_duplicates
 from fr_poison.data.faces import FaceSet
 from fr_poison.types import InputError
+
+ALIGNMENTS = ('none', *align.TEMPLATES)
+
+
+class People(NamedTuple):
+  """Who was found, and the pictures that could not be used, with reasons."""
+
+  faces: FaceSet
+  left_out: list[list[str]]
 
 
 def load(
   dataset: str, num_people: int, data_dir: str | None, field: str
 ) -> FaceSet:
-  """The pictures of the first `num_people` people.
+  """The pictures of the first `num_people` people; see `find`."""
+  return find(dataset, num_people, data_dir, field).faces
+
+
+def find(
+  dataset: str,
+  num_people: int,
+  data_dir: str | None,
+  field: str,
+  *,
+  alignment: str = 'none',
+  strict: bool = False,
+) -> People:
+  """The first `num_people` people who have 2 or more pictures.
+
+  What was found in the data set and what was not goes to stderr.
 
   Args:
     dataset: one of `datasets.NAMES`.
     num_people: as many.
     data_dir: the data set's own folders, or None for the installed copy.
     field: of the config that the number comes from.
+    alignment: one of `ALIGNMENTS`: find the faces and put them onto that
+      template, or leave the pictures as they are.
+    strict: refuse pictures that cannot be used, and names alike.
 
   Raises:
-    InputError: there are fewer; the data set cannot be read.
+    InputError: there are fewer; the data set cannot be read; ORL is to be
+      aligned, which it is.
   """
   source = {'source_dir': data_dir} if data_dir else {}
-  faces = datasets.load(dataset, **source)
+  left_out = []
+  if dataset == 'orl':
+    if alignment != 'none':
+      raise InputError(f'config.align: {alignment}, but orl is aligned already')
+    faces = datasets.load(dataset, **source)
+  else:
+    placement = None
+    if alignment != 'none':
+      placement = detect_faces.aligned(template=alignment)
+    found = datasets.prepare(
+      dataset, placement=placement, strict=strict, **source
+    )
+    print(*found.report(), sep='\n', file=sys.stderr)
+    left_out = [list(row) for row in found.skipped]
+    faces = found.faces(num_people, min_pictures=2)
   if num_people > len(faces.names):
     raise InputError(
       f'config.{field}: {num_people} people, but {dataset} has '
       f'{len(faces.names)}'
     )
-  return faces.subset(np.flatnonzero(faces.labels < num_people))
+  rows = np.flatnonzero(faces.labels < num_people)
+  return People(faces.subset(rows), left_out)
 
 
 def split(faces: FaceSet, label: int) -> tuple[FaceSet, FaceSet]:
@@ -38,3 +84,14 @@ def split(faces: FaceSet, label: int) -> tuple[FaceSet, FaceSet]:
     faces.subset(np.flatnonzero(below)),
     faces.subset(np.flatnonzero(~below)),
   )
+
+
+def twins(faces: FaceSet) -> list[str]:
+  """A sentence if pictures are there twice, or nearly."""
+  found = near_duplicates.find(faces.images, faces.images)
+  pairs = [(faces.paths[i], faces.paths[j]) for i, j, _ in found if i < j]
+  return [
+    f'{len(pairs)} pairs of pictures are nearly the same, as {one} and '
+    f'{other}: where one trains and the other tests, it is no test'
+    for one, other in pairs[:1]
+  ]

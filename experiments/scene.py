@@ -1,5 +1,7 @@
 """What every number of an evaluation is made from: drawn or computed once."""
 
+from typing import NamedTuple
+
 import jax
 import network_loader
 import numpy as np
@@ -11,16 +13,38 @@ from fr_poison.attacks import noise, perceptual
 from fr_poison.data.batches import map_batches
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
+from fr_poison.types import InputError
 
 
-def load_faces(
-  settings: Settings, data_dir: str | None
-) -> tuple[FaceSet, FaceSet]:
-  """The public people and those evaluated: the first ones of the data set."""
-  faces = people.load(
-    settings.dataset, settings.num_people, data_dir, 'num_people'
+class Material(NamedTuple):
+  """The pictures of a run, and what was odd about them."""
+
+  public: FaceSet  # of the trainer
+  faces: FaceSet  # of the people evaluated
+  left_out: list[list[str]]  # pictures that cannot be used, and reasons
+  warnings: list[str]
+
+
+def load_faces(settings: Settings, data_dir: str | None) -> Material:
+  """The public people and those evaluated: the first ones of the data set.
+
+  Raises:
+    InputError: there are fewer, or pictures are left out or there twice and
+      the config is strict.
+  """
+  found = people.find(
+    settings.dataset,
+    settings.num_people,
+    data_dir,
+    'num_people',
+    alignment=settings.align,
+    strict=settings.strict,
   )
-  return people.split(faces, settings.num_public)
+  public, faces = people.split(found.faces, settings.num_public)
+  warnings = people.twins(faces)
+  if settings.strict and warnings:
+    raise InputError(f'config.strict: {warnings[0]}')
+  return Material(public, faces, found.left_out, warnings)
 
 
 def load_extractors(settings: Settings) -> dict[str, extractors.Extractor]:
@@ -47,14 +71,21 @@ class Scene:
       on in some split.
   """
 
-  def __init__(self, settings: Settings, networks: dict, faces: FaceSet):
-    """Draws the protected people and the splits."""
+  def __init__(
+    self,
+    settings: Settings,
+    networks: dict,
+    faces: FaceSet,
+    protected: list[int] | None = None,
+  ):
+    """Draws the splits and, unless they are given, the protected people."""
     self.settings, self.extractors, self.faces = settings, networks, faces
-    rng = np.random.default_rng(settings.seed)
-    drawn = rng.choice(
-      np.unique(faces.labels), settings.num_protected, replace=False
-    )
-    self.protected = sorted(drawn.tolist())
+    if protected is None:
+      rng = np.random.default_rng(settings.seed)
+      protected = rng.choice(
+        np.unique(faces.labels), settings.num_protected, replace=False
+      ).tolist()
+    self.protected = sorted(protected)
     self.splits = [
       split_per_person(
         faces.labels,

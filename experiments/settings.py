@@ -5,6 +5,7 @@ import inspect
 
 import cloaking
 import config_fields
+import people
 
 from fr_poison import checks, extractors
 from fr_poison.adversaries import adversarial_training, history
@@ -39,6 +40,8 @@ class Settings:
   """
 
   dataset: str
+  align: str
+  strict: bool
   num_people: int
   num_public: int
   num_protected: int
@@ -71,6 +74,7 @@ class Settings:
     """Checks every value."""
     check_known = config_fields.check_known
     check_known('dataset', self.dataset, datasets.NAMES)
+    check_known('align', self.align, people.ALIGNMENTS)
     for name, settings in self.attacks.items():
       cloaking.make_attack(f'attacks.{name}', name, [], **settings)
     for field in ('networks', 'surrogates'):

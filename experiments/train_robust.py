@@ -49,7 +49,7 @@ def run(
       'with a network'
     )
   networks = load_extractors(settings)
-  faces, _ = load_faces(settings, data_dir)
+  faces = load_faces(settings, data_dir).public
 
   # What the tools make of the public people; the others read it afterwards.
   public = replies.PublicPeople(

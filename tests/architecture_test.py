@@ -12,9 +12,11 @@ ROOMS = [
   {
     *('types', 'version', 'metrics', 'config_args', 'layers', 'weights'),
     *('checkpoints', 'checks', 'detection_metrics', 'processes', 'roc'),
+    *('verification', 'identification'),
   },
   {'data'},
   {'extractors'},
+  {'search'},
   {'attacks'},
   {'training'},
   {'recognizers'},

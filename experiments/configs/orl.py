@@ -23,6 +23,10 @@ def get_config(arg=None):
 
   config = ConfigDict()
   config.dataset = 'orl'
+  # ORL is aligned already; of other data sets: 'dlib' or 'arcface' find the
+  # faces and put them onto that template (pip install 'fr_poison[align]').
+  config.align = 'none'
+  config.strict = False  # stop at pictures left out, or there twice
   config.num_people = 8 if smoke else 40  # the first so many of the data set
   # Of them, the first so many are the trainer's own material, and nobody is
   # tested on them; see configs/adaptive.py.

@@ -1,4 +1,4 @@
-"""Faces to one place: eyes and nose onto dlib's 5-point template.
+"""Faces to one place: landmarks onto the template that networks expect.
 
 Points are (x, y) in pixels; a whole number is the centre of a pixel.
 """
@@ -17,13 +17,38 @@ _DLIB_POINTS = (
   (0.3340850614, 0.2290642403),
   (0.4901123136, 0.6277975316),
 )
-_DLIB_PADDING = 0.25
+# arcface_dst of InsightFace's face_align.py (Deng et al., "ArcFace", CVPR
+# 2019): the eye on the left, the other, tip of the nose, the corner of the
+# mouth on the left, the other, in a picture of side 112.
+_ARCFACE_POINTS = (
+  (38.2946, 51.6963),
+  (73.5318, 51.5014),
+  (56.0252, 71.7366),
+  (41.5493, 92.3655),
+  (70.7299, 92.2041),
+)
+TEMPLATES = {
+  'dlib': (np.array(_DLIB_POINTS) + 0.25) / 1.5,
+  'arcface': np.array(_ARCFACE_POINTS) / 112,
+}
 
 
-def dlib_template(size: int) -> np.ndarray:
-  """Where the 5 landmarks lie in an aligned picture: [5, 2], in pixels."""
-  points = np.array(_DLIB_POINTS)
-  return (points + _DLIB_PADDING) / (1 + 2 * _DLIB_PADDING) * size
+def template_points(template: str, size: int) -> np.ndarray:
+  """Where the 5 landmarks lie in an aligned picture: [5, 2], in pixels.
+
+  Args:
+    template: 'dlib' (two corners of each eye, base of the nose; the face box
+      padded by a quarter, as dlib's get_face_chip does by default) or
+      'arcface' (two eyes, tip of the nose, corners of the mouth).
+    size: side of the picture.
+
+  Raises:
+    InputError: an unknown template.
+  """
+  if template not in TEMPLATES:
+    known = ', '.join(TEMPLATES)
+    raise InputError(f'template: {template!r} is unknown, known: {known}')
+  return TEMPLATES[template] * size
 
 
 def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -55,32 +80,38 @@ def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def align(
-  image: np.ndarray, landmarks: np.ndarray, size: int = 112
+  image: np.ndarray,
+  landmarks: np.ndarray,
+  size: int = 112,
+  template: str = 'dlib',
 ) -> np.ndarray:
-  """Turns, scales and shifts a face onto `dlib_template(size)`.
+  """Turns, scales and shifts a face onto a template.
 
   Bilinear; beyond its edges the picture goes on with its edge pixels. Every
   channel is treated alike, so grey pictures stay exactly grey.
 
   Args:
     image: uint8 [H, W, 3].
-    landmarks: [5, 2], in dlib's order.
+    landmarks: [5, 2], in the template's order.
     size: side of the result, in pixels.
+    template: 'dlib' or 'arcface'.
 
   Returns:
     uint8 [size, size, 3].
 
   Raises:
-    InputError: landmarks of another shape, not finite, or all in one place.
+    InputError: an unknown template, landmarks of another shape, not finite,
+      or all in one place.
   """
+  points = template_points(template, size)
   if np.shape(landmarks) != (5, 2):
     raise InputError(f'landmarks: expected [5, 2], got {np.shape(landmarks)}')
-  transform = similarity_transform(landmarks, dlib_template(size))
+  transform = similarity_transform(landmarks, points)
   factor = int(np.linalg.det(transform[:, :2]) ** -0.5)
   if factor > 1:  # Bilinear sampling aliases when it shrinks by 2 or more.
     image = np.asarray(Image.fromarray(image).reduce(factor))
     landmarks = (np.float64(landmarks) + 0.5) / factor - 0.5
-    transform = similarity_transform(landmarks, dlib_template(size))
+    transform = similarity_transform(landmarks, points)
 
   inverse = np.linalg.inv(transform[:, :2])
   xy = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1)

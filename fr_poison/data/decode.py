@@ -28,7 +28,8 @@ _counter = itertools.count()
 def decode(data: bytes, name: str) -> np.ndarray:
   """Decodes one still picture, turned upright as its EXIF says.
 
-  Transparent pixels are put on white; 16-bit grey is scaled, not clipped.
+  Transparent pixels are put on white; 16 bits are scaled to 8, not clipped;
+  colour profiles are passed over, as face recognition programs do.
 
   Args:
     data: a BMP, GIF, JPEG, PNG, PNM, TIFF or WebP file.
@@ -49,9 +50,7 @@ def decode(data: bytes, name: str) -> np.ndarray:
       warnings.simplefilter('ignore')
       return _decode(data)
   except UnidentifiedImageError:
-    is_markup = data.lstrip()[:1] == b'<'
-    what = 'a web page or other markup' if is_markup else 'an unknown format'
-    raise InputError(f'{name}: {what}, not a picture') from None
+    raise InputError(f'{name}: {_unknown(data)}') from None
   except Exception as error:  # Pillow raises nearly everything on damage.
     reason = ' '.join(str(error).split()) or type(error).__name__
     raise InputError(f'{name}: {reason}') from error
@@ -122,6 +121,14 @@ def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
       f'{path}: expected uint8 [H, W, 3], got {image.dtype} {list(image.shape)}'
     )
   write_atomic(path, encode_png(image))
+
+
+def _unknown(data: bytes) -> str:
+  if data.lstrip(b'\xef\xbb\xbf\xff\xfe\0 \t\r\n')[:1] == b'<':
+    return 'a web page or other markup, not a picture'
+  if data[4:8] == b'ftyp':  # What telephones write by default.
+    return 'HEIC, AVIF or a film; save it as JPEG or PNG'
+  return 'an unknown format, or a damaged header'
 
 
 def _decode(data: bytes) -> np.ndarray:

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,7 +19,8 @@ class FaceSet:
     labels: int32 [N], each an index into `names`.
     names: the people.
     paths: [N], where each picture came from: relative, '/'-separated, unique.
-    alignment: how faces were put in place, 'dlib-112' or 'none'.
+    alignment: how faces were put in place: 'dlib-112', 'arcface-112',
+      'centre-112' (not at all), or 'none' for pictures taken as they came.
 
   Raises:
     InputError: wrong shape, dtype or length, a label without a name, a path
@@ -68,6 +70,42 @@ class FaceSet:
       labels=self.labels[indices],
       paths=tuple(self.paths[i] for i in indices),
     )
+
+
+def concatenate(face_sets: Sequence[FaceSet]) -> FaceSet:
+  """One set of all pictures; people of the same name are one person.
+
+  A network sees an aligned face and an unaligned one of a person as different
+  people, so what a mixture would measure is the alignment.
+
+  Args:
+    face_sets: at least one.
+
+  Raises:
+    InputError: sets of different alignment or size, or a path that is in two.
+  """
+  first = face_sets[0]
+  for other in face_sets[1:]:
+    if other.alignment != first.alignment:
+      raise InputError(
+        f'alignment: {first.alignment!r} and {other.alignment!r} pictures '
+        'cannot be mixed'
+      )
+    if other.images.shape[1:] != first.images.shape[1:]:
+      raise InputError(
+        f'images: {list(first.images.shape[1:])} and '
+        f'{list(other.images.shape[1:])} cannot be mixed'
+      )
+  names = dict.fromkeys(name for faces in face_sets for name in faces.names)
+  index = {name: i for i, name in enumerate(names)}
+  labels = [index[f.names[label]] for f in face_sets for label in f.labels]
+  return FaceSet(
+    np.concatenate([faces.images for faces in face_sets]),
+    np.array(labels, np.int32),
+    tuple(names),
+    tuple(path for faces in face_sets for path in faces.paths),
+    first.alignment,
+  )
 
 
 def to_float(images: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ _DISPLAY = {
   'eot_pgd': 'PGD through transforms',
   'evading_pgd': 'PGD evading the detector',
   'history': 'Several tools',
+  'given': 'Your cloaks',
 }
 
 
@@ -71,12 +72,12 @@ def arrange(records: list[dict]) -> Grid:
 
   rows = [_row('none', 'no cloak', *row, bare) for row in bare.items()]
   for key, cells in attacks.items():
-    rows.append(_row('attack', '{} for {}', key, cells, attacks))
+    rows.append(_row('attack', '{}', key, cells, attacks))
     control = _stand_ins(cells) | noises.pop(key, {})
     if control:
       rows.append(_row('noise', 'same-strength noise', key, control, [key]))
   rows += [
-    _row('noise', 'noise as strong as {} for {}', *row, noises)
+    _row('noise', 'noise as strong as {}', *row, noises)
     for row in noises.items()
   ]
   return Grid(columns, rows)
@@ -115,6 +116,12 @@ def levels(value: float | None) -> str:
 def attack_name(attack: str) -> str:
   """The attack's name as its authors write it."""
   return _DISPLAY.get(attack, attack)
+
+
+def cloak_name(attack: str, surrogate: str) -> str:
+  """What cloak it is, and for which network if that is known."""
+  is_known = surrogate != records_lib.UNKNOWN
+  return f'{attack} for {surrogate}' if is_known else attack
 
 
 def surrogate_name(record: dict) -> str:
@@ -171,7 +178,9 @@ def _row(kind, label, key, cells, keys):
     if text and len({getattr(k, name) for k in rivals}) > 1
   ]
   record = next(iter(cells.values()))
-  label = label.format(attack_name(key.attack), surrogate_name(record))
+  label = label.format(
+    cloak_name(attack_name(key.attack), surrogate_name(record))
+  )
   return Row(kind, ', '.join([label, *varying]), record, cells)
 
 

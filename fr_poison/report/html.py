@@ -11,17 +11,34 @@ import markupsafe
 import numpy as np
 
 from fr_poison import version
+from fr_poison.report import (
+  exports,
+  plots,
+  sources,
+  study,
+  summary,
+  tables,
+  verdict,
+)
 from fr_poison.report import grid as grid_lib
-from fr_poison.report import plots, summary, tables
 from fr_poison.report import records as records_lib
 
 _ENVIRONMENT = jinja2.Environment(
+  loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
   autoescape=True,
   undefined=jinja2.StrictUndefined,
   trim_blocks=True,
   lstrip_blocks=True,
 )
-_TEMPLATE = pathlib.Path(__file__).with_name('template.html')
+
+
+class Run(NamedTuple):
+  """Records that one table holds."""
+
+  title: str
+  grid: grid_lib.Grid
+  heat_map: markupsafe.Markup
+  anchors: dict[int, str]  # by the id of a record in the grid
 
 
 class Strip(NamedTuple):
@@ -51,28 +68,98 @@ def write(
   Raises:
     InputError: as `grid.arrange` and `plots.strip`; nothing is written.
   """
-  text = _ENVIRONMENT.from_string(_TEMPLATE.read_text('utf-8')).render(
+  _write(
+    path,
+    records,
+    strips,
     title=title,
-    grid=grid_lib.arrange(records),
+    runs=[_run('', records, ())],
+    sentences=verdict.sentences(records) or summary.sentences(records),
+    not_tested=summary.not_tested(records),
+    drawings=[],
+    is_study=False,
+  )
+
+
+def write_study(
+  path: str | os.PathLike,
+  found: sources.Sources,
+  figures: study.Figures,
+  strips: Sequence[Strip] = (),
+) -> None:
+  """Writes the page of a whole study: every number leads to its record.
+
+  The tables can be sorted where scripts run; the page reads as well without.
+
+  Args:
+    path: as in `write`.
+    found: the records, also none.
+    figures: of `study.figures`.
+    strips: as in `write`.
+
+  Raises:
+    InputError: as `sources.runs` and `plots.strip`; nothing is written.
+  """
+  records, everything = found.protection, found.all()
+  runs = sources.runs(records)
+  known = {exports.anchor(record) for record in everything}
+  csv = base64.b64encode(exports.csv_text(everything).encode(errors='replace'))
+  _write(
+    path,
+    records,
+    strips,
+    title='What is left of cloaks when the trainer moves',
+    runs=[_run(*run, known, n) for n, run in enumerate(runs.items())],
+    sentences=study.sentences(found, runs),
+    not_tested=study.not_tested(found),
+    drawings=figures.drawings,
+    is_study=True,
+    skipped=[*map(grid_lib.clean, found.skipped), *figures.missing],
+    columns=study.COLUMNS,
+    rows=study.rows(everything),
+    csv=f'data:text/csv;charset=utf-8;base64,{csv.decode()}',
+  )
+
+
+def _write(path, records, strips, **words):
+  text = _ENVIRONMENT.get_template('template.html').render(
     percent=grid_lib.percent,
     interval=lambda ci: grid_lib.interval(ci, '–'),
     measures=tables.measures,
-    # ElementTree has escaped every name in it.
-    heat_map=markupsafe.Markup(plots.heat_map(records).decode()),
-    sentences=summary.sentences(records),
+    left_out=summary.gathered(records, 'left_out'),
+    holds_faces=any(strip.attack == 'given' for strip in strips),
     strips=[
       (_label(strip), strip.caption, _data_uri(strip)) for strip in strips
     ],
     values=lambda name: summary.values(records, name),
-    not_tested=summary.not_tested(records),
-    provenance=summary.provenance(records),
+    provenance=summary.provenance(records) if records else {},
     version=version.__version__,
+    id=id,
+    **words,
   )
   records_lib.write_text(path, text)
 
 
+def _run(title, records, known, number=0):
+  grid, anchors, cloak = grid_lib.arrange(records), {}, {}
+  for row in grid.rows if known else ():
+    cloak = row.cells if row.kind == 'attack' else cloak
+    for column, record in row.cells.items():
+      name = exports.anchor(record)
+      # A control may be told in its cloak's record.
+      is_known = name in known
+      anchors[id(record)] = name if is_known else exports.anchor(cloak[column])
+  # ElementTree has escaped every name in it; an id is for one page.
+  svg = plots.heat_map(records).decode()
+  svg = svg.replace('heat-map-scale', f'heat-map-scale{number or ""}')
+  title = f': {title}' if title else ''
+  return Run(title, grid, markupsafe.Markup(svg), anchors)
+
+
 def _label(strip):
-  return f'{grid_lib.attack_name(strip.attack)} for {strip.surrogate}'
+  return grid_lib.cloak_name(
+    grid_lib.attack_name(strip.attack), strip.surrogate
+  )
 
 
 def _data_uri(strip):

@@ -23,8 +23,10 @@ CLOAKS = (
   *('lowkey', 'fawkes', 'pgd', 'eot_pgd', 'evading_pgd'),
   *('feature_shift', 'protected_set'),
   'history',  # several of them over the years
+  'given',  # as files, made by whatever tool
 )
 ATTACKS = (*CLOAKS, 'noise', 'none')
+UNKNOWN = 'unknown'  # what network a given cloak was made for
 RECOGNIZERS = ('nearest_neighbor', 'linear', 'end_to_end')
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'numpy')
 
@@ -76,6 +78,12 @@ _NUMBER = _Field('a finite number', _is_number)
 _FRACTION = _Field('a number in [0, 1]', lambda x: _is_number(x, 0, 1))
 _INTERVAL = _Field('[low, high] in [0, 1]', _is_interval)
 _COUNT = _Field('a positive integer', lambda x: _is_count(x, 1))
+_ROWS = _Field(
+  'a list of [picture, reason]',
+  lambda x: (
+    isinstance(x, list) and all(_are_names(row) and len(row) == 2 for row in x)
+  ),
+)
 
 _FIELDS = {
   'attack': _one_of(ATTACKS),
@@ -108,6 +116,9 @@ _OPTIONAL = {
   'dataset': _NAME,  # what a page says of the pictures, in words
   'split': _NAME,  # and of which were trained on, which tested on
   'not_tested': _NAMES,  # sentences
+  'warnings': _NAMES,  # the same
+  'alignment': _NAME,  # see FaceSet
+  'left_out': _ROWS,
 }
 
 

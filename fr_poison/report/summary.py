@@ -47,8 +47,13 @@ def not_tested(records: list[dict]) -> list[str]:
     'Commercial face recognition services, and networks not in the table.',
     'People, cameras and poses other than those of these pictures.',
   ]
-  told = [x for record in records for x in record.get('not_tested', [])]
-  return list(dict.fromkeys(sentences + told))
+  return list(dict.fromkeys(sentences + gathered(records, 'not_tested')))
+
+
+def gathered(records: list[dict], name: str) -> list:
+  """What the records' lists of that name hold, each once."""
+  found = [x for record in records for x in record.get(name, [])]
+  return [*{str(x): x for x in found}.values()]
 
 
 def provenance(records: list[dict]) -> dict[str, list[str]]:

@@ -1,6 +1,9 @@
 """Tables in Markdown that read as well in a terminal."""
 
+import textwrap
+
 from fr_poison.report import grid as grid_lib
+from fr_poison.report import verdict
 
 _LEGEND = """\
 Protection rate in %: of the clean test pictures of people who had cloaked
@@ -20,6 +23,8 @@ many the same recognizer gets right, with its 95% interval."""
 
 def markdown(records: list[dict]) -> str:
   """The protection table, the accuracy table, and what their numbers say.
+
+  Given cloaks have the answer in plain words above.
 
   Args:
     records: valid records, see `records`.
@@ -42,7 +47,8 @@ def markdown(records: list[dict]) -> str:
     if row.kind != 'noise'
   ]
   return '\n\n'.join(
-    [
+    [textwrap.fill(_escape(x), 80) for x in verdict.sentences(records)]
+    + [
       table(
         ['protection rate', *columns, 'DSSIM', 'PSNR', 'L-inf'], protection
       ),

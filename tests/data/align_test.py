@@ -15,7 +15,7 @@ TILT = 1.5 * np.array(
     [np.sin(np.pi / 9), np.cos(np.pi / 9)],
   ]
 )
-TILTED = align.dlib_template(112) @ TILT.T + [70, 20]
+TILTED = align.template_points('dlib', 112) @ TILT.T + [70, 20]
 
 
 def test_similarity_transform_by_hand():
@@ -50,10 +50,40 @@ def test_similarity_transform_is_least_squares(mirror):
   np.testing.assert_allclose([a, b, tx, ty], want, atol=1e-12)
 
 
-def test_template():
+def test_templates():
   # The nose: (.4901123136 + .25) / 1.5 * 150, (.6277975316 + .25) / 1.5 * 150.
   np.testing.assert_allclose(
-    align.dlib_template(150)[4], [74.01123136, 87.77975316]
+    align.template_points('dlib', 150)[4], [74.01123136, 87.77975316]
+  )
+  # Twice InsightFace's tip of the nose at 112: 2 * 56.0252, 2 * 71.7366.
+  np.testing.assert_allclose(
+    align.template_points('arcface', 224)[2], [112.0504, 143.4732]
+  )
+
+
+def test_arcface_template():
+  # Half the template, 10 to the right: the face has to grow twice.
+  landmarks = align.template_points('arcface', 112) / 2 + [10, 0]
+  image = _blob(112, 112, *landmarks[3])
+  np.testing.assert_allclose(
+    _centre(align.align(image, landmarks, template='arcface')),
+    align.template_points('arcface', 112)[3],
+    atol=0.05,
+  )
+
+
+def test_agrees_with_dlib():
+  dlib = pytest.importorskip('dlib', reason='dlib is not installed')
+  # Interpolation keeps a ramp, whatever its kind: red is x, green is y.
+  ramp = np.zeros((250, 250, 3), np.uint8)
+  ramp[..., 0] = np.arange(250)
+  ramp[..., 1] = np.arange(250)[:, None]
+  points = dlib.points([dlib.point(*p) for p in np.rint(TILTED).astype(int)])
+  face = dlib.full_object_detection(dlib.rectangle(60, 60, 180, 180), points)
+  np.testing.assert_allclose(
+    align.align(ramp, np.rint(TILTED), 150).astype(int)[20:-20, 20:-20],
+    dlib.get_face_chip(ramp, face)[20:-20, 20:-20],
+    atol=1,
   )
 
 
@@ -77,7 +107,7 @@ def test_landmarks_land_on_the_template(point, enlarged):
   image = _blob(260 * enlarged, 260 * enlarged, x, y, sigma=4 * enlarged)
   np.testing.assert_allclose(
     _centre(align.align(image, landmarks)),
-    align.dlib_template(112)[point],
+    align.template_points('dlib', 112)[point],
     atol=0.05,
   )
 
@@ -85,13 +115,15 @@ def test_landmarks_land_on_the_template(point, enlarged):
 def test_identity_keeps_every_pixel():
   image = RNG.integers(0, 256, (112, 112, 3), np.uint8)
   np.testing.assert_array_equal(
-    align.align(image, align.dlib_template(112)), image
+    align.align(image, align.template_points('dlib', 112)), image
   )
 
 
 def test_agrees_with_pillow():
   image = RNG.integers(0, 256, (300, 280, 3), np.uint8)
-  matrix = align.similarity_transform(TILTED, align.dlib_template(112))
+  matrix = align.similarity_transform(
+    TILTED, align.template_points('dlib', 112)
+  )
   inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
   inverse[:, 2] += 0.5 - inverse[:, :2] @ [0.5, 0.5]  # Pillow's pixel corners.
   want = Image.fromarray(image).transform(
@@ -104,7 +136,7 @@ def test_agrees_with_pillow():
 def test_edge_pixels_go_on_beyond_the_picture():
   image = np.full((40, 40, 3), 9, np.uint8)
   image[:, -1] = 200
-  got = align.align(image, align.dlib_template(112) - 60)
+  got = align.align(image, align.template_points('dlib', 112) - 60)
   np.testing.assert_array_equal(got[:, :99], 9)
   np.testing.assert_array_equal(got[:, 99:], 200)
 
@@ -122,3 +154,8 @@ def test_grey_stays_grey():
 def test_refuses(landmarks):
   with pytest.raises(InputError, match='^landmarks: '):
     align.align(np.zeros((9, 9, 3), np.uint8), landmarks)
+
+
+def test_refuses_an_unknown_template():
+  with pytest.raises(InputError, match="^template: 'x' is .*: dlib, arcface"):
+    align.template_points('x', 112)

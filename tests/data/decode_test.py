@@ -1,6 +1,8 @@
 """Every odd picture file comes out as upright RGB, or is refused."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -31,6 +33,22 @@ def _palette(**kwargs):
   return _file(image, **kwargs)
 
 
+def _chunk(kind, data):
+  checksum = struct.pack('>I', zlib.crc32(kind + data))
+  return struct.pack('>I', len(data)) + kind + data + checksum
+
+
+def _png(width, height, bits, colour, rows, interlaced=0):
+  """What Pillow does not write; `rows` have their filter, 0, in front."""
+  header = struct.pack('>2I5B', width, height, bits, colour, 0, 0, interlaced)
+  return (
+    b'\x89PNG\r\n\x1a\n'
+    + _chunk(b'IHDR', header)
+    + _chunk(b'IDAT', zlib.compress(rows))
+    + _chunk(b'IEND', b'')
+  )
+
+
 # 0x80 over white: 128/255 * c + 127/255 * 255.
 @pytest.mark.parametrize(
   'data, pixel',
@@ -49,6 +67,7 @@ def _palette(**kwargs):
     (_file(Image.new('RGB', (1, 1), RED), 'WEBP', lossless=True), RED),
     (b'P5\n# a comment\n1 1\n255\n\x09', (9, 9, 9)),
     (b'P6\n1 1\n255\n\xff\x00\x00', RED),
+    (_file(Image.new('RGB', (1, 1), RED), icc_profile=b'damaged'), RED),
   ],
   ids=_ID,
 )
@@ -57,8 +76,16 @@ def test_modes(data, pixel):
 
 
 def test_cmyk_jpeg():
+  # Inverted inks, and a marker that says so: as Photoshop writes them.
   data = _file(Image.new('CMYK', (8, 8), (0, 255, 255, 0)), 'JPEG')
+  assert b'Adobe' in data
   np.testing.assert_allclose(_still(data)[0, 0], RED, atol=3)
+
+
+def test_interlaced():
+  # Of two pixels the first is in Adam7's first pass, the second in its sixth.
+  data = _png(2, 1, 8, 2, bytes([0, *RED, 0, *BLUE]), interlaced=1)
+  assert _still(data)[0].tolist() == [list(RED), list(BLUE)]
 
 
 @pytest.mark.parametrize('format', ['PNG', 'TIFF', 'PPM'])
@@ -70,9 +97,23 @@ def test_16_bits_are_scaled_not_clipped(format):
   assert (image == image[..., :1]).all()
 
 
+@pytest.mark.parametrize(
+  'colour, values, pixel',
+  [
+    (2, (65535, 257 * 100, 128), (255, 100, 0)),
+    (4, (257 * 100, 65535), (100, 100, 100)),
+    (6, (0, 257 * 100, 65535, 0), (255, 255, 255)),  # transparent
+  ],
+)
+def test_16_bits_of_colour_and_transparency(colour, values, pixel):
+  row = b'\0' + struct.pack(f'>{len(values)}H', *values)
+  assert tuple(_still(_png(1, 1, 16, colour, row))[0, 0]) == pixel
+
+
 # Left red, right blue, stored as the orientation tag's meaning undoes it.
+@pytest.mark.parametrize('format', ['PNG', 'TIFF'])
 @pytest.mark.parametrize('orientation', range(1, 9))
-def test_exif_orientation(orientation):
+def test_exif_orientation(orientation, format):
   upright = np.zeros((2, 3, 3), np.uint8)
   upright[0, 0], upright[0, 2] = RED, BLUE
   stored = {
@@ -87,7 +128,7 @@ def test_exif_orientation(orientation):
   }[orientation]
   exif = Image.Exif()
   exif[0x0112] = orientation
-  data = _file(Image.fromarray(stored.copy()), exif=exif)
+  data = _file(Image.fromarray(stored.copy()), format, exif=exif)
   np.testing.assert_array_equal(_still(data), upright)
 
 
@@ -115,19 +156,29 @@ def _cut(format):
   [
     (b'', 'empty file'),
     (b'\n<!DOCTYPE html><p>Not found', 'web page'),
+    ('\ufeff<html>'.encode(), 'web page'),
+    ('\ufeff<html>'.encode('utf-16-le'), 'web page'),
     (b'hello', 'an unknown format'),
+    (b'\0\0\0\x18ftypheic', 'HEIC'),
     (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 1 1\n', 'unknown format'),
     (_cut('PNG'), ''),
     (_cut('JPEG'), 'truncated'),
     (_cut('PPM'), ''),
     (_cut('TIFF'), ''),
     (_cut('WEBP'), ''),
+    (_cut('BMP'), 'truncated'),
+    (_cut('GIF'), 'truncated'),
     (_frames('GIF'), '2 frames'),
     (_frames('PNG'), '2 frames'),
     (_frames('WEBP'), '2 frames'),
     (_file(Image.new('F', (1, 1)), 'TIFF'), 'floating-point'),
     (_file(Image.new('I', (1, 1), 70000), 'TIFF'), '16 bits'),
     (b'P6\n8001 8000\n255\n', '8001x8000 is over 64000000 pixels'),
+    (_png(8001, 8000, 1, 0, b''), '8001x8000 is over 64000000 pixels'),
+    (_png(60000, 60000, 1, 0, b''), 'pixels'),
+    (_png(0, 1, 8, 2, b''), 'damaged header'),
+    (_png(1, 0, 8, 2, b''), 'damaged header'),
+    (b'P6\n0 1\n255\n', 'damaged header'),
     (b'P6\n20000 20000\n255\n', 'pixels'),  # Pillow refuses by itself.
   ],
   ids=_ID,

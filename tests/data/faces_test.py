@@ -48,6 +48,41 @@ def test_refuses(field, value):
     FaceSet(**(GOOD | {field: value}))
 
 
+def test_concatenate():
+  other = FaceSet(
+    GOOD['images'][:2] + 1,
+    np.array([0, 1], np.int32),
+    ('bob', 'cem'),
+    ('x/1.png', 'x/2.png'),
+  )
+  both = faces.concatenate([FaceSet(**GOOD), other])
+  assert both.names == ('ann', 'bob', 'cem')
+  assert both.labels.tolist() == [0, 1, 1, 1, 2]
+  assert both.paths == (*GOOD['paths'], 'x/1.png', 'x/2.png')
+  np.testing.assert_array_equal(both.images[3:], other.images)
+  np.testing.assert_array_equal(both.images[:3], GOOD['images'])
+  assert both.alignment == 'none'
+
+
+@pytest.mark.parametrize(
+  'changes, message',
+  [
+    (
+      {'alignment': 'dlib-112'},
+      "alignment: 'none' and 'dlib-112' pictures cannot be mixed",
+    ),
+    (
+      {'images': GOOD['images'][:, :2]},
+      r'images: \[4, 5, 3\] and \[2, 5, 3\] cannot be mixed',
+    ),
+    ({}, "paths: 'ann/1.png' is there 2 times"),
+  ],
+)
+def test_concatenate_refuses(changes, message):
+  with pytest.raises(InputError, match=f'^{message}$'):
+    faces.concatenate([FaceSet(**GOOD), FaceSet(**(GOOD | changes))])
+
+
 def test_to_float():
   floats = faces.to_float(np.array([0, 51, 255], np.uint8))
   assert floats.dtype == np.float32

@@ -1,15 +1,93 @@
-"""Named face data sets."""
+"""Named face data sets.
+
+Each has a page here that says in which layout it is expected; none but ORL is
+installed with a package, and nothing is downloaded.
+"""
 
 import importlib
+import os
+from typing import TYPE_CHECKING
 
 from fr_poison.data.faces import FaceSet
+from fr_poison.data.placement import Placement, centred
 from fr_poison.types import InputError
 
-NAMES = ('orl',)
+if TYPE_CHECKING:  # It imports TFDS and Grain.
+  from fr_poison.data.datasets.prepared import Prepared
+
+_BUILDERS = {
+  'casia_webface': ('insightface', 'CasiaWebface'),
+  'facescrub': ('facescrub', 'Facescrub'),
+  'folder': ('folders', 'Folder'),
+  'lfw': ('lfw', 'Lfw'),
+  'megaface': ('megaface', 'Megaface'),
+  'ms1m': ('insightface', 'Ms1m'),
+  'pubfig83': ('folders', 'Pubfig83'),
+}
+NAMES = ('orl', *_BUILDERS)
 
 
 def load(name: str, **kwargs) -> FaceSet:
-  """Loads the data set `name`; `kwargs` go to `load` of its module."""
-  if name not in NAMES:
+  """The data set `name` in memory.
+
+  Args:
+    name: one of `NAMES`.
+    **kwargs: for `prepare`, or for `orl.load`.
+
+  Raises:
+    InputError: as they do.
+  """
+  if name == 'orl':
+    return _module('orl').load(**kwargs)
+  return prepare(name, **kwargs).faces()
+
+
+def prepare(
+  name: str,
+  source_dir: str | os.PathLike | None = None,
+  *,
+  size: int = 112,
+  placement: Placement | None = None,
+  strict: bool = False,
+  **options,
+) -> 'Prepared':
+  """Checks every picture of a data set and keeps it at one size on disk.
+
+  The first call does so in TFDS's folder (~/tensorflow_datasets, or the
+  environment's TFDS_DATA_DIR), the next ones read that until a file changes.
+
+  Args:
+    name: one of `NAMES` but 'orl'.
+    source_dir: where it is, in the layout that its page describes.
+    size: side of the prepared pictures, in pixels.
+    placement: how they come to their size; None: `centred(size)`.
+    strict: refuses a data set with unusable files, or with names that differ
+      in case or Unicode form only; else they are in the result.
+    **options: of the data set, as megaface's `part`.
+
+  Raises:
+    InputError: no such data set or source, or not in its layout; nothing usable
+      in it; the disk is full; `strict`.
+  """
+  if name not in _BUILDERS:
     raise InputError(f'dataset: {name!r} is unknown, known: {", ".join(NAMES)}')
-  return importlib.import_module(f'{__name__}.{name}').load(**kwargs)
+  if source_dir is None:
+    raise InputError(f'{name}: where is it? Give its folder')
+  builder, prepared = _module('builder'), _module('prepared')
+  page, class_name = _BUILDERS[name]
+  make = getattr(_module(page), class_name)
+  placement = placement or centred(size)
+  with builder.quiet_tfds():
+    built = builder.build(
+      lambda **tfds: make(source_dir, placement, **options, **tfds)
+    )
+    result = prepared.Prepared(built)
+  if strict and (problems := result.problems()):
+    raise InputError(
+      f'{source_dir}: {len(problems)} problems, as: {problems[0]}'
+    )
+  return result
+
+
+def _module(name):
+  return importlib.import_module(f'{__name__}.{name}')

@@ -10,18 +10,17 @@ and 5-point predictor of dlib 20.0.1 on the picture padded by 24 edge pixels
 and enlarged 3 times.
 """
 
-import contextlib
+import functools
 import hashlib
 import importlib.util
-import io
 import os
 import pathlib
 
 import numpy as np
 import tensorflow_datasets as tfds
-from absl import logging
 
 from fr_poison.data import align, decode
+from fr_poison.data.datasets import builder
 from fr_poison.data.faces import FaceSet
 from fr_poison.types import InputError
 
@@ -124,41 +123,13 @@ def load(
 
 
 def _read_examples(source_dir) -> list[dict]:
-  with _quiet_tfds():
-    builder = _prepare(source_dir)
+  with builder.quiet_tfds():
+    prepared = builder.build(functools.partial(Orl, source_dir))
     # Left as bytes for our own decoder: TFDS's wants OpenCV.
     decoders = {'image': tfds.decode.SkipDecoding()}
-    try:
-      records = builder.as_data_source(split='train', decoders=decoders)
+    with builder.damage_told(prepared):
+      records = prepared.as_data_source(split='train', decoders=decoders)
       return [records[i] for i in range(len(_PATHS))]
-    except (LookupError, RuntimeError) as error:  # array_record checks hashes.
-      path = builder.data_path
-      raise InputError(f'{path}: damaged, delete it and run again') from error
-
-
-@contextlib.contextmanager
-def _quiet_tfds():
-  tfds.disable_progress_bar()
-  verbosity = logging.get_verbosity()
-  logging.set_verbosity(logging.ERROR)
-  try:
-    with contextlib.redirect_stdout(io.StringIO()):
-      yield
-  finally:
-    logging.set_verbosity(verbosity)
-
-
-def _prepare(source_dir) -> Orl:
-  data_dir = os.environ.get('TFDS_DATA_DIR')  # TFDS looks at import time only.
-  builder = Orl(source_dir, data_dir=data_dir)
-  try:
-    builder.download_and_prepare()  # Writes aside, then renames.
-  except OSError as error:
-    if not builder.data_path.exists():
-      reason = error.strerror or error
-      raise InputError(f'{builder.data_path}: {reason}') from error
-    builder = Orl(source_dir, data_dir=data_dir)  # Another process was first.
-  return builder
 
 
 def _find_source(source_dir) -> pathlib.Path:

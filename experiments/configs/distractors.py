@@ -1,0 +1,31 @@
+r"""Protection among up to a million strangers, on ORL faces, 1-NN.
+
+  python experiments/distractors.py --config=experiments/configs/distractors.py
+
+Half of the people are the real strangers, and what the model of the others is
+fitted to. Expect the errors without any cloak to rise from 0% to 1% on
+mobileface at a million, and cloaks made for it to stay at 99-100%.
+
+The argument `smoke` is the same in little; its numbers mean nothing.
+"""
+
+from configs import orl
+
+from fr_poison import config_args
+
+
+def get_config(arg=None):
+  smoke = config_args.parse(arg, smoke=False)['smoke']
+  config = orl.get_config(arg)
+  config.num_public = 4 if smoke else 20
+  config.networks = ('mobileface',)
+  config.surrogates = ('mobileface',)
+  if not smoke:
+    config.networks = ('mobileface', 'faceres', 'dlib_resnet')
+  config.noise_control = False  # see orl.py for it
+  # Strangers in the gallery beside the people that are evaluated: as many of
+  # the real ones as there are, all of them of the model.
+  config.num_distractors = (10, 1000)
+  if not smoke:
+    config.num_distractors = (10, 100, 1000, 10_000, 100_000, 1_000_000)
+  return config

@@ -1,0 +1,77 @@
+r"""What a gallery of strangers does to the protection, and to recognition.
+
+  python experiments/distractors.py --config=experiments/configs/distractors.py
+
+As evaluate.py, with 10 to 1,000,000 more faces in every gallery: pictures of
+the public people, and draws of a model fitted to them, whose nearest faces are
+compared with real ones. A probe nearest to a stranger is not recognised.
+Writes distractors.jsonl and distractors.md into --workdir.
+"""
+
+import pathlib
+import time
+
+import cli
+import evaluate
+import run_flags
+from progress import Progress
+from replies import Reply
+from scene import Scene, load_extractors, load_faces
+from settings import Settings
+from strangers import StrangersJudge, check_config
+
+from fr_poison.report import distractors as report
+from fr_poison.report import records
+from fr_poison.types import InputError
+
+
+def run(
+  config: dict, workdir: pathlib.Path, data_dir: str | None
+) -> list[dict]:
+  """Runs the experiment and writes its files; returns the records."""
+  # Everything that can be wrong is found before anything is written.
+  config_hash = records.config_hash(config)
+  counts = tuple(config.pop('num_distractors', ()))
+  settings = Settings.from_config(config)
+  check_config(settings, counts)
+  networks = load_extractors(settings)
+  public_faces, faces, _, _ = load_faces(settings, data_dir)
+  shared = evaluate.shared_fields(settings, config_hash)
+  scene = Scene(settings, networks, faces)
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise InputError(f'--workdir: {workdir}: {error.strerror}') from error
+
+  # Every network's nearest strangers, real and of the model.
+  answers = [Reply('', name, networks[name]) for name in settings.networks]
+  judge = StrangersJudge(scene, answers, public_faces, counts)
+  nothing = dict.fromkeys(('epsilon', 'dssim', 'psnr', 'linf'))
+  nothing |= {'attack': 'none', 'surrogate': []}
+  found = judge.measure(faces.images, shared | nothing)
+
+  # Every attack on every surrogate, among them.
+  progress = Progress(
+    len(settings.surrogates) * len(settings.attacks) * settings.num_protected
+  )
+  for surrogate in settings.surrogates:
+    for name in settings.attacks:
+      found += evaluate.run_attack(
+        judge, name, surrogate, shared, workdir / 'cloaks', progress
+      )[0]
+  progress.close()
+  records.write(workdir / 'distractors.jsonl', found)
+  records.write_text(workdir / 'distractors.md', report.markdown(found))
+  return found
+
+
+def main(argv):
+  """Runs --config and prints its tables."""
+  start = time.monotonic()
+  given = run_flags.parse(argv, 'distractors.py')
+  print(report.markdown(run(*given)))
+  print(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -1,0 +1,61 @@
+r"""Embeds a data set into a store on disk, once, whatever happens on the way.
+
+  python experiments/embedding_store.py --dataset=orl --network=mobileface \
+    --output=embeddings/orl
+
+Started again it computes what is missing, damaged, or of other pictures.
+`numpy.memmap` reads the file that it names, `fr_poison.search` searches it.
+"""
+
+import cli
+from absl import flags
+
+from fr_poison import extractors
+from fr_poison.data import datasets
+from fr_poison.search import store
+from fr_poison.types import InputError
+
+_DATASET = flags.DEFINE_enum('dataset', 'orl', datasets.NAMES, 'The pictures.')
+_DATA_DIR = flags.DEFINE_string('data_dir', None, "The data set's own folder.")
+_NETWORK = flags.DEFINE_string(
+  'network', None, 'A shipped one, or the path of a checkpoint.', required=True
+)
+_OUTPUT = flags.DEFINE_string('output', None, 'A folder.', required=True)
+_BATCH_SIZE = flags.DEFINE_integer('batch_size', 20, 'Pictures on a device.')
+
+
+def _open(dataset, data_dir):
+  """block_size -> its pictures block by block, and their number."""
+  if dataset == 'orl':
+    images = datasets.load(
+      dataset, **({'source_dir': data_dir} if data_dir else {})
+    ).images
+    stream = lambda size: (
+      images[start : start + size] for start in range(0, len(images), size)
+    )
+    return stream, len(images)
+  prepared = datasets.prepare(dataset, data_dir)
+  return (
+    lambda size: (batch.images for batch in prepared.stream(size)),
+    len(prepared),
+  )
+
+
+def main(argv):
+  """Fills --output and says what had to be computed."""
+  if len(argv) > 1:
+    raise InputError(f'{argv[1]}: unexpected argument')
+  extractor = extractors.load(_NETWORK.value)
+  stream, count = _open(_DATASET.value, _DATA_DIR.value)
+  found = store.fill(
+    _OUTPUT.value, extractor, stream, count, batch_size=_BATCH_SIZE.value
+  )
+  for block in found.damaged:
+    print(f'block {block}: its bytes had changed, computed again')
+  num_blocks = -(-count // store.BLOCK_SIZE)
+  print(f'{found.num_computed} of {num_blocks} blocks computed')
+  print(f'{found.embeddings.filename}: float32 {list(found.embeddings.shape)}')
+
+
+if __name__ == '__main__':
+  cli.run(main)

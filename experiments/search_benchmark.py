@@ -1,0 +1,98 @@
+"""Exact search against faiss-cpu's, on the same cores, by turns.
+
+Gallery and probes are random directions. Memory is the process's peak after
+the first searches, over the gallery itself: what the gallery and they take, and
+with Python and all imports. faiss keeps a copy of its own, and comes later.
+"""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from fr_poison.search import nearest
+
+_NUM_NEAREST = (1, 10, 100)
+_APPROXIMATE, _RECALL_TARGET = 10, 0.95
+_DRAWN = 8192  # rows at a time
+
+
+def _directions(count, num_columns, seed):
+  rng = np.random.default_rng(seed)
+  result = np.empty((count, num_columns), np.float32)
+  for start in range(0, count, _DRAWN):
+    part = result[start : start + _DRAWN]
+    rng.standard_normal(out=part, dtype=np.float32)
+    part /= np.linalg.norm(part, axis=1, keepdims=True)
+  return result
+
+
+def _peak_bytes():
+  unit = 1 if sys.platform == 'darwin' else 1024
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _turns(fns, repeats):
+  """The fastest of `repeats` runs of each, taken in turns, and its result."""
+  best, results = dict.fromkeys(fns, np.inf), {}
+  for _ in range(repeats):
+    for name, fn in fns.items():
+      start = time.perf_counter()
+      results[name] = fn()
+      best[name] = min(best[name], time.perf_counter() - start)
+  return best, results
+
+
+def lines(
+  num_faces: int, num_columns: int, num_probes: int, repeats: int
+) -> Iterator[str]:
+  """The table, line by line.
+
+  Args:
+    num_faces: in the gallery.
+    num_columns: of the embeddings.
+    num_probes: searched at a time.
+    repeats: turns of each; the fastest counts.
+  """
+  before = _peak_bytes()
+  gallery = _directions(num_faces, num_columns, 0)
+  probes = _directions(num_probes, num_columns, 1)
+  for k in _NUM_NEAREST:  # compiles
+    nearest.top_k(probes, gallery[:_DRAWN], k)
+  exact = nearest.top_k(probes, gallery, _APPROXIMATE)
+  peak = _peak_bytes()
+  import faiss
+
+  index = faiss.IndexFlatIP(num_columns)
+  index.add(gallery)
+  yield (
+    f'{num_faces} faces x {num_columns}, {num_probes} probes; peak memory '
+    f'{(peak - before) / gallery.nbytes:.2f} of the gallery, with all imports '
+    f'{peak / gallery.nbytes:.2f}\n'
+    f'faiss {faiss.__version__}, {faiss.omp_get_max_threads()} threads\n'
+    'nearest  ours [s]  faiss [s]  faiss/ours  equal indices'
+  )
+  for k in _NUM_NEAREST:
+    seconds, found = _turns(
+      {
+        'ours': lambda k=k: nearest.top_k(probes, gallery, k).indices,
+        'faiss': lambda k=k: index.search(probes, k)[1],
+      },
+      repeats,
+    )
+    yield (
+      f'{k:7} {seconds["ours"]:9.2f} {seconds["faiss"]:10.2f} '
+      f'{seconds["faiss"] / seconds["ours"]:11.2f} '
+      f'{np.mean(found["ours"] == found["faiss"]):14.4f}'
+    )
+  part = lambda rows: nearest.top_k(
+    probes, rows, _APPROXIMATE, recall_target=_RECALL_TARGET
+  )
+  part(gallery[:_DRAWN])  # compiles
+  seconds, found = _turns({'part': lambda: part(gallery)}, repeats)
+  yield (
+    f'approximate, {_APPROXIMATE} nearest: {seconds["part"]:.2f} s, recall '
+    f'{nearest.recall(found["part"], exact):.4f} (target {_RECALL_TARGET})'
+  )

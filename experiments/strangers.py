@@ -1,0 +1,139 @@
+"""Measures 1-NN among strangers: the judge of distractors.py."""
+
+import time
+
+import numpy as np
+from judge import Judge
+from replies import Reply
+from scene import Scene
+from settings import Settings
+
+from fr_poison import checks, extractors
+from fr_poison.data.faces import FaceSet
+from fr_poison.recognizers.ranking import Ranking
+from fr_poison.search import distractors
+from fr_poison.types import InputError
+
+_STRANGER = -1  # nobody's label
+_RECOGNIZER = 'nearest_neighbor'
+
+
+class StrangersJudge(Judge):
+  """Measures 1-NN with strangers in the gallery, one record a number."""
+
+  def __init__(
+    self,
+    scene: Scene,
+    answers: list[Reply],
+    public: FaceSet,
+    counts: tuple[int, ...],
+  ):
+    """Finds every clean picture's nearest stranger.
+
+    Args:
+      scene: people and pictures.
+      answers: the trainers' networks.
+      public: the real strangers, and those that the model is fitted to.
+      counts: numbers of strangers.
+    """
+    super().__init__(scene, answers, [])
+    self._nearest = {
+      reply.key: list(self._strangers(reply, public, counts))
+      for reply in answers
+    }
+
+  def measure(self, images: np.ndarray, shared: dict) -> list[dict]:
+    """See `Judge.measure`."""
+    found = []
+    for reply in self._replies:
+      start = time.monotonic()
+      embeddings = self._scraped(reply, images)
+      rankings = self._rank(_RECOGNIZER, reply, images, embeddings)
+      for fields, distances in self._nearest[reply.key]:
+        behind = [
+          among_strangers(ranking, distances[split.test])
+          for ranking, split in zip(rankings, self.scene.splits, strict=False)
+        ]
+        found.append(
+          self._record(_RECOGNIZER, reply, behind, shared | fields, start)
+        )
+    return found
+
+  def _strangers(self, reply, public, counts):
+    """By kind and number: record's fields, distances [N] of all pictures."""
+    scene, seed = self.scene, self.scene.settings.seed
+    probes, faces = self._clean[reply.key], self._embed(reply, public.images)
+    near = {'normalize': self._normalizes(_RECOGNIZER, reply)}
+    tested = np.unique(np.concatenate([s.test for s in scene.splits]))
+    check = distractors.check(
+      faces, public.labels, probes[tested], seed=seed, **near
+    )
+    order = np.random.default_rng(seed).permutation(len(faces))
+    model = distractors.fit(faces)
+    sources = {
+      'real': (
+        [n for n in counts if n <= len(faces)],
+        lambda block: faces[order][block * distractors.BLOCK :],
+      ),
+      'model': (
+        counts,
+        lambda block: distractors.draw(model, distractors.BLOCK, seed, block),
+      ),
+    }
+    yield (
+      {'num_distractors': 0, 'distractors': 'none'},
+      np.full(len(probes), np.inf),
+    )
+    for kind, (numbers, strangers) in sources.items():
+      fields = {'distractors': kind, 'num_real': len(faces)}
+      if kind == 'model':
+        fields |= {'check': check._asdict(), 'shrinkage': model.shrinkage}
+      found = distractors.nearest_distances(probes, numbers, strangers, **near)
+      for number, distances in zip(numbers, found, strict=True):
+        yield fields | {'num_distractors': number}, distances
+
+
+def among_strangers(ranking: Ranking, distances: np.ndarray) -> Ranking:
+  """The first of a ranking, unless a stranger is nearer.
+
+  Args:
+    ranking: [P, M, 1], scores minus Euclidean distances.
+    distances: [M] to the nearest stranger.
+  """
+  scores = -distances[:, None]
+  return Ranking(
+    np.where(scores > ranking.scores, _STRANGER, ranking.labels),
+    np.maximum(scores, ranking.scores),
+  )
+
+
+def check_config(settings: Settings, counts: tuple[int, ...]) -> None:
+  """Refuses what has no nearest stranger.
+
+  Raises:
+    InputError: naming the field.
+  """
+  for number in counts:
+    checks.whole('config.num_distractors', number)
+  if not counts:
+    raise InputError('config.num_distractors: empty')
+  one = settings.recognizers.get(_RECOGNIZER, {})
+  more = max(one.get('k', 1), one.get('top_k', 1))
+  if list(settings.recognizers) != [_RECOGNIZER] or more > 1:
+    raise InputError('config.recognizers: expected 1-NN alone')
+  if list(settings.adversaries) != ['oblivious']:
+    raise InputError('config.adversaries: expected oblivious alone')
+  if extractors.PIXELS in settings.networks:
+    raise InputError('config.networks: there is no model of raw pixels')
+  for field, is_set in (
+    ('noise_control', settings.noise_control),
+    ('histories', settings.histories),
+    ('extractor.checkpoint', settings.extractor.get('checkpoint')),
+  ):
+    if is_set:
+      raise InputError(f'config.{field}: not measured among strangers')
+  if settings.num_public < 4:
+    raise InputError(
+      f'config.num_public: {settings.num_public} is below 4; they are the '
+      'strangers'
+    )

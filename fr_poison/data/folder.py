@@ -1,0 +1,175 @@
+"""The pictures of a folder or an archive, one after the other.
+
+Nothing is extracted, and no list of the files is held: a folder may have a
+million. Folders come in the order of their names, the pictures of one as the
+system lists them. What is hidden, or has not the extension of a picture, is
+passed over.
+"""
+
+import hashlib
+import os
+import pathlib
+import posixpath
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from fr_poison.data import decode
+from fr_poison.types import InputError
+
+MAX_BYTES = 1 << 28  # of one file
+_MAX_RATIO = 100  # of an archive's contents to its own size; JPEGs give 1
+
+
+class File(NamedTuple):
+  """A file of a folder or an archive.
+
+  Attributes:
+    path: relative, '/'-separated.
+    read: its bytes; InputError where it must not or cannot be read.
+    stamp: changes when it is written, for a link or an unreadable folder '-'.
+  """
+
+  path: str
+  read: Callable[[], bytes]
+  stamp: str = '-'
+
+
+def files(source: str | os.PathLike) -> Iterator[File]:
+  """The pictures in `source`.
+
+  Links are not followed: they, empty folders and folders that cannot be listed
+  are given as files whose `read` says so.
+
+  Args:
+    source: a folder, or a tar archive, compressed or not.
+
+  Raises:
+    InputError: no such folder or archive; while listing: an archive that is
+      damaged, leads out of itself, has links or devices, or expands to more
+      than 100 times its size.
+  """
+  source = pathlib.Path(source)
+  if source.is_dir():
+    return _walk(source)
+  if source.is_file():
+    return _members(source)
+  raise InputError(f'{source}: no such folder or archive')
+
+
+def fingerprint(source: str | os.PathLike) -> str:
+  """64 hexadecimal digits: of all paths, sizes and times under `source`.
+
+  They change when a file is written, added, taken away or renamed, and do not
+  depend on the order in which the system lists them. Raises as `files`.
+  """
+  source = pathlib.Path(source)
+  if source.is_file():
+    found = [File(source.name, None, _stamp(source.stat()))]
+  else:
+    found = files(source)
+  total = 0  # A sum needs no sorting.
+  for file in found:
+    text = f'{file.path}\0{file.stamp}'
+    total += int(hashlib.sha256(text.encode()).hexdigest(), 16)
+  return f'{total % 2**256:064x}'
+
+
+def refusal(path: str, reason: str) -> Callable[[], bytes]:
+  """What to put for `File.read` where there is nothing to read."""
+
+  def read():
+    raise InputError(f'{path}: {reason}')
+
+  return read
+
+
+def reading(file: pathlib.Path, path: str) -> Callable[[], bytes]:
+  """`File.read` of a file on disk, which messages call `path`."""
+
+  def read():
+    try:
+      if file.stat().st_size > MAX_BYTES:
+        raise InputError(f'{path}: over {MAX_BYTES} bytes')
+      return file.read_bytes()
+    except OSError as error:
+      raise InputError(f'{path}: {error.strerror}') from error
+
+  return read
+
+
+def _walk(root: pathlib.Path) -> Iterator[File]:
+  folders = ['']
+  while folders:
+    folder, inner, is_empty = folders.pop(), [], True
+    try:
+      with os.scandir(root / folder) as entries:
+        for entry in entries:
+          is_empty = False
+          if entry.name.startswith('.'):
+            continue
+          if not entry.is_symlink() and entry.is_dir():
+            inner.append(f'{folder}{entry.name}/')
+          elif file := _file(root, folder, entry):
+            yield file
+    except OSError as error:
+      yield File(folder, refusal(folder, error.strerror))
+      continue
+    if is_empty:
+      yield File(folder, refusal(folder, 'an empty folder'))
+    folders += sorted(inner, reverse=True)
+
+
+def _file(root, folder, entry) -> File | None:
+  """None if it is no picture."""
+  path = folder + entry.name
+  if entry.is_symlink():
+    return File(path, refusal(path, 'a link, not followed'))
+  if not (_is_picture(path) and entry.is_file()):
+    return None
+  return _named(path, reading(root / path, path), _stamp(entry.stat()))
+
+
+def _named(path, read, stamp='-') -> File:
+  if not path.isprintable():  # Neither are names that are not UTF-8.
+    path = ascii(path)
+    read = refusal(path, 'a name with odd characters')
+  return File(path, read, stamp)
+
+
+def _members(archive: pathlib.Path) -> Iterator[File]:
+  left = _MAX_RATIO * archive.stat().st_size
+  try:
+    with tarfile.open(archive, 'r|*') as tar:
+      while member := tar.next():
+        tar.members.clear()  # It would keep them all.
+        left -= member.size
+        _check_member(archive, member, left)
+        path = posixpath.normpath(member.name)  # ./a is a.
+        if member.isfile() and _is_picture(path) and '/.' not in f'/{path}':
+          data = tar.extractfile(member).read()
+          yield _named(path, lambda data=data: data)
+  except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    raise InputError(f'{archive}: damaged, or no tar archive') from error
+
+
+def _check_member(archive, member, left):
+  parts = member.name.split('/')
+  if member.name.startswith('/') or '..' in parts:
+    problem = 'leads out of the archive'
+  elif not (member.isfile() or member.isdir()):
+    problem = 'neither a file nor a folder'
+  elif left < 0 or member.size > MAX_BYTES:
+    problem = 'expands too much, a decompression bomb?'
+  else:
+    return
+  raise InputError(f'{archive}: {ascii(member.name)}: {problem}')
+
+
+def _is_picture(path: str) -> bool:
+  return os.path.splitext(path)[1].lower() in decode.EXTENSIONS
+
+
+def _stamp(stat: os.stat_result) -> str:
+  return f'{stat.st_size} {stat.st_mtime_ns}'

@@ -1,0 +1,103 @@
+"""Which cloaked picture is of which original: by their names, nothing else."""
+
+import collections
+import posixpath
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from fr_poison.data.align_set import Rejected
+from fr_poison.types import InputError
+
+# What Fawkes (with its mode, in some versions) and LowKey add to a name.
+SUFFIX = '_((low|mid|high)_)?cloaked|_attacked'
+_RESIZED = '_small'  # LowKey's copy of the original at the size of its cloak
+
+
+class Pair(NamedTuple):
+  """The paths of a picture and of its cloaked version."""
+
+  original: str
+  cloaked: str
+
+
+def match(
+  originals: Iterable[str],
+  cloaked: Iterable[str] | None = None,
+  suffix: str = SUFFIX,
+) -> tuple[list[Pair], list[Rejected]]:
+  """Pairs by folder and name, in Unicode's form NFC and without extension.
+
+  A cloak has its original's name, with a suffix or without; or, as poison.py
+  writes it where names would collide, with the original's extension kept:
+  a.jpg.png. A name that stands for two pictures stands for none.
+
+  Args:
+    originals: '/'-separated paths, relative to their tree.
+    cloaked: the same of another tree; None: they lie beside the originals,
+      and have the suffix.
+    suffix: a regular expression.
+
+  Returns:
+    The pairs, sorted; and every other picture with its reason.
+
+  Raises:
+    InputError: `suffix` is no regular expression.
+  """
+  try:
+    pattern = re.compile(f'(?:{suffix})\\Z')
+  except re.error as error:
+    raise InputError(f'suffix: {suffix!r}: {error}') from error
+  originals = sorted(originals)
+  if cloaked is None:
+    is_cloak = lambda path: pattern.search(_stem(path))
+    cloaked = filter(is_cloak, originals)
+    originals = [path for path in originals if not is_cloak(path)]
+  cloaks, rejected = _assign(cloaked, originals, pattern)
+  pairs = []
+  for path in originals:
+    found = cloaks[path]
+    if len(found) == 1:
+      pairs.append(Pair(path, found[0]))
+      continue
+    rejected.append(Rejected(path, f'has {len(found) or "no"} cloaks'))
+    rejected += [Rejected(x, f'one of several of {path}') for x in found]
+  return pairs, sorted(rejected)
+
+
+def _assign(cloaked, originals, pattern):
+  """Each original's cloaks, and the cloaks that are of none or of several."""
+  stems, names = _index(originals, _stem), _index(originals, _normal)
+  cloaks, rejected = collections.defaultdict(list), []
+  for path in sorted(cloaked):
+    found = _originals_of(_stem(path), pattern, stems, names)
+    if len(found) == 1:
+      cloaks[found[0]].append(path)
+    else:
+      reason = 'a cloak of any of ' + ', '.join(found)
+      rejected.append(Rejected(path, reason if found else 'a cloak of nothing'))
+  return cloaks, rejected
+
+
+def _originals_of(stem, pattern, stems, names) -> list[str]:
+  for short in dict.fromkeys((stem, pattern.sub('', stem))):
+    for found in (stems[short], names[short], stems[short + _RESIZED]):
+      if found:
+        return found
+  return []
+
+
+def _index(paths, name_of):
+  index = collections.defaultdict(list)
+  for path in paths:
+    index[name_of(path)].append(path)
+  return index
+
+
+def _normal(path: str) -> str:
+  return unicodedata.normalize('NFC', path)
+
+
+def _stem(path: str) -> str:
+  return posixpath.splitext(_normal(path))[0]

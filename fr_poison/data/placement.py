@@ -1,0 +1,38 @@
+"""How pictures of any size are brought to one."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+
+class Placement(NamedTuple):
+  """A way to do so.
+
+  Attributes:
+    alignment: what to call it, for `FaceSet.alignment`.
+    place: uint8 [H, W, 3] -> uint8 [size, size, 3]; an InputError of its own
+      leaves the picture out, and says why.
+    details: what else its results depend on, as the choice among faces.
+  """
+
+  alignment: str
+  place: Callable[[np.ndarray], np.ndarray]
+  details: str = ''
+
+
+def centred(size: int) -> Placement:
+  """The largest square in the middle of a picture, resized to `size`."""
+
+  def place(image):
+    height, width = image.shape[:2]
+    if height == width == size:
+      return image
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = Image.fromarray(image[top : top + side, left : left + side])
+    # When it shrinks, Pillow's bilinear filter averages: no aliasing.
+    return np.asarray(square.resize((size, size), Image.Resampling.BILINEAR))
+
+  return Placement(f'centre-{size}', place)

@@ -1,0 +1,251 @@
+"""The nearest of N gallery faces to each of many probes, exactly.
+
+The devices sift: each has a share of every block of the gallery, multiplies it
+with the probes in float32 and keeps the best. Those few are measured again in
+float64, and where rounding could have cost one its place, more are kept. So
+the answer is that of float64, whatever the block sizes and devices.
+
+This is `shard_map`, not the pmap of `training/parallel.py`: that room stands
+below this one, and a block cut by `device_put` needs no leading device axis.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from fr_poison import checks
+from fr_poison.types import Embeddings, InputError
+
+METRICS = ('inner_product', 'squared_euclidean')
+_AXIS = 'gallery'
+# Of columns; a power of two, of which the rows of a block are a multiple.
+_LARGEST_GROUP = 64
+_SPARE = 6  # kept beyond k, since rounding may swap close ones
+
+
+class Matches(NamedTuple):
+  """The k nearest of each probe, best first, of equals the lowest index."""
+
+  indices: np.ndarray  # [M, k] int64, rows of the gallery
+  # [M, k] float64: inner products, or minus squared Euclidean distances.
+  scores: np.ndarray
+
+
+def top_k(
+  probes: Embeddings,
+  gallery: Embeddings,
+  k: int,
+  *,
+  metric: str = 'inner_product',
+  recall_target: float | None = None,
+  block_size: int = 4096,
+  probe_block_size: int = 1024,
+) -> Matches:
+  """The k gallery faces nearest to each probe.
+
+  Args:
+    probes: [M, D].
+    gallery: [N, D] float32, in memory or memory-mapped; read once, block by
+      block.
+    k: in [1, N].
+    metric: one of METRICS.
+    recall_target: in (0, 1): let `jax.lax.approx_max_k` find this share of
+      them on average (on TPU; other devices find all). None is exact.
+    block_size: gallery rows on a device at a time; does not change results.
+    probe_block_size: probes at a time; does not change results.
+
+  Raises:
+    InputError: an argument out of range; embeddings misshaped or not finite.
+  """
+  probes = _check(probes, gallery, k, metric)
+  if recall_target is not None:
+    checks.number('recall_target', recall_target, 0, 1, ends='()')
+  result = Matches(
+    np.empty((len(probes), k), np.int64), np.empty((len(probes), k))
+  )
+  left, depth = np.arange(len(probes)), k + _SPARE
+  while len(left):
+    slots = min(depth, len(gallery) + 1)  # one of which stays empty then
+    sizes = slots, block_size, probe_block_size
+    sifted = _sift_all(probes[left], gallery, metric, recall_target, *sizes)
+    found, is_sure = _measure(probes[left], gallery, k, metric, sifted)
+    result.indices[left], result.scores[left] = found
+    left = left[~is_sure] if recall_target is None else left[:0]
+    depth *= 8
+  return result
+
+
+def recall(found: Matches, exact: Matches) -> float:
+  """The share of the exact matches, in [0, 1], that were found."""
+  hits = found.indices[:, :, None] == exact.indices[:, None, :]
+  return float(hits.any(1).mean())
+
+
+class _Sifted(NamedTuple):
+  """What the devices kept of [M, D] probes, in float32."""
+
+  values: np.ndarray  # [devices, M, depth], falling; -inf beyond the last
+  indices: np.ndarray  # likewise
+  centre: np.ndarray  # [D], subtracted before the products
+  longest: float  # of the centred gallery faces, their squared length
+
+
+def _check(probes, gallery, k, metric):
+  if metric not in METRICS:
+    raise InputError(f'metric: {metric!r} is unknown; known: {METRICS}')
+  probes = np.asarray(probes, np.float32)
+  if probes.ndim != 2 or probes.shape[1:] != gallery.shape[1:]:
+    raise InputError(
+      'probes, gallery: expected [M, D] and [N, D], '
+      f'got {list(probes.shape)} and {list(gallery.shape)}'
+    )
+  checks.whole('k', k, 1, len(gallery))
+  if not np.isfinite(probes).all():
+    raise InputError('probes: NaN or infinite values')
+  return probes
+
+
+def _sift_all(probes, gallery, metric, recall_target, depth, rows, columns):
+  """Streams the gallery once past all probes."""
+  mesh = jax.sharding.Mesh(np.array(jax.local_devices()), (_AXIS,))
+  put = lambda x, *axes: jax.device_put(
+    x, NamedSharding(mesh, PartitionSpec(*axes))
+  )
+  up = lambda count: -(-count // _LARGEST_GROUP) * _LARGEST_GROUP
+  rows = mesh.size * min(up(rows), up(-(-len(gallery) // mesh.size)))
+  columns = min(columns, len(probes))
+  centre = np.zeros(probes.shape[1], np.float32)
+  if metric != METRICS[0]:
+    # Products lose digits when all embeddings are far from zero and close
+    # together.
+    centre = np.mean(gallery[:rows], 0, np.float32)
+  parts = [
+    put(_filled(probes[i : i + columns] - centre, columns))
+    for i in range(0, len(probes), columns)
+  ]
+  kept = [put(_nothing(mesh.size, columns, depth), _AXIS) for _ in parts]
+  sift_on = functools.partial(_sift_on, mesh, metric, recall_target)
+  for first in range(0, len(gallery), rows):
+    block = np.asarray(gallery[first : first + rows], np.float32)
+    count = len(block)
+    block = put(_filled(block, rows), _AXIS)  # while the last one is sifted
+    jax.block_until_ready(kept)  # else blocks pile up
+    sift = sift_on(is_full=count == rows)
+    kept = [
+      sift(state, part, block, centre, first, count)
+      for state, part in zip(kept, parts, strict=True)
+    ]
+  values, indices, longest = zip(*map(jax.device_get, kept), strict=True)
+  join = lambda x: np.concatenate(x, 1)[:, : len(probes)]
+  values, indices, longest = join(values), join(indices), np.max(longest)
+  # NaN is not below infinity either.
+  if not (np.isfinite(longest) and values.max() < np.inf):
+    raise InputError('gallery: NaN or infinite values, or too large ones')
+  return _Sifted(values, indices, centre, float(longest))
+
+
+def _nothing(num_devices, num_probes, depth):
+  """What is kept before the first block, as the fields of `_Sifted`."""
+  shape = num_devices, num_probes, depth
+  return (
+    np.full(shape, -np.inf, np.float32),
+    np.zeros(shape, np.int32),
+    np.zeros(num_devices, np.float32),
+  )
+
+
+def _filled(rows, count):
+  """Rows of zeros at the end, so that a program is compiled once."""
+  if len(rows) == count:
+    return rows
+  return np.pad(rows, ((0, count - len(rows)), (0, 0)))
+
+
+@functools.cache
+def _sift_on(mesh, metric, recall_target, is_full):
+  """The compiled step of one block over the devices of `mesh`."""
+
+  def sift(kept, probes, block, centre, first, count):
+    values, indices, longest = (x[0] for x in kept)
+    row = jax.lax.axis_index(_AXIS) * len(block) + jnp.arange(len(block))
+    if metric != METRICS[0]:
+      block = jnp.where((row < count)[:, None], block - centre, 0)
+    squares = jnp.sum(block**2, 1)
+    scores = jnp.matmul(probes, block.T, precision='highest')
+    if metric != METRICS[0]:
+      scores = 2 * scores - squares
+    if not is_full:  # a pass over all scores, which full blocks are spared
+      scores = jnp.where(row < count, scores, -jnp.inf)
+    best, which = _best(scores, values.shape[1], recall_target)
+    best = jnp.concatenate([values, best], 1)
+    which = jnp.concatenate([indices, first + row[which]], 1)
+    values, order = jax.lax.top_k(best, values.shape[1])
+    indices = jnp.take_along_axis(which, order, 1)
+    longest = jnp.maximum(longest, jnp.max(squares))
+    return values[None], indices[None], longest[None]
+
+  split, whole = PartitionSpec(_AXIS), PartitionSpec()
+  specs = split, whole, split, whole, whole, whole
+  mapped = jax.shard_map(sift, mesh=mesh, in_specs=specs, out_specs=split)
+  return jax.jit(mapped, donate_argnums=0)
+
+
+def _best(scores, depth, recall_target):
+  """Some columns of [M, B] with the `depth` best among them, and which."""
+  depth = min(depth, scores.shape[1])
+  if recall_target is not None:
+    return jax.lax.approx_max_k(scores, depth, recall_target=recall_target)
+  # The best are in the `depth` groups with the best maxima: few columns, while
+  # top_k on all of them would take longer than the products on a CPU. Maxima
+  # and what is left to sort are fewest at this size.
+  size = 2 ** round(np.log2(scores.shape[1] / depth) / 2)
+  size = min(size, _LARGEST_GROUP)
+  # Column c is in group c % number: a maximum over rows of columns is fast.
+  groups = scores.reshape(len(scores), size, -1)
+  number = groups.shape[2]
+  _, good = jax.lax.top_k(jnp.max(groups, 1), min(depth, number))
+  best = jnp.take_along_axis(groups, good[:, None], 2)
+  which = good[:, None] + number * jnp.arange(size)[:, None]
+  return tuple(x.reshape(len(scores), -1) for x in (best, which))
+
+
+def _measure(probes, gallery, k, metric, sifted):
+  """The best k of those kept, by float64, and whether nothing can be missing.
+
+  Returns:
+    (indices [M, k], scores [M, k]), is_sure [M].
+  """
+  values, indices = (
+    np.concatenate(x, 1) for x in (sifted.values, sifted.indices)
+  )
+  scores = np.where(
+    values > -np.inf, _scores(probes, gallery, indices, metric), -np.inf
+  )
+  order = np.lexsort((indices, -scores))[:, :k]
+  indices, scores = (np.take_along_axis(x, order, 1) for x in (indices, scores))
+  # Whoever was dropped scored at most this by float32 ...
+  floor = sifted.values[:, :, -1].max(0)
+  # ... and that is off by no more than the rounding of so many products.
+  centred = probes - sifted.centre.astype(np.float64)
+  length, longest = np.linalg.norm(centred, axis=1), np.sqrt(sifted.longest)
+  rounding = (probes.shape[1] + 8) * 2.0**-24 * longest
+  error = rounding * length
+  if metric != METRICS[0]:
+    error, floor = 2 * error + rounding * longest, floor - length**2
+  return (indices, scores), floor + error < scores[:, -1]
+
+
+def _scores(probes, gallery, indices, metric):
+  """[M, depth] in float64, a probe at a time to save memory."""
+  result = np.empty(indices.shape)
+  for probe, rows, out in zip(probes, indices, result, strict=True):
+    faces = np.asarray(gallery[rows], np.float32).astype(np.float64)
+    products = (
+      faces * probe if metric == METRICS[0] else -((faces - probe) ** 2)
+    )
+    out[:] = products.sum(1)
+  return result

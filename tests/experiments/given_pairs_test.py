@@ -1,0 +1,136 @@
+"""Pictures in two trees or in one, of any size, to pairs of faces."""
+
+import importlib.util
+
+import given_pairs
+import numpy as np
+import photos
+import pytest
+from PIL import Image
+
+from fr_poison.data import decode, pairs
+from fr_poison.types import InputError
+
+
+def _write(path, image):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  decode.write_png(path, image)
+
+
+def _cloak(image):
+  return np.where(image < 128, image + 8, image - 8).astype(np.uint8)
+
+
+@pytest.fixture
+def trees(tmp_path):
+  """Two pictures of one person, flat, and their cloaks."""
+  for i in range(2):
+    image = photos.picture(80, 60, i)
+    _write(tmp_path / 'Ann' / f'{i}.png', image)
+    _write(tmp_path / 'B' / f'{i}.png', _cloak(image))
+  return tmp_path
+
+
+def _find(root, cloaked='B'):
+  cloaked = cloaked and str(root / cloaked)
+  return given_pairs.find(str(root / 'Ann'), cloaked, pairs.SUFFIX)
+
+
+def _read(root, cloaked='B'):
+  return given_pairs.read_faces(_find(root, cloaked), 'Ann', 'none', 'skip')
+
+
+def test_a_flat_folder_is_one_person(trees):
+  faces, rejected = _read(trees)
+  assert not rejected
+  assert [(face.person, face.path) for face in faces] == [
+    ('Ann', '0.png'),
+    ('Ann', '1.png'),
+  ]
+  for face in faces:
+    assert face.original.shape == face.cloaked.shape == (112, 112, 3)
+    # The middle square, from 60 to 112 pixels: within 8 levels.
+    change = face.cloaked.astype(int) - face.original
+    assert 4 < np.abs(change).max() <= 8
+    assert face.notes == ()
+
+
+def test_folders_are_people_and_cloaks_may_lie_beside(trees):
+  for i in range(2):
+    cloak = decode.read_image(trees / 'B' / f'{i}.png')
+    _write(trees / 'Ann' / 'Zoë' / f'{i}_cloaked.png', cloak)
+    (trees / 'Ann' / f'{i}.png').rename(trees / 'Ann' / 'Zoë' / f'{i}.png')
+  for cloaked in (None, 'Ann'):
+    faces, rejected = _read(trees, cloaked)
+    assert [face.person for face in faces] == ['Zoë', 'Zoë']
+    assert not rejected
+
+
+def test_what_is_odd_about_a_pair_is_noted(trees):
+  first, second = (trees / 'B' / f'{i}.png' for i in range(2))
+  original = decode.read_image(trees / 'Ann' / '0.png')
+  for cloak, notes in [
+    (original, ('same',)),
+    (photos.picture(80, 60, 9), ('other',)),
+    (np.asarray(Image.fromarray(original).resize((120, 160))), ('size',)),
+    (np.asarray(Image.fromarray(original).resize((60, 60))), ('aspect',)),
+  ]:
+    _write(first, cloak)
+    (face, _), _ = _read(trees)
+    # A stretched or a resized picture may also look like another one.
+    assert face.notes[: len(notes)] == notes
+    assert set(face.notes) <= set(given_pairs.NOTES)
+  second.write_bytes(b'<html>')
+  (face,), ((path, reason),) = _read(trees)
+  assert path == '1.png' and 'a web page' in reason
+
+
+def test_an_empty_folder_is_told(trees):
+  (trees / 'Ann' / 'Bob').mkdir()
+  assert _read(trees)[1] == [] and _find(trees).rejected == [
+    ('Bob/', 'an empty folder')
+  ]
+
+
+def test_cloaks_are_turned_upright_first(trees):
+  exif = Image.Exif()
+  exif[0x0112] = 3  # upside down
+  image = Image.fromarray(decode.read_image(trees / 'Ann' / '0.png'))
+  image.rotate(180).save(trees / 'B' / '0.png', exif=exif)
+  assert _read(trees)[0][0].notes == ('same',)
+
+
+def test_trees_that_cannot_be_paired(trees):
+  with pytest.raises(InputError, match=r'config.cloaked: .*: no such folder'):
+    _read(trees, 'C')
+  with pytest.raises(InputError, match='config.cloaked: no pair among 2 pict'):
+    _read(trees, None)
+  (trees / 'Ann' / 'cloaked').mkdir()
+  with pytest.raises(InputError, match='config.cloaked: is inside'):
+    _read(trees, 'Ann/cloaked')
+
+
+def test_placements_say_what_they_are(monkeypatch):
+  assert given_pairs.placement('none', 'skip').alignment == 'centre-112'
+  already = given_pairs.placement('already', 'skip')
+  assert already.alignment == 'dlib-112'
+  # Prepared data sets of the two must not be taken for one another.
+  assert already.details not in ('', *given_pairs.detect_faces.POLICIES)
+  monkeypatch.setattr(given_pairs.detect_faces, '_detector', _not_installed)
+  with pytest.raises(
+    InputError, match='config.align: .*--config.align=already'
+  ):
+    given_pairs.placement('dlib', 'skip')
+
+
+def _not_installed():
+  raise InputError('dlib: not installed')
+
+
+@pytest.mark.skipif(
+  importlib.util.find_spec('dlib') is None, reason='needs the extra align'
+)
+def test_no_face_is_a_reason(trees):
+  faces, rejected = given_pairs.read_faces(_find(trees), 'Ann', 'dlib', 'skip')
+  assert not faces
+  assert rejected == [('0.png', 'no face'), ('1.png', 'no face')]

@@ -1,0 +1,42 @@
+"""Whom a config gets from a data set other than ORL."""
+
+import numpy as np
+import people
+import pytest
+from PIL import Image
+
+from fr_poison.data.faces import FaceSet
+from fr_poison.types import InputError
+
+
+def test_people_with_one_picture_are_left_out_and_told(
+  tmp_path, monkeypatch, capsys
+):
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'tfds'))
+  root = tmp_path / 'people'
+  for path in ('a/1.png', 'b/1.png', 'b/2.png', 'c/1.png', 'c/2.png'):
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    Image.new('RGB', (112, 112)).save(root / path)
+  faces = people.load('folder', 1, str(root), 'num_people')
+  assert faces.names == ('b',) and faces.paths == ('b/1.png', 'b/2.png')
+  assert '1 people with 1 pictures: a' in capsys.readouterr().err
+  with pytest.raises(
+    InputError, match='num_people: 3 people, but folder has 2'
+  ):
+    people.load('folder', 3, str(root), 'num_people')
+
+
+def test_orl_is_aligned_already():
+  with pytest.raises(InputError, match='config.align: dlib, but orl is'):
+    people.find('orl', 4, None, 'num_people', alignment='dlib')
+
+
+def test_what_is_there_twice_is_told(tmp_path):
+  rng = np.random.default_rng(0)
+  images = rng.integers(0, 256, (3, 32, 32, 3), np.uint8)
+  images[2] = images[0]
+  labels = np.array([0, 0, 1], np.int32)
+  faces = FaceSet(images, labels, ('a', 'b'), ('a/1', 'a/2', 'b/1'))
+  (told,) = people.twins(faces)
+  assert told.startswith('1 pairs of pictures are nearly the same, as a/1 and')
+  assert people.twins(faces.subset([0, 1])) == []

@@ -1,0 +1,55 @@
+"""The report as a user makes it, from a folder of records."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _report(*args):
+  script = ROOT / 'experiments' / 'report.py'
+  return subprocess.run(
+    [sys.executable, str(script), *args], capture_output=True, text=True
+  )
+
+
+def test_a_folder_of_records_becomes_a_study(tmp_path):
+  published = (ROOT / 'docs' / 'adaptive' / 'records.jsonl').read_text()
+  given = tmp_path / 'given'
+  given.mkdir()
+  (given / 'records.jsonl').write_text(published[:-100])  # its writer died
+  trainers = ROOT / 'docs' / 'detect' / 'trainers.jsonl'
+
+  output = tmp_path / 'out'
+  args = (f'--records={given}', f'--records={trainers}', f'--output={output}')
+  result = _report(*args)
+  assert result.returncode == 0, result.stderr
+
+  count = len(published.splitlines())
+  told = f'records.jsonl, line {count}: not a whole record'
+  assert told in result.stdout
+  assert told in (output / 'report.html').read_text()
+  names = {str(path.relative_to(output)) for path in output.rglob('*.*')}
+  assert names == {
+    *('report.html', 'table.md', 'table.tex', 'records.csv', 'heat_map.svg'),
+    *('figures/answer.svg', 'figures/answer.png'),
+    *('figures/accuracy_robustness.svg', 'figures/accuracy_robustness.png'),
+  }
+  total = count - 1 + len(trainers.read_text().splitlines())
+  assert len((output / 'records.csv').read_text().splitlines()) == total + 1
+  assert 'not enrolled' in (output / 'table.md').read_text()
+
+
+def test_records_without_a_place_in_one_table_are_refused(tmp_path):
+  published = ROOT / 'docs' / 'adaptive' / 'records.jsonl'
+  record = json.loads(published.read_text().splitlines()[0])
+  twins = [record, record | {'device': 'another'}]
+  path = tmp_path / 'records.jsonl'
+  path.write_text(''.join(json.dumps(twin) + '\n' for twin in twins))
+  result = _report(f'--records={path}', f'--output={tmp_path}/out')
+  assert result.returncode == 2
+  (line,) = result.stderr.strip().splitlines()
+  assert line.startswith('error: ') and 'two of none' in line
+  assert [x.name for x in tmp_path.iterdir()] == ['records.jsonl']

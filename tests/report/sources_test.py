@@ -1,0 +1,113 @@
+import json
+
+import pytest
+
+from fr_poison import types
+from fr_poison.report import sources
+
+
+def _lines(*records):
+  return ''.join(json.dumps(record) + '\n' for record in records)
+
+
+_DETECTION = {
+  'detector': 'statistics', 'features': 'noise', 'train_attack': 'fawkes',
+  'test_attack': 'lowkey', 'epsilon': 0.03, 'jpeg': '', 'auc': 0.9,
+  'auc_ci': [0.8, 1], 'average_precision': 0.9, 'tpr_at_fpr': {},
+  'num_people': 20,
+}  # fmt: skip
+
+
+def _trainer(record):
+  kept = 'attack surrogate network recognizer adversary num_people versions'
+  kept = kept.split() + ['device', 'config_hash']
+  rates = 'protection not_enrolled error others_not_enrolled'.split()
+  rates = {f'{name}_{end}': None for name in rates for end in ('rate', 'ci')}
+  return {name: record[name] for name in kept} | rates
+
+
+def test_every_kind_finds_its_place(tmp_path, make_record):
+  record = make_record()
+  strangers = record | {'num_distractors': 10, 'distractors': 'real'}
+  trainer = _trainer(record)
+  (tmp_path / 'a.jsonl').write_text(_lines(record, strangers, trainer))
+  (tmp_path / 'b.jsonl').write_text(_lines(_DETECTION))
+  (tmp_path / 'c.jsonl').write_text('')
+  found = sources.read(tmp_path / f'{x}.jsonl' for x in 'abc')
+  assert found.protection == [record] and found.distractors == [strangers]
+  assert found.trainers == [trainer] and found.detection == [_DETECTION]
+  assert found.skipped == [] and len(found.all()) == 4
+
+
+@pytest.mark.parametrize(
+  'line,reason',
+  [
+    ('{"attack": "low', 'not a whole record'),
+    ('{"attack": "lowkey"}', 'epsilon: missing'),  # an older schema
+    ('[1]', 'expected an object, got list'),
+    ('{"attack": NaN}', 'NaN is not strict JSON'),
+    ('[' * 100_000, 'recursion'),
+    (json.dumps(_DETECTION | {'auc': 'x'}), 'not supported'),
+    ('{"not_enrolled_rate": 1}', 'protection_rate: missing'),
+  ],
+)
+def test_what_cannot_be_used_is_told_and_the_rest_used(
+  tmp_path, make_record, line, reason
+):
+  path = tmp_path / 'r.jsonl'
+  path.write_text(_lines(make_record()) + line)
+  found = sources.read([path])
+  assert len(found.all()) == 1
+  (told,) = found.skipped
+  assert told.startswith('r.jsonl, line 2: ') and reason in told
+
+
+def test_the_same_reason_is_told_once(tmp_path):
+  (tmp_path / 'metrics.jsonl').write_text('{"loss": 1}\n' * 3)
+  (told,) = sources.read([tmp_path / 'metrics.jsonl']).skipped
+  assert told == 'metrics.jsonl, line 1, and 2 more: attack: missing'
+
+
+def test_strangers_must_be_counted(tmp_path, make_record):
+  path = tmp_path / 'r.jsonl'
+  path.write_text(
+    _lines(
+      make_record(num_distractors=10),
+      make_record(num_distractors='ten', distractors='real'),
+    )
+  )
+  first, second = sources.read([path]).skipped
+  assert 'distractors: missing' in first and 'num_distractors' in second
+
+
+def test_a_record_counts_once(tmp_path, make_record):
+  (tmp_path / 'r.jsonl').write_text(_lines(make_record()))
+  found = sources.read([tmp_path / 'r.jsonl'] * 2)
+  assert len(found.protection) == 1 and 'there already' in found.skipped[0]
+
+
+def test_a_missing_file_is_named(tmp_path):
+  with pytest.raises(types.InputError, match=r'gone\.jsonl'):
+    sources.read([tmp_path / 'gone.jsonl'])
+
+
+def test_runs_that_no_table_can_hold_together(make_record):
+  first, other = make_record(), make_record(network='faceres')
+  assert sources.runs([first, other]) == {'': [first, other]}
+  assert sources.runs([]) == {}
+
+  second = make_record(seed=1)
+  assert sources.runs([first, second, other]) == {
+    'seed 0': [first, other],
+    'seed 1': [second],
+  }
+
+  configured = make_record(config_hash='f00')
+  assert list(sources.runs([first, configured, second])) == [
+    'seed 0, configuration 0123456789abcdef',
+    'seed 0, configuration f00',
+    'seed 1, configuration 0123456789abcdef',
+  ]
+
+  with pytest.raises(types.InputError, match='two of lowkey'):
+    sources.runs([first, first | {'device': 'another'}])

@@ -1,0 +1,141 @@
+"""The page of a study: as text, and in a browser where there is one."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from fr_poison.report import html as html_lib
+from fr_poison.report import sources as sources_lib
+from fr_poison.report import study
+
+_CHROMIUM = next(
+  filter(None, map(shutil.which, ('chromium', 'google-chrome'))), None
+)
+# Looks at the page as a phone and a desk show it, then sorts its first table.
+_LOOK = """
+<iframe width="390" height="800" src="report.html"></iframe>
+<iframe width="1200" height="800" src="report.html"></iframe><pre></pre>
+<script>
+onload = () => {
+  const seen = [...document.querySelectorAll('iframe')].map((frame) => {
+    const page = frame.contentDocument, root = page.documentElement;
+    const named = (x) => page.getElementById(x)?.textContent.trim();
+    const table = page.querySelector('table.sortable');
+    const button = table.querySelectorAll('thead button')[1];
+    button.focus();
+    button.click();
+    return {
+      overflow: root.scrollWidth - root.clientWidth,
+      images: [...page.images].map((x) => x.alt),
+      charts: [...page.querySelectorAll('svg[role=img]')].map((x) =>
+        x.getAttribute('aria-labelledby').split(' ').map(named)),
+      text: Math.min(...[...page.querySelectorAll('svg text')].map((x) =>
+        x.getBoundingClientRect().height)),
+      focused: page.activeElement === button,
+      sort: button.parentNode.getAttribute('aria-sort'),
+      rates: [...table.tBodies[0].rows].map((x) => x.cells[1].textContent),
+      kinds: [...table.tBodies[0].rows].map((x) => x.className),
+    };
+  });
+  document.querySelector('pre').textContent = JSON.stringify(seen);
+};
+</script>
+"""
+
+
+def _write(folder, records, **kinds):
+  found = sources_lib.Sources(records, [], [], [], [])._replace(**kinds)
+  path = folder / 'report.html'
+  html_lib.write_study(path, found, study.figures(found))
+  return path.read_text(encoding='utf-8')
+
+
+def test_every_number_leads_to_its_record(tmp_path, records):
+  text = _write(tmp_path, records)
+  ids = re.findall(r'\bid="([^"]*)"', text)
+  assert len(ids) == len(set(ids))
+  links = re.findall(r'href="#(r-[^"]*)"', text)
+  # Both tables link each number: protection 4 columns of 7 rows, accuracy 4 of
+  # the 4 rows that are no noise.
+  assert len(links) == 4 * 7 + 4 * 4 and set(links) <= set(ids)
+  assert len({x for x in ids if x.startswith('r-')}) == len(records)
+  # Fawkes has no records of its noise, so that leads to its own: 4 links to
+  # noise, beside those of both tables.
+  fawkes = [r for r in records if r['attack'] == 'fawkes']
+  counts = [links.count(study.exports.anchor(r)) for r in fawkes]
+  assert counts == [3] * 4
+
+
+def test_runs_and_what_was_skipped_are_told(tmp_path, make_record):
+  text = _write(
+    tmp_path,
+    [make_record(), make_record(seed=1)],
+    skipped=['old.jsonl, line 3: attack: missing'],
+  )
+  assert 'at one glance: seed 0' in text and 'The numbers: seed 1' in text
+  assert '<li>old.jsonl, line 3: attack: missing</li>' in text
+  assert '<li>Detectors: no records of experiments/detect.py.</li>' in text
+
+
+def test_no_records(tmp_path):
+  text = _write(tmp_path, [])
+  assert 'There are no records' in text and 'so there is no table' in text
+
+
+def test_names_are_only_text(tmp_path, make_record):
+  name = '"><script>alert(1)</script>\n\x1b\ud800$\\frac$'
+  fields = {'device': name, 'config_hash': name, 'dataset': name}
+  make = lambda **kinds: make_record(surrogate=name, **fields, **kinds)
+  text = _write(
+    tmp_path,
+    [
+      make(network=name),
+      make(network='faceres', rate=0.5),
+      make(network=name, rate=0.1, adversary='adaptive'),
+      make(network=name, rate=0.1, adversary=name),
+    ],
+    skipped=[name],
+  )
+  assert text.count('<script>') == 1 and 'alert(1)' in text
+  assert not re.search(r'<[^>]* on[a-z]+=', text)
+
+
+@pytest.mark.skipif(_CHROMIUM is None, reason='no chromium is installed')
+def test_a_browser_shows_it(tmp_path, records):
+  _write(tmp_path, records)
+  (tmp_path / 'look.html').write_text(_LOOK)
+  result = subprocess.run(
+    [
+      *(_CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu'),
+      *('--disable-quic', '--no-first-run', '--disable-sync'),
+      *('--disable-background-networking', '--disable-component-update'),
+      *('--allow-file-access-from-files', '--enable-logging=stderr'),
+      *(f'--user-data-dir={tmp_path}/profile', '--dump-dom'),
+      (tmp_path / 'look.html').as_uri(),
+    ],
+    capture_output=True,
+    text=True,
+    timeout=120,
+  )
+  assert 'CONSOLE' not in result.stderr
+  seen = json.loads(
+    html.unescape(re.search(r'<pre>(.*?)</pre>', result.stdout)[1])
+  )
+  for page in seen:
+    assert page['overflow'] <= 0
+    assert all(page['images']) and len(page['charts']) == 3
+    assert all(title and text for title, text in page['charts'])
+    assert page['text'] >= 9  # CSS pixels, of the smallest letters' line
+    assert page['focused'] and page['sort'] == 'ascending'
+    clean = [x.split()[0] for x in page['rates']]
+    bold = [
+      x for x, k in zip(clean, page['kinds'], strict=True) if k != 'noise'
+    ]
+    assert bold == sorted(bold, key=float)
+    # Each noise control is still under a cloak.
+    pairs = zip(page['kinds'][1:], page['kinds'], strict=False)
+    assert all(over == 'attack' for kind, over in pairs if kind == 'noise')
