@@ -39,7 +39,7 @@ setuptools.setup(
     'grain>=0.2.18',
     # tensorflow-datasets needs it, does not ask for it.
     'importlib_resources>=6.4.5',
-    'jax>=0.9.0',
+    'jax>=0.8.3',
     'jinja2>=3.1.5',
     'matplotlib>=3.10.8',
     'ml-collections>=1.1.0',

@@ -16,6 +16,7 @@ import time
 import cli
 import numpy as np
 import run_flags
+import workdir_lock
 from detection_scene import Scene, Test
 from detector_pipeline import run_pipeline
 from detector_settings import Settings
@@ -24,7 +25,6 @@ from detector_training import Workshop
 from fr_poison import detection_metrics, roc
 from fr_poison.detectors import threshold
 from fr_poison.report import detection, records
-from fr_poison.types import InputError
 
 _RATES = (0.01, 0.001)  # false positive rates
 
@@ -81,17 +81,18 @@ def run(
   # Everything that can be wrong is found before anything is written.
   settings = Settings.from_config(config)
   scene = Scene(settings, data_dir, workdir / 'cloaks')
+  with workdir_lock.held(workdir):
+    for name in ('thresholds', 'detectors'):
+      (workdir / name).mkdir(exist_ok=True)
+    return _run(settings, scene, records.config_hash(config), workdir)
+
+
+def _run(settings, scene, config_hash, workdir):
   shared = records.environment() | {
-    'config_hash': records.config_hash(config),
+    'config_hash': config_hash,
     'seed': settings.seed,
     'surrogate': settings.surrogate.split('+'),
   }
-  try:
-    for name in ('thresholds', 'detectors'):
-      (workdir / name).mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    raise InputError(f'--workdir: {workdir}: {error.strerror}') from error
-
   # Every detector, trained on every set of attacks.
   workshop = Workshop(*scene.training(), scene.networks, workdir / 'detectors')
   if settings.evasion:

@@ -62,7 +62,9 @@ def run_pipeline(
         normalize=True,
       )
       errors = oblivious.errors(rankings, labels, protected, splits)
-      adversary = 'oblivious' if name == 'nothing' else f'purifying: {name}'
+      adversary = f'purifying: {name}'
+      if name == 'nothing':
+        adversary = oblivious.name(settings['network'], shared['surrogate'])
       records.append(fields | {'adversary': adversary} | _rates(errors))
     embeddings = embed(clean), embed(cloaked)
     for label in settings['filters']:

@@ -8,7 +8,7 @@ import config_fields
 from fr_poison import checks, extractors
 from fr_poison.adversaries import purifying
 from fr_poison.data import datasets, squeeze
-from fr_poison.detectors import feature_space
+from fr_poison.detectors import autoencoder, feature_space
 from fr_poison.training import Recipe
 from fr_poison.types import InputError
 
@@ -140,6 +140,12 @@ def _check_detector(label, settings):
     config_fields.check_known(f'{field}.features', features, known)
   if settings.get('training'):
     Recipe.from_config(settings['training'], f'{field}.training')
+  checks.number(f'config.{field}.C', settings.get('C', 1.0), ends='(]')
+  for key in ('num_epochs', 'num_steps'):
+    checks.whole(f'config.{field}.{key}', settings.get(key, 1))
+  if kind == 'autoencoder':
+    chosen = settings.get('kind', 'plain')
+    config_fields.check_known(f'{field}.kind', chosen, autoencoder.KINDS)
   if kind == 'reverse_engineering':
     methods = ('residual', 'consistency')
     config_fields.check_known(

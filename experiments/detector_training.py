@@ -130,5 +130,5 @@ class Workshop:
     key = digests.of([code, shown, settings])
     path = self._folder / f'{kind}-{key[:16]}.safetensors'
     if not path.is_file():
-      model_lib.save(path, fit())
-    return model_lib.load(path)
+      model_lib.save(path, fit(), key)
+    return model_lib.load(path, key)

@@ -20,6 +20,7 @@ import given_cloaks
 import numpy as np
 import replies
 import run_flags
+import workdir_lock
 from given_cloaks import GivenCloaks
 from judge import Judge
 from progress import Progress
@@ -30,7 +31,6 @@ from training_run import Stopped
 from fr_poison.adversaries import history
 from fr_poison.data.faces import FaceSet
 from fr_poison.report import html, records, tables
-from fr_poison.types import InputError
 
 _NUM_SHOWN = 4  # pictures in the report per attack and surrogate
 
@@ -200,15 +200,15 @@ def run(
 ) -> list[dict]:
   """Runs the experiment and writes its files; returns the records."""
   # Everything that can be wrong is found before anything is written.
-  scene, public_faces, trained, cloaks, fields, left_out = load(
-    config, data_dir
-  )
+  loaded = load(config, data_dir)
+  with workdir_lock.held(workdir):
+    return _run(loaded, records.config_hash(config), workdir)
+
+
+def _run(loaded, config_hash, workdir):
+  scene, public_faces, trained, cloaks, fields, left_out = loaded
   settings, networks = scene.settings, scene.extractors
-  shared = shared_fields(settings, records.config_hash(config)) | fields
-  try:
-    workdir.mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    raise InputError(f'--workdir: {workdir}: {error.strerror}') from error
+  shared = shared_fields(settings, config_hash) | fields
 
   # What the trainers learn from public people, before anybody is protected.
   public = replies.PublicPeople(

@@ -8,15 +8,11 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
+import workdir_lock
 from photo_tree import MANIFEST, folders_of
 
 from fr_poison.data import decode
 from fr_poison.types import InputError
-
-try:
-  import fcntl
-except ImportError:  # Windows, where nothing keeps two runs apart
-  fcntl = None
 
 
 def check_apart(source: pathlib.Path, output: pathlib.Path) -> None:
@@ -76,27 +72,6 @@ def _naming(path: pathlib.Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(output: pathlib.Path) -> Iterator[None]:
-  """Keeps other runs out; ends with the process, however that ends."""
-  if fcntl is None:
-    yield
-    return
-  with _naming(output):
-    descriptor = os.open(output, os.O_RDONLY)
-  try:
-    # Some file systems have no locks; go on without.
-    with contextlib.suppress(OSError):
-      try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-      except BlockingIOError as error:
-        message = f'--output: {output}: another run is writing there'
-        raise InputError(message) from error
-    yield
-  finally:
-    os.close(descriptor)
-
-
-@contextlib.contextmanager
 def opened_output(
   output: pathlib.Path, names: Iterable[str], *, overwrite: bool
 ) -> Iterator[None]:
@@ -111,9 +86,7 @@ def opened_output(
     InputError: it cannot be written to, another run is at it, it has files
       but no manifest, or links or folders are in the way.
   """
-  with _naming(output):
-    output.mkdir(parents=True, exist_ok=True)
-  with _locked(output):
+  with workdir_lock.held(output, '--output'):
     with _naming(output):
       _check_no_links(output, names)
       visible = [n for n in os.listdir(output) if not n.startswith('.')]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 import jax
+import workdir_lock
 from metrics_file import MetricsFile
 from preemption import Preemption
 from progress import Progress
@@ -66,6 +67,7 @@ def run(
   epoch = sampler.steps_per_epoch
   save_steps = max(1, math.ceil(save_every * epoch))
   with contextlib.ExitStack() as stack:
+    stack.enter_context(workdir_lock.held(folder))
     checkpoints = stack.enter_context(
       Checkpoints(folder / 'checkpoints', keep=keep, description=description)
     )

@@ -95,7 +95,7 @@ def people_interval(
   is_cloaked: Array,
   users: Labels,
   *,
-  num_samples: int = 400,
+  num_samples: int = 200,
   seed: int = 0,
 ) -> tuple[float, float]:
   """95% percentile interval of a statistic when whole people are redrawn.

@@ -94,16 +94,22 @@ def load(
   Raises:
     InputError: the file is missing, altered, or for another network.
   """
-  entry = manifest(folder)[name]
-  path = folder / entry['file']
+  try:
+    entry = manifest(folder)[name]
+    path, expected_digest = folder / entry['file'], entry['sha256']
+  except (KeyError, TypeError) as error:
+    raise InputError(
+      f'{folder / "manifest.json"}: damaged, it does not say what the weights '
+      f'of {name} are; reinstall fr_poison'
+    ) from error
   if not path.is_file():
     raise InputError(f'{path}: weight file is missing; reinstall fr_poison')
   data = path.read_bytes()
   digest = hashlib.sha256(data).hexdigest()
-  if digest != entry['sha256']:
+  if digest != expected_digest:
     raise InputError(
       f'{path}: weight file was altered (SHA-256 {digest[:12]}..., '
-      f'expected {entry["sha256"][:12]}...); reinstall fr_poison'
+      f'expected {str(expected_digest)[:12]}...); reinstall fr_poison'
     )
   arrays = safetensors.numpy.load(data)
   check_arrays(arrays, expected, str(path))

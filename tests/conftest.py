@@ -12,6 +12,20 @@ jax.config.update('jax_num_cpu_devices', 4)
 jax.config.update('jax_disable_most_optimizations', True)
 os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = 'True'
 
+_MAX_RESIDENT = 3 << 30  # bytes
+
+
+@pytest.fixture(scope='module', autouse=True)
+def bounded_memory():
+  """Forgets compiled programs once they have become many."""
+  yield
+  try:
+    pages = int(pathlib.Path('/proc/self/statm').read_text().split()[1])
+  except OSError:  # not Linux
+    return
+  if pages * os.sysconf('SC_PAGE_SIZE') > _MAX_RESIDENT:
+    jax.clear_caches()
+
 
 @pytest.fixture(scope='session')
 def root():

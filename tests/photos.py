@@ -1,6 +1,7 @@
 """A small folder as people have them, and how to read what poison.py makes."""
 
 import hashlib
+import io
 import json
 
 import numpy as np
@@ -27,6 +28,30 @@ CLOAKS = {
   'sub/turned.jpg': 'sub/turned.png',
 }
 
+# What files say beside their pixels, and no file that is written may.
+SECRETS = 'Ann Owner', 'Camera 9', '47 Privet Drive', 'planted in XMP'
+
+
+def exif(orientation):
+  found = Image.Exif()
+  found[0x0112] = orientation
+  found[0x013B], found[0x0110] = SECRETS[:2]  # artist, model
+  place = found.get_ifd(0x8825)
+  place[1], place[2] = 'N', (47.0, 36.0, 42.5)
+  place[27] = SECRETS[2].encode()  # how the place was found, free text
+  return found
+
+
+def check_pixels_only(data, name):
+  """Nothing planted, and no field but what Pillow itself has to write."""
+  for secret in (*SECRETS, 'Exif', 'eXIf'):
+    assert secret.encode() not in data, name
+  if name.endswith(('.png', '.jpg')):
+    with Image.open(io.BytesIO(data)) as image:
+      image.load()
+      own = {'jfif', 'jfif_version', 'jfif_unit', 'jfif_density'}
+      assert not image.getexif() and image.info.keys() <= own, name
+
 
 def picture(height, width, seed):
   """Soft shapes and some noise, uint8 [height, width, 3]."""
@@ -46,9 +71,8 @@ def make_photos(root):
   save(picture(112, 112, 1), 'same.png')
   save(picture(112, 112, 2), 'same.jpg', quality=90)
   save(picture(64, 50, 3)[..., 0], 'sub/grey.gif')
-  exif = Image.Exif()
-  exif[0x0112] = 6  # stored lying; upright it is 150 high
-  save(picture(100, 150, 4), 'sub/turned.jpg', exif=exif)
+  # Stored lying; upright it is 150 high.
+  save(picture(100, 150, 4), 'sub/turned.jpg', exif=exif(6))
   data = (root / 'same.jpg').read_bytes()
   (root / 'broken.jpg').write_bytes(data[: len(data) // 2])
   (root / 'notes.txt').write_text('x')

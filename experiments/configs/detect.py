@@ -118,6 +118,6 @@ def _detectors(smoke):
       'name': 'reverse_engineering',
       'method': 'consistency',
       'features': 'mobileface',
-      'every': 5,
+      'every': 10,
     },
   }

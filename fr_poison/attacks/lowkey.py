@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import optax
 
+from fr_poison import checks
 from fr_poison.attacks import (
   base,
   constraints,
@@ -72,8 +73,7 @@ def lowkey(
     raise InputError(
       f'ensemble: {ensemble!r} is unknown; known: {", ".join(ENSEMBLES)}'
     )
-  if not lpips_weight >= 0:
-    raise InputError(f'lpips_weight: {lpips_weight:g} is negative')
+  checks.number('lpips_weight', lpips_weight)
   if learning_rate is None:
     if epsilon is None:
       raise InputError('learning_rate: None needs an epsilon to follow')

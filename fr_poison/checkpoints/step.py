@@ -22,6 +22,14 @@ from fr_poison.types import InputError
 
 MANIFEST = 'manifest.json'
 FORMAT = 1
+_FIELDS = {
+  'format': int,
+  'step': int,
+  'description': object,
+  'versions': dict,
+  'arrays': dict,
+  'files': dict,
+}
 
 
 def write(
@@ -74,8 +82,11 @@ def check(path: pathlib.Path, number: int | None = None) -> dict:
     problems = _problems(path, manifest['files'])
   except (OSError, InputError) as error:
     problems = [str(error)]
+  except (KeyError, TypeError):
+    problems = [f'{MANIFEST} unreadable']
   if problems:
-    raise InputError(f'{path}: step is damaged: ' + ', '.join(problems))
+    listed = ' '.join(', '.join(problems).split())  # names can be anything
+    raise InputError(f'{path}: step is damaged: {listed}')
   return manifest
 
 
@@ -86,7 +97,10 @@ def _read_manifest(path):
     manifest = json.loads(path.read_text(encoding='utf-8'))
     body = {k: v for k, v in manifest.items() if k != 'sha256'}
     intact = manifest['sha256'] == _digest(body)
-  except (ValueError, KeyError, AttributeError, RecursionError) as error:
+    for name, kind in _FIELDS.items():
+      if not isinstance(manifest[name], kind):
+        raise TypeError
+  except Exception as error:  # whatever the JSON of anything else gives
     raise InputError(f'{path.name} unreadable') from error
   if not intact:
     raise InputError(f'{path.name} altered')
@@ -115,28 +129,30 @@ def load(path: pathlib.Path, manifest: dict) -> Arrays:
   Raises:
     InputError: Orbax cannot read it, or reads something else.
   """
-  entries = manifest['arrays']
   try:
     with _checkpointer() as checkpointer:
       tree = checkpointer.restore(path, args=ocp.args.PyTreeRestore())
+    return _arrays(tree, manifest['arrays'])
   except Exception as error:  # Orbax and TensorStore have many
     versions = ', '.join(f'{k} {v}' for k, v in manifest['versions'].items())
     raise InputError(
       f'{path}: intact, but unreadable here; written with {versions} '
       f'({" ".join(str(error).split())[:200]})'
     ) from error
+
+
+def _arrays(tree, entries):
   loaded = traverse_util.flatten_dict(tree, sep='/')
   arrays = {}
   for name, entry in entries.items():
     dtype, shape = jnp.dtype(entry['dtype']), tuple(entry['shape'])
-    array = np.zeros(shape, dtype)
-    if array.size:
-      array = loaded.pop(name, None)
+    empty = 0 in shape  # see `write`
+    array = np.zeros(shape, dtype) if empty else loaded.pop(name, None)
     if getattr(array, 'dtype', 0) != dtype or array.shape != shape:
-      raise InputError(f'{path}: {name} came back as another array')
+      raise ValueError(f'{name} came back as another array')
     arrays[name] = np.asarray(array)
   if loaded:
-    raise InputError(f'{path}: {", ".join(loaded)} came back unasked')
+    raise ValueError(f'{", ".join(loaded)} came back unasked')
   return arrays
 
 

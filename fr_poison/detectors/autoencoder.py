@@ -25,7 +25,7 @@ from fr_poison.layers import Conv
 from fr_poison.types import Array, Images, InputError, Params, Rng
 
 NAME = 'autoencoder'
-_KINDS = ('plain', 'variational')
+KINDS = ('plain', 'variational')
 _ERRORS = {'l1': jnp.abs, 'l2': jnp.square}
 _BATCH_SIZE = 32  # pictures reconstructed at a time
 
@@ -223,8 +223,8 @@ def _network(settings):
 
 
 def _check_settings(settings):
-  if settings['kind'] not in _KINDS:
-    raise InputError(f'kind: {settings["kind"]!r} is unknown; known: {_KINDS}')
+  if settings['kind'] not in KINDS:
+    raise InputError(f'kind: {settings["kind"]!r} is unknown; known: {KINDS}')
   for features in settings['features'] or (0,):
     checks.whole('features', features)
   checks.whole('code_size', settings['code_size'])

@@ -24,14 +24,20 @@ class Model(NamedTuple):
   settings: dict[str, Any]  # plain data
 
 
-def save(path: str | os.PathLike, model: Model) -> None:
+def save(path: str | os.PathLike, model: Model, key: str = '') -> None:
   """Writes a safetensors file that says what it should hold.
+
+  Args:
+    path: of the file.
+    model: to be written.
+    key: what it was trained on and how, for `load`.
 
   Raises:
     InputError: it cannot be written; what was there is still there.
   """
   arrays = weights.flatten(jax.device_get(model.params))
   about = {
+    'key': key,
     'settings': json.dumps(model.settings),
     'digest': base.digest(model.settings, arrays),
   }
@@ -39,11 +45,12 @@ def save(path: str | os.PathLike, model: Model) -> None:
   write_atomic(path, safetensors.numpy.save(arrays, about))
 
 
-def load(path: str | os.PathLike) -> Model:
-  """What `save` wrote, bit for bit.
+def load(path: str | os.PathLike, key: str = '') -> Model:
+  """What `save` wrote with this key, bit for bit.
 
   Raises:
-    InputError: it cannot be read, is no such file, or was altered.
+    InputError: it cannot be read, is no such file, was altered, or has
+      another key.
   """
   try:
     data = pathlib.Path(path).read_bytes()
@@ -55,6 +62,10 @@ def load(path: str | os.PathLike) -> Model:
     raise InputError(f'{path}: {error.strerror or error}') from error
   except (KeyError, ValueError, safetensors.SafetensorError) as error:
     raise InputError(f'{path}: not a trained detector ({error})') from error
+  if about.get('key') != key:
+    raise InputError(
+      f'{path}: of another training; delete it to train it again'
+    )
   if base.digest(settings, arrays) != digest:
     raise InputError(
       f'{path}: was altered since it was saved; delete it to train it again'

@@ -218,8 +218,8 @@ def _load_checkpoint(path, options):
   from fr_poison import checkpoints  # Orbax takes a second to import
 
   tree, description = checkpoints.read(path)
-  network = description.get('network', {})
   try:
+    network = description['network']
     # What is empty is not in a checkpoint.
     params = tree.get('ema', tree['params'])['extractor']
     stats = tree.get('batch_stats')

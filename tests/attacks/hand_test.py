@@ -320,7 +320,7 @@ def test_params_and_targets_must_fit_the_networks():
     (attacks.fawkes, {'dssim_budget': 0}, 'dssim_budget: 0 is outside'),
     (attacks.lowkey, {'ensemble': 'both'}, 'intended, as_released'),
     (attacks.lowkey, {'learning_rate': None}, 'needs an epsilon'),
-    (attacks.lowkey, {'lpips_weight': -1}, 'lpips_weight: -1 is negative'),
+    (attacks.lowkey, {'lpips_weight': -1}, 'lpips_weight: -1 is outside'),
     (attacks.pgd, {'norm': 'l1'}, "norm: 'l1' is unknown"),
     (attacks.pgd, {'optimizer': 'lbfgs'}, 'sign, momentum, adam'),
     (attacks.pgd, {'restarts': 0}, 'restarts: 0'),

@@ -56,7 +56,7 @@ def test_no_flipped_bit_in_any_file_is_ever_loaded(folder):
     size = path.stat().st_size
     count = 12 if path.name == steps.MANIFEST else 4
     places += [(path, p) for p in np.linspace(0, size - 1, count).astype(int)]
-  assert len(places) > 40
+  assert len(places) >= 40
   for path, position in places:
     intact = path.read_bytes()
     _flip(path, position, rng.integers(8))

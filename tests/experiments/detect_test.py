@@ -33,7 +33,7 @@ def test_it_writes_everything_and_is_in_order(env, tmp_path):
   lines = (folder / 'trainers.jsonl').read_text().splitlines()
   trainers = [json.loads(line) for line in lines]
   assert [r['adversary'] for r in trainers] == 2 * [
-    'oblivious',
+    'baseline',
     'purifying: jpeg',
     'detecting: statistics',
   ]

@@ -14,6 +14,8 @@ from photos import (
   CLOAKS,
   CONFIG,
   ODD,
+  SECRETS,
+  check_pixels_only,
   files_of,
   header_of,
   pairs_of,
@@ -44,6 +46,14 @@ def test_every_picture_has_a_row_and_every_cloak_its_place(done):
   assert 'truncated' in broken['reason'] and '\n' not in broken['reason']
   assert broken.keys() == rows['same.png'].keys()
   assert header_of(output / 'sub/grey.png').mode == 'L'
+
+
+def test_no_file_says_where_or_by_whom_a_picture_was_taken(done):
+  source, output = done
+  original = (source / 'sub/turned.jpg').read_bytes()
+  assert SECRETS[2].encode() in original
+  for name, data in files_of(output).items():
+    check_pixels_only(data, name)
 
 
 def test_saved_files_have_the_size_and_keep_the_budget(done):

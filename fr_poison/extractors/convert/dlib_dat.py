@@ -53,9 +53,12 @@ class _Reader:
     return tuple(self.integer() for _ in range(count))
 
   def floats(self, count: int) -> tuple[float, ...]:
-    return tuple(
-      math.ldexp(self.integer(), self.integer()) for _ in range(count)
-    )
+    try:
+      return tuple(
+        math.ldexp(self.integer(), self.integer()) for _ in range(count)
+      )
+    except OverflowError:
+      self.fail('not a dlib float')
 
   def string(self) -> str:
     return self.take(self.integer()).decode('ascii', 'replace')

@@ -1,0 +1,28 @@
+import subprocess
+import sys
+
+import numpy as np
+import programs
+
+from fr_poison import extractors
+from fr_poison.data import datasets
+
+
+def test_a_data_set_is_embedded_block_by_block(tmp_path, tmp_path_factory):
+  path = programs.EXPERIMENTS / 'embedding_store.py'
+  result = subprocess.run(
+    [sys.executable, str(path), '--network=mobileface', '--output=store'],
+    capture_output=True,
+    text=True,
+    cwd=tmp_path,
+    env=programs.environment(tmp_path_factory),
+  )
+  assert result.returncode == 0, result.stderr
+  computed, named = result.stdout.splitlines()
+  assert computed == '1 of 1 blocks computed'
+  (file,) = tmp_path.glob('store/mobileface-*/embeddings.f32')
+  assert named == f'{file}: float32 [400, 256]'
+  found = np.memmap(file, np.float32, 'r', 0, (400, 256))
+  images = datasets.load('orl').images[200:204]
+  expected = extractors.embed(extractors.load('mobileface'), images, 4)
+  np.testing.assert_allclose(found[200:204], expected, rtol=1e-3, atol=1e-4)

@@ -1,0 +1,183 @@
+"""Our own files after an accident: what was in them, or InputError."""
+
+import io
+import json
+import pathlib
+import shutil
+import tarfile
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from properties import hostile
+
+from fr_poison.checkpoints import Checkpoints, read
+from fr_poison.checkpoints import step as steps
+from fr_poison.data import folder, recordio
+from fr_poison.detectors import base, model, threshold
+from fr_poison.report import records
+from fr_poison.types import InputError
+
+DOCS = pathlib.Path(__file__).parents[2] / 'docs'
+RECORD = records.read(DOCS / 'orl' / 'records.jsonl')[-1]
+
+
+def _try(folder, function, *args):
+  """What `function` gives; None if it refuses in one line."""
+  with hostile.watched(folder):
+    try:
+      return function(*args)
+    except InputError as error:
+      assert '\n' not in str(error)
+      return None
+
+
+@hypothesis.given(
+  st.one_of(
+    hostile.damaged(json.dumps(RECORD).encode()),
+    st.builds(
+      lambda key, value: json.dumps(RECORD | {key: value}).encode(),
+      st.sampled_from(sorted(RECORD)),
+      hostile.VALUES,
+    ),
+  )
+)
+def test_a_damaged_record(tmp_path, data):
+  path = tmp_path / 'records.jsonl'
+  path.write_bytes(data)
+  for record in _try(tmp_path, records.read, path) or ():
+    records.validate(record)
+
+
+STATE = {'params': {'kernel': np.arange(12, dtype=np.float32).reshape(3, 4)}}
+
+
+@pytest.fixture(scope='module')
+def saved(tmp_path_factory):
+  path = tmp_path_factory.mktemp('checkpoints')
+  with Checkpoints(path, description={'network': None}) as checkpoints:
+    checkpoints.save(1, STATE)
+  return path / '1'
+
+
+def _resealed(body, key, value):
+  """A manifest of another content whose own sum is right."""
+  body = body | {key: value}
+  del body['sha256']
+  return json.dumps(body | {'sha256': steps._digest(body)}).encode()
+
+
+def test_a_damaged_manifest(saved, tmp_path):
+  path = shutil.copytree(saved, tmp_path / '1')
+  intact = (saved / steps.MANIFEST).read_bytes()
+  body = json.loads(intact)
+  entry = {'shape': [3, 4], 'dtype': 'float32', 'kind': 'array'}
+  forged = st.one_of(
+    st.builds(
+      lambda key, value: _resealed(body, key, value),
+      st.sampled_from(sorted(body.keys() - {'sha256', 'description'})),
+      hostile.VALUES,
+    ),
+    st.builds(
+      lambda key, value: _resealed(
+        body, 'arrays', {'params/kernel': entry | {key: value}}
+      ),
+      st.sampled_from(sorted(entry)),
+      st.one_of(
+        hostile.VALUES, st.sampled_from([[10**12, 10**6], [-1], ['3', 4]])
+      ),
+    ),
+  )
+
+  @hypothesis.given(st.one_of(hostile.damaged(intact), forged))
+  def check(data):
+    (path / steps.MANIFEST).write_bytes(data)
+    found = _try(tmp_path, read, path)
+    if found is not None and found[0]:
+      np.testing.assert_array_equal(
+        found[0]['params']['kernel'], STATE['params']['kernel']
+      )
+
+  check()
+
+
+def _detector():
+  score = lambda images: np.zeros(len(images))
+  return base.make(score, name='toy', features='none', digest='12')
+
+
+def test_a_damaged_threshold(tmp_path):
+  path, detector = tmp_path / 'threshold.json', _detector()
+  threshold.save(path, detector, 0.5, false_positive_rate=0.01, num_clean=9)
+  content = json.loads(path.read_bytes())
+
+  @hypothesis.given(
+    st.one_of(
+      hostile.damaged(path.read_bytes()),
+      st.builds(
+        lambda key, value: json.dumps(content | {key: value}).encode(),
+        st.sampled_from(sorted(content)),
+        hostile.VALUES,
+      ),
+    )
+  )
+  def check(data):
+    path.write_bytes(data)
+    found = _try(tmp_path, threshold.load, path, detector)
+    assert found is None or np.isfinite(found)
+
+  check()
+
+
+def test_a_damaged_detector(tmp_path):
+  path = tmp_path / 'detector.safetensors'
+  model.save(path, model.Model(STATE, {'kind': 'toy'}))
+
+  @hypothesis.given(hostile.damaged(path.read_bytes()))
+  def check(data):
+    path.write_bytes(data)
+    found = _try(tmp_path, model.load, path)
+    if found is not None:
+      assert found.settings == {'kind': 'toy'}
+      np.testing.assert_array_equal(
+        found.params['params']['kernel'], STATE['params']['kernel']
+      )
+
+  check()
+
+
+def _archive():
+  buffer = io.BytesIO()
+  with tarfile.open(fileobj=buffer, mode='w') as tar:
+    for name in ('ann/1.jpg', 'bob/2.png'):
+      info = tarfile.TarInfo(name)
+      info.size = 9
+      tar.addfile(info, io.BytesIO(b'a picture'))
+  return buffer.getvalue()[:3072]
+
+
+def _read_all(files):
+  for file in files:
+    try:
+      file.read()
+    except InputError as error:
+      assert '\n' not in str(error)
+
+
+@hypothesis.given(hostile.damaged(_archive()))
+def test_a_damaged_archive(tmp_path, data):
+  path = tmp_path / 'faces.tar'
+  path.write_bytes(data)
+  _try(tmp_path, lambda: _read_all(folder.files(path)))
+
+
+@hypothesis.given(
+  hostile.damaged(bytes.fromhex('0a23d7ce1c000000') + bytes(24) + b'jpeg'),
+  hostile.damaged(b'0\t0\n1\t0\n'),
+)
+def test_a_damaged_row_of_records(tmp_path, data, index):
+  path = tmp_path / 'train.rec'
+  path.write_bytes(data)
+  path.with_suffix('.idx').write_bytes(index)
+  _try(tmp_path, lambda: _read_all(r.file for r in recordio.records(path)))

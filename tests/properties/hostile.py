@@ -1,0 +1,105 @@
+"""Damaged and forged input, and a watch on what a reader does with it."""
+
+import contextlib
+import os
+import sys
+import tracemalloc
+
+from hypothesis import strategies as st
+
+# What lengths, counts and offsets are replaced by.
+_NUMBERS = [0, 1, 2**15, *(2**n + x for n in (16, 31, 32, 64) for x in (-1, 0))]
+
+_TEXTS = ['', 'a', 'a\nb', 'é', '\ud800', '../x', '/etc/passwd', '<script>']
+
+# JSON of every kind, NaN and numbers beyond 64 bits too.
+VALUES = st.recursive(
+  st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.sampled_from([-1, 2**31, 2**64, 10**30, *_TEXTS]),
+  ),
+  lambda inner: st.one_of(
+    st.lists(inner, max_size=3),
+    st.dictionaries(st.sampled_from(_TEXTS), inner, max_size=3),
+  ),
+  max_leaves=5,
+)
+
+
+@st.composite
+def damaged(draw, data: bytes) -> bytes:
+  """`data` after one to three accidents."""
+  data = bytearray(data)
+  for _ in range(draw(st.integers(1, 3))):
+    # Headers, where the lengths are, as often as the rest.
+    end = draw(st.sampled_from([64, len(data)]))
+    at = draw(st.integers(0, max(min(end, len(data)) - 1, 0)))
+    kind = draw(st.sampled_from(['flip', 'cut', 'number', 'copy', 'insert']))
+    if kind == 'flip' and data:
+      data[at] ^= 1 << draw(st.integers(0, 7))
+    elif kind == 'cut':
+      del data[at : draw(st.sampled_from([at + 1, at + 8, len(data)]))]
+    elif kind == 'number':
+      size = draw(st.sampled_from([1, 2, 4, 8]))
+      order = draw(st.sampled_from(['little', 'big']))
+      number = draw(st.sampled_from(_NUMBERS)) % 256**size
+      data[at : at + size] = number.to_bytes(size, order)
+    elif kind == 'copy':
+      data[at:at] = data[at : at + draw(st.integers(1, 64))]
+    else:
+      data[at:at] = draw(st.binary(max_size=16))
+  return bytes(data)
+
+
+_WRITES = {
+  *('os.remove', 'os.rename', 'os.mkdir', 'os.rmdir', 'os.link', 'os.symlink'),
+  *('os.truncate', 'os.chmod', 'shutil.rmtree', 'shutil.move'),
+}
+_NEVER = {
+  *('os.system', 'os.exec', 'os.fork', 'os.posix_spawn', 'subprocess.Popen'),
+  *('socket.connect', 'socket.getaddrinfo', 'pickle.find_class'),
+}
+_watching = None  # (folder, events) of the block that is being watched
+
+
+def _hook(event, args):
+  if _watching is None:
+    return
+  folder, events = _watching
+  if event == 'open':
+    path, _, flags = args
+    if not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
+      return
+  elif event in _WRITES:
+    path = args[0]
+  elif event in _NEVER:
+    path = None
+  else:
+    return
+  is_named = isinstance(path, str | bytes | os.PathLike)
+  if not is_named or not os.path.realpath(os.fsdecode(path)).startswith(folder):
+    events.append((event, args))
+
+
+sys.addaudithook(_hook)  # There is no way to take it away again.
+
+
+@contextlib.contextmanager
+def watched(folder, megabytes=16):
+  """Refuses commands, connections, files outside `folder`, much memory."""
+  global _watching
+  events, dont_write = [], sys.dont_write_bytecode
+  sys.dont_write_bytecode = True  # of modules imported only now
+  tracemalloc.start()
+  _watching = os.path.realpath(folder) + os.sep, events
+  try:
+    yield
+    peak = tracemalloc.get_traced_memory()[1]
+  finally:
+    _watching, sys.dont_write_bytecode = None, dont_write
+    tracemalloc.stop()
+  assert not events
+  assert peak < megabytes * 2**20
