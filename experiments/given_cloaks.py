@@ -16,9 +16,8 @@ from settings import Settings
 
 from fr_poison import extractors
 from fr_poison.data import datasets, detect_faces
-from fr_poison.data.align_set import Rejected
 from fr_poison.data.faces import FaceSet, concatenate
-from fr_poison.data.placement import Placement
+from fr_poison.data.placement import Placement, Rejected
 from fr_poison.report.records import UNKNOWN
 from fr_poison.types import InputError
 

@@ -12,8 +12,7 @@ from progress import Progress
 
 from fr_poison import metrics
 from fr_poison.data import align, decode, detect_faces, folder, pairs
-from fr_poison.data.align_set import Rejected
-from fr_poison.data.placement import Placement, centred
+from fr_poison.data.placement import Placement, Rejected, centred
 from fr_poison.types import InputError
 
 SIZE = 112  # side of the faces, in pixels: that of the ORL faces

@@ -85,14 +85,6 @@ def rate(errors: Array, users: Array) -> Rate:
   return Rate(float(errors.mean()), low, high, len(errors))
 
 
-class Distortion(NamedTuple):
-  """How much a set of saved cloaks changed its pictures."""
-
-  dssim: float  # mean over pictures, (1 - SSIM) / 2
-  psnr: float | None  # dB, of the mean squared error over all; None: equal
-  linf: float  # largest change of any pixel, in [0, 1]
-
-
 def psnr(a: Array, b: Array) -> float | None:
   """Peak signal-to-noise ratio in dB of uint8 pictures; None if they agree."""
   error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)

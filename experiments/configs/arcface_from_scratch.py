@@ -6,7 +6,7 @@ r"""An ArcFace IResNet from random weights.
 Trained on 30 of ORL's people, expect a verification AUC of 0.960 (EER 10.4%,
 accuracy 92.9%) on 10 never seen, from 0.933 with the random weights, and 85.7%
 by 1-NN with one picture of each in the gallery, from 78.4%. Under two minutes
-on 2 CPU cores. Other seeds: 0.960 (1); all epochs: docs/from_scratch.
+on 2 CPU cores. All epochs: docs/from_scratch.
 
 The argument `preset=casia` is the published training of IResNet-50 on
 CASIA-WebFace, `preset=ms1m` that of IResNet-100 on MS1MV2 (Deng et al., 2019,

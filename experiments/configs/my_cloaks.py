@@ -8,10 +8,6 @@ pictures of one; B/ the same, cloaked. The answer stands above the table and in
 report.html, which holds faces: think before you pass it on. Nothing leaves the
 machine, and of the pictures' EXIF data nothing is kept.
 
-Ten LFW people, ten pictures each, among 93 others: LowKey at 8/255 on aligned
-faces protects at 100% from mobileface, which it was made for, and at 0% (0-5)
-from dlib_resnet; made on whole photographs it gives 46% where noise gives 39%.
-
 The argument `adaptive` adds the trainer who has tools himself, as in
 adaptive.py; `smoke` is the same in little, and its numbers mean nothing.
 """

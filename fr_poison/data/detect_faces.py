@@ -115,7 +115,7 @@ def aligned(
   """The face of each picture, on a template.
 
   Pictures are left out with the reason 'no face' or, with 'skip', '3 faces';
-  who requires one face in each calls `align_set` with `strict`.
+  who requires one face in each calls `datasets.prepare` with `strict`.
 
   Args:
     size: side of the result, in pixels.

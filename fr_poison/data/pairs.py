@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from fr_poison.data.align_set import Rejected
+from fr_poison.data.placement import Rejected
 from fr_poison.types import InputError
 
 # What Fawkes (with its mode, in some versions) and LowKey add to a name.

@@ -1,4 +1,4 @@
-"""How pictures of any size are brought to one."""
+"""How pictures of any size are brought to one; those left out say why."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -20,6 +20,13 @@ class Placement(NamedTuple):
   alignment: str
   place: Callable[[np.ndarray], np.ndarray]
   details: str = ''
+
+
+class Rejected(NamedTuple):
+  """A picture that was left out: a row of the report."""
+
+  path: str
+  reason: str
 
 
 def centred(size: int) -> Placement:

@@ -2,8 +2,6 @@
 
 import functools
 
-from flax import linen as nn
-
 from fr_poison.extractors import (
   clip_vit,
   inception_resnet,
@@ -83,18 +81,8 @@ def _resnet(depth, embedding_size, sha256):
   )
 
 
-_LOWKEY = NetworkSpec(
-  '',
-  nn.Module,
-  112,
-  512,
-  pretrained=False,
-  batch_norm=True,
-  inputs=iresnet.ARCFACE,
-  year=2021,
-  licence='none given',
-  url='https://github.com/cmu-spuds/lowkey_gradio',
-  prefixes=('module.', 'backbone.'),
+_LOWKEY = ARCFACE._replace(
+  licence='none given', url='https://github.com/cmu-spuds/lowkey_gradio'
 )
 
 

@@ -25,7 +25,7 @@ class Holder(dict):
   """The attributes of an object of whatever class, which is not made."""
 
 
-def load(
+def read(
   file: BinaryIO,
   find: Callable[[str, str], Any] = lambda module, name: None,
   persistent: Callable[[Any], Any] | None = None,

@@ -107,14 +107,14 @@ def _read_legacy(data):
   if not data.startswith(LEGACY_MAGIC):
     raise ValueError('not a PyTorch file')
   file = io.BytesIO(data)
-  data_pickle.load(file)  # the magic number
-  protocol, system = data_pickle.load(file), data_pickle.load(file)
+  data_pickle.read(file)  # the magic number
+  protocol, system = data_pickle.read(file), data_pickle.read(file)
   if protocol != _LEGACY_PROTOCOL or system.get('little_endian') is not True:
     raise ValueError('a legacy PyTorch file of an unknown kind')
   storages = {}
   tree = _unpickle(file, storages)
   parts = {}
-  for key in data_pickle.load(file):
+  for key in data_pickle.read(file):
     count = int.from_bytes(file.read(8), 'little')
     if count != storages[key].count:
       raise ValueError(f'storage {key} has {count} elements, not as announced')
@@ -134,7 +134,7 @@ def _unpickle(file, storages=None):
       storages[key] = storage
     return storage
 
-  return data_pickle.load(file, _find, persistent)
+  return data_pickle.read(file, _find, persistent)
 
 
 def _find(module, name):
