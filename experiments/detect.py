@@ -98,7 +98,7 @@ def _run(settings, scene, config_hash, workdir):
   if settings.evasion:
     known = settings.detectors[settings.evasion['detector']]
     scene.evade(workshop.differentiable(known, settings.train_sets[0]))
-  found, filters = [], {}
+  all_tests, found, filters = scene.all_tests(), [], {}
   for label, chosen in settings.detectors.items():
     learns = workshop.learns_from_cloaks(chosen)
     for attacks in settings.train_sets if learns else settings.train_sets[:1]:
@@ -124,7 +124,7 @@ def _run(settings, scene, config_hash, workdir):
       if every > 1 or label in filters:
         tests = scene.plain_tests(every)
       else:
-        tests = scene.all_tests()
+        tests = all_tests
       found += [judge(detector, cut, test, scene, fields) for test in tests]
       # Filters are those trained on all tools, which come first.
       filters.setdefault(label, (detector, cut))

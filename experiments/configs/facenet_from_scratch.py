@@ -8,8 +8,8 @@ people in a batch every triplet that breaks the margin counts. Expect a
 verification AUC of 0.956 (EER 9.8%, accuracy 95.6%) on 10 people never
 seen. A minute on 2 CPU cores.
 
-The network is arcface_small, too: a tiny FaceNet (facenet_small), which averages
-over the whole face before its last layer, overfits to these 30 people earlier.
+The network is arcface_small, too: a tiny FaceNet (facenet_small) averages over
+the whole face before its last layer, and overfits to these 30 people earlier.
 
 The argument `preset=casia` has the published settings for CASIA-WebFace, for
 GPUs or TPUs: see arcface_from_scratch.py.

@@ -109,9 +109,7 @@ def sentences(sources: Sources, runs: dict[str, list[dict]]) -> list[str]:
 def not_tested(sources: Sources) -> list[str]:
   """As `summary.not_tested`, of every kind of record; and ORL's limits."""
   records = sources.protection + sources.trainers
-  told = summary.not_tested(
-    [r | {'adversary': r['adversary'].partition(':')[0]} for r in records]
-  )
+  told = summary.not_tested(records)
   if any(r.get('dataset', '').startswith('orl') for r in records):
     told.append(
       'Large galleries, colour, cameras of today: ORL is 40 people, grey, and '
