@@ -62,7 +62,9 @@ class Cloaker:
     size, count = self._settings.size, len(images)
     working = [full_size.to_working(image, size) for image in images]
     codes = np.stack([full_size.as_rgb(image) for image in working])
-    filled = np.minimum(np.arange(self._settings.batch_size), count - 1)
+    # Never one alone: a matrix product with one row rounds otherwise.
+    batch_size = max(2, self._settings.batch_size)
+    filled = np.minimum(np.arange(batch_size), count - 1)
     adv_images, info = attacks.run(
       self._attack, self._params, self._rng, to_float(codes[filled])
     )

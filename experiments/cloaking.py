@@ -6,6 +6,7 @@ that went into them. A killed run started again skips finished people, and
 what is evaluated is always what was read back from the files.
 """
 
+import functools
 import json
 import pathlib
 import shutil
@@ -27,6 +28,8 @@ _ATTACKS = {
   'eot_pgd': attacks.eot_pgd,
   'evading_pgd': attacks.evading_pgd,
   'fawkes': attacks.fawkes,
+  'fawkes_v03': functools.partial(attacks.fawkes, version='0.3'),
+  'fawkes_v1': functools.partial(attacks.fawkes, version='1.0'),
   'feature_shift': attacks.feature_shift,
   'lowkey': attacks.lowkey,
   'pgd': attacks.pgd,
@@ -44,12 +47,21 @@ class Cloaks(NamedTuple):
   seconds: float  # of making them, also when an earlier run did
 
 
-def make_attack(field: str, name: str, embed_fns, **settings) -> attacks.Attack:
-  """The attack of that name, from the plain settings of a config's field.
+def attack_name(label: str, settings: dict) -> str:
+  """Which attack a config's entry is: its `name`, or else its own label."""
+  return settings.get('name', label)
+
+
+def make_attack(
+  field: str, label: str, embed_fns, **settings
+) -> attacks.Attack:
+  """The attack of a config's entry, from its plain settings.
 
   Raises:
     InputError: unknown attack, unknown or bad setting, naming the field.
   """
+  name = attack_name(label, settings)
+  settings.pop('name', None)
   config_fields.check_known(f'{field}, attack', name, _ATTACKS)
   try:
     return _ATTACKS[name](embed_fns, **settings)
@@ -59,13 +71,25 @@ def make_attack(field: str, name: str, embed_fns, **settings) -> attacks.Attack:
     raise InputError(f'config.{field}.{error}') from error
 
 
-def _origin(faces, name, settings, extractors, seed) -> str:
-  """Of everything that all people's cloaks are made from."""
+def origin(
+  faces: FaceSet, label: str, settings: dict, extractors: list, seed: int
+) -> str:
+  """A key of everything that all people's cloaks are made from.
+
+  Args:
+    faces: see `cloak`.
+    label: see `cloak`.
+    settings: see `cloak`.
+    extractors: see `cloak`.
+    seed: see `cloak`.
+  """
+  settings = {k: v for k, v in settings.items() if k != 'name'} | {
+    'attack': attack_name(label, settings)
+  }
   return digests.of(
     [
       digests.of_code(*_SOURCES),
       jax.__version__,
-      name,
       sorted(settings.items()),
       [(e.spec.name, e.sha256, e.input_size) for e in extractors],
       seed,
@@ -88,7 +112,7 @@ def _targets(name, settings, faces, indices, embeddings, seed):
       np.stack([o[labels == l].mean(0) for l in np.unique(labels)])
       for o in others
     ]
-  if settings.get('version') == '0.3':
+  if name == 'fawkes_v03' or settings.get('version') == '0.3':
     goal = labels == targets.choose_person(own, others, labels, seed=seed)
     return [targets.shifted(e, o[goal]) for e, o in pairs]
   return [targets.farthest(e, o, labels) for e, o in pairs]
@@ -118,7 +142,7 @@ def cloak(
   faces: FaceSet,
   people: list[int],
   indices: np.ndarray,
-  name: str,
+  label: str,
   settings: dict,
   extractors: list,
   embeddings: list[np.ndarray],
@@ -133,7 +157,7 @@ def cloak(
     faces: everybody's pictures.
     people: the protected people's labels.
     indices: [M], which of their pictures to cloak.
-    name: the attack's.
+    label: of the attack in the config; its name, too, unless that is told.
     settings: the attack's, from the config.
     extractors: the surrogate networks.
     embeddings: of all of `faces`, [N, D] per surrogate.
@@ -142,19 +166,20 @@ def cloak(
     progress: is told before each person.
   """
   embed_fns = [e.embed_fn for e in extractors]
-  attack = make_attack(f'attacks.{name}', name, embed_fns, **settings)
+  attack = make_attack(f'attacks.{label}', label, embed_fns, **settings)
+  name = attack_name(label, settings)
   params, rng = [e.params for e in extractors], jax.random.key(seed)
-  origin = _origin(faces, name, settings, extractors, seed)
+  made_from = origin(faces, label, settings, extractors, seed)
   images, num_improved, seconds = faces.images.copy(), 0, 0.0
   for person in people:
     own = indices[faces.labels[indices] == person]
     files = [pathlib.Path(faces.paths[i]).stem + '.png' for i in own]
     target = folder / faces.names[person]
-    key = digests.of([origin, [faces.paths[i] for i in own]])
+    key = digests.of([made_from, [faces.paths[i] for i in own]])
     note = _finished(target, key)
     if note is None:
       progress.update(
-        f'{name} on {folder.name.split("-", 1)[1]}, {faces.names[person]}'
+        f'{label} on {folder.name.split("-", 1)[1]}, {faces.names[person]}'
       )
       start = time.monotonic()
       adv_images, info = attacks.run(

@@ -75,12 +75,23 @@ def _rate(name, rate):
 
 
 def run(
-  config: dict, workdir: pathlib.Path, data_dir: str | None
+  config: dict,
+  workdir: pathlib.Path,
+  data_dir: str | None,
+  *,
+  cloaks: pathlib.Path | None = None,
 ) -> tuple[list[dict], list[dict]]:
-  """Runs the experiment and writes its files; returns both kinds of records."""
+  """Runs the experiment and writes its files; returns both kinds of records.
+
+  Args:
+    config: see configs/detect.py.
+    workdir: gets the files.
+    data_dir: the data set's own folders, or None.
+    cloaks: another run's --workdir, whose cloaks are taken and added to.
+  """
   # Everything that can be wrong is found before anything is written.
   settings = Settings.from_config(config)
-  scene = Scene(settings, data_dir, workdir / 'cloaks')
+  scene = Scene(settings, data_dir, cloaks or workdir)
   with workdir_lock.held(workdir):
     for name in ('thresholds', 'detectors'):
       (workdir / name).mkdir(exist_ok=True)

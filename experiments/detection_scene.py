@@ -33,26 +33,30 @@ class Scene:
   Attributes:
     settings: see `Settings`.
     networks: face networks by name.
-    faces: everybody's pictures.
-    test_rows: [N] of `faces`, the test people's.
+    public: pictures of the people who train detectors and give thresholds.
+    tested: of those who are tested.
   """
 
   def __init__(
-    self, settings: Settings, data_dir: str | None, folder: pathlib.Path
+    self, settings: Settings, data_dir: str | None, workdir: pathlib.Path
   ):
     """Loads pictures and networks; cloaks nothing yet.
 
     Args:
       settings: of the config.
       data_dir: the data set's own folders, or None.
-      folder: where cloaks are kept.
+      workdir: gets public_cloaks/ and cloaks/, as evaluate.py's.
 
     Raises:
       InputError: fewer people in the data set than the config asks for.
     """
-    self.settings, self._folder = settings, folder
-    self.faces = people.load(
+    self.settings = settings
+    faces = people.load(
       settings.dataset, settings.num_people, data_dir, 'num_people'
+    )
+    # Apart, so that nobody's cloak depends on people of the other group.
+    self.public, self.tested = people.split(
+      faces, settings.num_train + settings.num_validation
     )
     wanted = [*settings.surrogate.split('+'), settings.pipeline['network']]
     wanted += [d.get('features') for d in settings.detectors.values()]
@@ -61,14 +65,9 @@ class Scene:
       for name in dict.fromkeys(wanted)
       if name not in (None, feature_space.ALEXNET)
     }
-    ends = np.cumsum([settings.num_train, settings.num_validation])
-    group = np.searchsorted(ends, self.faces.labels, 'right')
-    self._train_rows, self._validation_rows, self.test_rows = (
-      np.flatnonzero(group == i) for i in range(3)
-    )
+    self._train_rows = np.flatnonzero(self.public.labels < settings.num_train)
+    self._folders = workdir / 'public_cloaks', workdir / 'cloaks'
     self._scores, self._cloaks, self._evading = {}, {}, []
-    members = settings.surrogate.split('+')
-    self._clean = {n: self.embed(n, self.faces.images) for n in members}
 
   def embed(self, network: str, images: np.ndarray) -> np.ndarray:
     """[N, D] of uint8 pictures [N, H, W, 3]."""
@@ -78,14 +77,16 @@ class Scene:
 
   def training(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The training people's pictures, and by attack their cloaks."""
-    return self.faces.images[self._train_rows], {
-      name: self._cloaked(name, settings, self._train_rows)
+    rows = self._train_rows
+    return self.public.images[rows], {
+      name: self._cloaked(name, settings, rows, is_public=True)
       for name, settings in self.settings.attacks.items()
     }
 
   def validation(self) -> np.ndarray:
     """The clean pictures that thresholds are chosen on."""
-    return self.faces.images[self._validation_rows]
+    is_left = self.public.labels >= self.settings.num_train
+    return self.public.images[is_left]
 
   def plain_tests(self, every: int = 1) -> list[Test]:
     """Every attack at its own budget, uncompressed.
@@ -135,12 +136,11 @@ class Scene:
 
   def cloaks(self) -> dict[str, tuple[float | None, np.ndarray]]:
     """By attack, budget and the test people's pictures."""
-    named = {
-      name: (chosen.get('epsilon'), self._cloaked(name, chosen, self.test_rows))
-      for name, chosen in self.settings.attacks.items()
-    }
-    return named | {
-      test.attack: (test.epsilon, test.cloaked) for test in self._evading
+    attacks = self.settings.attacks
+    tests = [self._test(name, chosen) for name, chosen in attacks.items()]
+    return {
+      test.attack: (test.epsilon, test.cloaked)
+      for test in tests + self._evading
     }
 
   def scored(
@@ -162,36 +162,40 @@ class Scene:
       self._scores[key] = detector.score(images)
     return self._scores[key]
 
-  def _test(self, name, chosen, detectors=()):
-    rows = self.test_rows
+  def _test(self, label, chosen, detectors=()):
+    rows = np.arange(len(self.tested))
     return Test(
-      name,
+      cloaking.attack_name(label, chosen),
       chosen.get('epsilon'),
       '',
-      self.faces.images[rows],
-      self._cloaked(name, chosen, rows, detectors),
-      self.faces.labels[rows],
+      self.tested.images,
+      self._cloaked(label, chosen, rows, detectors),
+      self.tested.labels,
     )
 
-  def _cloaked(self, name, chosen, rows, detectors=()):
-    key = name, repr(sorted(chosen.items())), rows[0]
+  def _cloaked(self, label, chosen, rows, detectors=(), *, is_public=False):
+    key = label, repr(sorted(chosen.items())), is_public
     if key in self._cloaks:
       return self._cloaks[key]
-    people = np.unique(self.faces.labels[rows]).tolist()
+    faces = self.public if is_public else self.tested
+    folder = self._folders[not is_public]
+    own = self.settings.attacks | self.settings.unseen_attacks
+    if chosen != own.get(label, chosen):  # at another budget
+      label = f'{label} {chosen["epsilon"] * 255:.3g}'
+      chosen = {'name': key[0]} | chosen
     members = self.settings.surrogate.split('+')
-    budget = chosen.get('epsilon')
-    label = f'{budget * 255:.3g}' if budget else 'own'
+    people = np.unique(faces.labels[rows]).tolist()
     progress = Progress(len(people))
     cloaks = cloaking.cloak(
-      self.faces,
+      faces,
       people,
       rows,
-      name,
+      label,
       chosen,
       [*(self.networks[n] for n in members), *detectors],
-      [self._clean[n] for n in members],
+      [self.embed(n, faces.images) for n in members],
       seed=self.settings.seed,
-      folder=self._folder / f'{name}-{self.settings.surrogate}-{label}',
+      folder=folder / f'{label}-{self.settings.surrogate}',
       progress=progress,
     )
     progress.close()

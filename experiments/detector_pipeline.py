@@ -22,8 +22,7 @@ def run_pipeline(
     filters: detector and threshold by the label in the config.
     shared: the fields that all records have in common.
   """
-  settings, rows = scene.settings.pipeline, scene.test_rows
-  labels = scene.faces.labels[rows]
+  settings, labels = scene.settings.pipeline, scene.tested.labels
   rng = np.random.default_rng(scene.settings.seed)
   protected = sorted(
     rng.choice(np.unique(labels), settings['num_protected'], replace=False)
@@ -33,7 +32,7 @@ def run_pipeline(
     for i in range(settings['num_splits'])
   ]
   embed = lambda images: scene.embed(settings['network'], images)
-  clean = scene.faces.images[rows]
+  clean = scene.tested.images
   purifiers = {'nothing': purifying.nothing} | {
     name: _purifier(name, scene, workshop) for name in settings['purifiers']
   }

@@ -122,7 +122,7 @@ class Settings:
     checks.whole('config.pipeline.num_splits', self.pipeline['num_splits'])
     tested = self.num_people - self.num_train - self.num_validation
     number = self.pipeline['num_protected']
-    checks.whole('config.pipeline.num_protected', number, 1, tested - 1)
+    checks.whole('config.pipeline.num_protected', number, 1, tested)
 
 
 def _check_detector(label, settings):

@@ -14,6 +14,7 @@ import time
 import cli
 import evaluate
 import run_flags
+import scraped
 from progress import Progress
 from replies import Reply
 from scene import Scene, load_extractors, load_faces
@@ -26,9 +27,20 @@ from fr_poison.types import InputError
 
 
 def run(
-  config: dict, workdir: pathlib.Path, data_dir: str | None
+  config: dict,
+  workdir: pathlib.Path,
+  data_dir: str | None,
+  *,
+  cloaks: pathlib.Path | None = None,
 ) -> list[dict]:
-  """Runs the experiment and writes its files; returns the records."""
+  """Runs the experiment and writes its files; returns the records.
+
+  Args:
+    config: see configs/distractors.py.
+    workdir: gets the files.
+    data_dir: the data set's own folders, or None.
+    cloaks: another run's --workdir, whose cloaks are taken and added to.
+  """
   # Everything that can be wrong is found before anything is written.
   config_hash = records.config_hash(config)
   counts = tuple(config.pop('num_distractors', ()))
@@ -46,18 +58,17 @@ def run(
   # Every network's nearest strangers, real and of the model.
   answers = [Reply('', name, networks[name]) for name in settings.networks]
   judge = StrangersJudge(scene, answers, public_faces, counts)
-  nothing = dict.fromkeys(('epsilon', 'dssim', 'psnr', 'linf'))
-  nothing |= {'attack': 'none', 'surrogate': []}
-  found = judge.measure(faces.images, shared | nothing)
+  found = judge.measure(scraped.untouched(scene), shared)
 
   # Every attack on every surrogate, among them.
+  folder = (cloaks or workdir) / 'cloaks'
   progress = Progress(
     len(settings.surrogates) * len(settings.attacks) * settings.num_protected
   )
   for surrogate in settings.surrogates:
     for name in settings.attacks:
       found += evaluate.run_attack(
-        judge, name, surrogate, shared, workdir / 'cloaks', progress
+        judge, name, surrogate, shared, folder, progress
       )[0]
   progress.close()
   records.write(workdir / 'distractors.jsonl', found)

@@ -7,7 +7,10 @@ Started again it computes what is missing, damaged, or of other pictures.
 `numpy.memmap` reads the file that it names, `fr_poison.search` searches it.
 """
 
+import pathlib
+
 import cli
+import workdir_lock
 from absl import flags
 
 from fr_poison import extractors
@@ -47,9 +50,11 @@ def main(argv):
     raise InputError(f'{argv[1]}: unexpected argument')
   extractor = extractors.load(_NETWORK.value)
   stream, count = _open(_DATASET.value, _DATA_DIR.value)
-  found = store.fill(
-    _OUTPUT.value, extractor, stream, count, batch_size=_BATCH_SIZE.value
-  )
+  output = pathlib.Path(_OUTPUT.value)
+  with workdir_lock.held(output, '--output'):
+    found = store.fill(
+      output, extractor, stream, count, batch_size=_BATCH_SIZE.value
+    )
   for block in found.damaged:
     print(f'block {block}: its bytes had changed, computed again')
   num_blocks = -(-count // store.BLOCK_SIZE)

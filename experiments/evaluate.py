@@ -15,20 +15,20 @@ import time
 from typing import NamedTuple
 
 import cli
-import cloaking
 import given_cloaks
 import numpy as np
 import replies
 import run_flags
+import scraped
 import workdir_lock
 from given_cloaks import GivenCloaks
 from judge import Judge
 from progress import Progress
 from scene import Scene, load_extractors, load_faces
+from scraped import Scraped
 from settings import Settings
 from training_run import Stopped
 
-from fr_poison.adversaries import history
 from fr_poison.data.faces import FaceSet
 from fr_poison.report import html, records, tables
 
@@ -56,7 +56,8 @@ def shared_fields(settings: Settings, config_hash: str) -> dict:
   }
 
 
-def _budget(settings):
+def budget(settings: dict) -> str:
+  """An attack's, as a caption says it."""
   if 'epsilon' not in settings:
     return "The recipe's own budget, as saved in 8 bits."
   return f'Budget {settings["epsilon"] * 255:.3g}/255, as saved in 8 bits.'
@@ -75,72 +76,26 @@ def show(
 
 def run_attack(
   judge: Judge, name: str, surrogate: str, shared: dict, folder, progress
-) -> tuple[list[dict], html.Strip, np.ndarray]:
+) -> tuple[list[dict], html.Strip, Scraped]:
   """One attack on one surrogate: records, pictures to show, the scraped set."""
   scene = judge.scene
-  networks, settings = surrogate.split('+'), scene.settings.attacks[name]
-  cloaks = cloaking.cloak(
-    scene.faces,
-    scene.protected,
-    scene.to_cloak,
-    name,
-    settings,
-    [scene.extractors[n] for n in networks],
-    [scene.clean(scene.extractors[n]) for n in networks],
-    seed=scene.settings.seed,
-    folder=folder / f'{name}-{surrogate}',
-    progress=progress,
-  )
-  shared = shared | {
-    'surrogate': networks,
-    'epsilon': settings.get('epsilon'),
-    'num_cloaked': len(scene.to_cloak),
-    'num_improved': cloaks.num_improved,
-    'wall_seconds': cloaks.seconds,
-  }
-  found = judge.measure_beside_noise(cloaks.images, shared | {'attack': name})
-  strip = show(scene, name, surrogate, _budget(settings), cloaks.images)
-  return found, strip, cloaks.images
+  found = scraped.cloaked(scene, name, surrogate, folder, progress)
+  results = judge.measure_beside_noise(found, shared)
+  caption = budget(scene.settings.attacks[name])
+  return results, show(scene, name, surrogate, caption, found.images), found
 
 
 def run_given(
   judge: Judge, cloaks: GivenCloaks, shared: dict
 ) -> tuple[list[dict], list[html.Strip]]:
   """Cloaks that were given as files: records, and pictures to show."""
-  fields = shared | cloaks.cloak_fields | {'attack': 'given'}
-  found = judge.measure_beside_noise(cloaks.images, fields)
+  fields = cloaks.cloak_fields | {'attack': 'given'}
+  fields |= judge.scene.distortion(cloaks.images)
+  found = judge.measure_beside_noise(Scraped(cloaks.images, fields), shared)
   surrogate = '+'.join(cloaks.cloak_fields['surrogate'])
   caption = 'As the recognizers see them.'
   strip = show(judge.scene, 'given', surrogate, caption, cloaks.images)
   return found, [strip]
-
-
-def run_histories(
-  judge: Judge, surrogate: str, scraped: dict, shared: dict
-) -> list[dict]:
-  """Records of people who cloaked with several tools over the years.
-
-  Args:
-    judge: measures.
-    surrogate: that all the tools were aimed at.
-    scraped: the whole set as each attack leaves it.
-    shared: the fields that all records have in common.
-  """
-  scene, found = judge.scene, []
-  versions = {history.CLEAN: scene.faces.images} | scraped
-  for name, shares in scene.settings.histories.items():
-    images = history.collect(
-      versions, shares, scene.faces.labels, scene.protected
-    )
-    fields = {
-      'attack': 'history',
-      'history': name,
-      'shares': shares,
-      'epsilon': None,
-      'surrogate': surrogate.split('+'),
-    }
-    found += judge.measure(images, shared | fields | scene.distortion(images))
-  return found
 
 
 def run_attacks(
@@ -152,14 +107,16 @@ def run_attacks(
     len(settings.surrogates) * len(settings.attacks) * settings.num_protected
   )
   for surrogate in settings.surrogates:
-    scraped = {}
+    cloaks = {}
     for name in settings.attacks:
-      found, strip, scraped[name] = run_attack(
+      found, strip, cloaks[name] = run_attack(
         judge, name, surrogate, shared, folder, progress
       )
       results += found
       strips.append(strip)
-    results += run_histories(judge, surrogate, scraped, shared)
+    for name in settings.histories:
+      mixed = scraped.several_tools(judge.scene, name, surrogate, cloaks)
+      results += judge.measure(mixed, shared)
   progress.close()
   return results, strips
 
@@ -214,15 +171,14 @@ def _run(loaded, config_hash, workdir):
   public = replies.PublicPeople(
     settings, networks, public_faces, workdir / 'public_cloaks'
   )
-  answers = replies.make(settings, networks, public, workdir, trained)
+  given = [trained] if trained else []
+  answers = replies.make(settings, networks, public, workdir, given)
   judge = Judge(scene, *answers)
 
   # Without any cloak: the errors that the recognizers make anyway.
-  nothing = dict.fromkeys(('epsilon', 'dssim', 'psnr', 'linf'))
-  nothing |= {'attack': 'none', 'surrogate': []}
   if cloaks:
     shared['not_tested'] = shared['not_tested'] + cloaks.not_tested
-  results = judge.measure(scene.faces.images, shared | nothing)
+  results = judge.measure(scraped.untouched(scene), shared)
   results[0]['left_out'] = left_out
 
   # The cloaks that were given, or every attack, against every reply.

@@ -46,6 +46,7 @@ NOTES = {
   'size': 'the cloak has another size, and was brought back to it',
   'aspect': 'the cloak is cropped or stretched, and was aligned on its own',
   'other': 'cloak and original look like two different pictures',
+  'bgr': 'the cloak has red and blue exchanged: its tool wrote BGR as RGB',
 }
 
 
@@ -170,9 +171,17 @@ def _place(original, cloaked, alignment, several_faces):
   else:
     placed = [centred(SIZE).place(x) for x in (original, cloaked)]
   psnr = metrics.psnr(*placed)
-  if psnr is not None and psnr < _MIN_PSNR:
+  if _is_exchanged(*placed):
+    notes.append('bgr')
+  elif psnr is not None and psnr < _MIN_PSNR:
     notes.append('other')
   return placed, tuple(notes)
+
+
+def _is_exchanged(original, cloaked):
+  """Whether the cloak is much nearer with its colours the other way round."""
+  distance = lambda image: np.abs(original.astype(int) - image).mean()
+  return distance(cloaked[..., ::-1]) < distance(cloaked) / 2
 
 
 def _align(original, cloaked, is_cropped, several_faces):

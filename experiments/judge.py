@@ -1,10 +1,14 @@
 """Measures every reply with every recognizer: one record each."""
 
 import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
+import scraped
 from replies import Combination, Reply
 from scene import Scene
+from scraped import Scraped
 from settings import EMBEDDING_RECOGNIZERS, RECOGNIZERS
 
 from fr_poison import extractors, metrics
@@ -13,13 +17,25 @@ from fr_poison.recognizers import end_to_end
 from fr_poison.training import Recipe
 
 
+class Cell(NamedTuple):
+  """A recognizer and whose it is: a record for each version of the pictures."""
+
+  recognizer: str
+  reply: Reply | Combination
+
+  @property
+  def place(self) -> tuple[str, str, str]:
+    """Adversary, network and recognizer: no two cells' are the same."""
+    return self.reply.adversary, self.reply.network, self.recognizer
+
+
 class Judge:
   """Trains recognizers on what was scraped, tests them on clean pictures."""
 
   def __init__(
     self, scene: Scene, replies: list[Reply], combinations: list[Combination]
   ):
-    """Embeds the clean pictures as each reply sees them.
+    """Embeds nothing yet.
 
     Args:
       scene: people and pictures.
@@ -28,58 +44,68 @@ class Judge:
     """
     self.scene, self._replies = scene, replies
     self._combinations = combinations
-    self._clean = {reply.key: self._embed_clean(reply) for reply in replies}
-    self._fitters = {}
+    self._clean, self._fitters = {}, {}
 
-  def measure(self, images: np.ndarray, shared: dict) -> list[dict]:
+  def cells(self) -> list[Cell]:
+    """What `measure` has a record of, in its order."""
+    chosen = [k for k in RECOGNIZERS if k in self.scene.settings.recognizers]
+    every = [*self._replies, *self._combinations]
+    return [Cell(k, r) for k in chosen for r in every if _is_able(k, r)]
+
+  def measure(
+    self,
+    version: Scraped,
+    shared: dict,
+    wanted: Callable[[Cell], bool] = lambda cell: True,
+  ) -> list[dict]:
     """One record per recognizer and reply for one version of the pictures.
 
     Args:
-      images: uint8 [N, H, W, 3], the whole set as it was scraped.
+      version: of the pictures, as it was scraped.
       shared: the fields that all these records have in common.
+      wanted: whether to make a cell's record.
     """
-    records, rankings = [], {}
-    for reply in self._replies:
-      embeddings = self._scraped(reply, images)
-      for kind in self.scene.settings.recognizers:
-        if kind == 'end_to_end' and reply.network == extractors.PIXELS:
-          continue  # nothing to fine-tune
-        start = time.monotonic()
-        found = self._rank(kind, reply, images, embeddings)
-        rankings[kind, reply.key] = found
-        records.append(self._record(kind, reply, found, shared, start))
-    for combination in self._combinations:
-      for kind in combination.recognizers:
-        start = time.monotonic()
-        pairs = zip(
-          rankings[kind, combination.accurate],
-          rankings[kind, combination.robust],
-          strict=True,
-        )
-        found = [combination.combine(*pair) for pair in pairs]
-        records.append(self._record(kind, combination, found, shared, start))
-    return sorted(records, key=lambda r: RECOGNIZERS.index(r['recognizer']))
+    return [record for _, record in self.records(version, shared, wanted)]
 
-  def measure_beside_noise(
-    self, images: np.ndarray, shared: dict
-  ) -> list[dict]:
-    """`measure` of a cloak, and of noise like it if the config asks for it.
+  def records(
+    self, version: Scraped, shared: dict, wanted: Callable[[Cell], bool]
+  ) -> Iterator[tuple[Cell, dict]]:
+    """`measure`, a cell at a time."""
+    known, shared = {}, shared | version.fields
+    for cell in filter(wanted, self.cells()):
+      start = time.monotonic()
+      found = self._rankings(cell, version.images, known)
+      yield (
+        cell,
+        self._record(cell.recognizer, cell.reply, found, shared, start),
+      )
 
-    Args:
-      images: as for `measure`.
-      shared: the same; `attack` is the cloak's.
-    """
-    scene = self.scene
-    found = self.measure(images, shared | scene.distortion(images))
-    if not scene.settings.noise_control:
+  def _rankings(self, cell, images, known):
+    """Of one version of the pictures, of which `known` keeps what is made."""
+    kind, reply = cell
+    if isinstance(reply, Combination):
+      by_key = {r.key: r for r in self._replies}
+      pairs = zip(
+        *(
+          self._rankings(Cell(kind, by_key[key]), images, known)
+          for key in (reply.accurate, reply.robust)
+        ),
+        strict=True,
+      )
+      return [reply.combine(*pair) for pair in pairs]
+    if reply.key not in known:
+      known[reply.key] = self._scraped(reply, images)
+    if (kind, reply.key) not in known:
+      known[kind, reply.key] = self._rank(kind, reply, images, known[reply.key])
+    return known[kind, reply.key]
+
+  def measure_beside_noise(self, cloak: Scraped, shared: dict) -> list[dict]:
+    """`measure` of a cloak, and of noise like it if the config asks for it."""
+    found = self.measure(cloak, shared)
+    if not self.scene.settings.noise_control:
       return found
-    noisy = scene.noise_control(images)
-    fields = {'attack': 'noise', 'control_of': shared['attack']}
-    control = self.measure(noisy, shared | fields | scene.distortion(noisy))
-    for record, noise_record in zip(found, control, strict=True):
-      record['noise_protection_rate'] = noise_record['protection_rate']
-      record['noise_protection_ci'] = noise_record['protection_ci']
-    return found + control
+    control = self.measure(scraped.noise(self.scene, cloak), shared)
+    return beside_noise(found, control) + control
 
   def _embed(self, reply, images):
     return extractors.embed(
@@ -88,14 +114,17 @@ class Judge:
       self.scene.settings.batch_size,
     )
 
-  def _embed_clean(self, reply):
+  def clean(self, reply: Reply) -> np.ndarray:
+    """Embeddings [N, D] of the clean pictures, computed once a reply."""
     if reply.squeezer is purifying.nothing:
       return self.scene.clean(reply.extractor)
-    return self._embed(reply, self.scene.faces.images)
+    if reply.key not in self._clean:
+      self._clean[reply.key] = self._embed(reply, self.scene.faces.images)
+    return self._clean[reply.key]
 
   def _scraped(self, reply, images):
     rows = self.scene.to_cloak
-    embeddings = self._clean[reply.key].copy()
+    embeddings = self.clean(reply).copy()
     embeddings[rows] = self._embed(reply, images[rows])
     return embeddings
 
@@ -123,7 +152,7 @@ class Judge:
       )
     else:
       recognizer = EMBEDDING_RECOGNIZERS[kind]
-      clean, scraped = self._clean[reply.key], embeddings
+      clean, scraped = self.clean(reply), embeddings
       if 'normalize' in settings:
         settings['normalize'] = self._normalizes(kind, reply)
     return recognizer.rank_protected(
@@ -169,9 +198,7 @@ class Judge:
   def _parts(self, reply):
     """The plain replies that one or a combination is made of."""
     by_key = {r.key: r for r in self._replies}
-    if isinstance(reply, Combination):
-      return [by_key[reply.accurate], by_key[reply.robust]]
-    return [reply]
+    return [by_key[key] for key in reply.keys]
 
   def _input_size(self, reply):
     return max(r.extractor.input_size for r in self._parts(reply))
@@ -183,3 +210,22 @@ class Judge:
       trained = f' {part.adversary}' if part.adversary else ''
       found[part.network + trained] = part.extractor.sha256
     return {name: digest for name, digest in found.items() if digest}
+
+
+def _is_able(kind, reply):
+  if isinstance(reply, Combination):
+    return kind in reply.recognizers
+  # Raw pixels have nothing to fine-tune.
+  return kind != 'end_to_end' or reply.network != extractors.PIXELS
+
+
+def beside_noise(found: list[dict], control: list[dict]) -> list[dict]:
+  """Records of a cloak, with the rates of the same cells' noise controls."""
+  return [
+    record
+    | {
+      'noise_protection_rate': noise['protection_rate'],
+      'noise_protection_ci': noise['protection_ci'],
+    }
+    for record, noise in zip(found, control, strict=True)
+  ]

@@ -14,6 +14,7 @@ import pathlib
 
 from photo_tree import MANIFEST
 
+from fr_poison import strict_json
 from fr_poison.data import decode
 from fr_poison.types import InputError
 
@@ -32,11 +33,7 @@ def _sha256(path: pathlib.Path) -> str | None:
 
 
 def _line(row: dict) -> bytes:
-  return json.dumps(row, allow_nan=False).encode() + b'\n'
-
-
-def _refuse(constant):
-  raise ValueError(f'{constant} is not strict JSON')
+  return json.dumps(strict_json.sealed(row)).encode() + b'\n'
 
 
 def _read(path: pathlib.Path) -> list[dict]:
@@ -50,13 +47,13 @@ def _read(path: pathlib.Path) -> list[dict]:
   rows = []
   for i, line in enumerate(data.split(b'\n')[:-1], 1):
     try:
-      rows.append(json.loads(line, parse_constant=_refuse))
+      rows.append(strict_json.loads(line))
       if not isinstance(rows[-1]['input'], str):
         raise TypeError
     except (KeyError, TypeError, ValueError, RecursionError) as error:
       raise InputError(
-        f'--output: {path}, line {i}: not a row of poison.py; repair it, '
-        'choose another folder or --overwrite'
+        f'--output: {path}, line {i}: not a row of poison.py, or altered; '
+        'repair it, choose another folder or --overwrite'
       ) from error
   return rows
 

@@ -25,7 +25,7 @@ import output_folder
 import photo_tree
 from absl import flags
 from cloaker import Change, Cloaker
-from ml_collections import config_flags
+from config_flag import CONFIG
 from poison_settings import Settings
 from progress import Progress
 
@@ -33,7 +33,6 @@ from fr_poison.data import decode
 from fr_poison.report import records
 from fr_poison.types import InputError
 
-_CONFIG = config_flags.DEFINE_config_file('config', None, 'How to cloak.')
 _INPUT = flags.DEFINE_string('input', None, 'The folder of pictures.')
 _OUTPUT = flags.DEFINE_string('output', None, 'The folder of their cloaks.')
 _OVERWRITE = flags.DEFINE_bool(
@@ -209,7 +208,7 @@ def main(argv):
   sys.stdout.reconfigure(errors='backslashreplace')
   try:
     rows, num_ignored = run(
-      _CONFIG.value.to_dict(),
+      CONFIG.value.to_dict(),
       _INPUT.value,
       _OUTPUT.value,
       overwrite=_OVERWRITE.value,

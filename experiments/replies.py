@@ -2,7 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 import cloaking
@@ -47,6 +47,11 @@ class Reply(NamedTuple):
     """No two replies of a run have the same."""
     return self.adversary, self.network
 
+  @property
+  def keys(self) -> tuple[tuple[str, str], ...]:
+    """Of all replies that it takes: this one."""
+    return (self.key,)
+
 
 class Combination(NamedTuple):
   """Two replies, and the rule by which their rankings become one."""
@@ -57,6 +62,11 @@ class Combination(NamedTuple):
   robust: tuple[str, str]
   combine: Callable
   recognizers: tuple[str, ...]
+
+  @property
+  def keys(self) -> tuple[tuple[str, str], ...]:
+    """Of the replies that it takes."""
+    return self.accurate, self.robust
 
 
 class PublicPeople:
@@ -110,13 +120,26 @@ class PublicPeople:
     progress.close()
     return cloaks.images
 
-  def training_set(self, attacks) -> tuple[np.ndarray, np.ndarray]:
-    """Clean pictures, and those of the named attacks on every surrogate."""
-    cloaked = [
-      self.cloaked(attack, surrogate)
-      for surrogate in self.settings.surrogates
-      for attack in attacks
+  def tools(self, adversary: dict) -> list[tuple[str, str]]:
+    """Attack and surrogate of each that an adversary learns from.
+
+    Args:
+      adversary: its settings; `attacks` on `surrogates`, of which none are
+        needed and all are the default.
+    """
+    return [
+      (attack, surrogate)
+      for surrogate in adversary.get('surrogates', self.settings.surrogates)
+      for attack in adversary.get('attacks', ())
     ]
+
+  def cloak_for(self, adversary: dict) -> None:
+    """Makes the cloaks that `training_set` takes."""
+    self.training_set(adversary)
+
+  def training_set(self, adversary: dict) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures that an adversary learns from: clean, and of his tools."""
+    cloaked = [self.cloaked(*tool) for tool in self.tools(adversary)]
     return adaptive.training_set(self.faces.images, cloaked, self.faces.labels)
 
 
@@ -125,7 +148,9 @@ def make(
   networks: dict,
   public: PublicPeople,
   workdir: pathlib.Path,
-  given: Reply | None = None,
+  given: Sequence[Reply] = (),
+  *,
+  wanted: Container[tuple[str, str]] | None = None,
 ) -> tuple[list[Reply], list[Combination]]:
   """All that the config's adversaries answer with; trains what is missing.
 
@@ -136,23 +161,26 @@ def make(
     workdir: where they train.
     given: of `load_checkpoint`, instead of one that would be trained, or
       beside all others.
+    wanted: keys of the replies whose networks are trained; the others' are
+      left as they are. None for all.
   """
-  replies = []
+  replies, given = [], {reply.key: reply for reply in given}
+  learns_more = settings.recognizers.get('end_to_end', {}).get('public')
   if 'oblivious' in settings.adversaries:
     replies += [Reply('', name, networks[name]) for name in settings.networks]
   for name in TRAINED:
     adversary = settings.adversaries.get(name, {})
     for network in adversary.get('networks', ()):
-      if given and given.key == (name, network):
-        extractor = given.extractor
-      else:
-        extractor, _ = train(settings, name, networks[network], public, workdir)
-      extra = None
-      if settings.recognizers.get('end_to_end', {}).get('public'):
-        extra = Public(*public.training_set(adversary.get('attacks', ())))
+      extractor, extra = networks[network], None
+      is_wanted = wanted is None or (name, network) in wanted
+      if (name, network) in given:
+        extractor = given.pop((name, network)).extractor
+      elif is_wanted:
+        extractor, _ = train(settings, name, extractor, public, workdir)
+      if is_wanted and learns_more:
+        extra = Public(*public.training_set(adversary))
       replies.append(Reply(name, network, extractor, public=extra))
-  if given and given.key not in {reply.key for reply in replies}:
-    replies.append(given)
+  replies += given.values()
   squeezing = settings.adversaries.get('squeezing', {})
   for label, filters in squeezing.get('filters', {}).items():
     squeezer = make_squeezer(label, filters)
@@ -213,8 +241,7 @@ def train(
   """
   chosen = settings.adversaries[adversary]
   recipe = Recipe.from_config(chosen['training'])
-  tools = chosen.get('attacks', ())
-  images, labels = public.training_set(tools)
+  images, labels = public.training_set(chosen)
   wrap = lambda step: step
   if adversary == 'adversarial_training':
     attack = adversarial_training.make_attack(
@@ -250,8 +277,8 @@ def train(
     description={
       'network': {'name': network, 'input_size': extractor.input_size},
       'adversary': adversary,
-      'attacks': list(tools),
-      'surrogates': list(settings.surrogates),
+      'attacks': list(chosen.get('attacks', ())),
+      'surrogates': list(chosen.get('surrogates', settings.surrogates)),
       'trained_on': {
         'dataset': settings.dataset,
         'num_people': settings.num_public,

@@ -13,9 +13,10 @@ records.csv, heat_map.svg and figures/*.svg, *.png into the folder --output.
 import pathlib
 
 import cli
+import report_files
 from absl import flags
 
-from fr_poison.report import html, plots, records, sources, study
+from fr_poison.report import sources
 
 _RECORDS = flags.DEFINE_multi_string(
   'records', None, 'A file or a folder.', required=True
@@ -31,20 +32,8 @@ def _files(given):
 def main(argv):
   """Reads --records, writes into --output."""
   del argv
-  found = sources.read(_files(_RECORDS.value))
-  runs, figures = sources.runs(found.protection), study.figures(found)
-  output = pathlib.Path(_OUTPUT.value)
-  (output / 'figures').mkdir(parents=True, exist_ok=True)
-  for name, text in study.texts(found).items():
-    records.write_text(output / name, text)
-  for i, run in enumerate(runs.values(), 1):
-    name = 'heat_map.svg' if i == 1 else f'heat_map_{i}.svg'
-    records.write_text(output / name, plots.heat_map(run).decode())
-  for drawing in figures.drawings:
-    place = output / 'figures' / drawing.name
-    place.with_suffix('.svg').write_bytes(drawing.svg())
-    place.with_suffix('.png').write_bytes(drawing.png())
-  html.write_study(output / 'report.html', found, figures)
+  found, output = sources.read(_files(_RECORDS.value)), _OUTPUT.value
+  report_files.write(found, pathlib.Path(output))
   for told in found.skipped:
     print(f'not used: {told}')
   print(f'{output}: {len(found.all())} records')

@@ -4,11 +4,11 @@ import pathlib
 from typing import NamedTuple
 
 from absl import flags
+from config_flag import CONFIG
 from ml_collections import config_flags
 
 from fr_poison.types import InputError
 
-_CONFIG = config_flags.DEFINE_config_file('config', None, 'What to run.')
 _WORKDIR = flags.DEFINE_string(
   'workdir', None, 'Results; default results/<name of the config file>.'
 )
@@ -37,9 +37,9 @@ def parse(argv: list[str], example: str) -> Run:
   """
   if len(argv) > 1:
     raise InputError(f'{argv[1]}: unexpected argument')
-  if _CONFIG.value is None:
+  if CONFIG.value is None:
     raise InputError(f'--config: missing, e.g. experiments/configs/{example}')
   path = config_flags.get_config_filename(flags.FLAGS['config'])
   name = pathlib.Path(path.partition(':')[0]).stem
   workdir = pathlib.Path(_WORKDIR.value or f'results/{name}')
-  return Run(_CONFIG.value.to_dict(), workdir, _DATA_DIR.value)
+  return Run(CONFIG.value.to_dict(), workdir, _DATA_DIR.value)

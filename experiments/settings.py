@@ -104,10 +104,11 @@ class Settings:
     for field in ('num_public', 'seed'):
       config_fields.check_least(field, getattr(self, field), 0)
     checks.number('config.test_fraction', self.test_fraction, 0, 1, ends='()')
-    if self.num_protected >= self.num_evaluated:
+    # One at a time, so that all of them may be.
+    if not self.num_protected <= self.num_evaluated > 1:
       raise InputError(
         f'config.num_protected: {self.num_protected} of {self.num_evaluated} '
-        'people leaves nobody else to tell them from'
+        'people; one is told from the others, so two or more are needed'
       )
     if self.num_public > self.num_people / 2:
       raise InputError(
@@ -120,7 +121,7 @@ class Settings:
     known = _ADVERSARY_FIELDS[name]
     for key in settings:
       config_fields.check_known(f'{field}, field', key, known)
-    if missing := [key for key in known if key not in settings]:
+    if missing := [k for k in known if k not in (*settings, 'surrogates')]:
       raise InputError(f'config.{field}.{missing[0]}: missing')
     for network in settings.get('networks', ()):
       config_fields.check_known(
@@ -128,6 +129,10 @@ class Settings:
       )
     for attack in settings.get('attacks', ()):
       config_fields.check_known(f'{field}.attacks', attack, self.attacks)
+    for surrogate in settings.get('surrogates', ()):
+      config_fields.check_known(
+        f'{field}.surrogates', surrogate, self.surrogates
+      )
     if name in TRAINED:
       config_fields.check_least('num_public', self.num_public, 2)
       Recipe.from_config(settings['training'], f'{field}.training')
@@ -161,7 +166,8 @@ class Settings:
 
 _ADVERSARY_FIELDS = {
   'oblivious': (),
-  'adaptive': ('networks', 'attacks', 'training'),
+  # surrogates: that he cloaks for himself; all of the config if left out.
+  'adaptive': ('networks', 'attacks', 'surrogates', 'training'),
   'adversarial_training': ('networks', 'attack', 'share', 'training'),
   'squeezing': ('networks', 'filters'),
   'top2': ('accurate', 'robust'),

@@ -6,6 +6,7 @@ import numpy as np
 from judge import Judge
 from replies import Reply
 from scene import Scene
+from scraped import Scraped
 from settings import Settings
 
 from fr_poison import checks, extractors
@@ -42,9 +43,9 @@ class StrangersJudge(Judge):
       for reply in answers
     }
 
-  def measure(self, images: np.ndarray, shared: dict) -> list[dict]:
+  def measure(self, version: Scraped, shared: dict) -> list[dict]:
     """See `Judge.measure`."""
-    found = []
+    images, shared, found = version.images, shared | version.fields, []
     for reply in self._replies:
       start = time.monotonic()
       embeddings = self._scraped(reply, images)
@@ -62,7 +63,7 @@ class StrangersJudge(Judge):
   def _strangers(self, reply, public, counts):
     """By kind and number: record's fields, distances [N] of all pictures."""
     scene, seed = self.scene, self.scene.settings.seed
-    probes, faces = self._clean[reply.key], self._embed(reply, public.images)
+    probes, faces = self.clean(reply), self._embed(reply, public.images)
     near = {'normalize': self._normalizes(_RECOGNIZER, reply)}
     tested = np.unique(np.concatenate([s.test for s in scene.splits]))
     check = distractors.check(

@@ -9,12 +9,14 @@ a line per network with the path that --config.extractor.checkpoint takes.
 Started again after a stop, it goes on. On several hosts: distributed.py.
 """
 
+import functools
 import pathlib
 
 import cli
 import distributed
 import replies
 import run_flags
+import workdir_lock
 from absl import flags
 from scene import load_extractors, load_faces
 from settings import TRAINED, Settings
@@ -51,34 +53,32 @@ def run(
   networks = load_extractors(settings)
   faces = load_faces(settings, data_dir).public
 
-  # What the tools make of the public people; the others read it afterwards.
-  public = replies.PublicPeople(
-    settings,
-    networks,
-    faces,
-    workdir / 'public_cloaks',
-  )
-  tools = {
-    attack: None
-    for adversary, _ in chosen
-    for attack in settings.adversaries[adversary].get('attacks', ())
-  }
-  processes.on_first(lambda: public.training_set(tools))
-
-  for adversary, network in chosen:
-    _, path = replies.train(
+  with workdir_lock.held(workdir):
+    # What the tools make of the public people; the others read it afterwards.
+    public = replies.PublicPeople(
       settings,
-      adversary,
-      networks[network],
-      public,
-      workdir,
-      tensorboard=tensorboard,
+      networks,
+      faces,
+      workdir / 'public_cloaks',
     )
-    if processes.is_first():
-      print(
-        f'{adversary} {network}: --config.extractor.checkpoint={path}',
-        flush=True,
+    for adversary in dict.fromkeys(name for name, _ in chosen):
+      tools = settings.adversaries[adversary]
+      processes.on_first(functools.partial(public.cloak_for, tools))
+
+    for adversary, network in chosen:
+      _, path = replies.train(
+        settings,
+        adversary,
+        networks[network],
+        public,
+        workdir,
+        tensorboard=tensorboard,
       )
+      if processes.is_first():
+        print(
+          f'{adversary} {network}: --config.extractor.checkpoint={path}',
+          flush=True,
+        )
 
 
 def main(argv):

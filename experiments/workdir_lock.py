@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Iterator
 
 from fr_poison import processes
+from fr_poison.data import decode
 from fr_poison.types import InputError
 
 try:
@@ -13,12 +14,16 @@ try:
 except ImportError:  # Windows, where nothing keeps two runs apart
   fcntl = None
 
+# Says who holds the lock, and only that: a killed run leaves it behind.
+OWNER = '.pid'
+
 
 @contextlib.contextmanager
 def held(folder: pathlib.Path, flag: str = '--workdir') -> Iterator[None]:
   """Makes the folder of a run, if needed, and keeps other runs out of it.
 
-  With several processes all of them call it; the first one holds the lock.
+  Half-written files that a killed run left directly in it are removed. With
+  several processes all of them call it; the first one holds the lock.
 
   Args:
     folder: what the run writes to.
@@ -45,6 +50,31 @@ def _lock(folder, flag, stack):
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
   except BlockingIOError as error:
     message = f'{flag}: {folder}: another run is writing there'
-    raise InputError(message) from error
+    raise InputError(message + _owner(folder)) from error
   except OSError:
-    pass  # Some file systems have no locks; go on without.
+    return  # Some file systems have no locks; go on without.
+  _claim(folder, stack)
+
+
+def _claim(folder, stack):
+  """Says who holds the lock; clears what the one before left, if killed."""
+  note = folder / OWNER
+  # What cannot be written to is told by whoever writes a result.
+  with contextlib.suppress(OSError):
+    for path in (note, *folder.glob(decode.TEMPORARY)):
+      path.unlink(missing_ok=True)
+    # A new file: a link that somebody puts there is not written through.
+    with open(note, 'x') as file:
+      file.write(str(os.getpid()))
+    stack.callback(note.unlink, missing_ok=True)
+
+
+def _owner(folder):
+  """', process <pid>' of the run that holds the lock, if it can be told."""
+  with contextlib.suppress(OSError, OverflowError, ValueError):
+    with open(folder / OWNER, 'rb') as file:
+      pid = int(file.read(20))
+    with contextlib.suppress(PermissionError):  # there, but somebody else's
+      os.kill(pid, 0)  # not if it was killed, or is on another host
+    return f', process {pid}'
+  return ''

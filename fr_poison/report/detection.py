@@ -4,10 +4,10 @@ Beside those of `records`, which say what is left of a protection: here a
 record says how well a detector tells cloaked pictures from clean ones.
 """
 
-import json
 import os
 import pathlib
 
+from fr_poison import strict_json
 from fr_poison.report import grid, tables
 from fr_poison.report import records as records_lib
 from fr_poison.types import InputError
@@ -58,7 +58,7 @@ def write(path: str | os.PathLike, records: list[dict]) -> None:
 
 def write_trainers(path: str | os.PathLike, records: list[dict]) -> None:
   """The same for records of trainers behind a detector or a purifier."""
-  lines = [json.dumps(r, sort_keys=True, allow_nan=False) for r in records]
+  lines = [strict_json.dumps(strict_json.sealed(r)) for r in records]
   records_lib.write_text(path, ''.join(line + '\n' for line in lines))
 
 
@@ -69,9 +69,9 @@ def read(path: str | os.PathLike) -> list[dict]:
     InputError: it cannot be read, or a line is not a valid record.
   """
   try:
-    lines = pathlib.Path(path).read_text(encoding='utf-8').splitlines()
-    found = [json.loads(line) for line in lines]
-  except (OSError, ValueError) as error:
+    lines = pathlib.Path(path).read_bytes().splitlines()
+    found = [strict_json.loads(line) for line in lines]
+  except (OSError, RecursionError, ValueError) as error:
     raise InputError(f'{path}: {error}') from error
   for record in found:
     validate(record)

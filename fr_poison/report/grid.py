@@ -13,9 +13,13 @@ PIXELS = 'pixels'  # the network that is none: 1-NN on raw pixels
 _DISPLAY = {
   'lowkey': 'LowKey',
   'fawkes': 'Fawkes',
+  'fawkes_v03': 'Fawkes 0.3',
+  'fawkes_v1': 'Fawkes 1.0',
   'pgd': 'PGD',
   'eot_pgd': 'PGD through transforms',
   'evading_pgd': 'PGD evading the detector',
+  'feature_shift': 'Feature shift',
+  'protected_set': 'Protected set',
   'history': 'Several tools',
   'given': 'Your cloaks',
 }

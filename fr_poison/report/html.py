@@ -101,7 +101,7 @@ def write_study(
     InputError: as `sources.runs` and `plots.strip`; nothing is written.
   """
   records, everything = found.protection, found.all()
-  runs = sources.runs(records)
+  runs, shown = sources.runs(records), sources.tables(records)
   known = {exports.anchor(record) for record in everything}
   csv = base64.b64encode(exports.csv_text(everything).encode(errors='replace'))
   _write(
@@ -109,7 +109,7 @@ def write_study(
     records,
     strips,
     title='What is left of cloaks when the trainer moves',
-    runs=[_run(*run, known, n) for n, run in enumerate(runs.items())],
+    runs=[_run(*run, known, n) for n, run in enumerate(shown.items())],
     sentences=study.sentences(found, runs),
     not_tested=study.not_tested(found),
     drawings=figures.drawings,
@@ -150,7 +150,7 @@ def _run(title, records, known, number=0):
       is_known = name in known
       anchors[id(record)] = name if is_known else exports.anchor(cloak[column])
   # ElementTree has escaped every name in it; an id is for one page.
-  svg = plots.heat_map(records).decode()
+  svg = plots.heat_map(records, anchors).decode()
   svg = svg.replace('heat-map-scale', f'heat-map-scale{number or ""}')
   title = f': {title}' if title else ''
   return Run(title, grid, markupsafe.Markup(svg), anchors)

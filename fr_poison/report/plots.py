@@ -1,6 +1,7 @@
 """The heat map of protection rates, and strips of cloaked pictures."""
 
 import io
+from collections.abc import Mapping
 from xml.etree import ElementTree
 
 import matplotlib
@@ -38,7 +39,9 @@ _GUTTER = 4  # pixels between the pictures of a strip
 _GAIN = 10  # of the difference in a strip
 
 
-def heat_map(records: list[dict]) -> bytes:
+def heat_map(
+  records: list[dict], anchors: Mapping[int, str] | None = None
+) -> bytes:
   """Protection rates, cloaks in rows against trainers in columns, as SVG.
 
   Each cell says its number and 95% interval; that of the network the cloak
@@ -47,11 +50,12 @@ def heat_map(records: list[dict]) -> bytes:
 
   Args:
     records: valid records, see `records`.
+    anchors: where on the same page a record is, by its id(); cells lead there.
 
   Raises:
     InputError: as `grid.arrange`.
   """
-  grid = grid_lib.arrange(records)
+  grid, anchors = grid_lib.arrange(records), anchors or {}
   svg = ElementTree.Element(
     'svg', {'xmlns': 'http://www.w3.org/2000/svg', 'class': 'heat-map'}
   )
@@ -72,7 +76,8 @@ def heat_map(records: list[dict]) -> bytes:
     _text(svg, _GAP, top + 13, row.label, kind, 'start')
     top += _LABEL
     for left, column in zip(lefts, grid.columns, strict=True):
-      _cell(svg, left, top, width, row, column)
+      anchor = anchors.get(id(row.cells.get(column)))
+      _cell(_link(svg, anchor), left, top, width, row, column)
     top += _CELL_HEIGHT + _GAP
 
   _scale(svg, _GAP, top + 20)
@@ -134,6 +139,14 @@ def _finish(svg, width, height):
     'style': f'min-width: {width}px',  # a page may enlarge it only
   }
   return ElementTree.tostring(svg)
+
+
+def _link(svg, anchor):
+  if anchor is None:
+    return svg
+  # The table has the same links: keyboards need not pass by all of them twice.
+  attributes = {'href': f'#{anchor}', 'tabindex': '-1'}
+  return ElementTree.SubElement(svg, 'a', attributes)
 
 
 def _cell(svg, x, y, width, row, column):

@@ -5,9 +5,7 @@ intervals and `linf` are fractions in [0, 1], `psnr` is in dB. The required
 fields are those of `_FIELDS`; a record may carry more.
 """
 
-import hashlib
 import importlib.metadata
-import json
 import math
 import numbers
 import os
@@ -17,10 +15,11 @@ import reprlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from fr_poison import types, version
+from fr_poison import strict_json, types, version
 
 CLOAKS = (
-  *('lowkey', 'fawkes', 'pgd', 'eot_pgd', 'evading_pgd'),
+  *('lowkey', 'fawkes', 'fawkes_v03', 'fawkes_v1'),
+  *('pgd', 'eot_pgd', 'evading_pgd'),
   *('feature_shift', 'protected_set'),
   'history',  # several of them over the years
   'given',  # as files, made by whatever tool
@@ -167,7 +166,7 @@ def write(path: str | os.PathLike, records: Iterable[dict]) -> None:
   for i, record in enumerate(records, 1):
     try:
       validate(record)
-      lines.append(_dumps(record) + '\n')
+      lines.append(strict_json.dumps(strict_json.sealed(record)) + '\n')
     except types.InputError as error:
       raise types.InputError(f'record {i}: {error}') from error
   write_text(path, ''.join(lines))
@@ -178,16 +177,17 @@ def read(path: str | os.PathLike) -> list[dict]:
 
   Raises:
     InputError: the file cannot be read, or naming it and the line that is
-      not strict JSON or not a valid record.
+      not strict JSON, altered or not a valid record. An empty file is one
+      such line.
   """
   try:
     lines = pathlib.Path(path).read_bytes().removesuffix(b'\n').split(b'\n')
   except OSError as error:
     raise types.InputError(f'{path}: {error.strerror}') from error
   records = []
-  for i, line in enumerate(lines if lines != [b''] else [], 1):
+  for i, line in enumerate(lines, 1):
     try:
-      records.append(json.loads(line.decode(), parse_constant=_refuse))
+      records.append(strict_json.loads(line))
       validate(records[-1])
     except (ValueError, RecursionError) as error:
       raise types.InputError(f'{path}, line {i}: {error}') from error
@@ -200,7 +200,7 @@ def config_hash(config: dict) -> str:
   Raises:
     InputError: the config holds something that JSON cannot say.
   """
-  return hashlib.sha256(_dumps(config).encode()).hexdigest()[:16]
+  return strict_json.digest(config)
 
 
 def environment() -> dict:
@@ -239,23 +239,6 @@ def _check_inside(record, name, ci):
   # A millionth for the rounding of an interval that ends at the rate itself.
   if not low - 1e-6 <= record[name] <= high + 1e-6:
     raise types.InputError(f'{ci}: {record[name]} is not in [{low}, {high}]')
-
-
-def _dumps(value):
-  try:
-    return json.dumps(
-      value,
-      allow_nan=False,
-      sort_keys=True,
-      separators=(',', ':'),
-      default=lambda x: x.item(),  # NumPy scalars
-    )
-  except (AttributeError, TypeError, ValueError, RecursionError) as error:
-    raise types.InputError(f'not strict JSON: {error}') from error
-
-
-def _refuse(constant):
-  raise ValueError(f'{constant} is not strict JSON')
 
 
 def _cpu_name():

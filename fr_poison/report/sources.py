@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fr_poison import checks
+from fr_poison import checks, strict_json
 from fr_poison.report import detection, exports
 from fr_poison.report import grid as grid_lib
 from fr_poison.report import records as records_lib
@@ -68,9 +68,9 @@ def read(paths: Sequence[str | os.PathLike]) -> Sources:
       lines = path.read_bytes().removesuffix(b'\n').split(b'\n')
     except OSError as error:
       raise InputError(f'{path}: {error.strerror}') from error
-    for i, line in enumerate(lines if lines != [b''] else [], 1):
+    for i, line in enumerate(lines, 1):
       try:
-        record = json.loads(line.decode(), parse_constant=_refuse)
+        record = strict_json.loads(line)
         kind = _checked_kind(record)
         if (name := exports.anchor(record)) in seen:
           raise InputError('a record that is there already')
@@ -115,6 +115,22 @@ def runs(records: list[dict]) -> dict[str, list[dict]]:
   raise error
 
 
+def tables(records: list[dict]) -> dict[str, list[dict]]:
+  """`runs`, those with several recognizers split into one table for each.
+
+  Raises:
+    InputError: as `runs`.
+  """
+  found = {}
+  for title, run in runs(records).items():
+    kinds = dict.fromkeys(r['recognizer'] for r in run)
+    for kind in kinds:
+      words = kind.replace('_', ' ') if len(kinds) > 1 else ''
+      name = ', '.join(filter(None, (title, words)))
+      found[name] = [r for r in run if r['recognizer'] == kind]
+  return found
+
+
 def _checked_kind(record):
   """The field of `Sources` that a valid record belongs to."""
   if not isinstance(record, dict):
@@ -136,7 +152,3 @@ def _checked_kind(record):
     raise InputError('distractors: missing')
   checks.whole('num_distractors', record['num_distractors'], 0)
   return 'distractors'
-
-
-def _refuse(constant):
-  raise InputError(f'{constant} is not strict JSON')

@@ -165,7 +165,7 @@ def texts(sources: Sources) -> dict[str, str]:
   Raises:
     InputError: as `sources.runs`.
   """
-  runs = sources_lib.runs(sources.protection)
+  runs = sources_lib.tables(sources.protection)
   head = lambda mark, title: f'{mark} {title}\n\n' if title else ''
   parts = [head('##', k) + tables.markdown(run) for k, run in runs.items()]
   for records, markdown in (

@@ -127,7 +127,7 @@ def _check_records(found):
     (['--config.dataset=lfw2'], "config.dataset: 'lfw2'"),
     (['--config.input_size.faceres=7'], 'input_size: 7 is below 32'),
     (['--config.num_people=41'], 'config.num_people: 41'),
-    (['--config.num_protected=8'], 'config.num_protected: 8 of 8'),
+    (['--config.num_protected=9'], 'config.num_protected: 9 of 8'),
     (['--config.test_fraction=1.5'], 'config.test_fraction: 1.5'),
     (['--config.seed=-1'], 'config.seed: -1'),
     (['--data_dir=nowhere'], 'nowhere: no such folder'),

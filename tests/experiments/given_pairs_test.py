@@ -85,6 +85,16 @@ def test_what_is_odd_about_a_pair_is_noted(trees):
   assert path == '1.png' and 'a web page' in reason
 
 
+def test_red_and_blue_exchanged_is_noted_if_there_is_colour(trees):
+  original = decode.read_image(trees / 'Ann' / '0.png')
+  grey = np.repeat(original[..., :1], 3, -1)
+  tinted = grey + np.uint8([3, 0, 0])  # less than a cloak changes
+  for image, notes in ((original, ('bgr',)), (grey, ()), (tinted, ())):
+    _write(trees / 'Ann' / '0.png', image)
+    _write(trees / 'B' / '0.png', _cloak(image)[..., ::-1])
+    assert _read(trees)[0][0].notes == notes
+
+
 def test_an_empty_folder_is_told(trees):
   (trees / 'Ann' / 'Bob').mkdir()
   assert _read(trees)[1] == [] and _find(trees).rejected == [

@@ -8,6 +8,7 @@ import pytest
 from judge import Judge
 from replies import Combination, Reply
 from scene import Scene
+from scraped import Scraped
 from settings import Settings
 
 from fr_poison import extractors
@@ -48,7 +49,7 @@ def scene(root):
 def _measure(scene, images, replies, combinations=()):
   shared = {'surrogate': [], 'wall_seconds': 0.0}
   judge = Judge(scene, replies, list(combinations))
-  return judge.measure(images, shared)
+  return judge.measure(Scraped(images, {}), shared)
 
 
 def _swapped(scene):

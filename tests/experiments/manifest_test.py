@@ -6,6 +6,7 @@ import json
 import manifest
 import pytest
 
+from fr_poison import strict_json
 from fr_poison.types import InputError
 
 NAMES = {'a.jpg': 'a.png', 'b.jpg': 'b.png', 'c.jpg': 'c.png'}
@@ -32,7 +33,7 @@ def folders(tmp_path):
       'input_sha256': _digest(path.encode()),
       'config_hash': 'h',
     }
-    lines.append(json.dumps(row).encode() + b'\n')
+    lines.append(json.dumps(strict_json.sealed(row)).encode() + b'\n')
   (output / 'manifest.jsonl').write_bytes(b''.join(lines))
   return source, output, lines
 
@@ -72,7 +73,7 @@ def test_rows_that_no_longer_hold_are_dropped(folders):
   assert list(rows.rows) == ['b.jpg']
   assert _text(output) == lines[1]
   # Made again: noted at once at the end, in order when all is done.
-  rows.append(json.loads(lines[0]))
+  rows.append(strict_json.loads(lines[0]))
   assert _text(output) == lines[1] + lines[0]
   rows.tidy()
   assert _text(output) == lines[0] + lines[1]
@@ -91,7 +92,7 @@ def test_lost_cloaks_linked_cloaks_and_other_names(folders):
 
 def test_unreadable_pictures_are_tried_again_when_they_change(folders):
   source, output, lines = folders
-  row = json.loads(lines[0]) | {'output': None, 'sha256': None}
+  row = strict_json.loads(lines[0]) | {'output': None, 'sha256': None}
   unread = row | {'input': 'b.jpg', 'input_sha256': None}  # could not be opened
   text = json.dumps(row) + '\n' + json.dumps(unread) + '\n'
   (output / 'manifest.jsonl').write_text(text)
@@ -112,6 +113,26 @@ def test_other_settings_are_refused_and_nothing_is_touched(folders):
   source, output, lines = folders
   with pytest.raises(InputError, match='made with other settings; choose'):
     _open(source, output, config_hash='other')
+  assert _text(output) == b''.join(lines)
+
+
+def test_another_digit_in_a_row_is_named(folders):
+  source, output, lines = folders
+  row = json.loads(lines[1]) | {'linf': 0.03}  # sealed without
+  for line in (
+    json.dumps(row).encode() + b'\n',
+    lines[1].replace(b'b.png', b'd.png'),
+  ):
+    (output / 'manifest.jsonl').write_bytes(lines[0] + line + lines[2])
+    with pytest.raises(InputError, match='line 2: not a row .*or altered'):
+      _open(source, output)
+
+
+def test_rows_of_before_there_were_sums_are_kept(folders):
+  source, output, lines = folders
+  rows = [json.dumps(strict_json.loads(line)).encode() for line in lines]
+  (output / 'manifest.jsonl').write_bytes(b'\n'.join(rows) + b'\n')
+  assert list(_open(source, output).rows) == list(NAMES)
   assert _text(output) == b''.join(lines)
 
 

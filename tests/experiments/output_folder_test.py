@@ -51,7 +51,8 @@ def test_input_and_output_are_apart(tmp_path):
 
 def _open(output, names=('a.png', 'sub/b.png'), overwrite=False):
   with output_folder.opened_output(output, names, overwrite=overwrite):
-    return sorted(path.name for path in output.rglob('*'))
+    pass
+  return sorted(path.name for path in output.rglob('*'))
 
 
 def test_folders_that_cannot_be_written_to(tmp_path):

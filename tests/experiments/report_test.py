@@ -33,7 +33,9 @@ def test_a_folder_of_records_becomes_a_study(tmp_path):
   assert told in (output / 'report.html').read_text()
   names = {str(path.relative_to(output)) for path in output.rglob('*.*')}
   assert names == {
-    *('report.html', 'table.md', 'table.tex', 'records.csv', 'heat_map.svg'),
+    *('report.html', 'table.md', 'table.tex', 'records.csv'),
+    # A map each of 1-NN, linear and end to end.
+    *('heat_map.svg', 'heat_map_2.svg', 'heat_map_3.svg'),
     *('figures/answer.svg', 'figures/answer.png'),
     *('figures/accuracy_robustness.svg', 'figures/accuracy_robustness.png'),
   }

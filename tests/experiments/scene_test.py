@@ -6,6 +6,7 @@ import pytest
 from judge import Judge
 from replies import Reply
 from scene import Scene
+from scraped import Scraped
 from settings import Settings
 
 from fr_poison import extractors
@@ -137,7 +138,7 @@ def test_raw_pixels_stay_raw_and_have_no_weights(scene):
   assert scene.settings.recognizers['nearest_neighbor']['normalize']
   shared = {'surrogate': [], 'wall_seconds': 0.0}
   reply = Reply('', 'pixels', scene.extractors['pixels'])
-  (record,) = Judge(scene, [reply], []).measure(images, shared)
+  (record,) = Judge(scene, [reply], []).measure(Scraped(images, {}), shared)
   assert record['normalize'] is False
   assert record['weights'] == {}
   assert record['num_test_images'] == 2  # int(.3 * 4) of each of two people

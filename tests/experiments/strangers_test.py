@@ -4,6 +4,7 @@ import runpy
 
 import numpy as np
 import pytest
+import scraped
 import strangers
 from judge import Judge
 from replies import Reply
@@ -71,7 +72,7 @@ def test_without_strangers_it_is_the_judge_and_more_of_them_never_help(scene):
   # The strangers look like the people evaluated, so that they matter.
   public = _faces(np.repeat(np.arange(4), 5).astype(np.int32), 1, tuple('efgh'))
   judge = strangers.StrangersJudge(scene, [PIXELS], public, (1, 20, 9000))
-  found = judge.measure(scene.faces.images, SHARED)
+  found = judge.measure(scraped.untouched(scene), SHARED)
   kinds = [(r['distractors'], r['num_distractors']) for r in found]
   assert kinds == [
     ('none', 0),
@@ -79,7 +80,9 @@ def test_without_strangers_it_is_the_judge_and_more_of_them_never_help(scene):
     ('real', 20),
     *(('model', n) for n in (1, 20, 9000)),
   ]
-  (plain,) = Judge(scene, [PIXELS], []).measure(scene.faces.images, SHARED)
+  (plain,) = Judge(scene, [PIXELS], []).measure(
+    scraped.untouched(scene), SHARED
+  )
   for key in ('protection_rate', 'accuracy', 'num_test_images', 'num_splits'):
     assert found[0][key] == plain[key]
   by_kind = {'real': found[:3], 'model': [found[0], *found[3:]]}

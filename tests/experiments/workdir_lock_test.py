@@ -1,3 +1,4 @@
+import contextlib
 import os
 import subprocess
 import sys
@@ -5,6 +6,7 @@ import sys
 import pytest
 import workdir_lock
 
+from fr_poison.data import decode
 from fr_poison.types import InputError
 
 CODE = (
@@ -15,25 +17,77 @@ CODE = (
 )
 
 
-def test_a_second_run_is_refused_until_the_first_is_gone(tmp_path):
-  folder = tmp_path / 'new' / 'results'
-  other = subprocess.Popen(
+@contextlib.contextmanager
+def _other_run(folder):
+  """A process that holds the folder, killed at the end."""
+  process = subprocess.Popen(
     [sys.executable, '-c', CODE, folder],
     env=os.environ | {'PYTHONPATH': os.pathsep.join(sys.path)},
     stdin=subprocess.PIPE,
     stdout=subprocess.PIPE,
   )
-  with other:
-    assert other.stdout.readline() == b'held\n'
-    with pytest.raises(InputError, match='--workdir: .*results: another run'):
-      with workdir_lock.held(folder):
-        pass
+  with process:
+    assert process.stdout.readline() == b'held\n'
+    yield process
+    process.kill()
+
+
+def _refusal(folder):
+  with pytest.raises(InputError) as error, workdir_lock.held(folder):
+    pass
+  return str(error.value)
+
+
+def test_a_second_run_is_refused_until_the_first_is_gone(tmp_path):
+  folder = tmp_path / 'new' / 'results'
+  with _other_run(folder) as other:
+    assert _refusal(folder) == (
+      f'--workdir: {folder}: another run is writing there, process {other.pid}'
+    )
     with workdir_lock.held(tmp_path / 'new'):
       pass  # of another folder, even the one around it
-    other.kill()
+  assert list(folder.iterdir())  # killed, it left its number behind
   with workdir_lock.held(folder):
-    pass
+    assert (folder / workdir_lock.OWNER).read_text() == str(os.getpid())
   assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize('note', [b'', b'four', b'-', b'9' * 30, None])
+def test_a_number_that_is_none_or_of_no_process_is_not_told(tmp_path, note):
+  ended = subprocess.Popen([sys.executable, '-c', ''])
+  ended.wait()
+  with workdir_lock.held(tmp_path):
+    path = tmp_path / workdir_lock.OWNER
+    path.write_bytes(str(ended.pid).encode() if note is None else note)
+    assert _refusal(tmp_path).endswith('another run is writing there')
+    path.unlink()
+    assert _refusal(tmp_path).endswith('another run is writing there')
+
+
+def test_what_lies_in_place_of_the_number(tmp_path):
+  note, precious = tmp_path / workdir_lock.OWNER, tmp_path / 'precious'
+  precious.write_bytes(b'precious')
+  note.symlink_to(precious)
+  with workdir_lock.held(tmp_path):
+    assert note.read_text() == str(os.getpid())
+  assert precious.read_bytes() == b'precious'
+  note.mkdir()
+  with workdir_lock.held(tmp_path):
+    pass
+  assert note.is_dir()
+
+
+def test_half_files_of_a_killed_run_go_but_nothing_else(tmp_path):
+  stale = tmp_path / decode.TEMPORARY.replace('*', '9.0')
+  for path in (stale, tmp_path / '.other.tmp', tmp_path / 'a.png'):
+    path.write_bytes(b'')
+  with workdir_lock.held(tmp_path):
+    assert not stale.exists()
+    stale.write_bytes(b'')  # of the run that holds it
+    _refusal(tmp_path)
+    assert stale.exists()
+  names = {'.other.tmp', 'a.png', stale.name}
+  assert {path.name for path in tmp_path.iterdir()} == names
 
 
 def test_the_lock_goes_with_the_block_that_failed(tmp_path):

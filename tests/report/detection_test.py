@@ -116,3 +116,11 @@ def test_who_is_not_enrolled_has_no_protection_rate():
     '98 (94-99)',
     '0 (0-20)',
   ]
+
+
+def test_another_digit_is_found(tmp_path):
+  path = tmp_path / 'd.jsonl'
+  detection.write(path, [_record()])
+  path.write_text(path.read_text().replace('0.934', '0.954'))
+  with pytest.raises(InputError, match='d.jsonl: altered'):
+    detection.read(path)

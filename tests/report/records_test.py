@@ -16,9 +16,10 @@ def test_round_trip(tmp_path, records):
   assert [p.name for p in tmp_path.iterdir()] == ['records.jsonl']
 
 
-def test_empty_file_holds_no_records(tmp_path):
-  records_lib.write(tmp_path / 'none.jsonl', [])
-  assert records_lib.read(tmp_path / 'none.jsonl') == []
+def test_an_empty_file_is_refused(tmp_path):
+  (tmp_path / 'none.jsonl').touch()
+  with pytest.raises(types.InputError, match=r'none\.jsonl, line 1'):
+    records_lib.read(tmp_path / 'none.jsonl')
 
 
 def test_numpy_scalars_become_numbers(tmp_path, make_record):
@@ -59,6 +60,24 @@ def test_a_bad_line_is_named(tmp_path, make_record, line):
   path.write_bytes(b'\n'.join([good, line, good]))
   with pytest.raises(types.InputError, match=r'records\.jsonl, line 2: '):
     records_lib.read(path)
+
+
+def test_another_digit_is_found(tmp_path, make_record):
+  path = tmp_path / 'records.jsonl'
+  records_lib.write(path, [make_record(), make_record(rate=0.97)])
+  text = path.read_text()
+  assert text.count('0.97') == 1
+  path.write_text(text.replace('0.97', '0.98'))
+  with pytest.raises(
+    types.InputError, match=r'records\.jsonl, line 2: altered'
+  ):
+    records_lib.read(path)
+
+
+def test_records_of_before_there_were_sums(tmp_path, records):
+  path = tmp_path / 'records.jsonl'
+  path.write_text(''.join(json.dumps(record) + '\n' for record in records))
+  assert records_lib.read(path) == records
 
 
 def test_a_missing_file_is_named(tmp_path):

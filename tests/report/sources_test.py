@@ -3,7 +3,7 @@ import json
 import pytest
 
 from fr_poison import types
-from fr_poison.report import sources
+from fr_poison.report import records, sources
 
 
 def _lines(*records):
@@ -32,11 +32,13 @@ def test_every_kind_finds_its_place(tmp_path, make_record):
   trainer = _trainer(record)
   (tmp_path / 'a.jsonl').write_text(_lines(record, strangers, trainer))
   (tmp_path / 'b.jsonl').write_text(_lines(_DETECTION))
-  (tmp_path / 'c.jsonl').write_text('')
+  (tmp_path / 'c.jsonl').write_text('')  # its records are lost
   found = sources.read(tmp_path / f'{x}.jsonl' for x in 'abc')
   assert found.protection == [record] and found.distractors == [strangers]
   assert found.trainers == [trainer] and found.detection == [_DETECTION]
-  assert found.skipped == [] and len(found.all()) == 4
+  assert len(found.all()) == 4
+  (told,) = found.skipped
+  assert told.startswith('c.jsonl, line 1: not a whole record')
 
 
 @pytest.mark.parametrize(
@@ -111,3 +113,18 @@ def test_runs_that_no_table_can_hold_together(make_record):
 
   with pytest.raises(types.InputError, match='two of lowkey'):
     sources.runs([first, first | {'device': 'another'}])
+
+
+def test_another_digit_is_told_and_a_sum_names_no_other_record(
+  tmp_path, make_record
+):
+  path = tmp_path / 'r.jsonl'
+  records.write(path, [make_record(), make_record(rate=0.97)])
+  (tmp_path / 'old.jsonl').write_text(_lines(make_record()))
+  path.write_text(path.read_text().replace('0.97', '0.98'))
+  found = sources.read([path, tmp_path / 'old.jsonl'])
+  assert found.protection == [make_record()]
+  assert [told.split(': ', 1) for told in found.skipped] == [
+    ['r.jsonl, line 2', 'altered, its checksum is of something else'],
+    ['old.jsonl, line 1', 'a record that is there already'],
+  ]
