@@ -15,6 +15,12 @@ _NUM = flags.DEFINE_integer('num_processes', None, 'On all hosts together.')
 _ID = flags.DEFINE_integer('process_id', None, "This one's number, from 0.")
 
 
+def is_given() -> bool:
+  """Whether the flags speak of other processes."""
+  values = (_ADDRESS.value, _NUM.value, _ID.value)
+  return _DISTRIBUTED.value or any(value is not None for value in values)
+
+
 def start() -> None:
   """Finds the other processes that the flags speak of, if they do.
 
@@ -26,7 +32,7 @@ def start() -> None:
   """
   given = {flag.name: flag.value for flag in (_ADDRESS, _NUM, _ID)}
   missing = [name for name, value in given.items() if value is None]
-  if len(missing) == 3 and not _DISTRIBUTED.value:
+  if not is_given():
     return
   if 0 < len(missing) < 3:
     raise InputError(f'--{missing[0]}: missing, all of {list(given)} expected')

@@ -57,12 +57,6 @@ def _check_no_links(output: pathlib.Path, names: Iterable[str]) -> None:
     raise InputError(f'--output: {output / MANIFEST}: a symbolic link')
 
 
-def _remove_temporary_files(output: pathlib.Path, names: Iterable[str]) -> None:
-  for folder in sorted({'', *folders_of(names)}):
-    for path in (output / folder).glob(decode.TEMPORARY):
-      path.unlink(missing_ok=True)
-
-
 @contextlib.contextmanager
 def _naming(path: pathlib.Path) -> Iterator[None]:
   try:
@@ -75,7 +69,7 @@ def _naming(path: pathlib.Path) -> Iterator[None]:
 def opened_output(
   output: pathlib.Path, names: Iterable[str], *, overwrite: bool
 ) -> Iterator[None]:
-  """Holds the output folder, made if needed, clean of a killed run's remains.
+  """Holds the output folder, made if needed; see `workdir_lock.held`.
 
   Args:
     output: the folder.
@@ -95,7 +89,6 @@ def opened_output(
           f'--output: {output}: holds other files, such as '
           f'{min(visible)!r}; choose an empty folder or --overwrite'
         )
-      _remove_temporary_files(output, names)
       probe = output / decode.TEMPORARY.replace('*', 'probe')
       probe.write_bytes(b'')
       probe.unlink()

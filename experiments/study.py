@@ -62,7 +62,7 @@ def run(plan: Plan, only: list[str], num_here: int = 1) -> None:
   for phase in study_units.PHASES:
     if num_here * num_hosts == 1:
       run_share(plan, study_workers.Share(phase, 0, 1), todo)
-    else:
+    elif study_units.units(plan, phase, todo):
       study_workers.run(phase, num_here, host, num_hosts)
       processes.on_first(lambda: None)  # until all hosts are there
 
@@ -106,21 +106,24 @@ def main(argv):
   """Runs --config, and says where the page is."""
   start = time.monotonic()
   given, only = run_flags.parse(argv, 'study.py'), _ONLY.value
-  share = study_workers.given_share()
-  if share is None:
+  share, num_here = study_workers.given_share(), study_workers.num_local()
+  if share is None and (num_here > 1 or distributed.is_given()):
+    # The workers take the devices; this process only waits for them.
+    jax.config.update('jax_platforms', 'cpu')
     distributed.start()
   settings = StudySettings.from_config(given.config)
   config_hash = records.config_hash(given.config)
   plan = Plan(settings, config_hash, given.workdir, given.data_dir)
   study_units.check_only(plan, only)
   if _DRY_RUN.value:
-    dry_run(plan, only, study_workers.num_local())
+    dry_run(plan, only, num_here)
   elif share is not None:
+    study_workers.end_with_parent()
     run_share(plan, share, study_units.Todo.read(plan.workdir / _TODO))
   else:
     with workdir_lock.held(given.workdir):
       try:
-        run(plan, only, study_workers.num_local())
+        run(plan, only, num_here)
       except Stopped as stop:
         print(stop)
         return

@@ -98,8 +98,8 @@ class Store:
     self._folder = folder
 
   def has(self, key: str) -> bool:
-    """Whether there is a record of that key."""
-    return self._path(key).is_file()
+    """Whether there is a record of that key, and undamaged."""
+    return self.get(key) is not None
 
   def get(self, key: str) -> dict | None:
     """The record, or None where there is none, or a damaged one."""

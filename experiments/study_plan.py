@@ -113,11 +113,6 @@ class Plan:
     cells = [self.cell(name) for name in names]
     return self._judge({key for cell in cells for key in cell.reply.keys})
 
-  @functools.cached_property
-  def shown(self) -> CellName | None:
-    """The first cloak's cell on its own network: of this one there is a map."""
-    return next((n for n in self.names if n.version.kind == 'cloak'), None)
-
   def cell(self, name: CellName) -> judge_lib.Cell:
     """Whose networks may not be trained yet."""
     return self._cells(name.version)[name]

@@ -205,9 +205,14 @@ def _measure(plan, judge, version: Version, names: list[CellName]) -> None:
   )
   for cell, record in found:
     name = by_place[cell.place]
-    if name == plan.shown:
+    if version.kind == 'cloak' and name[1:] == _own(version.surrogate):
       record |= {'embedding_map': embedding_map(judge(), cell, scraped)}
     plan.store.put(plan.key(name), record | {'cell': str(name)})
+
+
+def _own(network):
+  """The rest of a cell's name, of which a map is drawn."""
+  return network, 'baseline', network, 'nearest_neighbor'
 
 
 def _run_program(plan, program: str) -> None:

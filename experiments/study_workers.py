@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -34,12 +35,27 @@ def given_share() -> Share | None:
   return Share(phase, int(index), int(count))
 
 
+def end_with_parent() -> None:
+  """Ends this process as soon as the one that started it is gone.
+
+  However that ended: nobody else keeps a second study out of the folder.
+  """
+
+  def watch():
+    sys.stdin.read()  # comes back when the other end of the pipe is closed
+    os._exit(1)
+
+  threading.Thread(target=watch, daemon=True).start()
+
+
 def num_local() -> int:
   """Processes of this host.
 
   Raises:
     InputError: --processes is below 1.
   """
+  if _SHARE.value is not None:
+    return 1
   if _PROCESSES.value is not None:
     if _PROCESSES.value < 1:
       raise InputError(f'--processes: {_PROCESSES.value} is below 1')
@@ -71,7 +87,8 @@ def run(phase: str, num_here: int, host: int, num_hosts: int) -> None:
     share = f'{phase}:{host * num_here + i}:{num_here * num_hosts}'
     command = [sys.executable, *_own_command(), f'--share={share}']
     env = os.environ | _device(i, num_here)
-    workers.append(subprocess.Popen(command, env=env))
+    worker = subprocess.Popen(command, env=env, stdin=subprocess.PIPE)
+    workers.append(worker)
   try:
     codes = [worker.wait() for worker in workers]
   finally:

@@ -1,8 +1,10 @@
 """One run a folder: a lock that ends with its process, however that ends."""
 
 import contextlib
+import fnmatch
 import os
 import pathlib
+import re
 from collections.abc import Iterator
 
 from fr_poison import processes
@@ -61,20 +63,35 @@ def _claim(folder, stack):
   note = folder / OWNER
   # What cannot be written to is told by whoever writes a result.
   with contextlib.suppress(OSError):
-    for path in (note, *folder.glob(decode.TEMPORARY)):
-      path.unlink(missing_ok=True)
+    note.unlink(missing_ok=True)
     # A new file: a link that somebody puts there is not written through.
     with open(note, 'x') as file:
       file.write(str(os.getpid()))
     stack.callback(note.unlink, missing_ok=True)
+  for place, _, names in os.walk(folder):
+    for name in fnmatch.filter(names, decode.TEMPORARY):
+      # Another run may be at work in a folder of this one.
+      if not _is_alive(re.split('[-.]', name)[2]):
+        with contextlib.suppress(OSError):
+          os.unlink(os.path.join(place, name))
 
 
 def _owner(folder):
   """', process <pid>' of the run that holds the lock, if it can be told."""
-  with contextlib.suppress(OSError, OverflowError, ValueError):
+  with contextlib.suppress(OSError):
     with open(folder / OWNER, 'rb') as file:
-      pid = int(file.read(20))
-    with contextlib.suppress(PermissionError):  # there, but somebody else's
-      os.kill(pid, 0)  # not if it was killed, or is on another host
-    return f', process {pid}'
+      pid = file.read(20).decode(errors='replace')
+    if _is_alive(pid):  # not one that was killed, or is on another host
+      return f', process {pid}'
   return ''
+
+
+def _is_alive(pid):
+  """Whether there is that process on this host."""
+  try:
+    os.kill(int(pid), 0)
+  except PermissionError:  # somebody else's
+    return True
+  except (OSError, OverflowError, ValueError):
+    return False
+  return True

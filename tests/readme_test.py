@@ -1,16 +1,34 @@
-"""The README says what is so: its commands, its code and its numbers."""
+"""README and docs/ say what is so: the commands of CI, and every number.
+
+The other commands, snippets and links: docs_test.py.
+"""
 
 import json
 import re
 
 import pytest
 
-from fr_poison.report import detection, plots, records, tables
+from fr_poison.report import (
+  detection,
+  distractors,
+  paper,
+  plots,
+  records,
+  sources,
+  study,
+  tables,
+)
 
 
 @pytest.fixture(scope='module')
 def readme(root):
   return (root / 'README.md').read_text(encoding='utf-8')
+
+
+def _shown(name, page):
+  """What stands between the markers of that name, or None."""
+  found = re.search(rf'<!-- {name} -->\n(.*?)\n<!-- /{name} -->', page, re.S)
+  return found and found[1]
 
 
 def test_ci_runs_the_commands(readme, root):
@@ -24,63 +42,63 @@ def test_ci_runs_the_commands(readme, root):
   assert 'orl.py:smoke' in ci
 
 
-def test_the_code_runs(readme):
-  scope = {}
-  blocks = re.findall(r'```python\n(.*?)```', readme, re.S)
-  assert len(blocks) == 3
-  for block in blocks:
-    exec(block, scope)
-  assert scope['info']['improved'].all()
-  assert scope['mine'].num_steps == 10
-
-
 def test_the_numbers_are_those_of_the_records(readme, root):
   folder = root / 'docs' / 'orl'
   found = records.read(folder / 'records.jsonl')
   table = tables.markdown(found)
   assert (folder / 'table.md').read_text() == table
   assert (folder / 'heat_map.svg').read_bytes() == plots.heat_map(found)
-  shown = re.search(r'<!-- table -->\n(.*?)\n<!-- /table -->', readme, re.S)
-  assert shown[1] == table.split('\n\n')[0]
+  assert _shown('table', readme) == table.split('\n\n')[0]
 
 
 @pytest.mark.parametrize(
   'name',
   ['adaptive', 'adversarial_training', 'end_to_end', 'linear', 'squeezing'],
 )
-def test_the_tables_are_those_of_the_records(readme, root, name):
+def test_the_tables_are_those_of_the_records(root, name):
   folder = root / 'docs' / name
   found = records.read(folder / 'records.jsonl')
   table = tables.markdown(found)
   assert (folder / 'table.md').read_text() == table
-  shown = re.search(rf'<!-- {name} -->\n(.*?)\n<!-- /{name} -->', readme, re.S)
+  page = (root / 'docs' / 'trainers.md').read_text()
+  shown = _shown(name, page)
   assert (shown is None) == (name != 'adaptive')
-  assert shown is None or shown[1] == table.split('\n\n')[0]
+  assert shown in (None, table.split('\n\n')[0])
 
 
-def test_the_tables_of_detectors_are_those_of_the_records(readme, root):
+def test_the_tables_of_detectors_are_those_of_the_records(root):
   folder = root / 'docs' / 'detect'
   table = detection.markdown(detection.read(folder / 'detection.jsonl'))
   assert (folder / 'detection.md').read_text() == table
-  shown = re.search(r'<!-- detect -->\n(.*?)\n<!-- /detect -->', readme, re.S)
-  assert shown[1] == table.split('\n\n')[0]
+  page = (root / 'docs' / 'detection.md').read_text()
+  assert _shown('detect', page) == table.split('\n\n')[0]
   lines = (folder / 'trainers.jsonl').read_text().splitlines()
   table = detection.trainers_markdown([json.loads(line) for line in lines])
   assert (folder / 'trainers.md').read_text() == table
 
 
-def test_the_trained_networks_are_as_good_as_their_metrics(readme, root):
+def test_the_study_is_what_its_records_say(readme, root):
+  folder = root / 'docs' / 'study'
+  found = sources.read(sorted(folder.glob('*.jsonl')))
+  assert not found.skipped and len(found.all()) > 500
+  assert (folder / 'table.md').read_text() == study.texts(found)['table.md']
+  shown = paper.markdown(found.protection, found.detection)
+  assert _shown('study', readme) == shown.strip()
+  assert len({r['num_people'] for r in found.protection} | {20}) == 1
+
+
+def test_the_table_of_strangers_is_that_of_the_records(root):
+  folder = root / 'docs' / 'distractors'
+  found = sources.read([folder / 'distractors.jsonl']).distractors
+  table = distractors.markdown(found)
+  assert (folder / 'distractors.md').read_text() == table
+
+
+def test_the_trained_networks_are_as_good_as_their_metrics(root):
   folder, configs = root / 'docs' / 'from_scratch', root / 'experiments/configs'
+  page = (root / 'docs' / 'training.md').read_text()
   for name in ('arcface', 'facenet'):
     last = (folder / f'{name}.jsonl').read_text().splitlines()[-1]
     auc = f'{json.loads(last)["verification_auc"]:.3f}'
     assert auc in (configs / f'{name}_from_scratch.py').read_text()
-    section = readme.partition('## Train a recognizer')[2]
-    assert auc in section.partition('\n## ')[0]
-
-
-def test_links_lead_somewhere(readme, root):
-  for target in re.findall(r'\]\(([^)]+)\)', readme):
-    assert target.startswith('https://') or (root / target).exists(), target
-  paths = re.findall(r'`((?:fr_poison|experiments)/[\w/.]+)', readme)
-  assert paths and all((root / p).exists() for p in paths)
+    assert auc in page

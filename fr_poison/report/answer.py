@@ -20,6 +20,7 @@ _MOVE_OF = {
   'squeezing': 'cleaning',
   'purifying': 'cleaning',
 }
+_PROTECTS = 0.5  # of the pictures, before the network it was made for
 _CAPTION = """\
 How many of the clean test pictures of cloaked people the recognizer gets
 wrong, with the 95% interval. Large: what is left when the trainer chooses
@@ -61,11 +62,12 @@ def lowest(records: list[dict]) -> dict[str, dict[str, dict]]:
   """attack -> move -> the record of the choice that suits the trainer best.
 
   That is the least protection, for he moves last. Where nobody is enrolled
-  there is no rate, which any other choice beats. Without a cloak every network
-  is there from the start, so that is the baseline's as well.
+  there is no rate, but his detector has found every cloak: none beats that.
+  Without a cloak every network is there from the start, so that is the
+  baseline's as well.
   """
   chosen = {r['attack']: {} for r in records if r['attack'] != 'none'}
-  order = lambda r: r['protection_rate'] if _has_rate(r) else 2
+  order = lambda r: r['protection_rate'] if _has_rate(r) else -1
   for record in sorted(records, key=order):
     trainer = move(record)
     cells = chosen.setdefault(record['attack'], {})
@@ -75,9 +77,30 @@ def lowest(records: list[dict]) -> dict[str, dict[str, dict]]:
   return chosen
 
 
+def protecting(records: list[dict]) -> list[dict]:
+  """Without cloaks that fail before the very network they were made for.
+
+  All of them where none does better, or where that was not tried.
+  """
+  best = lowest(records)
+  failing = {
+    attack
+    for attack, cells in best.items()
+    if attack != 'none' and _baseline(cells) < _PROTECTS
+  }
+  if failing == best.keys() - {'none'}:
+    return records
+  return [r for r in records if r['attack'] not in failing]
+
+
 def sentence(records: list[dict]) -> str:
-  """The answer in one sentence; '' where fewer than two moves were tried."""
-  found = lowest(comparable(records))
+  """The answer in a sentence or two; '' where fewer than two moves were tried.
+
+  Args:
+    records: as in `draw`.
+  """
+  everything = comparable(records)
+  found, every = lowest(protecting(everything)), lowest(everything)
   errors = [
     r['protection_rate']
     for r in filter(_has_rate, found.pop('none', {}).values())
@@ -93,6 +116,14 @@ def sentence(records: list[dict]) -> str:
   )
   if errors:
     text += f'. Without a cloak: at most {grid.percent(max(errors))}%'
+  failing = [a for a in every if a != 'none' and a not in found]
+  if failing:
+    names = ', '.join(map(grid.attack_name, failing))
+    rate = grid.percent(max(_baseline(every[a]) for a in failing))
+    text += (
+      f'. Not counted: {names}, at most {rate}% even before the network that '
+      'they were made for'
+    )
   return text + '.'
 
 
@@ -108,7 +139,7 @@ def draw(records: list[dict]) -> Drawing | None:
   text = sentence(records)
   if not text:
     return None
-  found = comparable(records)
+  found = protecting(comparable(records))
   best = lowest(found)
   tried = dict.fromkeys([*MOVES, *map(move, found)])
   rows = [m for m in tried if any(m in cells for cells in best.values())]
@@ -121,6 +152,11 @@ def draw(records: list[dict]) -> Drawing | None:
     text,
     drawing.dot_plot(rows, series, 'protection rate, %'),
   )
+
+
+def _baseline(cells):
+  record = cells.get('baseline')
+  return record['protection_rate'] if record and _has_rate(record) else 1
 
 
 def _commonest(records, name):

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import textwrap
 import warnings
 from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
@@ -131,7 +132,7 @@ def dot_plot(rows: Sequence[str], series: Sequence[Dots], label: str) -> Figure:
       _dot(axis, dots, row, y + shift, style)
     axis.plot([], [], label=short(dots.label, 44), **style)
   axis.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)))
-  axis.set_yticklabels([short(row).replace(', ', ',\n') for row in rows])
+  axis.set_yticklabels([_in_lines(row) for row in rows])
   axis.set(xlim=(-3, 103), xticks=range(0, 101, 25), xlabel=label)
   axis.grid(axis='y', visible=False)
   for y in range(1, len(rows)):
@@ -192,6 +193,15 @@ def legend(figure: Figure, axis) -> None:
     # Once and for all: every drawing would move things a little.
     figure.draw_without_rendering()
     figure.set_layout_engine('none')
+
+
+def _in_lines(name, longest=26, most=3):
+  lines = [
+    line
+    for part in grid.clean(name).replace(', ', ',\n').split('\n')
+    for line in textwrap.wrap(part, longest)
+  ]
+  return '\n'.join(lines[:most])
 
 
 def short(name: str, longest: int = 30) -> str:

@@ -10,8 +10,8 @@ KINDS = ('neighbours', 'clean', 'cloaked')
 _CAPTION = """\
 Embeddings of one protected person's pictures, clean and cloaked, and of the
 people nearest to either, on their first two principal components, which hold
-{:.0f}% of the variance. Network: {}. A recognizer that learns from the cloaked
-ones looks for the person where they are."""
+{:.0f}% of the variance. Cloak: {}. Network: {}. A recognizer that learns from
+the cloaked ones looks for the person where they are."""
 
 
 def project(
@@ -44,7 +44,7 @@ def project(
 
 
 def draw(records: list[dict]) -> Drawing | None:
-  """The first record's map.
+  """The map of the cloak that protects best, of those with one.
 
   Args:
     records: as in `records`; `project` made one's field `embedding_map`.
@@ -52,9 +52,10 @@ def draw(records: list[dict]) -> Drawing | None:
   Returns:
     None where none has one.
   """
-  record = next((r for r in records if 'embedding_map' in r), None)
-  if record is None:
+  records = [r for r in records if 'embedding_map' in r]
+  if not records:
     return None
+  record = max(records, key=lambda r: r['protection_rate'])
   places = record['embedding_map']
   figure, [[axis]] = drawing.axes(3.6, len(KINDS))
   for i, kind in enumerate(KINDS):
@@ -72,7 +73,11 @@ def draw(records: list[dict]) -> Drawing | None:
   return Drawing(
     'embedding_map',
     'Where a cloak moves a face',
-    _CAPTION.format(share, grid.clean(record['network'])),
+    _CAPTION.format(
+      share,
+      grid.attack_name(record['attack']),
+      grid.clean(record['network']),
+    ),
     f'The cloak moves the middle of the pictures by {moved:.3g}; clean ones '
     f'are {spread.mean():.3g} from theirs.',
     figure,

@@ -101,7 +101,8 @@ def _detector(records):
       value = found.get(attack, {}).get(name)
       cells.append('' if value is None else _rate(found[attack], name))
     if any(cells):
-      rows.append([f"detector's {name}", '99.8', '99.8', *cells])
+      features = ' or '.join({r['features']: 0 for r in found.values()})
+      rows.append([f"detector's {name}, {features}", '99.8', '99.8', *cells])
   return rows
 
 

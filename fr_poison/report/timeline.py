@@ -28,7 +28,7 @@ def draw(records: list[dict]) -> Drawing | None:
   """
   found = [
     r
-    for r in answer.comparable(records)
+    for r in answer.protecting(answer.comparable(records))
     if answer.move(r) in ('baseline', 'oblivious')
     and r['attack'] != 'none'
     and year(r['network'])

@@ -109,13 +109,6 @@ def test_what_is_in_the_way_is_named(tmp_path):
     _open(tmp_path, ['x' * 256], overwrite=True)
 
 
-def test_remains_of_a_killed_run_go_but_nothing_else(tmp_path):
-  (tmp_path / 'sub').mkdir()
-  for name in ('.fr_poison-9.0.tmp', 'sub/.fr_poison-77.3.tmp', '.other.tmp'):
-    (tmp_path / name).write_bytes(b'')
-  assert _open(tmp_path, overwrite=True) == ['.other.tmp', 'sub']
-
-
 def test_one_run_at_a_time(tmp_path):
   code = (
     'import sys, pathlib, output_folder\n'

@@ -64,7 +64,7 @@ def test_a_record_comes_back_by_its_key_only(tmp_path, root):
   whole = path.read_text()
   for damaged in ('', whole[:40], whole.replace('ab' * 32, 'cd' * 32)):
     path.write_text(damaged)
-    assert store.get(key) is None
+    assert store.get(key) is None and not store.has(key)
 
 
 def test_processes_share_all_work_and_the_longest_pieces_first():

@@ -3,6 +3,7 @@
 import copy
 import runpy
 
+import programs
 import pytest
 import study
 import study_units
@@ -75,7 +76,10 @@ def test_there_is_a_record_of_every_cell(done):
   assert own['attack'] == 'pgd' and own['epsilon'] == 8 / 255
   assert own['noise_protection_rate'] == noise['protection_rate']
   assert 'noise_protection_rate' not in noise
-  assert sum('embedding_map' in r for r in found.protection) == 1
+  assert [c for c in cells if 'embedding_map' in cells[c]] == [
+    f'{label}/mobileface/baseline/mobileface/nearest_neighbor'
+    for label in ('small', 'large')
+  ]
   page = (folder / 'report.html').read_text()
   assert 'Nothing else.' in page
   assert 'Networks without weights here: arcface_r50' in page
@@ -92,11 +96,11 @@ def test_what_is_done_is_not_done_again(done, config):
   assert (folder / 'records.jsonl').read_bytes() == text
 
 
-def test_a_lost_record_is_made_again_and_nothing_else(done, config):
+def test_a_damaged_record_is_made_again_and_nothing_else(done, config):
   plan, folder, found = done
   name = plan.names[3]
   (path,) = (folder / 'cells').glob(f'{plan.key(name)[:24]}*')
-  path.unlink()
+  path.write_bytes(path.read_bytes()[:-9])
   again = _plan(config, folder)
   assert study.write(again).skipped[0].startswith('1 of 13 cells have not been')
   assert _left(again, ['none']) == []
@@ -173,3 +177,37 @@ def test_only_has_to_fit_something(done):
   with pytest.raises(InputError, match="--only: 'lowkye' fits nothing"):
     study_units.check_only(done[0], ['lowkye'])
   study_units.check_only(done[0], ['detect', 'none/*/*/pixels'])
+
+
+_TINY = """
+from configs import study
+from ml_collections import ConfigDict
+
+def get_config(arg=None):
+  config = study.get_config(arg)
+  config.num_people, config.num_public = 8, 0
+  config.networks = ('pixels',)
+  config.adversaries = ConfigDict({'oblivious': {}})
+  config.trained = ConfigDict()
+  config.detect = config.distractors = None
+  config.cells = ('none/-/baseline/*/nearest_neighbor|linear',)
+  return config
+"""
+
+
+def test_processes_are_started_one_a_device(tmp_path, tmp_path_factory):
+  (tmp_path / 'tiny.py').write_text(_TINY)
+  folder, env = tmp_path / 'out', programs.environment(tmp_path_factory)
+  start = lambda *args: programs.start(
+    'study', tmp_path / 'tiny', folder, *args, env=env
+  )
+  told = programs.finish(start('--processes=2'))
+  assert '1/1 records none/-' in told and '2 records' in told
+  # A worker that fails is told, and a folder is one study's at a time.
+  path = folder / 'cells'
+  for cell in path.iterdir():
+    cell.unlink()
+  path.rmdir()
+  path.write_text('in the way')
+  told = programs.finish(start('--processes=2'), status=2)
+  assert 'records: a process failed' in told

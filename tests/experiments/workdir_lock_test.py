@@ -1,5 +1,6 @@
 import contextlib
 import os
+import re
 import subprocess
 import sys
 
@@ -52,16 +53,44 @@ def test_a_second_run_is_refused_until_the_first_is_gone(tmp_path):
   assert not list(folder.iterdir())
 
 
-@pytest.mark.parametrize('note', [b'', b'four', b'-', b'9' * 30, None])
-def test_a_number_that_is_none_or_of_no_process_is_not_told(tmp_path, note):
-  ended = subprocess.Popen([sys.executable, '-c', ''])
-  ended.wait()
+@pytest.fixture
+def ended():
+  """The number of a process that is gone."""
+  process = subprocess.Popen([sys.executable, '-c', ''])
+  process.wait()
+  return str(process.pid)
+
+
+@pytest.mark.parametrize('note', ['', 'four', '-', '9' * 30, 'of one gone'])
+def test_a_number_that_is_none_or_of_no_process_is_not_told(
+  tmp_path, note, ended
+):
   with workdir_lock.held(tmp_path):
     path = tmp_path / workdir_lock.OWNER
-    path.write_bytes(str(ended.pid).encode() if note is None else note)
+    path.write_text(ended if note == 'of one gone' else note)
     assert _refusal(tmp_path).endswith('another run is writing there')
     path.unlink()
     assert _refusal(tmp_path).endswith('another run is writing there')
+
+
+# They write whole files, each of them anew.
+UNHELD = 'convert_weights', 'report'
+
+
+def test_every_program_that_can_be_gone_on_with_holds_its_folder(root):
+  paths = (root / 'experiments').glob('*.py')
+  texts = {path.stem: path.read_text() for path in paths}
+  flags = re.compile(r"run_flags\.parse|DEFINE_string\(\s*'output'")
+  held = re.compile(r'workdir_lock\.held|opened_output\(|training_run\.run\(')
+  programs = {
+    name
+    for name, text in texts.items()
+    if 'cli.run(main)' in text and flags.search(text)
+  }
+  assert {'poison', 'evaluate', 'study'} < programs
+  assert {name for name in programs if not held.search(texts[name])} == {
+    *UNHELD
+  }
 
 
 def test_what_lies_in_place_of_the_number(tmp_path):
@@ -77,17 +106,22 @@ def test_what_lies_in_place_of_the_number(tmp_path):
   assert note.is_dir()
 
 
-def test_half_files_of_a_killed_run_go_but_nothing_else(tmp_path):
-  stale = tmp_path / decode.TEMPORARY.replace('*', '9.0')
-  for path in (stale, tmp_path / '.other.tmp', tmp_path / 'a.png'):
-    path.write_bytes(b'')
-  with workdir_lock.held(tmp_path):
-    assert not stale.exists()
-    stale.write_bytes(b'')  # of the run that holds it
-    _refusal(tmp_path)
-    assert stale.exists()
-  names = {'.other.tmp', 'a.png', stale.name}
-  assert {path.name for path in tmp_path.iterdir()} == names
+def test_half_files_of_killed_runs_go_but_nothing_else(tmp_path, ended):
+  folder, outside = tmp_path / 'results', tmp_path / 'outside'
+  (folder / 'sub').mkdir(parents=True)
+  outside.mkdir()
+  (folder / 'link').symlink_to(outside)
+  name = lambda pid: decode.TEMPORARY.replace('*', f'{pid}.0')
+  living = os.getpid()  # at work in another folder, or this one
+  kept = {'a.png', '.other.tmp', 'sub', f'sub/{name(living)}', 'link'}
+  gone = name(ended), f'sub/{name(ended)}', 'sub/' + name('probe')
+  for file in (*kept - {'sub', 'link'}, *gone, f'link/{name(ended)}'):
+    (folder / file).write_bytes(b'')
+  with workdir_lock.held(folder):
+    pass
+  found = {str(path.relative_to(folder)) for path in folder.rglob('*')}
+  assert found == kept
+  assert list(outside.iterdir())
 
 
 def test_the_lock_goes_with_the_block_that_failed(tmp_path):

@@ -63,10 +63,12 @@ def test_several_attacks_make_a_range_and_the_lost_are_told(moves, make_record):
   assert told in text
 
 
-def test_a_rate_beats_none_and_none_has_every_network(moves, make_record):
+def test_nobody_enrolled_beats_a_rate_and_none_has_every_network(
+  moves, make_record
+):
   moves.append(make_record(rate=0.9, adversary='detecting: alexnet'))
   found = answer.lowest(moves)
-  assert found['lowkey']['detecting']['protection_rate'] == 0.9
+  assert found['lowkey']['detecting']['protection_rate'] is None
   assert found['lowkey']['cleaning']['adversary'] == 'squeezing blur'
   assert found['none'].keys() == {'baseline', 'oblivious'}
   assert list(found) == ['lowkey', 'none']
@@ -101,3 +103,12 @@ def test_figure_has_a_row_each_move(moves):
 def test_nothing_to_answer(moves):
   for records in ([], moves[:2], moves[:1]):
     assert answer.sentence(records) == '' and answer.draw(records) is None
+
+
+def test_cloaks_that_never_work_are_named_and_not_counted(moves, make_record):
+  weak = make_record(attack='protected_set', rate=0.1)
+  weaker = make_record('protected_set', network='faceres', rate=0.02)
+  text = answer.sentence([*moves, weak, weaker])
+  assert text.startswith(answer.sentence(moves).removesuffix('.'))
+  assert 'Not counted: Protected set, at most 10% even before' in text
+  assert answer.protecting([weak, weaker]) == [weak, weaker]  # all there is

@@ -61,10 +61,12 @@ def test_every_number_is_in_its_row(protection):
 
 def test_a_detector_has_its_rows():
   fields = {'detector': 'feature_space', 'jpeg': '', 'test_attack': 'lowkey'}
+  fields['features'] = 'alexnet'
   rates = {'precision': 0.99, 'precision_ci': [0.9, 1.0]}
   rates |= {'recall': 1.0, 'recall_ci': [0.95, 1.0]}
   first = fields | rates
   other = fields | rates | {'detector': 'statistics', 'recall': 0.1}
   rows = _rows(paper.markdown([], [other, first, first | {'recall': 0.2}]))
-  assert rows["detector's recall"] == ['99.8', '99.8', '', '100 (95-100)']
-  assert rows["detector's precision"][3] == '99 (90-100)'
+  recall = rows["detector's recall, alexnet"]
+  assert recall == ['99.8', '99.8', '', '100 (95-100)']
+  assert rows["detector's precision, alexnet"][3] == '99 (90-100)'

@@ -1,0 +1,201 @@
+"""The commands that README and docs/ show, and who runs each of them."""
+
+import ast
+import functools
+import pathlib
+import re
+import shlex
+
+from absl import flags
+from ml_collections import config_flags
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+
+# A command's script, config and flags, without values -> what is put in place
+# of these values to run it in little. {folder} has made-up people.
+RUN = {
+  'benchmark --convolutions --repeats': ('--repeats=1', '--batch_size=1'),
+  'evaluate orl --config.align --config.dataset --data_dir': (
+    '--config=experiments/configs/orl.py:smoke',
+    '--config.align=none',  # there is no face to find
+    '--config.num_people=3',
+    '--config.num_protected=1',
+    '--config.networks=("pixels",)',
+    '--data_dir={folder}/people',
+    '--workdir={folder}/out',
+  ),
+}
+_HOSTS = '--coordinator_address --num_processes --process_id'
+# The test that runs them in little -> others.
+TESTED = {
+  'bit_rot_test.test_no_damage_is_silently_another_result': ('bit_rot',),
+  'convert_weights_test.test_a_converted_file_is_loaded_by_its_name': (
+    'convert_weights --network --source',
+    'evaluate orl --config.networks',
+  ),
+  'detect_test.test_it_writes_everything_and_is_in_order': ('detect detect',),
+  'distractors_test.test_smoke_run_records_every_number_of_strangers': (
+    'distractors distractors',
+  ),
+  'distractors_test.test_the_search_finds_what_faiss_finds_in_the_benchmark': (
+    'benchmark --search',
+  ),
+  'distributed_test.test_two_processes_train_like_one_with_two_devices': (
+    'train_extractor arcface_from_scratch --distributed --workdir',
+    f'train_extractor arcface_from_scratch {_HOSTS} --workdir',
+    'train_robust adaptive --distributed --workdir',
+    f'train_robust adaptive {_HOSTS}',
+  ),
+  'embedding_store_test.test_a_data_set_is_embedded_block_by_block': (
+    'embedding_store --network --output',
+  ),
+  'evaluate_test.test_smoke_run_writes_everything_twice_the_same': (
+    'evaluate orl',
+  ),
+  'evaluate_test.test_the_recipes_as_released_run_in_little': (
+    'evaluate orl_recipes',
+  ),
+  'extractor_settings_test.test_published_trainings_can_be_run': (
+    'train_extractor arcface_from_scratch:preset=casia --data_dir',
+  ),
+  'given_cloaks_test.test_from_folders_to_a_report': (
+    'evaluate my_cloaks --config.cloaked --config.originals',
+  ),
+  'network_loader_test.test_only_the_flag_allows_a_download': (
+    'evaluate orl --config.networks --download',
+  ),
+  'notebooks_test.test_cloak_and_break': ('cloak_and_break',),
+  'notebooks_test.test_your_own_attack': ('your_own_attack',),
+  'poison_test.test_jpeg_cloaks': (
+    'poison lowkey --config.output.format --config.output.quality '
+    '--input --output',
+  ),
+  'poison_test.test_shipped_configs_run_in_little': (
+    'poison fawkes_high --input --output',
+  ),
+  'remat_test.test_remat_needs_less_memory': ('benchmark --remat',),
+  'scripts_test.test_benchmark_prints_a_line_of_ratios_per_network': (
+    'benchmark --networks',
+  ),
+  'scripts_test.test_recognizers_agree_with_scikit_learn_in_the_benchmark': (
+    'benchmark --recognizers',
+  ),
+  'scripts_test.test_report_makes_the_published_table_again': (
+    'report --output --records',
+  ),
+  'study_test.test_there_is_a_record_of_every_cell': ('study study',),
+  'train_extractor_test.test_each_config_trains_its_network': (
+    'train_extractor arcface_from_scratch',
+    'train_extractor facenet_from_scratch',
+  ),
+  'train_extractor_test.test_what_it_prints_is_what_evaluate_takes': (
+    'evaluate orl --config.extractor.checkpoint --config.num_public',
+  ),
+  'train_robust_test.test_evaluate_finds_everything_done': (
+    'evaluate adaptive',
+    'train_robust adaptive',
+  ),
+}
+# The others, by their first words.
+NOT_HERE = {
+  'benchmark --peer --repeats': 'PyTorch comes with no extra',
+  'cd fr_poison': 'to where one is',
+  'gcloud compute tpus tpu-vm ssh': 'needs an account; its --command is tested',
+  'pip install': 'tests download nothing; .ci/run does, on a bare machine',
+  'pytest': 'these are the tests; .ci/run runs them',
+  'ruff check .': '.ci/run runs it',
+  'ruff format --check .': '.ci/run runs it',
+}
+
+
+def _commands(text):
+  """The commands of a shell text as lists of words, those within others, too.
+
+  They end at a newline or && outside double quotes.
+  """
+  text = re.sub(r'\s#\s.*', '', text.replace('\\\n', ' '))
+  for line in re.split(r'(?:\n|&&)(?=(?:[^"]*"[^"]*")*[^"]*$)', text):
+    if words := shlex.split(line):
+      yield words
+      for word in words:
+        if word.startswith('--command='):
+          yield from _commands(word.partition('=')[2])
+
+
+def _of_page(page):
+  """Those in fenced blocks, and those in the middle of a sentence."""
+  text = page.read_text(encoding='utf-8')
+  for block in re.findall(r'```(?:sh|bash)\n(.*?)```', text, re.S):
+    yield from _commands(block)
+  text = re.sub(r'```.*?```', '', text, flags=re.S)
+  for code in re.findall(r'`([^`]+)`', text):
+    if re.match(r'(\w+=\S+ )?(python|pip|pytest|ruff|gcloud)\b', code):
+      yield from _commands(' '.join(code.split()))
+
+
+ALL = [words for page in PAGES for words in _of_page(page)]
+
+
+def script(words):
+  """The program of ours, as a path, or None."""
+  paths = [word for word in words if re.fullmatch(r'[\w/]+\.py', word)]
+  return ROOT / paths[0] if paths else None
+
+
+def shape(words):
+  """'evaluate orl --config.seed': what is looked up in the tables."""
+  if script(words) is None:
+    return ' '.join(words)
+  given = dict(w.partition('=')[::2] for w in words if w.startswith('--'))
+  path, colon, argument = given.pop('--config', '').partition(':')
+  config = pathlib.Path(path).stem + colon + argument
+  return ' '.join(filter(None, [script(words).stem, config, *sorted(given)]))
+
+
+def is_elsewhere(shape):
+  """Whether no test runs it, for a reason."""
+  return any(f'{shape} '.startswith(f'{start} ') for start in NOT_HERE)
+
+
+def is_experiment(words):
+  """Whether it is a program with flags and fields to be checked."""
+  path = script(words)
+  return path is not None and path.parent.name == 'experiments'
+
+
+@functools.cache
+def _defined(path):
+  """(function, flag) of every flag that a program and its imports define."""
+  found, tree = set(), ast.parse(path.read_text())
+  for node in ast.walk(tree):
+    if isinstance(node, ast.Call):
+      function = getattr(node.func, 'attr', '')
+      if function.startswith('DEFINE_'):
+        found.add((function, node.args[0].value))
+    modules = []
+    if isinstance(node, ast.Import):
+      modules = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+      modules = [node.module]
+    for module in modules:
+      other = path.with_name(f'{module}.py')
+      if other.is_file():
+        found |= _defined(other)
+  return frozenset(found)
+
+
+def parse(words):
+  """Reads a command's flags and its config's fields as its program does."""
+  args = ['program', *(word for word in words if word.startswith('-'))]
+  # Of its own, since two programs may define the same flag.
+  values = flags.FlagValues()
+  for function, name in sorted(_defined(script(words))):
+    own = {'flag_values': values}
+    if function == 'DEFINE_config_file':
+      config_flags.DEFINE_config_file(name, sys_argv=args, **own)
+    elif function == 'DEFINE_enum':
+      flags.DEFINE_string(name, None, '', **own)
+    else:
+      getattr(flags, function)(name, None, '', **own)
+  assert values(args) == ['program']

@@ -1,0 +1,173 @@
+"""README and docs/: what they tell a reader to type works.
+
+Every snippet is run here. A command is in one of the tables of doc_commands.py:
+run here in little, run by another test, or run by none, for a reason. A new
+command is in no table, nor is an old one with another flag or config.
+"""
+
+import functools
+import importlib.metadata
+import operator
+import re
+import subprocess
+import sys
+
+import doc_commands
+import numpy as np
+import photos
+import programs
+import pytest
+from absl import flags
+from doc_commands import ALL, NOT_HERE, PAGES, ROOT, RUN, TESTED
+
+from fr_poison.data import decode
+
+
+def test_every_command_is_in_a_table():
+  shapes = {doc_commands.shape(words) for words in ALL}
+  here = {shape for shape in shapes if not doc_commands.is_elsewhere(shape)}
+  tested = {shape for group in TESTED.values() for shape in group}
+  assert here == RUN.keys() | tested
+  for start in NOT_HERE:
+    assert any(shape.startswith(start) for shape in shapes), start
+
+
+def test_the_tests_that_run_them_are_there():
+  for place in TESTED:
+    name, _, test = place.partition('.')
+    paths = (ROOT / 'tests').rglob(f'{name}.py')
+    assert any(f'def {test}(' in path.read_text() for path in paths), place
+
+
+@pytest.mark.filterwarnings('ignore:.*load_module')  # ml_collections'
+@pytest.mark.parametrize(
+  'words',
+  [words for words in ALL if doc_commands.is_experiment(words)],
+  ids=' '.join,
+)
+def test_flags_and_fields_are_those_of_the_program(words, monkeypatch):
+  monkeypatch.chdir(ROOT)
+  doc_commands.parse(words)
+
+
+@pytest.mark.filterwarnings('ignore:.*load_module')
+@pytest.mark.parametrize(
+  'wrong', ['--workdirs=x', '--config.num_step=1', '--config.seed=x']
+)
+def test_others_do_not_parse(wrong, monkeypatch):
+  monkeypatch.chdir(ROOT)
+  config = '--config=experiments/configs/orl.py'
+  words = ['python', 'experiments/evaluate.py', config]
+  doc_commands.parse(words)
+  with pytest.raises((flags.Error, AttributeError)):
+    doc_commands.parse([*words, wrong])
+
+
+def _has(config, field):
+  try:
+    functools.reduce(operator.getitem, field.split('.'), config)
+  except KeyError:
+    return False
+  return True
+
+
+def test_fields_that_sentences_name_are_in_a_config():
+  folder = ROOT / 'experiments' / 'configs'
+  configs = [
+    importlib.import_module(f'configs.{path.stem}').get_config()
+    for path in folder.glob('*.py')
+  ]
+  for page in PAGES:
+    for field in re.findall(r'--config\.([\w.]+\w)', page.read_text('utf-8')):
+      assert any(_has(config, field) for config in configs), field
+
+
+def test_extras_are_those_of_the_package():
+  package = importlib.metadata.metadata('fr_poison')
+  known = set(package.get_all('Provides-Extra'))
+  for words in ALL:
+    for extras in re.findall(r'\.\[(.*?)\]', ' '.join(words)):
+      assert set(extras.split(',')) <= known
+
+
+@pytest.fixture
+def folder(tmp_path):
+  """With people/ of three people, three pictures each."""
+  for seed in range(9):
+    path = tmp_path / 'people' / 'abc'[seed // 3] / f'{seed}.png'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    decode.write_png(path, photos.picture(112, 112, seed))
+  return tmp_path
+
+
+@pytest.mark.parametrize('shape', RUN)
+def test_it_runs(shape, folder, tmp_path_factory):
+  (words, *_) = (words for words in ALL if doc_commands.shape(words) == shape)
+  changed = {word.partition('=')[0] for word in RUN[shape]}
+  args = [word.format(folder=folder) for word in RUN[shape]]
+  for word in words:
+    if word.startswith('-') and word.partition('=')[0] not in changed:
+      args.append(word)
+  result = subprocess.run(
+    [sys.executable, doc_commands.script(words), *args],
+    capture_output=True,
+    text=True,
+    cwd=ROOT,
+    env=programs.environment(tmp_path_factory),
+  )
+  assert result.returncode == 0, result.stderr
+  assert result.stdout
+
+
+# What the snippets of a page come to.
+RESULTS = {
+  'README.md': lambda it: (
+    it['info']['improved'].all()
+    and it['trace'].shape == (10, 8)
+    and np.abs(it['scanned'] - it['pmapped'].reshape(it['images'].shape)).mean()
+    < 1e-3
+    and it['mine_too'].sha256 != it['ex'].sha256
+  ),
+  'attacks.md': lambda it: it['info']['improved'].all(),
+  'data.md': lambda it: it['matches'].indices[:, 0].tolist() == [3, 4],
+  'detection.md': lambda it: it['auc'] > 0.9 and it['cut'] < 0,
+  'extending.md': lambda it: it['embeddings'].shape == (2, 16),
+  'networks.md': lambda it: it['ex'].input_size == 128,
+}
+
+
+def _snippets(page):
+  return re.findall(r'```python\n(.*?)```', page.read_text('utf-8'), re.S)
+
+
+@pytest.mark.parametrize(
+  'page', [page for page in PAGES if _snippets(page)], ids=lambda p: p.name
+)
+def test_snippets_run_in_their_order(page, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  scope = {}
+  for i, block in enumerate(_snippets(page), 1):
+    exec(compile(block, f'{page.name}, snippet {i}', 'exec'), scope)
+  assert RESULTS[page.name](scope)
+
+
+def _anchor(heading):
+  """As GitHub names it."""
+  return re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-')
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_links_and_paths_lead_somewhere(page):
+  text = page.read_text(encoding='utf-8')
+  for target in re.findall(r'\]\(([^)]+)\)', text):
+    if target.startswith('https://'):
+      continue
+    path, _, anchor = target.partition('#')
+    other = (page.parent / path).resolve() if path else page
+    assert other.exists(), target
+    if anchor:
+      headings = re.findall(r'^#+ (.*)$', other.read_text('utf-8'), re.M)
+      assert anchor in map(_anchor, headings), target
+  folders = '|'.join(('fr_poison', 'experiments', 'tests', 'notebooks'))
+  for path in re.findall(rf'`((?:{folders})/[\w/.*]+)', text):
+    assert list(ROOT.glob(path)), path
