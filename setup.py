@@ -33,7 +33,7 @@ setuptools.setup(
   },
   install_requires=[  # the lowest versions tested together
     'absl-py>=2.2.0',
-    'array-record>=0.8.0',
+    'array-record>=0.8.1',
     'dm-pix>=0.4.4',
     'flax>=0.11.2',
     'grain>=0.2.18',

@@ -7,7 +7,6 @@ what is evaluated is always what was read back from the files.
 """
 
 import functools
-import json
 import pathlib
 import shutil
 import time
@@ -18,7 +17,7 @@ import digests
 import jax
 import numpy as np
 
-from fr_poison import attacks
+from fr_poison import attacks, strict_json
 from fr_poison.attacks import targets
 from fr_poison.data import decode
 from fr_poison.data.faces import FaceSet, to_float
@@ -125,17 +124,18 @@ def _save(folder, names, images, note) -> None:
   partial.mkdir(parents=True)
   for name, image in zip(names, images, strict=True):
     decode.write_png(partial / name, image)
-  (partial / 'cloaks.json').write_text(json.dumps(note, indent=2))
+  text = strict_json.dumps(strict_json.sealed(note))
+  (partial / 'cloaks.json').write_text(text)
   shutil.rmtree(folder, ignore_errors=True)
   partial.rename(folder)
 
 
 def _finished(folder, key) -> dict | None:
   try:
-    note = json.loads((folder / 'cloaks.json').read_text())
-  except (OSError, ValueError):
+    note = strict_json.loads((folder / 'cloaks.json').read_bytes())
+    return note if note['key'] == key else None
+  except (OSError, ValueError, TypeError, KeyError, RecursionError):
     return None
-  return note if note.get('key') == key else None
 
 
 def cloak(

@@ -24,6 +24,7 @@ import workdir_lock
 from given_cloaks import GivenCloaks
 from judge import Judge
 from progress import Progress
+from public_people import PublicPeople
 from scene import Scene, load_extractors, load_faces
 from scraped import Scraped
 from settings import Settings
@@ -168,7 +169,7 @@ def _run(loaded, config_hash, workdir):
   shared = shared_fields(settings, config_hash) | fields
 
   # What the trainers learn from public people, before anybody is protected.
-  public = replies.PublicPeople(
+  public = PublicPeople(
     settings, networks, public_faces, workdir / 'public_cloaks'
   )
   given = [trained] if trained else []

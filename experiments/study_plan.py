@@ -13,6 +13,7 @@ import replies
 import scraped
 import train_extractor
 from progress import Progress
+from public_people import PublicPeople
 from scene import Scene, load_extractors, load_faces
 from settings import TRAINED
 from study_cells import NOTHING, CellName, Store, Version, select
@@ -54,7 +55,7 @@ class Plan:
     grid = settings.grid
     networks, material = load_extractors(grid), load_faces(grid, data_dir)
     self.scene = Scene(grid, networks, material.faces)
-    self.public = replies.PublicPeople(
+    self.public = PublicPeople(
       grid, networks, material.public, workdir / 'public_cloaks'
     )
     self.shared = evaluate.shared_fields(grid, config_hash) | {

@@ -18,6 +18,7 @@ import replies
 import run_flags
 import workdir_lock
 from absl import flags
+from public_people import PublicPeople
 from scene import load_extractors, load_faces
 from settings import TRAINED, Settings
 from training_run import Stopped
@@ -55,7 +56,7 @@ def run(
 
   with workdir_lock.held(workdir):
     # What the tools make of the public people; the others read it afterwards.
-    public = replies.PublicPeople(
+    public = PublicPeople(
       settings,
       networks,
       faces,

@@ -158,7 +158,7 @@ def _claim(folder, description, *, is_new):
     found = None if is_new else json.loads(path.read_text())
   except FileNotFoundError:
     found = None  # a folder of checkpoints alone
-  except (OSError, ValueError) as error:
+  except (OSError, ValueError, RecursionError) as error:
     raise InputError(f'{path}: {error}') from error
   if found is None:
     write_atomic(path, (wanted + '\n').encode())

@@ -81,9 +81,29 @@ def test_the_wheel_works_without_the_source_tree(wheel, tmp_path):
   assert f'fr_poison-{version}-py3' in wheel.name
 
 
-def test_every_requirement_has_a_lower_bound(wheel):
+def _metadata(wheel):
   with zipfile.ZipFile(wheel) as archive:
     (name,) = (n for n in archive.namelist() if n.endswith('/METADATA'))
-    text = archive.read(name).decode()
-  needed = re.findall('^Requires-Dist: ([^;\n]+)$', text, re.MULTILINE)
+    return archive.read(name).decode()
+
+
+def test_every_requirement_has_a_lower_bound(wheel):
+  needed = re.findall(
+    '^Requires-Dist: ([^;\n]+)$', _metadata(wheel), re.MULTILINE
+  )
   assert needed and all(re.fullmatch(r'[\w-]+>=[\d.]+', n) for n in needed)
+
+
+def test_the_oldest_packages_tried_are_the_lower_bounds(wheel, root):
+  pins = _run(sys.executable, '.ci/oldest.py', cwd=root).split()
+  bounds = re.findall(
+    '^Requires-Dist: ([^;\n]+>=[^;\n]+)', _metadata(wheel), re.MULTILINE
+  )
+  assert {pin.replace('==', '>=') for pin in pins} >= {
+    bound for bound in bounds if not bound.startswith('setuptools')
+  }
+  assert all(re.fullmatch(r'[\w-]+==[\d.]+', pin) for pin in pins)
+  assert (
+    'pip install -q -c "$scratch/oldest.txt"'
+    in (root / '.ci' / 'run').read_text()
+  )

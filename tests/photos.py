@@ -2,11 +2,11 @@
 
 import hashlib
 import io
-import json
 
 import numpy as np
 from PIL import Image
 
+from fr_poison import strict_json
 from fr_poison.data import decode
 
 CONFIG = {
@@ -50,6 +50,7 @@ def check_pixels_only(data, name):
     with Image.open(io.BytesIO(data)) as image:
       image.load()
       own = {'jfif', 'jfif_version', 'jfif_unit', 'jfif_density'}
+      own |= {'progressive', 'progression'}
       assert not image.getexif() and image.info.keys() <= own, name
 
 
@@ -81,8 +82,8 @@ def make_photos(root):
 
 
 def rows_of(output):
-  lines = (output / 'manifest.jsonl').read_text().splitlines()
-  return {row['input']: row for row in map(json.loads, lines)}
+  lines = (output / 'manifest.jsonl').read_bytes().splitlines()
+  return {row['input']: row for row in map(strict_json.loads, lines)}
 
 
 def files_of(output):

@@ -11,7 +11,6 @@ import os
 import pathlib
 import posixpath
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -19,7 +18,20 @@ from fr_poison.data import decode
 from fr_poison.types import InputError
 
 MAX_BYTES = 1 << 28  # of one file
+_MAX_NAME = 1 << 20  # bytes of a header that extends another
 _MAX_RATIO = 100  # of an archive's contents to its own size; JPEGs give 1
+
+
+class _Member(tarfile.TarInfo):
+  """A member of an archive; no header is larger than it may be."""
+
+  @classmethod
+  def frombuf(cls, buf, encoding, errors):
+    """tarfile reads a header of a header at once, whatever size it says."""
+    member = super().frombuf(buf, encoding, errors)
+    if member.size < 0 or (member.size > _MAX_NAME and not member.isreg()):
+      raise tarfile.ReadError('not the size of a header')
+    return member
 
 
 class File(NamedTuple):
@@ -141,7 +153,7 @@ def _named(path, read, stamp='-') -> File:
 def _members(archive: pathlib.Path) -> Iterator[File]:
   left = _MAX_RATIO * archive.stat().st_size
   try:
-    with tarfile.open(archive, 'r|*') as tar:
+    with tarfile.open(archive, 'r|*', tarinfo=_Member) as tar:
       while member := tar.next():
         tar.members.clear()  # It would keep them all.
         left -= member.size
@@ -150,7 +162,9 @@ def _members(archive: pathlib.Path) -> Iterator[File]:
         if member.isfile() and _is_picture(path) and '/.' not in f'/{path}':
           data = tar.extractfile(member).read()
           yield _named(path, lambda data=data: data)
-  except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+  except InputError:
+    raise
+  except Exception as error:  # tarfile raises nearly everything on damage.
     raise InputError(f'{archive}: damaged, or no tar archive') from error
 
 

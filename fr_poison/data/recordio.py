@@ -86,8 +86,9 @@ def _join_parts(stream) -> bytes:
     is_first = not parts
     if length > folder.MAX_BYTES or place > 3 or is_first != (place < 2):
       raise ValueError
-    parts.append(stream.read(length))
-    if len(parts[-1]) < length:
+    # As much memory would be taken, whether there is as much to read or not.
+    if length > os.fstat(stream.fileno()).st_size - stream.tell():
       raise ValueError
+    parts.append(stream.read(length))
     if place in (_WHOLE, _LAST):
       return _MAGIC.join(parts)

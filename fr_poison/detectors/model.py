@@ -58,9 +58,10 @@ def load(path: str | os.PathLike, key: str = '') -> Model:
     with safetensors.safe_open(path, 'np') as file:
       about = file.metadata() or {}
     settings, digest = json.loads(about['settings']), about['digest']
+    params = traverse_util.unflatten_dict(arrays, sep='/')
   except OSError as error:
     raise InputError(f'{path}: {error.strerror or error}') from error
-  except (KeyError, ValueError, safetensors.SafetensorError) as error:
+  except Exception as error:  # Damaged files raise nearly everything.
     raise InputError(f'{path}: not a trained detector ({error})') from error
   if about.get('key') != key:
     raise InputError(
@@ -70,4 +71,4 @@ def load(path: str | os.PathLike, key: str = '') -> Model:
     raise InputError(
       f'{path}: was altered since it was saved; delete it to train it again'
     )
-  return Model(traverse_util.unflatten_dict(arrays, sep='/'), settings)
+  return Model(params, settings)

@@ -11,7 +11,8 @@ import pathlib
 
 import numpy as np
 
-from fr_poison import checks
+from fr_poison import checks, strict_json
+from fr_poison.data.decode import write_atomic
 from fr_poison.detectors.base import Detector
 from fr_poison.types import Array, InputError
 
@@ -59,35 +60,30 @@ def save(
     num_clean: on how many clean pictures.
 
   Raises:
-    InputError: the threshold is not finite.
+    InputError: the threshold is not finite, or cannot be written.
   """
   _check_finite(threshold, 'threshold')
-  path = pathlib.Path(path)
   content = {
     **_identity(detector),
     'threshold': float(threshold),
     'false_positive_rate': float(false_positive_rate),
     'num_clean': int(num_clean),
   }
-  temp = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-  try:
-    temp.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
-    os.replace(temp, path)
-  finally:
-    temp.unlink(missing_ok=True)
+  text = json.dumps(strict_json.sealed(content), indent=2) + '\n'
+  write_atomic(path, text.encode())
 
 
 def load(path: str | os.PathLike, detector: Detector) -> float:
   """The threshold of a file that `save` wrote for this very detector.
 
   Raises:
-    InputError: the file is unreadable, or another detector's.
+    InputError: the file is unreadable, altered, or another detector's.
   """
   try:
-    content = json.loads(pathlib.Path(path).read_text(encoding='utf-8'))
+    content = strict_json.loads(pathlib.Path(path).read_bytes())
     owner = {name: content[name] for name in _identity(detector)}
     threshold = content['threshold']
-  except (OSError, ValueError, KeyError, TypeError) as error:
+  except (OSError, LookupError, RecursionError, TypeError, ValueError) as error:
     raise InputError(f'{path}: not a threshold file ({error})') from error
   if owner != _identity(detector):
     raise InputError(
@@ -108,7 +104,8 @@ def _identity(detector):
 
 def _described(owner):
   digest = str(owner['digest'])[:12]
-  return f'{owner["detector"]} on {owner["features"]} ({digest}...)'
+  told = f'{owner["detector"]} on {owner["features"]} ({digest}...)'
+  return ' '.join(told.split())  # a file may say anything
 
 
 def _check_finite(threshold, field):

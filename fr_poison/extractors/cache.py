@@ -101,7 +101,10 @@ def read(path: str | os.PathLike) -> tuple[str, Params]:
       f'{path}: weight file is damaged (its arrays have another SHA-256 than '
       'it says); delete it'
     )
-  return about['network'], traverse_util.unflatten_dict(flat, sep='/')
+  try:
+    return about['network'], traverse_util.unflatten_dict(flat, sep='/')
+  except (IndexError, TypeError, ValueError) as error:
+    raise _refused(path, 'an array below another') from error
 
 
 def _refused(path, reason):

@@ -31,7 +31,7 @@ def draw(records: list[dict]) -> Drawing | None:
       axis.remove()
       continue
     axis.plot([0, 100], [0, 100], ':', color=drawing.GREY)
-    axis.set_title(drawing.short(grid.attack_name(attacks[i])), fontsize=10)
+    axis.set_title(drawing.short(grid.attack_name(attacks[i])), fontsize=9)
     axis.set(aspect='equal', xticks=[0, 50, 100], yticks=[0, 50, 100])
     axis.set(xlabel='clean flagged, %', ylabel='cloaked found, %')
     for record in found:

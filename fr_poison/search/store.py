@@ -156,7 +156,7 @@ def _read_manifest(path, header):
       return {key: dict(block) for key, block in blocks.items()}
   except FileNotFoundError:
     pass
-  except (ValueError, KeyError, TypeError, AttributeError):
+  except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
     pass  # damaged: whatever it vouched for is computed again
   return {}
 

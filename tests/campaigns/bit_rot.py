@@ -1,172 +1,32 @@
 r"""Bit rot: whatever happens to a file, no other result without a word.
 
-  PYTHONPATH=tests python tests/campaigns/bit_rot.py
+  PYTHONPATH=tests:experiments python tests/campaigns/bit_rot.py
 
-Damages every file of a checkpoint, shipped, converted and detector weights and
-a store of embeddings in turn, then reads them the way the programs do. What
-comes back must be what was written, an InputError, or, with a warning, an
-older step or a block computed again. Prints the counts; ends with status 1 if
+Damages every file of a checkpoint, shipped, converted and detector weights, a
+store of embeddings, records, the rows of cloaks and a threshold in turn, then
+reads them the way the programs do. What comes back must be what was written,
+an InputError, or, with a warning, an older step, or a block or a row to be
+made again. Prints the counts; ends with status 1 if
 anything else came back. A short run is a test (bit_rot_test.py).
 """
 
 import argparse
 import collections
-import hashlib
-import json
-import logging
-import os
 import pathlib
 import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import jax
 import numpy as np
-import safetensors.numpy
-import toy_network
+from campaigns.rotting_files import TARGETS, Target, files_of
 
-from fr_poison import extractors, weights
-from fr_poison.checkpoints import Checkpoints
-from fr_poison.detectors import model
-from fr_poison.extractors import cache, registry
-from fr_poison.search import store
 from fr_poison.types import InputError
 
 SAME, REFUSED, REPLACED = 'same result', 'refused', 'told and replaced'
 WRONG, CRASHED = 'SILENTLY WRONG', 'ANOTHER ERROR'
-
-
-class Target(NamedTuple):
-  """Some files and how they are used."""
-
-  write: Callable[[pathlib.Path], None]  # fills a folder
-  # Folder -> the result's arrays, and whether something was said.
-  read: Callable[[pathlib.Path], tuple[dict, bool]]
-  swaps: Callable[[pathlib.Path], list[tuple]]  # files that may change places
-  # What an older state may give, if that is said.
-  older: dict | None = None
-
-
-def _state(seed):
-  rng = np.random.default_rng(seed)
-  return {'kernel': rng.standard_normal((16, 16), np.float32)}
-
-
-def _write_checkpoint(folder):
-  with Checkpoints(folder, description={'network': {}}) as checkpoints:
-    for step in (1, 2):
-      checkpoints.save(step, _state(step))
-
-
-def _read_checkpoint(folder):
-  heard = []
-  handler = logging.Handler()
-  handler.emit = heard.append
-  logger = logging.getLogger('absl')
-  logger.addHandler(handler)
-  logger.propagate = False
-  try:
-    with Checkpoints(folder) as checkpoints:
-      return checkpoints.restore(_state(0))[1], bool(heard)
-  finally:
-    logger.removeHandler(handler)
-    logger.propagate = True
-
-
-def _swap_steps(folder):
-  names = [p.relative_to(folder / '2') for p in _files(folder / '2')]
-  pairs = [(folder / '1' / n, folder / '2' / n) for n in names]
-  return [(a, b) for a, b in pairs if a.exists()]
-
-
-SHIPPED = {'dense/kernel': (16, 16)}
-
-
-def _write_shipped(folder):
-  manifest = {}
-  for seed, name in enumerate(('first', 'second')):
-    arrays = {'dense/kernel': _state(seed)['kernel']}
-    data = safetensors.numpy.save(arrays)
-    (folder / f'{name}.safetensors').write_bytes(data)
-    sha256 = hashlib.sha256(data).hexdigest()
-    manifest[name] = {'file': f'{name}.safetensors', 'sha256': sha256}
-  (folder / 'manifest.json').write_text(json.dumps(manifest))
-
-
-def _read_shipped(folder):
-  return weights.load('first', SHIPPED, folder)[0]['params']['dense'], False
-
-
-NETWORKS = 'arcface_small', 'facenet_small'
-
-
-def _write_converted(folder):
-  rng = np.random.default_rng(0)
-  for name in NETWORKS:
-    entry = registry.spec(name)
-    size = registry.working_size(entry, None)
-    shapes = weights.expected_shapes(entry.module(), size, None)
-    variables = {key: rng.random(s, np.float32) for key, s in shapes.items()}
-    path = folder / f'{name}.safetensors'
-    cache.write(path, name, variables, source='a', source_sha256='1')
-
-
-def _read_converted(folder):
-  os.environ['FR_POISON_CACHE'] = str(folder)
-  return weights.flatten(extractors.load(NETWORKS[0]).params), False
-
-
-def _write_detectors(folder):
-  for seed in range(2):
-    trained = model.Model(_state(seed), {'kind': 'toy'})
-    model.save(folder / f'{seed}.safetensors', trained, key=f'of {seed}')
-
-
-def _read_detector(folder):
-  return model.load(folder / '0.safetensors', key='of 0').params, False
-
-
-_PICTURES = toy_network.pictures(np.arange(11) % 3)
-_EXTRACTOR = toy_network.extractor()
-
-
-def _blocks(size):
-  return (_PICTURES[i : i + size] for i in range(0, len(_PICTURES), size))
-
-
-def _fill(folder):
-  return store.fill(
-    folder, _EXTRACTOR, _blocks, len(_PICTURES), batch_size=1, block_size=4
-  )
-
-
-def _read_store(folder):
-  found = _fill(folder)
-  is_said = bool(found.damaged) or found.num_computed > 0
-  return {'embeddings': np.array(found.embeddings)}, is_said
-
-
-def _files(folder):
-  return sorted(p for p in folder.rglob('*') if p.is_file())
-
-
-def _all_pairs(folder):
-  files = _files(folder)
-  return [(a, b) for a in files for b in files if a < b]
-
-
-TARGETS = {
-  'checkpoint': Target(
-    _write_checkpoint, _read_checkpoint, _swap_steps, _state(1)
-  ),
-  'shipped weights': Target(_write_shipped, _read_shipped, _all_pairs),
-  'converted weights': Target(_write_converted, _read_converted, _all_pairs),
-  'detector': Target(_write_detectors, _read_detector, _all_pairs),
-  'embedding store': Target(_fill, _read_store, _all_pairs),
-}
 
 
 def damages(
@@ -234,7 +94,7 @@ def run(name: str, per_file: int, seed: int = 0) -> collections.Counter:
         print(f'{name}: {outcome}: {", ".join(names)} {what}')
 
     for path, data, what in damages(
-      _files(intact), per_file, random.Random(seed)
+      files_of(intact), per_file, random.Random(seed)
     ):
       test({path: data}, what)
     for a, b in target.swaps(intact):

@@ -113,3 +113,15 @@ def test_a_threshold_that_is_no_number_is_not_written(tmp_path):
     with pytest.raises(InputError, match='^threshold: threshold .* no finite'):
       threshold.save(tmp_path / 'threshold.json', ONE, value, **SETTINGS)
   assert not list(tmp_path.iterdir())
+
+
+def test_another_digit_is_found(tmp_path):
+  path = tmp_path / 'threshold.json'
+  threshold.save(path, ONE, 0.5, **SETTINGS)
+  text = path.read_text()
+  path.write_text(text.replace('0.5', '0.7'))
+  with pytest.raises(InputError, match='threshold.json: .*altered'):
+    threshold.load(path, ONE)
+  lines = [line for line in text.splitlines() if 'checksum' not in line]
+  path.write_text('\n'.join(lines).replace('200,', '200'))
+  assert threshold.load(path, ONE) == 0.5  # of before there were sums

@@ -1,16 +1,13 @@
 """Our own files after an accident: what was in them, or InputError."""
 
-import io
 import json
-import pathlib
 import shutil
-import tarfile
 
 import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from properties import hostile
+from properties import hostile, seeds
 
 from fr_poison.checkpoints import Checkpoints, read
 from fr_poison.checkpoints import step as steps
@@ -18,9 +15,6 @@ from fr_poison.data import folder, recordio
 from fr_poison.detectors import base, model, threshold
 from fr_poison.report import records
 from fr_poison.types import InputError
-
-DOCS = pathlib.Path(__file__).parents[2] / 'docs'
-RECORD = records.read(DOCS / 'orl' / 'records.jsonl')[-1]
 
 
 def _try(folder, function, *args):
@@ -35,10 +29,10 @@ def _try(folder, function, *args):
 
 @hypothesis.given(
   st.one_of(
-    hostile.damaged(json.dumps(RECORD).encode()),
+    hostile.damaged(json.dumps(seeds.RECORD).encode()),
     st.builds(
-      lambda key, value: json.dumps(RECORD | {key: value}).encode(),
-      st.sampled_from(sorted(RECORD)),
+      lambda key, value: json.dumps(seeds.RECORD | {key: value}).encode(),
+      st.sampled_from(sorted(seeds.RECORD)),
       hostile.VALUES,
     ),
   )
@@ -147,16 +141,6 @@ def test_a_damaged_detector(tmp_path):
   check()
 
 
-def _archive():
-  buffer = io.BytesIO()
-  with tarfile.open(fileobj=buffer, mode='w') as tar:
-    for name in ('ann/1.jpg', 'bob/2.png'):
-      info = tarfile.TarInfo(name)
-      info.size = 9
-      tar.addfile(info, io.BytesIO(b'a picture'))
-  return buffer.getvalue()[:3072]
-
-
 def _read_all(files):
   for file in files:
     try:
@@ -165,7 +149,7 @@ def _read_all(files):
       assert '\n' not in str(error)
 
 
-@hypothesis.given(hostile.damaged(_archive()))
+@hypothesis.given(hostile.damaged(seeds.archive()))
 def test_a_damaged_archive(tmp_path, data):
   path = tmp_path / 'faces.tar'
   path.write_bytes(data)
@@ -173,8 +157,8 @@ def test_a_damaged_archive(tmp_path, data):
 
 
 @hypothesis.given(
-  hostile.damaged(bytes.fromhex('0a23d7ce1c000000') + bytes(24) + b'jpeg'),
-  hostile.damaged(b'0\t0\n1\t0\n'),
+  hostile.damaged(seeds.RECORDIO),
+  hostile.damaged(seeds.RECORDIO_INDEX),
 )
 def test_a_damaged_row_of_records(tmp_path, data, index):
   path = tmp_path / 'train.rec'

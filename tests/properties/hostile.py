@@ -1,7 +1,10 @@
 """Damaged and forged input, and a watch on what a reader does with it."""
 
 import contextlib
+import json
+import math
 import os
+import random
 import sys
 import tracemalloc
 
@@ -29,29 +32,52 @@ VALUES = st.recursive(
 )
 
 
-@st.composite
-def damaged(draw, data: bytes) -> bytes:
+def damage(data: bytes, rng: random.Random) -> bytes:
   """`data` after one to three accidents."""
   data = bytearray(data)
-  for _ in range(draw(st.integers(1, 3))):
+  for _ in range(rng.randint(1, 3)):
     # Headers, where the lengths are, as often as the rest.
-    end = draw(st.sampled_from([64, len(data)]))
-    at = draw(st.integers(0, max(min(end, len(data)) - 1, 0)))
-    kind = draw(st.sampled_from(['flip', 'cut', 'number', 'copy', 'insert']))
+    end = rng.choice([64, len(data)])
+    at = rng.randint(0, max(min(end, len(data)) - 1, 0))
+    kind = rng.choice(['flip', 'cut', 'number', 'copy', 'insert'])
     if kind == 'flip' and data:
-      data[at] ^= 1 << draw(st.integers(0, 7))
+      data[at] ^= 1 << rng.randint(0, 7)
     elif kind == 'cut':
-      del data[at : draw(st.sampled_from([at + 1, at + 8, len(data)]))]
+      del data[at : rng.choice([at + 1, at + 8, len(data)])]
     elif kind == 'number':
-      size = draw(st.sampled_from([1, 2, 4, 8]))
-      order = draw(st.sampled_from(['little', 'big']))
-      number = draw(st.sampled_from(_NUMBERS)) % 256**size
-      data[at : at + size] = number.to_bytes(size, order)
+      size = rng.choice([1, 2, 4, 8])
+      number = rng.choice(_NUMBERS) % 256**size
+      data[at : at + size] = number.to_bytes(
+        size, rng.choice(['little', 'big'])
+      )
     elif kind == 'copy':
-      data[at:at] = data[at : at + draw(st.integers(1, 64))]
+      data[at:at] = data[at : at + rng.randint(1, 64)]
     else:
-      data[at:at] = draw(st.binary(max_size=16))
+      data[at:at] = rng.randbytes(rng.randint(0, 16))
   return bytes(data)
+
+
+_ODD = [None, True, -1, 0.5, 2**31, 2**64, math.nan, [], {}, [[3]], *_TEXTS]
+
+
+def forge(data: bytes, rng: random.Random) -> bytes:
+  """The same JSON, with an odd value for one of its values."""
+
+  def replaced(value):
+    if not isinstance(value, dict | list) or not value or rng.random() < 0.1:
+      return rng.choice(_ODD)
+    at = rng.choice(
+      list(value) if isinstance(value, dict) else [*range(len(value))]
+    )
+    value[at] = replaced(value[at])
+    return value
+
+  return json.dumps(replaced(json.loads(data))).encode()
+
+
+def damaged(data: bytes) -> st.SearchStrategy[bytes]:
+  """What may become of `data`."""
+  return st.builds(damage, st.just(data), st.randoms(use_true_random=False))
 
 
 _WRITES = {

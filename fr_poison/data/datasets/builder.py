@@ -16,6 +16,7 @@ from absl import logging
 from array_record.python import array_record_module
 
 from fr_poison.data import decode, folder
+from fr_poison.data.datasets import pixels_only
 from fr_poison.data.placement import Placement
 from fr_poison.types import InputError
 
@@ -54,12 +55,13 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   and the placement, so what was prepared from other pictures is never read in
   their place. A subclass has a `CARD` and says what its `items` are.
 
-  Prepared pictures have one size; one that has it already keeps its bytes.
+  Prepared pictures have one size and say nothing but their pixels; a JPEG that
+  has the size is not compressed again.
   `info.metadata` has how many pictures each person has (`people`) and every
   file that could not be used, with the reason (`skipped`).
   """
 
-  VERSION = tfds.core.Version('1.0.0')
+  VERSION = tfds.core.Version('1.0.1')
   CARD: Card
 
   def __init__(
@@ -135,7 +137,8 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       placed = self.placement.place(image)
     except InputError as error:
       return str(error).removeprefix(f'{item.path}: ')
-    return data if placed is image else decode.encode_png(placed)
+    is_same = placed is image
+    return pixels_only.of(data, image) if is_same else decode.encode_png(placed)
 
   def _download_and_prepare(self, dl_manager, download_config):
     # TFDS's own writer keeps a gigabyte in memory, and then needs TensorFlow.

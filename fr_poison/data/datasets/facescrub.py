@@ -42,7 +42,7 @@ class Facescrub(FaceBuilder):
 
   def items(self) -> Iterator[Item]:
     """See the module."""
-    listed = set().union(*map(_read_list, self.sources()[1:]))
+    listed = set().union(*map(read_list, self.sources()[1:]))
     missing = set(listed)
     for file in folder.files(self.source):
       *folders, _ = file.path.split('/')
@@ -60,8 +60,12 @@ class Facescrub(FaceBuilder):
       yield Item(person, person, folder.refusal(person, 'no pictures'))
 
 
-def _read_list(path: pathlib.Path) -> set[str]:
-  """The people's names, as those of their folders."""
+def read_list(path: pathlib.Path) -> set[str]:
+  """The people's names, as those of their folders.
+
+  Raises:
+    InputError: it cannot be read, or is no such list.
+  """
   try:
     lines = path.read_text(encoding='utf-8').splitlines()
   except (OSError, ValueError) as error:

@@ -65,6 +65,9 @@ def read_pairs(path: str | os.PathLike, pictures: Sequence[str]) -> Pairs:
     head, *lines = pathlib.Path(path).read_text(encoding='utf-8').splitlines()
     num_folds, num_pairs = map(int, head.split())
     rows = [line.split() for line in lines]
+    # First, or a list of any length would be made.
+    if min(num_folds, num_pairs) < 1 or 2 * num_folds * num_pairs != len(rows):
+      raise ValueError
     sizes = ([3] * num_pairs + [4] * num_pairs) * num_folds
     if [len(row) for row in rows] != sizes:
       raise ValueError

@@ -88,13 +88,26 @@ class Megaface(FaceBuilder):
 
   def items(self) -> Iterator[Item]:
     """See the module."""
-    try:
-      found = json.loads(self._list.read_text(encoding='utf-8'))['path']
-    except (OSError, ValueError, LookupError, TypeError) as error:
-      raise InputError(f'{self._list}: not a list of MegaFace') from error
-    for path in map(str, found):
-      *folders, _ = path.split('/')
-      if '..' in folders or path.startswith('/') or not folders:
-        raise InputError(f'{self._list}: {path!r} is not <person>/<picture>')
-      read = folder.reading(self._root / path, path)
-      yield Item('/'.join(folders), path, read)
+    for path in read_list(self._list):
+      person = path.rpartition('/')[0]
+      yield Item(person, path, folder.reading(self._root / path, path))
+
+
+def read_list(path: str | os.PathLike) -> list[str]:
+  """The pictures that a list has, by their paths below their folder.
+
+  Raises:
+    InputError: no such file, not such a list, or a path that leads elsewhere.
+  """
+  try:
+    found = json.loads(pathlib.Path(path).read_text(encoding='utf-8'))['path']
+    if not all(isinstance(name, str) for name in found):
+      raise TypeError
+  except (OSError, LookupError, RecursionError, TypeError, ValueError) as error:
+    raise InputError(f'{path}: not a list of MegaFace') from error
+  for name in found:
+    *folders, _ = name.split('/')
+    is_inside = folders and '..' not in folders and not name.startswith('/')
+    if not is_inside or not name.isprintable():
+      raise InputError(f'{path}: {name!a} is not <person>/<picture>')
+  return found

@@ -11,18 +11,23 @@ from fr_poison.types import InputError
 
 @contextlib.contextmanager
 def reading(path: str | os.PathLike) -> Iterator[None]:
-  """Turns whatever a damaged file raises into InputError with its name."""
+  """Turns whatever a damaged file raises into one line with its name."""
   try:
     yield
-  except InputError:
-    raise
+  except InputError as error:
+    raise InputError(_one_line(error)) from error
   except OSError as error:
     raise InputError(f'{path}: {error.strerror or error}') from error
   except ValueError as error:  # the readers' own reasons
-    raise InputError(f'{path}: {error}') from error
+    raise InputError(f'{path}: {_one_line(error)}') from error
   except Exception as error:  # Damaged files raise nearly everything.
-    kind = type(error).__name__
-    raise InputError(f'{path}: damaged ({kind}: {error})') from error
+    told = f'{type(error).__name__}: {_one_line(error)}'
+    raise InputError(f'{path}: damaged ({told})') from error
+
+
+def _one_line(error):
+  """The names that a file gives its parts may have several."""
+  return ' '.join(str(error).splitlines())
 
 
 def optional(package: str) -> types.ModuleType:

@@ -31,9 +31,12 @@ def _read(path):
     manifest = json.loads(path.read_text())['weightsManifest']
   except (OSError, ValueError, KeyError) as error:
     raise InputError(f'{path}: not a TF.js graph model ({error})') from error
-  arrays = {}
+  arrays, seen = {}, set()
   for group in manifest:
     shards = [path.with_name(pathlib.Path(p).name) for p in group['paths']]
+    if len({*shards, *seen}) < len(shards) + len(seen):
+      raise InputError(f'{path}: two parts are the same file')
+    seen.update(shards)
     for shard in shards:
       if not shard.is_file():
         raise InputError(f'{shard}: weight file is missing')

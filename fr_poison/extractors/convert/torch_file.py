@@ -19,6 +19,7 @@ from fr_poison.extractors.convert import data_pickle, guard
 
 LEGACY_MAGIC = b'\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.'
 _LEGACY_PROTOCOL = 1001
+_MAX_NAME = 10_000
 _DTYPES = {
   'FloatStorage': np.dtype('<f4'),
   'DoubleStorage': np.dtype('<f8'),
@@ -184,6 +185,8 @@ def _arrays(tree: Any, load: Callable[[str], bytes]) -> dict[str, np.ndarray]:
 
 
 def _tensors(tree, name, seen) -> Iterator[tuple[str, _Tensor]]:
+  if len(name) > _MAX_NAME:  # a long key, again at every depth
+    raise ValueError(f'{name[:40]!r}...: a name of {len(name)} letters')
   if isinstance(tree, _Tensor):
     yield name, tree
   elif isinstance(tree, dict | list | tuple) and id(tree) not in seen:

@@ -1,0 +1,63 @@
+"""Strict JSON, and objects that carry a sum of themselves.
+
+The sum finds a digit that rots into another digit. It is no seal against
+forgers: anybody can compute it.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from fr_poison.types import InputError
+
+SUM = 'checksum'  # its field
+
+
+def dumps(value: Any) -> str:
+  """One text for one value: sorted keys; NumPy scalars are plain numbers.
+
+  Raises:
+    InputError: JSON cannot say it, as NaN.
+  """
+  try:
+    return json.dumps(
+      value,
+      allow_nan=False,
+      sort_keys=True,
+      separators=(',', ':'),
+      default=lambda x: x.item(),  # NumPy scalars
+    )
+  except (AttributeError, TypeError, ValueError, RecursionError) as error:
+    raise InputError(f'not strict JSON: {error}') from error
+
+
+def digest(value: Any) -> str:
+  """16 hexadecimal digits: of the SHA-256 of `dumps`."""
+  return hashlib.sha256(dumps(value).encode()).hexdigest()[:16]
+
+
+def sealed(content: dict) -> dict:
+  """The object and its sum, which is of what will be read back."""
+  return content | {SUM: digest(json.loads(dumps(content)))}
+
+
+def loads(text: bytes) -> Any:
+  """What was written, of `sealed` without its sum.
+
+  Raises:
+    ValueError: not strict JSON, as NaN, or not UTF-8.
+    RecursionError: nested too deeply.
+    InputError: an object whose sum is of something else. One without a sum is
+      taken as it is: older versions wrote none.
+  """
+  value = json.loads(text.decode(), parse_constant=_refuse)
+  if not isinstance(value, dict) or SUM not in value:
+    return value
+  body = {name: x for name, x in value.items() if name != SUM}
+  if value[SUM] != digest(body):
+    raise InputError(f'altered, its {SUM} is of something else')
+  return body
+
+
+def _refuse(constant):
+  raise InputError(f'{constant} is not strict JSON')

@@ -1,0 +1,176 @@
+"""What fuzz.py tries: every reader of files that somebody else may write.
+
+Each target is a reader, and small files as they should be: what is damaged.
+"""
+
+import gzip
+import json
+import pathlib
+import pickle
+import shutil
+from collections.abc import Callable
+from typing import NamedTuple
+
+import manifest
+import numpy as np
+from properties import seeds
+
+from fr_poison import config_args, strict_json
+from fr_poison.checkpoints import Checkpoints, step
+from fr_poison.data import decode, folder, recordio
+from fr_poison.data.datasets import facescrub, lfw, megaface, pixels_only
+from fr_poison.detectors import base, model, threshold
+from fr_poison.extractors import cache
+from fr_poison.extractors.convert import dlib_dat, numpy_pickle, reading, tfjs
+from fr_poison.report import records, sources
+
+_DETECTOR = base.Detector(None, 'toy', 'none', '12')
+_DOCS = pathlib.Path(__file__).parents[2] / 'docs'
+_FACES = 'Ann_0001.jpg', 'Bob_0001.jpg', 'Bob_0002.jpg'
+
+
+class Target(NamedTuple):
+  """A reader of the file at a path, and the files that it is for."""
+
+  read: Callable[[pathlib.Path], object]
+  # Each writes one to the path that it is given, or returns it.
+  seeds: list[Callable[[pathlib.Path], bytes | None]]
+
+
+def whole_files(target: Target, path: pathlib.Path) -> list[bytes]:
+  """The bytes of the target's seeds; `path` is where they may be written."""
+  return [seed(path) or path.read_bytes() for seed in target.seeds]
+
+
+def _picture(path):
+  data = path.read_bytes()
+  image = decode.decode(data, path.name)
+  kept = decode.decode(pixels_only.of(data, image), 'kept')
+  np.testing.assert_array_equal(kept, image)
+
+
+def _read_all(files):
+  return [file.read() for file in files]
+
+
+def _record_file(path):
+  path.with_suffix('.idx').write_bytes(seeds.RECORDIO_INDEX)
+  _read_all(record.file for record in recordio.records(path))
+
+
+def _record_index(path):
+  shutil.copy(path, path.with_suffix('.idx'))
+  path.with_suffix('.rec').write_bytes(seeds.RECORDIO)
+  rows = recordio.records(path.with_suffix('.rec'))
+  _read_all(record.file for record in rows)
+
+
+def _tfjs(path):
+  path.with_name('a.bin').write_bytes(bytes(2))
+  tfjs.read(path)
+
+
+def _records(path):
+  sources.read([path])
+  records.read(path)
+
+
+def _save_threshold(path):
+  numbers = {'false_positive_rate': 0.01, 'num_clean': 9}
+  threshold.save(path, _DETECTOR, 0.5, **numbers)
+
+
+def _rows(path):
+  path.rename(path.with_name('manifest.jsonl'))
+  manifest.Manifest(path.parent, path.parent, {}, 'c0de')
+
+
+def _save_step(path):
+  with Checkpoints(path.parent / 'all', description=None) as checkpoints:
+    checkpoints.save(1, seeds.ARRAYS)
+  shutil.copy(path.parent / 'all' / '1' / step.MANIFEST, path)
+
+
+def _argument(path):
+  text = path.read_bytes().decode(errors='replace')
+  config_args.parse(text, smoke=False, seed=0, rate=0.5, kind=('a', 'b'))
+
+
+def _weights(*names):
+  return [
+    lambda path, name=name: seeds.weights(name, path.parent) for name in names
+  ]
+
+
+def _text(*texts):
+  return [lambda path, text=text: text.encode() for text in texts]
+
+
+_ROW = {'input': 'a.jpg', 'output': None, 'config_hash': 'c0de'}
+_SEALED_ROW = strict_json.sealed(_ROW)
+_THRESHOLD = {'detector': 'toy', 'features': 'none', 'digest': '12'}
+_THRESHOLD |= {'threshold': 0.5}
+_LISTS = json.dumps({'path': ['1/2@N00/3.jpg', 'Ann/Ann_1.png'], 'id': []})
+_PAIRS = '1\t1\nBob\t1\t2\nAnn\t1\tBob\t2\n'
+
+TARGETS = {
+  'pictures': Target(
+    _picture, [lambda path, f=f: seeds.picture(f) for f in seeds.PICTURES]
+  ),
+  'archives': Target(
+    lambda path: _read_all(folder.files(path)),
+    [
+      lambda path: seeds.archive(),
+      lambda path: gzip.compress(seeds.archive(), mtime=0),
+    ],
+  ),
+  'torch': Target(reading.read, _weights(*seeds.TORCH)),
+  'onnx': Target(reading.read, _weights(*seeds.ONNX)),
+  'keras': Target(reading.read, _weights('net.h5')),
+  'safetensors': Target(reading.read, _weights('net.safetensors')),
+  'tfjs': Target(_tfjs, _text(json.dumps(seeds.TFJS))),
+  'dlib': Target(
+    lambda path: dlib_dat.read(path.read_bytes(), path.name),
+    [lambda path: seeds.dlib()],
+  ),
+  'pickles': Target(
+    lambda path: numpy_pickle.read(path.read_bytes(), path.name),
+    [lambda path: pickle.dumps({'conv': seeds.ARRAYS})],
+  ),
+  'converted': Target(
+    cache.read,
+    [
+      lambda p: cache.write(
+        p, 'net', seeds.ARRAYS, source='a', source_sha256='1'
+      )
+    ],
+  ),
+  'detectors': Target(
+    model.load, [lambda path: model.save(path, model.Model(seeds.ARRAYS, {}))]
+  ),
+  'records': Target(
+    _records,
+    [
+      lambda path: records.write(path, [seeds.RECORD]),
+      *_text(json.dumps(seeds.RECORD)),
+      *(
+        lambda path, name=name: (_DOCS / name).read_bytes().split(b'\n')[0]
+        for name in ('detect/detection.jsonl', 'detect/trainers.jsonl')
+      ),
+    ],
+  ),
+  'thresholds': Target(
+    lambda path: threshold.load(path, _DETECTOR),
+    [_save_threshold, *_text(json.dumps(_THRESHOLD))],
+  ),
+  'rows of cloaks': Target(
+    _rows, _text(json.dumps(_ROW) + '\n', json.dumps(_SEALED_ROW) + '\n')
+  ),
+  'checkpoints': Target(step._read_manifest, [_save_step]),
+  'arguments': Target(_argument, _text('smoke,seed=3,rate=1e-3,kind=b')),
+  'record files': Target(_record_file, [lambda path: seeds.RECORDIO]),
+  'record indices': Target(_record_index, [lambda path: seeds.RECORDIO_INDEX]),
+  'megaface': Target(megaface.read_list, _text(_LISTS)),
+  'facescrub': Target(facescrub.read_list, _text('name\turl\nAnn Lee\thttp')),
+  'lfw': Target(lambda path: lfw.read_pairs(path, _FACES), _text(_PAIRS)),
+}

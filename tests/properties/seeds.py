@@ -1,0 +1,107 @@
+"""Small files as they should be, of every kind that others may give us."""
+
+import io
+import math
+import pathlib
+import struct
+import tarfile
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from PIL import Image
+
+from fr_poison.report import records
+
+_TESTS = pathlib.Path(__file__).parents[1]
+PICTURES = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
+RECORD = records.read(_TESTS.parent / 'docs' / 'orl' / 'records.jsonl')[-1]
+# A picture `jpeg` with the label 0, and where in the file it is.
+RECORDIO = bytes.fromhex('0a23d7ce1c000000') + bytes(24) + b'jpeg'
+RECORDIO_INDEX = b'0\t0\n1\t0\n'
+ARRAYS = {'conv/kernel': np.arange(6, dtype=np.float32).reshape(3, 2)}
+TORCH = (
+  *('state_dict.pth', 'legacy.pth', 'checkpoint.pth', 'script.pt'),
+  'hostile.pth',
+)
+ONNX = 'iresnet.onnx', 'iresnet_dynamo.onnx'
+_TFJS_WEIGHT = {
+  'name': 'a',
+  'shape': [2],
+  'dtype': 'float32',
+  'quantization': {'dtype': 'uint8', 'scale': 0.5, 'min': 1.0},
+}
+TFJS = {'weightsManifest': [{'paths': ['a.bin'], 'weights': [_TFJS_WEIGHT]}]}
+
+
+def picture(format: str) -> bytes:
+  """12 pixels high and 10 wide, lying on its side where that can be said."""
+  image = np.arange(12 * 10 * 3, dtype=np.uint8).reshape(12, 10, 3)
+  buffer, exif = io.BytesIO(), Image.Exif()
+  exif[0x0112] = 6
+  kwargs = {} if format in ('BMP', 'GIF', 'PPM') else {'exif': exif}
+  Image.fromarray(image).save(buffer, format, **kwargs)
+  return buffer.getvalue()
+
+
+def archive() -> bytes:
+  """Two pictures that are none, as an uncompressed tar archive."""
+  buffer = io.BytesIO()
+  with tarfile.open(fileobj=buffer, mode='w') as tar:
+    for name in ('ann/1.jpg', 'bob/2.png'):
+      info = tarfile.TarInfo(name)
+      info.size = 9
+      tar.addfile(info, io.BytesIO(b'a picture'))
+  return buffer.getvalue()[:3072]
+
+
+def weights(name: str, folder: pathlib.Path) -> bytes:
+  """A file of weights by its name; `folder` is one to write into."""
+  if name == 'net.safetensors':
+    return safetensors.numpy.save(ARRAYS)
+  if name != 'net.h5':
+    return (_TESTS / 'golden' / 'weights' / name).read_bytes()
+  h5py = pytest.importorskip('h5py', reason='h5py is not installed')
+  with h5py.File(folder / name, 'w') as file:
+    file.update(ARRAYS)
+  return (folder / name).read_bytes()
+
+
+def _integer(value):
+  size = (abs(value).bit_length() + 7) // 8
+  sign = 0x80 if value < 0 else 0
+  return bytes([sign | size]) + abs(value).to_bytes(size, 'little')
+
+
+def _float(value):
+  mantissa, exponent = math.frexp(value)
+  return _integer(int(mantissa * 2**24)) + _integer(exponent - 24)
+
+
+def _string(text):
+  return _integer(len(text)) + text.encode()
+
+
+def _tensor(values):
+  shape = b''.join(map(_integer, (1, len(values), 1, 1)))
+  return _integer(2) + shape + struct.pack(f'<{len(values)}f', *values)
+
+
+def _alias(count):
+  return _integer(1) + b''.join(map(_integer, (1, count, 1, 1)))
+
+
+def dlib() -> bytes:
+  """A convolution of one filter of one weight, and an affine layer."""
+  flags = b'110'
+  return b''.join(
+    [
+      b'input_rgb_image_sized',
+      *map(_float, (122.5, 117.0, 104.25)),
+      *map(_integer, (150, 150)),
+      *(_string('con_4'), _tensor([2.0, 0.5]), *map(_integer, [1] * 7)),
+      *(_alias(1), _alias(1), *map(_float, [1.0] * 4), flags, _integer(1)),
+      *(_string('affine_'), _tensor([3.0, 4.0]), _alias(1), _alias(1)),
+      *(_integer(0), flags),
+    ]
+  )
