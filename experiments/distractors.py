@@ -15,6 +15,7 @@ import cli
 import evaluate
 import run_flags
 import scraped
+import workdir_lock
 from progress import Progress
 from replies import Reply
 from scene import Scene, load_extractors, load_faces
@@ -23,7 +24,6 @@ from strangers import StrangersJudge, check_config
 
 from fr_poison.report import distractors as report
 from fr_poison.report import records
-from fr_poison.types import InputError
 
 
 def run(
@@ -50,18 +50,20 @@ def run(
   public_faces, faces, _, _ = load_faces(settings, data_dir)
   shared = evaluate.shared_fields(settings, config_hash)
   scene = Scene(settings, networks, faces)
-  try:
-    workdir.mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    raise InputError(f'--workdir: {workdir}: {error.strerror}') from error
+  with workdir_lock.held(workdir):
+    # Every network's nearest strangers, real and of the model.
+    answers = [Reply('', name, networks[name]) for name in settings.networks]
+    judge = StrangersJudge(scene, answers, public_faces, counts)
+    found = judge.measure(scraped.untouched(scene), shared)
+    found += _measure_attacks(judge, shared, (cloaks or workdir) / 'cloaks')
+    records.write(workdir / 'distractors.jsonl', found)
+    records.write_text(workdir / 'distractors.md', report.markdown(found))
+  return found
 
-  # Every network's nearest strangers, real and of the model.
-  answers = [Reply('', name, networks[name]) for name in settings.networks]
-  judge = StrangersJudge(scene, answers, public_faces, counts)
-  found = judge.measure(scraped.untouched(scene), shared)
 
-  # Every attack on every surrogate, among them.
-  folder = (cloaks or workdir) / 'cloaks'
+def _measure_attacks(judge, shared, folder):
+  """Every attack on every surrogate, among them."""
+  settings, found = judge.scene.settings, []
   progress = Progress(
     len(settings.surrogates) * len(settings.attacks) * settings.num_protected
   )
@@ -71,8 +73,6 @@ def run(
         judge, name, surrogate, shared, folder, progress
       )[0]
   progress.close()
-  records.write(workdir / 'distractors.jsonl', found)
-  records.write_text(workdir / 'distractors.md', report.markdown(found))
   return found
 
 
