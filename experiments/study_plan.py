@@ -12,6 +12,7 @@ import judge as judge_lib
 import replies
 import scraped
 import train_extractor
+import workdir_lock
 from progress import Progress
 from public_people import PublicPeople
 from scene import Scene, load_extractors, load_faces
@@ -112,7 +113,10 @@ class Plan:
   def judge(self, names: Iterable[CellName]) -> judge_lib.Judge:
     """Measures these cells; trains the networks that are not trained yet."""
     cells = [self.cell(name) for name in names]
-    return self._judge({key for cell in cells for key in cell.reply.keys})
+    wanted = {key for cell in cells for key in cell.reply.keys}
+    # Whoever looks whether a training is finished keeps others out of it.
+    with workdir_lock.turn(self.workdir / 'trained'):
+      return self._judge(wanted)
 
   def cell(self, name: CellName) -> judge_lib.Cell:
     """Whose networks may not be trained yet."""

@@ -117,9 +117,14 @@ def share(found: list[Unit], index: int, count: int) -> list[Unit]:
 def _cloaks(plan, todo):
   """Of protected people for the records, of public ones for the trainings.
 
-  What programs need besides they make themselves.
+  And those that programs share; what only one of them needs it makes itself.
   """
   grid, own, public = plan.scene.settings, {}, {}
+  for program in todo.programs:
+    chosen = getattr(plan.settings, program)
+    surrogates = chosen.get('surrogates', [chosen.get('surrogate')])
+    for surrogate in filter(grid.surrogates.__contains__, surrogates):
+      own |= dict.fromkeys((label, surrogate) for label in chosen['attacks'])
   for name in todo.cells:
     version = name.version
     tools = [version.label] if version.kind in ('cloak', 'noise') else []

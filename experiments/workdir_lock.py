@@ -39,6 +39,19 @@ def held(folder: pathlib.Path, flag: str = '--workdir') -> Iterator[None]:
     yield
 
 
+@contextlib.contextmanager
+def turn(folder: pathlib.Path) -> Iterator[None]:
+  """One process of a run at a time in `folder`: the others wait."""
+  folder.mkdir(parents=True, exist_ok=True)
+  with contextlib.ExitStack() as stack:
+    if fcntl is not None:
+      descriptor = os.open(folder, os.O_RDONLY)
+      stack.callback(os.close, descriptor)
+      with contextlib.suppress(OSError):  # a file system without locks
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    yield
+
+
 def _lock(folder, flag, stack):
   try:
     folder.mkdir(parents=True, exist_ok=True)

@@ -30,6 +30,10 @@ _HOSTS = '--coordinator_address --num_processes --process_id'
 # The test that runs them in little -> others.
 TESTED = {
   'bit_rot_test.test_no_damage_is_silently_another_result': ('bit_rot',),
+  'crash_test.test_killed_programs_end_with_the_same_bytes': ('crash --kills',),
+  'fuzz_test.test_without_atheris_damage_is_by_chance': (
+    'fuzz --seconds --target',
+  ),
   'convert_weights_test.test_a_converted_file_is_loaded_by_its_name': (
     'convert_weights --network --source',
     'evaluate orl --config.networks',
@@ -102,6 +106,7 @@ NOT_HERE = {
   'benchmark --peer --repeats': 'PyTorch comes with no extra',
   'cd fr_poison': 'to where one is',
   'gcloud compute tpus tpu-vm ssh': 'needs an account; its --command is tested',
+  'pip-audit': 'asks a service for known faults',
   'pip install': 'tests download nothing; .ci/run does, on a bare machine',
   'pytest': 'these are the tests; .ci/run runs them',
   'ruff check .': '.ci/run runs it',

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from fr_poison import strict_json, types, version
+from fr_poison.data import decode
 
 CLOAKS = (
   *('lowkey', 'fawkes', 'fawkes_v03', 'fawkes_v1'),
@@ -223,15 +224,13 @@ def environment() -> dict:
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-  """Writes a UTF-8 file that is never seen half written."""
-  path = pathlib.Path(path)
-  temp = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-  try:
-    # A name read from JSON may hold a lone surrogate, which UTF-8 cannot say.
-    temp.write_bytes(text.encode(errors='replace'))
-    os.replace(temp, path)
-  finally:
-    temp.unlink(missing_ok=True)
+  """Writes a UTF-8 file that is never seen half written.
+
+  Raises:
+    InputError: it cannot be written.
+  """
+  # A name read from JSON may hold a lone surrogate, which UTF-8 cannot say.
+  decode.write_atomic(path, text.encode(errors='replace'))
 
 
 def _check_inside(record, name, ci):

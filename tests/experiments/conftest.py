@@ -12,10 +12,10 @@ def compiled_once():
   made = {}
   original = cloaking.make_attack
 
-  def make_attack(field, name, embed_fns, **settings):
-    key = (name, tuple(embed_fns), repr(sorted(settings.items())))
+  def make_attack(field, label, embed_fns, **settings):
+    key = (label, tuple(embed_fns), repr(sorted(settings.items())))
     if key not in made:
-      made[key] = original(field, name, embed_fns, **settings)
+      made[key] = original(field, label, embed_fns, **settings)
     return made[key]
 
   with pytest.MonkeyPatch.context() as patch:

@@ -35,7 +35,7 @@ def test_whatever_is_missing_is_made_again_to_the_byte(done, again):
   Image.fromarray(picture(64, 50, 9)).save(output / 'sub/grey.png')  # altered
   manifest = output / 'manifest.jsonl'
   manifest.write_bytes(manifest.read_bytes()[:-9])  # cut while being written
-  (output / 'sub' / '.fr_poison-1.0.tmp').write_bytes(b'half a')
+  (output / 'sub' / '.fr_poison-4194305.0.tmp').write_bytes(b'half a')
   poison.run(CONFIG, source, output)  # in other batches than before
   assert files_of(output) == files_of(done[1])
   assert untouched.stat().st_mtime_ns == before

@@ -1,0 +1,85 @@
+"""What crash.py kills: programs on as little as makes all their files."""
+
+import subprocess
+import sys
+
+import photos
+import programs
+
+_CONFIGS = programs.EXPERIMENTS / 'configs'
+
+# A study in little: no training, no other program.
+_STUDY = """
+from configs import study
+from ml_collections import ConfigDict
+
+def get_config(arg=None):
+  pgd = {'name': 'pgd', 'epsilon': 8 / 255, 'num_steps': 2}
+  return ConfigDict(study.get_config(arg).to_dict() | {
+    'num_people': 8,
+    'num_public': 0,
+    'networks': ('mobileface', 'pixels'),
+    'surrogates': ('mobileface',),
+    'attacks': {'small': pgd | {'epsilon': 2 / 255}, 'large': pgd},
+    'histories': {'half': {'clean': 0.5, 'large': 0.5}},
+    'recognizers': {'nearest_neighbor': {}},
+    'adversaries': {'oblivious': {}},
+    'trained': {},
+    'cells': ('*',),
+    'left_out': (),
+    'detect': None,
+    'distractors': None,
+  })
+"""
+
+
+def _poison(folder, env):
+  source = folder.parent / 'photos'
+  if not source.exists():
+    photos.make_photos(source)
+  return subprocess.Popen(
+    [
+      sys.executable,
+      str(programs.EXPERIMENTS / 'poison.py'),
+      f'--config={_CONFIGS / "fawkes_high.py"}:smoke',
+      '--config.batch_size=2',
+      f'--input={source}',
+      f'--output={folder}',
+    ],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+    env=env,
+  )
+
+
+def _train_robust(folder, env):
+  return programs.start(
+    'train_robust',
+    'adaptive',
+    folder,
+    '--config.num_people=4',
+    '--config.num_public=2',
+    '--config.adversaries.adaptive.training.num_epochs=5',
+    env=env,
+  )
+
+
+def _evaluate(folder, env):
+  networks = "--config.networks=('mobileface','pixels')"
+  return programs.start('evaluate', 'orl', folder, networks, env=env)
+
+
+def _study(folder, env):
+  config = folder.parent / 'config'
+  config.with_suffix('.py').write_text(_STUDY)
+  return programs.start('study', config, folder, '--processes=1', env=env)
+
+
+# Each starts its program: (output folder, environment) -> process.
+PROGRAMS = {
+  'poison': _poison,
+  'train_robust': _train_robust,
+  'evaluate': _evaluate,
+  'study': _study,
+}
