@@ -94,6 +94,8 @@ def run(phase: str, num_here: int, host: int, num_hosts: int) -> None:
   finally:
     for worker in workers:
       worker.kill()
+      worker.stdin.close()
+      worker.wait()
   if any(codes):
     raise InputError(f'{phase}: a process failed, see its message')
 
