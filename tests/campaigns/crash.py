@@ -38,7 +38,7 @@ _SECONDS = rb'"(wall_)?seconds": ?[\d.e-]+'
 _RECORD = _SECONDS + rb'|"checksum":"\w+"'
 _NAME = rb'r-[0-9a-f]{10}'
 VARIES = {
-  'cloaks.json': _SECONDS,
+  'cloaks.json': _RECORD,
   'metrics.jsonl': _SECONDS,
   'records.jsonl': _RECORD,
   'cells/*.jsonl': _RECORD,
