@@ -3,6 +3,7 @@
 from absl import flags
 
 from fr_poison import extractors
+from fr_poison.extractors import cache
 
 flags.DEFINE_bool(
   'download',
@@ -10,6 +11,13 @@ flags.DEFINE_bool(
   'Fetch published weights that are not in the cache, from the address in the '
   'registry.',
 )
+
+
+def is_here(name: str) -> bool:
+  """Whether a known network's weights ship, are kept, or may be fetched."""
+  if name == extractors.PIXELS or extractors.spec(name).pretrained:
+    return True
+  return flags.FLAGS['download'].value or cache.path_of(name).exists()
 
 
 def load(name: str, input_size: int | None = None) -> extractors.Extractor:

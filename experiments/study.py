@@ -12,6 +12,7 @@ with the flags of distributed.py and one --workdir that all of them see. Writes
 the files of report.py, and cells, cloaks and networks, into --workdir.
 """
 
+import sys
 import time
 
 import cli
@@ -117,21 +118,22 @@ def main(argv):
   study_units.check_only(plan, only)
   if _DRY_RUN.value:
     dry_run(plan, only, num_here)
-  elif share is not None:
-    study_workers.end_with_parent()
-    run_share(plan, share, study_units.Todo.read(plan.workdir / _TODO))
-  else:
+    return
+  try:
+    if share is not None:
+      study_workers.end_with_parent()
+      run_share(plan, share, study_units.Todo.read(plan.workdir / _TODO))
+      return
     with workdir_lock.held(given.workdir):
-      try:
-        run(plan, only, num_here)
-      except Stopped as stop:
-        print(stop)
-        return
+      run(plan, only, num_here)
       if processes.is_first():
         found = write(plan)
         seconds = time.monotonic() - start
         print(f'{len(found.all())} records, {seconds:.0f} s.')
         print(f'See {given.workdir}/report.html')
+  except Stopped as stop:
+    print(stop)
+    sys.exit(share is not None)  # a phase is not over because a worker stops
 
 
 if __name__ == '__main__':

@@ -1,21 +1,23 @@
 """How long the pieces of a study take, roughly: what --dry_run tells.
 
-Measured on two CPU cores with ORL's pictures; elsewhere it says at least
-which pieces are long.
+Rounded from a run on two CPU cores with ORL's pictures (docs/study); elsewhere
+it says at least which pieces are long.
 """
 
 from collections.abc import Sequence
 
 # Seconds of one picture: embedded, and its gradient.
 _EMBED, _GRADIENT = (
-  {'pixels': 0.0, 'mobileface': 0.001, 'faceres': 0.005},
-  {'mobileface': 0.002, 'faceres': 0.017},
+  {'pixels': 0.0, 'mobileface': 0.001, 'arcface_small': 0.001},
+  {'mobileface': 0.002, 'arcface_small': 0.005, 'faceres': 0.017},
 )
-_OTHER_EMBED, _OTHER_GRADIENT = 0.02, 0.06  # of networks not named there
+# dlib_resnet's, and for want of more of networks not named there.
+_OTHER_EMBED, _OTHER_GRADIENT = 0.006, 0.012
 # LowKey looks at picture and blur, with their mirror images, and at LPIPS.
 _PASSES = {'lowkey': 8}
-_SECONDS = {'nearest_neighbor': 0.001, 'linear': 0.01, 'end_to_end': 8.0}
+_SECONDS = {'nearest_neighbor': 0.001, 'linear': 0.005, 'end_to_end': 6.0}
 _COMPILING = 6.0
+PROGRAMS = {'detect': 400.0, 'distractors': 15.0}
 
 
 def cloaks(

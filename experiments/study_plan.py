@@ -31,7 +31,7 @@ _TRAININGS = ('training/*.py', 'extractors/*.py', 'layers/*.py')
 
 
 class Plan:
-  """The cells of a study, by name, and the work that they are made by."""
+  """The cells of a study: names, keys, and the records there are."""
 
   def __init__(
     self,

@@ -2,15 +2,13 @@
 
 import dataclasses
 
-import cloaking
 import config_fields
 import detector_settings
 import extractor_settings
+import network_loader
 import strangers
 from settings import Settings
 
-from fr_poison import extractors
-from fr_poison.extractors import cache
 from fr_poison.types import InputError
 
 _SHARED = ('dataset', 'num_people', 'input_size', 'batch_size', 'seed')
@@ -51,7 +49,7 @@ class StudySettings:
         raise InputError(f'config.{name}: missing')
       own[name] = config.pop(name)
     Settings.from_config(config)  # also of the networks that are not here
-    here = tuple(filter(_is_here, config['networks']))
+    here = tuple(filter(network_loader.is_here, config['networks']))
     absent = [n for n in config['networks'] if n not in here]
     left_out = tuple(own['left_out'])
     if absent:
@@ -72,12 +70,6 @@ class StudySettings:
     )
 
 
-def _is_here(network):
-  if network == extractors.PIXELS:
-    return True
-  return extractors.spec(network).pretrained or cache.path_of(network).exists()
-
-
 def _check_trained(label, chosen, grid):
   try:
     settings = extractor_settings.Settings.from_config(chosen)
@@ -94,6 +86,11 @@ def _check_trained(label, chosen, grid):
 
 def _detect(own, config):
   """The config of detect.py on the same people, with the same tools."""
+  if config['align'] != 'none':
+    raise InputError(
+      f'config.detect: takes pictures as they are, but config.align is '
+      f'{config["align"]}; None for no detectors'
+    )
   attacks = config['attacks']
   for field in ('attacks', 'unseen_attacks'):
     for label in own[field]:
@@ -128,8 +125,3 @@ def _distractors(own, config):
   rest = {k: v for k, v in found.items() if k != 'num_distractors'}
   strangers.check_config(Settings.from_config(rest), counts)
   return found
-
-
-def num_steps(label: str, settings: dict) -> int:
-  """How many steps an attack of the config takes."""
-  return cloaking.make_attack('attacks', label, [], **settings).num_steps

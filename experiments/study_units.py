@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+import cloaking
 import detect
 import digests
 import distractors
@@ -21,7 +22,6 @@ from settings import TRAINED
 from study_cells import CellName, Version, matches, select
 from study_map import embedding_map
 from study_plan import Plan
-from study_settings import num_steps
 
 from fr_poison.report import records as records_lib
 from fr_poison.training import Recipe
@@ -139,9 +139,10 @@ def _cloaks(plan, todo):
   ):
     for label, surrogate in tools:
       chosen = grid.attacks[label]
+      attack = cloaking.make_attack('attacks', label, [], **chosen)
       seconds = study_costs.cloaks(
-        chosen.get('name', label),
-        num_steps(label, chosen),
+        cloaking.attack_name(label, chosen),
+        attack.num_steps,
         surrogate.split('+'),
         number,
       )
@@ -197,7 +198,7 @@ def _records(plan, todo):
     yield Unit(f'records {"/".join(version)}', seconds, run)
   for program in todo.programs:
     run = functools.partial(_run_program, plan, program)
-    yield Unit(program, 600.0, run)
+    yield Unit(program, study_costs.PROGRAMS[program], run)
 
 
 def _measure(plan, judge, version: Version, names: list[CellName]) -> None:

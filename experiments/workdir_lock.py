@@ -24,7 +24,7 @@ OWNER = '.pid'
 def held(folder: pathlib.Path, flag: str = '--workdir') -> Iterator[None]:
   """Makes the folder of a run, if needed, and keeps other runs out of it.
 
-  Half-written files that a killed run left directly in it are removed. With
+  Half-written files that killed runs left anywhere below it are removed. With
   several processes all of them call it; the first one holds the lock.
 
   Args:

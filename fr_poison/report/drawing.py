@@ -3,7 +3,6 @@
 import contextlib
 import io
 import re
-import textwrap
 import warnings
 from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 
 from fr_poison.report import grid
 
+_MAX_LINES = 3  # of a row's label
 _WIDTH = 4.6  # inches, at 72 points each: on a phone, text keeps its size
 # Okabe and Ito's, of those that have a contrast of 3:1 on white and on black.
 _COLORS = ('#0072B2', '#D55E00', '#009E73', '#B8609A', '#8A7A00', '#7570D5')
@@ -132,7 +132,8 @@ def dot_plot(rows: Sequence[str], series: Sequence[Dots], label: str) -> Figure:
       _dot(axis, dots, row, y + shift, style)
     axis.plot([], [], label=short(dots.label, 44), **style)
   axis.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)))
-  axis.set_yticklabels([_in_lines(row) for row in rows])
+  labels = ['\n'.join(grid.in_lines(row, 26)[:_MAX_LINES]) for row in rows]
+  axis.set_yticklabels(labels)
   axis.set(xlim=(-3, 103), xticks=range(0, 101, 25), xlabel=label)
   axis.grid(axis='y', visible=False)
   for y in range(1, len(rows)):
@@ -193,15 +194,6 @@ def legend(figure: Figure, axis) -> None:
     # Once and for all: every drawing would move things a little.
     figure.draw_without_rendering()
     figure.set_layout_engine('none')
-
-
-def _in_lines(name, longest=26, most=3):
-  lines = [
-    line
-    for part in grid.clean(name).replace(', ', ',\n').split('\n')
-    for line in textwrap.wrap(part, longest)
-  ]
-  return '\n'.join(lines[:most])
 
 
 def short(name: str, longest: int = 30) -> str:

@@ -3,6 +3,7 @@ their networks in columns, and the words and numbers of both.
 """
 
 import math
+import textwrap
 from typing import NamedTuple
 
 from fr_poison import types
@@ -96,6 +97,12 @@ def column(record: dict) -> str:
   if adversary in ('baseline', 'oblivious'):
     return network
   return network + _AND + adversary.replace('_', ' ')
+
+
+def in_lines(name: str, longest: int) -> list[str]:
+  """A column's or a row's name on short lines, what is after a comma apart."""
+  parts = clean(name).split(_AND)
+  return [line for part in parts for line in textwrap.wrap(part, longest)]
 
 
 def percent(rate: float) -> str:

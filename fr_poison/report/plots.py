@@ -1,7 +1,6 @@
 """The heat map of protection rates, and strips of cloaked pictures."""
 
 import io
-import textwrap
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
@@ -61,7 +60,7 @@ def heat_map(
     'svg', {'xmlns': 'http://www.w3.org/2000/svg', 'class': 'heat-map'}
   )
   ElementTree.SubElement(svg, 'style').text = _STYLE
-  heads = [_in_lines(name) for name in grid.columns]
+  heads = [grid_lib.in_lines(name, 18) for name in grid.columns]
   longest = max(len(line) for head in heads for line in head)
   width = max(_CELL_WIDTH, round(_CHARACTER * longest))
   lefts = [_GAP + i * (width + _GAP) for i in range(len(heads))]
@@ -140,12 +139,6 @@ def _finish(svg, width, height):
     'style': f'min-width: {width}px',  # a page may enlarge it only
   }
   return ElementTree.tostring(svg)
-
-
-def _in_lines(column):
-  """The network, and under it what the trainer did."""
-  parts = column.split(', ', 1)
-  return [line for part in parts for line in textwrap.wrap(part, 18)]
 
 
 def _link(svg, anchor):

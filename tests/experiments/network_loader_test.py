@@ -22,5 +22,17 @@ def test_only_the_flag_allows_a_download(unreachable, monkeypatch, capsys):
     network_loader.load('resnet18')
 
 
+def test_what_is_here_ships_or_is_kept_or_may_be_fetched(
+  unreachable, monkeypatch, tmp_path
+):
+  assert all(map(network_loader.is_here, ('mobileface', 'pixels')))
+  assert not network_loader.is_here('resnet18')
+  (tmp_path / 'resnet18.safetensors').touch()
+  assert network_loader.is_here('resnet18')
+  assert not network_loader.is_here('resnet50')
+  monkeypatch.setattr(flags.FLAGS['download'], 'value', True)
+  assert network_loader.is_here('resnet50')
+
+
 def test_passes_the_input_size_on():
   assert network_loader.load('faceres', 64).input_size == 64

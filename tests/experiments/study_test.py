@@ -165,6 +165,14 @@ def test_a_dry_run_says_what_would_run(config, tmp_path, capsys):
     ({'detect': {'attacks': ('no',), 'unseen_attacks': ()}}, 'detect.attacks'),
     ({'distractors': {'networks': ()}}, 'config.distractors.'),
     ({'num_protected': 9}, 'config.num_protected: 9 of 8'),
+    (
+      {
+        'dataset': 'lfw',
+        'align': 'dlib',
+        'detect': {'attacks': (), 'unseen_attacks': ()},
+      },
+      'config.detect: takes pictures as they are',
+    ),
   ],
 )
 def test_bad_settings_are_named(config, tmp_path, change, message):
