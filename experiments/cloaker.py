@@ -80,13 +80,15 @@ class Cloaker:
       for i, image in enumerate(images)
     ]
 
-  def encode(self, image: np.ndarray) -> bytes:
+  def encode(self, image: np.ndarray, exif: bytes = b'') -> bytes:
     """The file of a cloak, uint8 [H, W, C]; one channel is saved as grey."""
     image = image[..., 0] if image.shape[2] == 1 else image
     output = self._settings.output
     if output.format == 'png':
-      return decode.encode_png(image)
-    return decode.encode_jpeg(image, output.quality, output.subsampling)
+      return decode.encode_png(image, exif=exif)
+    return decode.encode_jpeg(
+      image, output.quality, output.subsampling, exif=exif
+    )
 
   def measure(
     self, image: np.ndarray, unrounded: np.ndarray, saved: np.ndarray

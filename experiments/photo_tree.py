@@ -14,7 +14,7 @@ from typing import NamedTuple
 import full_size
 import numpy as np
 
-from fr_poison.data import decode
+from fr_poison.data import decode, exif
 from fr_poison.types import InputError
 
 MANIFEST = 'manifest.jsonl'
@@ -104,24 +104,29 @@ class Photo(NamedTuple):
   image: np.ndarray | None  # uint8 [H, W, C]
   status: str | None = None  # 'unreadable' or 'failed'
   reason: str | None = None
+  exif: bytes = b''  # to be kept in the cloak
 
 
-def read(source: pathlib.Path, path: str) -> Photo:
+def read(source: pathlib.Path, path: str, *, keep_exif: bool = False) -> Photo:
   """Reads one picture; whatever is wrong with it is in the result."""
+  photo = Photo(path, None, None)
   try:
     data = (source / path).read_bytes()
   except OSError as error:
-    return Photo(path, None, None, 'unreadable', error.strerror)
-  digest = hashlib.sha256(data).hexdigest()
+    return photo._replace(status='unreadable', reason=error.strerror)
+  photo = photo._replace(sha256=hashlib.sha256(data).hexdigest())
   try:
     image = full_size.squeeze_grey(decode.decode(data, path))
   except InputError as error:
     reason = str(error).removeprefix(f'{path}: ')
-    return Photo(path, digest, None, 'unreadable', reason)
+    return photo._replace(status='unreadable', reason=reason)
   height, width = image.shape[:2]
+  photo = photo._replace(
+    image=image, exif=exif.kept(data) if keep_exif else b''
+  )
   reason = None
   if min(height, width) < full_size.MIN_SIDE:
     reason = f'{width}x{height} pixels is too small'
   elif max(height, width) > _MAX_SIDE:
     reason = f'{width}x{height} pixels is too large for JPEG'
-  return Photo(path, digest, image, reason and 'failed', reason)
+  return photo._replace(status=reason and 'failed', reason=reason)

@@ -7,8 +7,9 @@ Writes every cloak at its picture's size and relative path into --output, and
 beside them manifest.jsonl: one row per picture with what was done and how far
 the *saved* file moved in feature space, also after the JPEG compression of a
 site it is posted on. EXIF data, the place it was taken among them, is not
-copied. Started again, it goes on where it was stopped; the result is the same
-to the byte. Other files, hidden ones and symbolic links are left alone.
+copied; with --keep_exif it is, without its thumbnail. Started again, it goes on
+where it was stopped; the result is the same to the byte. Other files, hidden
+ones and symbolic links are left alone.
 """
 
 import collections
@@ -40,6 +41,9 @@ _OVERWRITE = flags.DEFINE_bool(
 )
 _STRICT = flags.DEFINE_bool(
   'strict', False, 'Stop at the first picture that cannot be cloaked.'
+)
+_KEEP_EXIF = flags.DEFINE_bool(
+  'keep_exif', False, 'Copy who took a picture, when and where (GPS).'
 )
 _NUM_SHOWN = 5  # unreadable pictures named at the end
 
@@ -91,7 +95,8 @@ def save(photo: photo_tree.Photo, change: Change, job: Job) -> dict:
   status = 'cloaked' if cloak else 'not_improved'
   cloak = cloak or full_size.unchanged(photo.image)
   name = job.names[photo.path]
-  data = output_folder.write(job.output, name, job.cloaker.encode(cloak.codes))
+  file = job.cloaker.encode(cloak.codes, photo.exif)
+  data = output_folder.write(job.output, name, file)
   saved = decode.decode(data, name)
   measured = job.cloaker.measure(photo.image, cloak.unrounded, saved)
   return {
@@ -107,7 +112,10 @@ def save(photo: photo_tree.Photo, change: Change, job: Job) -> dict:
 
 def cloak_batch(job: Job, paths: list[str], *, strict: bool) -> None:
   """Reads, attacks and writes some pictures, and notes each in the manifest."""
-  photos = [photo_tree.read(job.source, path) for path in paths]
+  keep_exif = job.settings.output.keep_exif
+  photos = [
+    photo_tree.read(job.source, path, keep_exif=keep_exif) for path in paths
+  ]
   if strict:
     for photo in photos:
       _refuse(job.source, photo.path, photo.reason)
@@ -207,8 +215,11 @@ def main(argv):
       raise InputError(f'--{flag}: missing')
   sys.stdout.reconfigure(errors='backslashreplace')
   try:
+    config = CONFIG.value.to_dict()
+    if _KEEP_EXIF.value:
+      config['output'] |= {'keep_exif': True}
     rows, num_ignored = run(
-      CONFIG.value.to_dict(),
+      config,
       _INPUT.value,
       _OUTPUT.value,
       overwrite=_OVERWRITE.value,

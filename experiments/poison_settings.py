@@ -23,6 +23,7 @@ class Output:
     format: 'png' or 'jpeg'.
     quality: of a JPEG, 1 to 100.
     subsampling: of a JPEG's colours, '4:4:4' or '4:2:0'.
+    keep_exif: write who took the picture, when and where into its cloak too.
 
   Raises:
     InputError: another value.
@@ -31,6 +32,7 @@ class Output:
   format: str
   quality: int = 95
   subsampling: str = '4:4:4'
+  keep_exif: bool = False
 
   def __post_init__(self):
     """Checks every value."""

@@ -25,12 +25,16 @@ def environment(tmp_path_factory, num_devices: int = 1) -> dict:
 
 
 def start(name, config, folder, *args, env) -> subprocess.Popen:
+  """`launch` of a program that writes into `folder`, its --workdir."""
+  return launch(name, config, f'--workdir={folder}', *args, env=env)
+
+
+def launch(name, config, *args, env) -> subprocess.Popen:
   """experiments/<name>.py with a config file's `smoke` argument.
 
   Args:
     name: of the program.
     config: one of experiments/configs, or a path.
-    folder: its --workdir.
     *args: other flags.
     env: see `environment`.
   """
@@ -39,7 +43,6 @@ def start(name, config, folder, *args, env) -> subprocess.Popen:
       sys.executable,
       str(EXPERIMENTS / f'{name}.py'),
       f'--config={EXPERIMENTS / "configs" / config}.py:smoke',
-      f'--workdir={folder}',
       *args,
     ],
     stdout=subprocess.PIPE,

@@ -14,7 +14,7 @@ from fr_poison.types import InputError
 
 MAX_PIXELS = 64_000_000
 # Only these: Pillow would hand an EPS file to Ghostscript, for instance.
-_FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
+FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
 # What their files are called, in lower case.
 EXTENSIONS = frozenset(
   '.bmp .dib .gif .jfif .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm .tif '
@@ -65,15 +65,24 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
   return decode(data, str(path))
 
 
-def encode_png(image: np.ndarray) -> bytes:
-  """A PNG file of `image`, uint8 [H, W, 3] RGB or [H, W] grey."""
+def encode_png(image: np.ndarray, *, exif: bytes = b'') -> bytes:
+  """A PNG file of `image`, uint8 [H, W, 3] RGB or [H, W] grey.
+
+  Args:
+    image: the pixels; nothing else is written but
+    exif: as by `exif.kept`.
+  """
   buffer = io.BytesIO()
-  Image.fromarray(image).save(buffer, format='PNG')
+  Image.fromarray(image).save(buffer, format='PNG', exif=exif)
   return buffer.getvalue()
 
 
 def encode_jpeg(
-  image: np.ndarray, quality: int = 95, subsampling: str = '4:4:4'
+  image: np.ndarray,
+  quality: int = 95,
+  subsampling: str = '4:4:4',
+  *,
+  exif: bytes = b'',
 ) -> bytes:
   """A JPEG file of `image`, uint8 [H, W, 3] RGB or [H, W] grey.
 
@@ -81,10 +90,13 @@ def encode_jpeg(
     image: at most 65500 pixels high and wide.
     quality: libjpeg's, 1 to 100.
     subsampling: of the colours: '4:4:4' (none), '4:2:2' or '4:2:0'.
+    exif: as by `exif.kept`; nothing else is written.
   """
   buffer = io.BytesIO()
-  colour = {'subsampling': subsampling} if image.ndim == 3 else {}
-  Image.fromarray(image).save(buffer, format='JPEG', quality=quality, **colour)
+  more = {'quality': quality, 'exif': exif}
+  if image.ndim == 3:
+    more['subsampling'] = subsampling
+  Image.fromarray(image).save(buffer, format='JPEG', **more)
   return buffer.getvalue()
 
 
@@ -132,7 +144,7 @@ def _unknown(data: bytes) -> str:
 
 
 def _decode(data: bytes) -> np.ndarray:
-  with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+  with Image.open(io.BytesIO(data), formats=FORMATS) as image:
     width, height = image.size
     if width * height > MAX_PIXELS:
       raise ValueError(f'{width}x{height} is over {MAX_PIXELS} pixels')

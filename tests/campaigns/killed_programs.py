@@ -1,12 +1,7 @@
 """What crash.py kills: programs on as little as makes all their files."""
 
-import subprocess
-import sys
-
 import photos
 import programs
-
-_CONFIGS = programs.EXPERIMENTS / 'configs'
 
 # A study in little: no training, no other program.
 _STUDY = """
@@ -37,20 +32,8 @@ def _poison(folder, env):
   source = folder.parent / 'photos'
   if not source.exists():
     photos.make_photos(source)
-  return subprocess.Popen(
-    [
-      sys.executable,
-      str(programs.EXPERIMENTS / 'poison.py'),
-      f'--config={_CONFIGS / "fawkes_high.py"}:smoke',
-      '--config.batch_size=2',
-      f'--input={source}',
-      f'--output={folder}',
-    ],
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-    text=True,
-    env=env,
-  )
+  args = '--config.batch_size=2', f'--input={source}', f'--output={folder}'
+  return programs.launch('poison', 'fawkes_high', *args, env=env)
 
 
 def _train_robust(folder, env):

@@ -31,7 +31,7 @@ def test_every_extension_is_of_a_format_that_is_read():
     from PIL import Image
 
     Image.init()
-    assert Image.EXTENSION[extension] in {*decode._FORMATS, 'DIB'}
+    assert Image.EXTENSION[extension] in {*decode.FORMATS, 'DIB'}
 
 
 def test_only_regular_files_below_real_folders(tmp_path):
@@ -96,10 +96,10 @@ def test_read_says_what_is_wrong(tmp_path):
   good = read('a.png')
   assert good.status is None and good.image.shape == (11, 20, 1)
   assert len(good.sha256) == 64
-  assert read('low.png')[3:] == ('failed', '20x10 pixels is too small')
+  assert read('low.png')[3:5] == ('failed', '20x10 pixels is too small')
   assert read('wide.png').reason == '65501x11 pixels is too large for JPEG'
   bad = read('b\nad.png')
   assert bad.status == 'unreadable' and bad.image is None and bad.sha256
   assert bad.reason == 'a web page or other markup, not a picture'
   gone = read('gone.png')
-  assert gone[1:] == (None, None, 'unreadable', 'No such file or directory')
+  assert gone[1:5] == (None, None, 'unreadable', 'No such file or directory')

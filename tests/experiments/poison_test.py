@@ -111,16 +111,22 @@ def test_the_numbers_of_a_row_are_those_of_its_file(done):
       assert moved['float'] == pytest.approx(moved['saved'], rel=0.2)
 
 
-@pytest.mark.parametrize('subsampling, code', [('4:4:4', 0), ('4:2:0', 2)])
-def test_jpeg_cloaks(done, tmp_path, subsampling, code):
+@pytest.mark.parametrize(
+  'subsampling, code, keep_exif', [('4:4:4', 0, True), ('4:2:0', 2, False)]
+)
+def test_jpeg_cloaks(done, tmp_path, subsampling, code, keep_exif):
   from PIL import JpegImagePlugin
 
   output = {'format': 'jpeg', 'quality': 90, 'subsampling': subsampling}
+  output['keep_exif'] = keep_exif
   poison.run(CONFIG | {'output': output}, done[0], tmp_path)
   with Image.open(tmp_path / 'sub' / 'turned.jpg') as image:
     assert image.format == 'JPEG' and image.size == (100, 150)
     assert JpegImagePlugin.get_sampling(image) == code
-    assert not image.getexif()
+    # Asked for, all of it; upright as it is now. Else nothing.
+    assert image.getexif().get(0x0112, 1) == 1
+    text = image.info.get('exif', b'')
+    assert [s.encode() in text for s in SECRETS[:3]] == [keep_exif] * 3
   with Image.open(tmp_path / 'sub' / 'grey.jpg') as image:
     assert image.mode == 'L'
   for row, original, cloak in pairs_of(done[0], tmp_path):
