@@ -193,6 +193,7 @@ def _inspect(is_strict, found, left_out, own, gallery, problems) -> list[str]:
   """What is odd, also told on stderr; the problems refused if strict."""
   problems = problems + given_notes.of_pairs(found, 'same', 'other', 'bgr')
   problems += given_notes.leaks(own, gallery)
+  problems += people.exchanged_colours(own) + people.exchanged_colours(gallery)
   problems += given_notes.same_names(own.names)
   rows = [f'{path}: {reason}' for path, reason in left_out]
   if is_strict and (rows or problems):

@@ -5,7 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fr_poison.data import align, datasets, detect_faces, near_duplicates
+from fr_poison.data import (
+  align,
+  colour_order,
+  datasets,
+  detect_faces,
+  near_duplicates,
+)
 from fr_poison.data.faces import FaceSet
 from fr_poison.types import InputError
 
@@ -23,7 +29,10 @@ def load(
   dataset: str, num_people: int, data_dir: str | None, field: str
 ) -> FaceSet:
   """The pictures of the first `num_people` people; see `find`."""
-  return find(dataset, num_people, data_dir, field).faces
+  faces = find(dataset, num_people, data_dir, field).faces
+  for text in exchanged_colours(faces):
+    print(f'note: {text}', file=sys.stderr)
+  return faces
 
 
 def find(
@@ -84,6 +93,18 @@ def split(faces: FaceSet, label: int) -> tuple[FaceSet, FaceSet]:
     faces.subset(np.flatnonzero(below)),
     faces.subset(np.flatnonzero(~below)),
   )
+
+
+def exchanged_colours(faces: FaceSet) -> list[str]:
+  """A sentence if more than one face in ten seems to be BGR."""
+  rows = np.flatnonzero(colour_order.is_exchanged(faces.images))
+  if len(rows) <= len(faces) / 10:
+    return []
+  return [
+    f'{len(rows)} of {len(faces)} faces are bluer than they are red, as '
+    f'{faces.paths[rows[0]]}: BGR that was stored as RGB? Networks would see '
+    'other people'
+  ]
 
 
 def twins(faces: FaceSet) -> list[str]:

@@ -29,8 +29,8 @@ def load_faces(settings: Settings, data_dir: str | None) -> Material:
   """The public people and those evaluated: the first ones of the data set.
 
   Raises:
-    InputError: there are fewer, or pictures are left out or there twice and
-      the config is strict.
+    InputError: there are fewer, or the config is strict and pictures are left
+      out, there twice or seem to be BGR.
   """
   found = people.find(
     settings.dataset,
@@ -41,7 +41,7 @@ def load_faces(settings: Settings, data_dir: str | None) -> Material:
     strict=settings.strict,
   )
   public, faces = people.split(found.faces, settings.num_public)
-  warnings = people.twins(faces)
+  warnings = people.twins(faces) + people.exchanged_colours(found.faces)
   if settings.strict and warnings:
     raise InputError(f'config.strict: {warnings[0]}')
   return Material(public, faces, found.left_out, warnings)

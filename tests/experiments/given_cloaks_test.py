@@ -26,7 +26,8 @@ def _pictures(seed):
   face = photos.picture(40, 40, seed).astype(int)
   for _ in range(_NUM_PICTURES):
     noise = rng.integers(-60, 61, (10, 10, 3)).repeat(4, 0).repeat(4, 1)
-    yield np.clip(face + noise, 0, 255).astype(np.uint8)
+    image = np.sort(face + noise)[..., ::-1]  # nobody is blue
+    yield np.clip(image, 0, 255).astype(np.uint8)
 
 
 def _write(folder, seed):
@@ -131,6 +132,13 @@ def test_leaks_are_told(config, trees):
   told = '; '.join(_load(config).fields['warnings'])
   assert '1 pairs of pictures are nearly the same' in told
   assert 'Ann/0.png is in the gallery, too, as c/2.png' in told
+
+
+def test_a_tree_of_bgr_is_told(config, trees):
+  for path in (trees / 'A').rglob('*.png'):
+    decode.write_png(path, decode.read_image(path)[..., ::-1])
+  told = '; '.join(_load(config).fields['warnings'])
+  assert '8 of 8 faces are bluer than they are red' in told
 
 
 def test_what_the_gallery_lacks_is_told(config, trees):

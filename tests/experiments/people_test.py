@@ -40,3 +40,23 @@ def test_what_is_there_twice_is_told(tmp_path):
   (told,) = people.twins(faces)
   assert told.startswith('1 pairs of pictures are nearly the same, as a/1 and')
   assert people.twins(faces.subset([0, 1])) == []
+
+
+def test_faces_that_seem_to_be_bgr_are_told(tmp_path, monkeypatch, capsys):
+  images = np.full((20, 12, 12, 3), (200, 150, 120), np.uint8)
+  labels = np.repeat(np.arange(10, dtype=np.int32), 2)
+  paths = tuple(f'{i}' for i in range(20))
+  images[:2] = images[:2, ..., ::-1]  # by the light of a stage
+  faces = FaceSet(images, labels, tuple('abcdefghij'), paths)
+  assert people.exchanged_colours(faces) == []
+  images[5] = images[5, ..., ::-1]
+  (told,) = people.exchanged_colours(faces)
+  assert told.startswith('3 of 20 faces are bluer than they are red, as 0: BGR')
+
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'tfds'))
+  (tmp_path / 'people' / 'a').mkdir(parents=True)
+  for i in range(2):
+    path = tmp_path / 'people' / 'a' / f'{i}.png'
+    Image.new('RGB', (112, 112), (120, 150, 200)).save(path)
+  people.load('folder', 1, str(tmp_path / 'people'), 'num_people')
+  assert 'note: 2 of 2 faces are bluer' in capsys.readouterr().err
