@@ -76,6 +76,7 @@ def run(
     first, means = _restore(checkpoints, trainer.init(), epoch)
     state, step, last = first, int(first.step), trainer.num_steps
     processes.on_first(lambda: _claim(folder, description, is_new=not step))
+    checkpoints.delete_old()  # which a killed run may have left
     log = stack.enter_context(_Log(folder, step, last, label, tensorboard))
     if evaluate and not step:
       log.write(0, evaluate(jax.device_get(first)))

@@ -125,6 +125,11 @@ class Checkpoints:
       if future is None or future.done():
         self._pending = None
 
+  def delete_old(self) -> None:
+    """Deletes steps above `keep`, as each save does unless it is killed."""
+    self.wait()
+    processes.on_first(self._delete_old)
+
   def latest(self) -> int | None:
     """The newest verified step; damaged ones are skipped with a warning.
 

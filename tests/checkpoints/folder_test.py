@@ -79,6 +79,18 @@ def _full(*args, **settings):
   raise OSError(28, 'No space left on device')
 
 
+def test_what_a_killed_save_did_not_delete_goes_later(tmp_path):
+  with Checkpoints(tmp_path, keep=3) as checkpoints:
+    for step in range(3):
+      checkpoints.save(step, _state(step))
+  _damage(tmp_path / '2')
+  with Checkpoints(tmp_path, keep=1) as checkpoints:
+    assert checkpoints.latest() == 1
+    assert _numbers(tmp_path) == ['0', '1', '2']  # to look deletes nothing
+    checkpoints.delete_old()
+    assert _numbers(tmp_path) == ['1', '2']
+
+
 def test_a_failed_save_is_told_at_the_next_call(tmp_path, monkeypatch):
   for use in ('wait', 'latest', 'close', 'save'):
     checkpoints = Checkpoints(tmp_path / use)

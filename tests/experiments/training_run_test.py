@@ -106,6 +106,13 @@ def test_a_stop_within_an_epoch_leaves_no_trace(train, tmp_path):
   assert _metrics(tmp_path) == _metrics(tmp_path / 'whole')
 
 
+def test_an_old_step_that_a_kill_left_goes(train, tmp_path):
+  train(Toy(), keep=2)  # 3 and 6, as if killed before 3 was deleted
+  train(Toy(), keep=1)
+  names = [p.name for p in (tmp_path / 'checkpoints').iterdir()]
+  assert names == ['6']
+
+
 def test_a_finished_training_is_not_touched(train, tmp_path):
   train(Toy())
   before = (tmp_path / 'metrics.jsonl').read_bytes()
