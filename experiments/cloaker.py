@@ -14,6 +14,7 @@ from poison_settings import Settings
 
 from fr_poison import attacks, extractors, metrics
 from fr_poison.data import decode
+from fr_poison.data.batches import pictures_a_call
 from fr_poison.data.faces import to_float
 from fr_poison.types import InputError
 
@@ -57,14 +58,19 @@ class Cloaker:
 
   def changes(self, images: Sequence[np.ndarray]) -> list[Change]:
     """Attacks at most `batch_size` pictures, uint8 [H, W, C] each."""
-    if not images:
-      return []
+    # Never one alone: a matrix product with one row rounds otherwise.
+    wanted = max(2, self._settings.batch_size)
+    number = pictures_a_call(wanted, on_cpu=2)
+    starts = range(0, len(images), number)
+    parts = [self._changes(images[i : i + number], number) for i in starts]
+    return [change for part in parts for change in part]
+
+  def _changes(self, images, number):
+    """Of at most `number` pictures, which are filled up to as many."""
     size, count = self._settings.size, len(images)
     working = [full_size.to_working(image, size) for image in images]
     codes = np.stack([full_size.as_rgb(image) for image in working])
-    # Never one alone: a matrix product with one row rounds otherwise.
-    batch_size = max(2, self._settings.batch_size)
-    filled = np.minimum(np.arange(batch_size), count - 1)
+    filled = np.minimum(np.arange(number), count - 1)
     adv_images, info = attacks.run(
       self._attack, self._params, self._rng, to_float(codes[filled])
     )

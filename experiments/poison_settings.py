@@ -108,7 +108,7 @@ class Settings:
   def digest(self, networks: list[extractors.Extractor]) -> str:
     """16 hex digits that stand for all that cloaks depend on but pixels."""
     config = dataclasses.asdict(self)
-    del config['batch_size']  # changes the rounding, if anything
+    del config['batch_size']  # no bit on CPU, the rounding elsewhere
     weights = {network.spec.name: network.sha256 for network in networks}
     return records.config_hash(
       {

@@ -15,6 +15,8 @@ from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
 from fr_poison.types import InputError
 
+_COMPARED = 20  # pictures at a time
+
 
 class Material(NamedTuple):
   """The pictures of a run, and what was odd about them."""
@@ -115,7 +117,7 @@ class Scene:
     dssim = map_batches(
       jax.jit(lambda x: perceptual.dssim(x[..., 3:], x[..., :3])),
       np.concatenate([original, changed], -1),
-      self.settings.batch_size,
+      _COMPARED,
     )
     return {
       'dssim': float(np.mean(dssim)),

@@ -76,7 +76,7 @@ def get_config(arg=None):
   )
   config.eval_every = 1 if smoke else 2  # epochs
   config.save_every = 1.0  # epochs
-  config.batch_size = 20  # pictures embedded at a time; does not change results
+  config.batch_size = 20  # pictures embedded at a time, on an accelerator
   if preset in _PUBLISHED:
     _set_published(config, *_PUBLISHED[preset])
   return config

@@ -70,6 +70,6 @@ def get_config(arg=None):
   config.adversaries = ConfigDict({'oblivious': {}})
   # A network trained by train_robust.py or train_extractor.py, to be tried too.
   config.extractor = ConfigDict({'checkpoint': placeholder(str)})
-  config.batch_size = 20  # pictures embedded at a time; does not change results
+  config.batch_size = 20  # pictures embedded at a time, on an accelerator
   config.seed = 0
   return config

@@ -2,9 +2,24 @@
 
 from collections.abc import Callable
 
+import jax
 import numpy as np
 
 from fr_poison.data.faces import to_float
+
+
+def pictures_a_call(wanted: int, on_cpu: int) -> int:
+  """How many pictures a compiled function is given at a time.
+
+  XLA:CPU compiles another program for another shape, which adds in another
+  order. There the number is always the same, so that not a bit of a result
+  depends on what was wanted; nor is more than a few at a time any faster.
+
+  Args:
+    wanted: on an accelerator.
+    on_cpu: on CPU; one alone would waste a matrix product.
+  """
+  return on_cpu if jax.default_backend() == 'cpu' else wanted
 
 
 def map_batches(

@@ -5,9 +5,11 @@ import functools
 import jax
 import numpy as np
 
-from fr_poison.data.batches import map_batches
+from fr_poison.data.batches import map_batches, pictures_a_call
 from fr_poison.extractors.registry import Extractor
 from fr_poison.types import Embeddings
+
+CPU_BATCH = 8  # as fast as 20 for every network that ships
 
 
 def embed(
@@ -18,12 +20,13 @@ def embed(
   Args:
     extractor: the network; of one graph, any weights share a program.
     images: the pictures.
-    batch_size: pictures at a time; does not change results.
+    batch_size: pictures at a time on an accelerator; on CPU it changes
+      nothing.
   """
   return map_batches(
     lambda batch: _embed(extractor.embed_fn, extractor.params, batch),
     images,
-    batch_size,
+    pictures_a_call(batch_size, CPU_BATCH),
   )
 
 

@@ -20,7 +20,8 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from fr_poison import checks
 from fr_poison.data import decode
-from fr_poison.data.batches import map_batches
+from fr_poison.data.batches import map_batches, pictures_a_call
+from fr_poison.extractors.embedding import CPU_BATCH
 from fr_poison.extractors.registry import Extractor
 from fr_poison.types import Embeddings, InputError
 
@@ -59,7 +60,7 @@ def fill(
     stream: block_size -> uint8 [block_size, H, W, 3] after the other, the last
       one shorter, in the same order on every call.
     count: how many pictures there are.
-    batch_size: pictures on a device at a time.
+    batch_size: pictures on a device at a time; on CPU it changes nothing.
     block_size: pictures of which a killed run loses the work at most.
 
   Raises:
@@ -180,6 +181,7 @@ def _embed_on_all_devices(
   extractor: Extractor, batch_size: int
 ) -> Callable[[np.ndarray], Embeddings]:
   """uint8 pictures [N, H, W, 3] -> [N, D], `batch_size` a device."""
+  batch_size = pictures_a_call(batch_size, CPU_BATCH)
   mesh = jax.sharding.Mesh(np.array(jax.local_devices()), (_AXIS,))
   split = NamedSharding(mesh, PartitionSpec(_AXIS))
   whole = NamedSharding(mesh, PartitionSpec())

@@ -1,7 +1,8 @@
+import jax
 import numpy as np
 import pytest
 
-from fr_poison.data.batches import map_batches
+from fr_poison.data.batches import map_batches, pictures_a_call
 
 
 @pytest.mark.parametrize('count', [1, 3, 4, 5, 8])
@@ -18,3 +19,9 @@ def test_every_picture_once_in_batches_of_one_shape(count):
   results = map_batches(fn, images, 4)
   np.testing.assert_allclose(results, np.arange(count), rtol=1e-6)
   assert shapes == {(4, 2, 2, 3)}
+
+
+def test_a_number_is_only_wanted_of_an_accelerator(monkeypatch):
+  assert pictures_a_call(64, on_cpu=8) == pictures_a_call(1, on_cpu=8) == 8
+  monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
+  assert pictures_a_call(64, on_cpu=8) == 64
