@@ -10,6 +10,8 @@ from typing import NamedTuple
 import full_size
 import jax
 import numpy as np
+from face_frame import Frame
+from photo_tree import Photo
 from poison_settings import Settings
 
 from fr_poison import attacks, extractors, metrics
@@ -56,20 +58,24 @@ class Cloaker:
         'cannot run here)'
       ) from error
 
-  def changes(self, images: Sequence[np.ndarray]) -> list[Change]:
-    """Attacks at most `batch_size` pictures, uint8 [H, W, C] each."""
+  def changes(self, photos: Sequence[Photo]) -> list[Change]:
+    """Attacks at most `batch_size` pictures, each within its frame."""
+    size = self._settings.size
+    working = [
+      np.rint(photo.frame.look(photo.frame.crop(photo.image), size))
+      for photo in photos
+    ]
     # Never one alone: a matrix product with one row rounds otherwise.
     wanted = max(2, self._settings.batch_size)
     number = pictures_a_call(wanted, on_cpu=2)
-    starts = range(0, len(images), number)
-    parts = [self._changes(images[i : i + number], number) for i in starts]
+    starts = range(0, len(working), number)
+    parts = [self._changes(working[i : i + number], number) for i in starts]
     return [change for part in parts for change in part]
 
-  def _changes(self, images, number):
+  def _changes(self, working, number):
     """Of at most `number` pictures, which are filled up to as many."""
-    size, count = self._settings.size, len(images)
-    working = [full_size.to_working(image, size) for image in images]
-    codes = np.stack([full_size.as_rgb(image) for image in working])
+    count = len(working)
+    codes = np.stack([full_size.as_rgb(x) for x in working]).astype(np.uint8)
     filled = np.minimum(np.arange(number), count - 1)
     adv_images, info = attacks.run(
       self._attack, self._params, self._rng, to_float(codes[filled])
@@ -83,7 +89,7 @@ class Cloaker:
         bool(info['improved'][i]),
         None if used is None else float(used[i]),
       )
-      for i, image in enumerate(images)
+      for i, image in enumerate(working)
     ]
 
   def encode(self, image: np.ndarray, exif: bytes = b'') -> bytes:
@@ -97,19 +103,27 @@ class Cloaker:
     )
 
   def measure(
-    self, image: np.ndarray, unrounded: np.ndarray, saved: np.ndarray
+    self,
+    image: np.ndarray,
+    unrounded: np.ndarray,
+    saved: np.ndarray,
+    frame: Frame,
   ) -> dict:
     """The fields of a manifest row that say how far the cloak is.
 
     Args:
       image: the original, uint8 [H, W, C].
-      unrounded: the cloak before 8 bits, float32 [H, W, C] in [0, 1].
+      unrounded: its framed part, cloaked, before 8 bits: float32 [h, w, C] in
+        [0, 1].
       saved: uint8 [H, W, 3], as read back from the file.
+      frame: where the attack worked; the rest of the picture is not measured.
     """
-    image = full_size.as_rgb(image)
     posted = decode.decode(decode.encode_jpeg(saved, **_POSTED), 'JPEG')
+    image, saved, posted = (
+      frame.crop(x) for x in (full_size.as_rgb(image), saved, posted)
+    )
     views = {'float': unrounded, 'saved': saved, 'jpeg': posted}
-    displacement = self._displacement(image, list(views.values()))
+    displacement = self._displacement(image, list(views.values()), frame)
     return {
       'linf': metrics.linf(image, saved),
       'dssim': full_size.dssim(image, saved),
@@ -117,7 +131,7 @@ class Cloaker:
       'feature_displacement': dict(zip(views, displacement, strict=True)),
     }
 
-  def _displacement(self, image, views):
+  def _displacement(self, image, views, frame):
     """Mean over networks of |f(view) - f(image)|^2, one number per view."""
     total = np.zeros(len(views))
     for embed, network in zip(self._embed, self._networks, strict=True):
@@ -125,7 +139,7 @@ class Cloaker:
       # Always these four, and no other pictures: nothing that another picture
       # or the order could change even in the last digit.
       batch = np.stack(
-        [full_size.resize(_as_float(x), size, size) for x in (image, *views)]
+        [frame.look(_as_float(x), size) for x in (image, *views)]
       )
       embeddings = np.asarray(embed(network.params, batch), np.float64)
       embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)

@@ -10,10 +10,13 @@ def check_fields(settings: type, config: dict) -> None:
   """Refuses a config whose fields are not those of the dataclass `settings`.
 
   Raises:
-    InputError: a field is missing, or there is one that nobody reads.
+    InputError: a field without a default is missing, or there is one that
+      nobody reads.
   """
-  known = {field.name for field in dataclasses.fields(settings)}
-  if wrong := sorted(known ^ config.keys()):
+  fields = dataclasses.fields(settings)
+  known = {field.name for field in fields}
+  needed = {f.name for f in fields if f.default is dataclasses.MISSING}
+  if wrong := sorted((needed - config.keys()) | (config.keys() - known)):
     state = 'missing' if wrong[0] in known else 'unknown'
     raise InputError(f'config.{wrong[0]}: {state}; fields: {sorted(known)}')
 

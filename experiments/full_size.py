@@ -45,11 +45,6 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
   return np.clip(result, image.min(), image.max())  # rounding errors, too
 
 
-def to_working(image: np.ndarray, size: int) -> np.ndarray:
-  """uint8 [H, W, C] -> [size, size, C], on the 8-bit grid again."""
-  return np.rint(resize(image, size, size)).astype(np.uint8)
-
-
 def _gaussian() -> np.ndarray:
   kernel = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
   return kernel / kernel.sum()
@@ -109,20 +104,19 @@ def unchanged(image: np.ndarray) -> Cloak:
 def add(
   image: np.ndarray, change: np.ndarray, max_dssim: float | None
 ) -> Cloak | None:
-  """Puts the attack's perturbation onto the full-size picture.
+  """Puts the attack's perturbation onto the picture.
 
   No pixel moves by more levels than the attack moved any, also after rounding.
 
   Args:
     image: uint8 [H, W, C].
-    change: [S, S, C], the attack's, in grey levels.
+    change: float32 [H, W, C], the attack's at this size, in grey levels.
     max_dssim: if the saved pixels differ by more, the perturbation is scaled
       down in steps of 5% until they do not.
 
   Returns:
     None if what is left of the perturbation changes no pixel.
   """
-  change = resize(change, *image.shape[:2])
   for percent in range(100, 0, -5):
     levels = image + np.float32(percent / 100) * change
     codes = np.clip(np.rint(levels), 0, 255).astype(np.uint8)

@@ -8,11 +8,12 @@ import collections
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import full_size
 import numpy as np
+from face_frame import Frame
 
 from fr_poison.data import decode, exif
 from fr_poison.types import InputError
@@ -105,10 +106,25 @@ class Photo(NamedTuple):
   status: str | None = None  # 'unreadable' or 'failed'
   reason: str | None = None
   exif: bytes = b''  # to be kept in the cloak
+  frame: Frame = Frame()  # where it is attacked
 
 
-def read(source: pathlib.Path, path: str, *, keep_exif: bool = False) -> Photo:
-  """Reads one picture; whatever is wrong with it is in the result."""
+def read(
+  source: pathlib.Path,
+  path: str,
+  *,
+  find_frame: Callable[[np.ndarray], Frame] = lambda image: Frame(),
+  keep_exif: bool = False,
+) -> Photo:
+  """Reads one picture; whatever is wrong with it is in the result.
+
+  Args:
+    source: the tree.
+    path: in it.
+    find_frame: where to attack a picture, uint8 [H, W, C]; an InputError says
+      why it cannot be.
+    keep_exif: for its cloak.
+  """
   photo = Photo(path, None, None)
   try:
     data = (source / path).read_bytes()
@@ -129,4 +145,9 @@ def read(source: pathlib.Path, path: str, *, keep_exif: bool = False) -> Photo:
     reason = f'{width}x{height} pixels is too small'
   elif max(height, width) > _MAX_SIDE:
     reason = f'{width}x{height} pixels is too large for JPEG'
+  else:
+    try:
+      photo = photo._replace(frame=find_frame(image))
+    except InputError as error:
+      reason = str(error)
   return photo._replace(status=reason and 'failed', reason=reason)

@@ -1,4 +1,4 @@
-r"""Cloaks a tree of pictures, each of them one face.
+r"""Cloaks a tree of pictures, a face in each.
 
   python experiments/poison.py --config=experiments/configs/fawkes_high.py \
     --input=photos/ --output=cloaked/
@@ -13,6 +13,7 @@ ones and symbolic links are left alone.
 """
 
 import collections
+import functools
 import hashlib
 import pathlib
 import sys
@@ -88,17 +89,22 @@ def empty_row(photo: photo_tree.Photo, job: Job) -> dict:
 
 def save(photo: photo_tree.Photo, change: Change, job: Job) -> dict:
   """Writes one cloak; its fields of the row, measured on the file."""
+  part = photo.frame.crop(photo.image)
   cloak, reason = None, 'the attack found nothing better than the picture'
   if change.improved:
-    cloak = full_size.add(photo.image, change.levels, job.settings.max_dssim)
+    levels = photo.frame.back(change.levels, part)
+    cloak = full_size.add(part, levels, job.settings.max_dssim)
     reason = None if cloak else 'no change is left within the budget'
   status = 'cloaked' if cloak else 'not_improved'
-  cloak = cloak or full_size.unchanged(photo.image)
+  cloak = cloak or full_size.unchanged(part)
   name = job.names[photo.path]
-  file = job.cloaker.encode(cloak.codes, photo.exif)
+  codes = photo.frame.paste(photo.image, cloak.codes)
+  file = job.cloaker.encode(codes, photo.exif)
   data = output_folder.write(job.output, name, file)
   saved = decode.decode(data, name)
-  measured = job.cloaker.measure(photo.image, cloak.unrounded, saved)
+  measured = job.cloaker.measure(
+    photo.image, cloak.unrounded, saved, photo.frame
+  )
   return {
     'output': name,
     'status': status,
@@ -112,14 +118,17 @@ def save(photo: photo_tree.Photo, change: Change, job: Job) -> dict:
 
 def cloak_batch(job: Job, paths: list[str], *, strict: bool) -> None:
   """Reads, attacks and writes some pictures, and notes each in the manifest."""
-  keep_exif = job.settings.output.keep_exif
-  photos = [
-    photo_tree.read(job.source, path, keep_exif=keep_exif) for path in paths
-  ]
+  read = functools.partial(
+    photo_tree.read,
+    job.source,
+    find_frame=job.settings.find_frame,
+    keep_exif=job.settings.output.keep_exif,
+  )
+  photos = [read(path) for path in paths]
   if strict:
     for photo in photos:
       _refuse(job.source, photo.path, photo.reason)
-  readable = [photo.image for photo in photos if photo.status is None]
+  readable = [photo for photo in photos if photo.status is None]
   changes = iter(job.cloaker.changes(readable))
   for photo in photos:
     row = empty_row(photo, job)

@@ -3,10 +3,13 @@
 import dataclasses
 
 import cloaking
+import face_frame
 import network_loader
+import numpy as np
 from config_fields import check_fields, check_known, check_least
 
 from fr_poison import extractors, version
+from fr_poison.data import detect_faces
 from fr_poison.report import records
 from fr_poison.types import InputError
 
@@ -66,6 +69,8 @@ class Settings:
   output: Output
   batch_size: int
   seed: int
+  align: str = 'none'
+  several_faces: str = 'skip'
 
   @classmethod
   def from_config(cls, config: dict) -> 'Settings':
@@ -88,9 +93,20 @@ class Settings:
       check_known('input_size', name, networks)
     for field, least in (('size', _MIN_SIZE), ('batch_size', 1), ('seed', 0)):
       check_least(field, getattr(self, field), least)
+    check_known('align', self.align, face_frame.ALIGNMENTS)
+    check_known('several_faces', self.several_faces, detect_faces.POLICIES)
+    if self.align != 'none':
+      try:
+        detect_faces.aligned(self.size, self.align)
+      except InputError as error:  # not installed
+        raise InputError(f'config.align: {error}') from error
     if self.max_dssim is not None and not 0 < self.max_dssim < 1:
       raise InputError(f'config.max_dssim: {self.max_dssim} is outside (0, 1)')
     self.make_attack([])
+
+  def find_frame(self, image: np.ndarray) -> face_frame.Frame:
+    """Where to attack a picture; InputError: there is no face, or several."""
+    return face_frame.find(image, self.align, self.several_faces)
 
   def make_attack(self, embed_fns):
     """The attack on these networks, one `embed_fn` per surrogate."""

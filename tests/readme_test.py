@@ -53,7 +53,14 @@ def test_the_numbers_are_those_of_the_records(readme, root):
 
 @pytest.mark.parametrize(
   'name',
-  ['adaptive', 'adversarial_training', 'end_to_end', 'linear', 'squeezing'],
+  [
+    'adaptive',
+    'adversarial_training',
+    'end_to_end',
+    'linear',
+    'orl_recipes',
+    'squeezing',
+  ],
 )
 def test_the_tables_are_those_of_the_records(root, name):
   folder = root / 'docs' / name
@@ -64,6 +71,29 @@ def test_the_tables_are_those_of_the_records(root, name):
   shown = _shown(name, page)
   assert (shown is None) == (name != 'adaptive')
   assert shown in (None, table.split('\n\n')[0])
+
+
+def test_the_rates_of_photographs_are_those_of_the_records(root):
+  page = (root / 'docs' / 'data.md').read_text()
+  head, _, *rows = (
+    [cell.strip() for cell in line.split('|')[1:-1]]
+    for line in _shown('lfw', page).splitlines()
+  )
+  wanted = {
+    'no cloak': ('aligned', 'none'),
+    'attacked as a whole': ('loose', 'given'),
+    'attacked on the template': ('aligned', 'given'),
+  }
+  assert [row[0] for row in rows] == list(wanted)
+  for label, *rates in rows:
+    name, attack = wanted[label]
+    found = {
+      r['network']: f'{100 * r["protection_rate"]:.0f}'
+      for r in records.read(root / 'docs' / 'lfw' / f'{name}.jsonl')
+      if (r['attack'], r['recognizer']) == (attack, 'nearest_neighbor')
+      and r['adversary'] in ('baseline', 'oblivious')
+    }
+    assert rates == [found[network] for network in head[1:]]
 
 
 def test_the_tables_of_detectors_are_those_of_the_records(root):

@@ -6,6 +6,8 @@ r"""Cloaks a folder of face crops with Fawkes 1.0, mode 'high'.
 Ten LFW pictures of 250x250 took 59 seconds on 2 CPU cores, compiling included;
 their embeddings moved by 1.18 to 1.41 (`feature_displacement`, at most 4), by
 1.00 to 1.28 after the JPEG compression of a site, at a DSSIM of .014 to .017.
+Loose photographs need --config.align=dlib, or no recognizer that aligns will
+see that cloak (docs/data.md).
 
 The argument `smoke` takes two steps on one network; such cloaks protect from
 nothing.
@@ -31,6 +33,10 @@ def get_config(arg=None):
   # Fawkes lets pass at the size it works at.
   config.max_dssim = 1.1 * 0.017
   config.size = 112  # rows and columns at which pictures are attacked
+  # 'none': pictures are face crops, attacked as a whole. 'dlib', 'arcface':
+  # finds the face (extra `align`), attacks it on that template, puts it back.
+  config.align = 'none'
+  config.several_faces = 'skip'  # or 'largest', 'most_central'
   # format: 'png', or 'jpeg' with quality and subsampling ('4:4:4', '4:2:0').
   config.output = ConfigDict(
     {'format': 'png', 'quality': 95, 'subsampling': '4:4:4'}

@@ -6,7 +6,8 @@ r"""Your pictures, cloaked by any tool: are they protected?
 Needs pip install -e '.[orl,align]'. A/ has one folder per person, or the
 pictures of one; B/ the same, cloaked. The answer stands above the table and in
 report.html, which holds faces: think before you pass it on. Nothing leaves the
-machine, and of the pictures' EXIF data nothing is kept.
+machine, and of the pictures' EXIF data nothing is kept. 100 photographs of 10
+people took 2 minutes on 2 CPU cores; what came out is in docs/data.md.
 
 The argument `adaptive` adds the trainer who has tools himself, as in
 adaptive.py; `smoke` is the same in little, and its numbers mean nothing.

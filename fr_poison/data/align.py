@@ -85,10 +85,7 @@ def align(
   size: int = 112,
   template: str = 'dlib',
 ) -> np.ndarray:
-  """Turns, scales and shifts a face onto a template.
-
-  Bilinear; beyond its edges the picture goes on with its edge pixels. Every
-  channel is treated alike, so grey pictures stay exactly grey.
+  """Turns, scales and shifts a face onto a template, on the 8-bit grid.
 
   Args:
     image: uint8 [H, W, 3].
@@ -100,22 +97,94 @@ def align(
     uint8 [size, size, 3].
 
   Raises:
+    InputError: as `warp`.
+  """
+  return np.rint(warp(image, landmarks, size, template)).astype(np.uint8)
+
+
+def warp(
+  image: np.ndarray, landmarks: np.ndarray, size: int, template: str = 'dlib'
+) -> np.ndarray:
+  """`align` without rounding, of pictures in any unit.
+
+  Bilinear; beyond its edges the picture goes on with its edge pixels. Every
+  channel is treated alike, so grey pictures stay exactly grey.
+
+  Args:
+    image: uint8 or float32 [H, W, C].
+    landmarks: [5, 2], in the template's order.
+    size: side of the result, in pixels.
+    template: 'dlib' or 'arcface'.
+
+  Returns:
+    float64 [size, size, C].
+
+  Raises:
     InputError: an unknown template, landmarks of another shape, not finite,
       or all in one place.
   """
+  transform = _onto(landmarks, size, template)
+  factor = int(_scale(transform) ** -1)
+  if factor > 1:  # Bilinear sampling aliases when it shrinks by 2 or more.
+    image = _reduce(image, factor)
+    landmarks = (np.float64(landmarks) + 0.5) / factor - 0.5
+    transform = _onto(landmarks, size, template)
+
+  inverse = np.linalg.inv(transform[:, :2])
+  return _bilinear(image, (_grid(size, size) - transform[:, 2]) @ inverse.T)
+
+
+def warp_back(
+  change: np.ndarray,
+  landmarks: np.ndarray,
+  shape: tuple[int, int],
+  template: str = 'dlib',
+) -> np.ndarray:
+  """What was done to an aligned face, where the face is in its picture.
+
+  Args:
+    change: float32 [S, S, C], to be added to `warp` of the picture.
+    landmarks: [5, 2], in the picture.
+    shape: of the picture, height and width.
+    template: 'dlib' or 'arcface'.
+
+  Returns:
+    float64 [H, W, C]; 0 beyond the aligned square, and nowhere more than the
+    greatest change.
+
+  Raises:
+    InputError: as `warp`.
+  """
+  size = len(change)
+  transform = _onto(landmarks, size, template)
+  xy = _grid(*shape) @ transform[:, :2].T + transform[:, 2]
+  is_inside = ((xy >= -0.5) & (xy <= size - 0.5)).all(-1, keepdims=True)
+  factor = int(_scale(transform))
+  if factor > 1:  # The face is smaller than its template: see `warp`.
+    change, xy = _reduce(change, factor), (xy + 0.5) / factor - 0.5
+  return np.where(is_inside, _bilinear(change, xy), 0)
+
+
+def _onto(landmarks, size, template):
   points = template_points(template, size)
   if np.shape(landmarks) != (5, 2):
     raise InputError(f'landmarks: expected [5, 2], got {np.shape(landmarks)}')
-  transform = similarity_transform(landmarks, points)
-  factor = int(np.linalg.det(transform[:, :2]) ** -0.5)
-  if factor > 1:  # Bilinear sampling aliases when it shrinks by 2 or more.
-    image = np.asarray(Image.fromarray(image).reduce(factor))
-    landmarks = (np.float64(landmarks) + 0.5) / factor - 0.5
-    transform = similarity_transform(landmarks, points)
+  return similarity_transform(landmarks, points)
 
-  inverse = np.linalg.inv(transform[:, :2])
-  xy = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1)
-  return _bilinear(image, (xy - transform[:, 2]) @ inverse.T)
+
+def _scale(transform):
+  return np.linalg.det(transform[:, :2]) ** 0.5
+
+
+def _grid(height, width):
+  """[height, width, 2]: the (x, y) of every pixel."""
+  return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
+
+
+def _reduce(image, factor):
+  """Means of `factor` x `factor` pixels; of uint8, rounded."""
+  planes = [np.ascontiguousarray(p) for p in np.moveaxis(image, -1, 0)]
+  return np.stack([Image.fromarray(p).reduce(factor) for p in planes], -1)
 
 
 def _bilinear(image: np.ndarray, xy: np.ndarray) -> np.ndarray:
@@ -127,4 +196,4 @@ def _bilinear(image: np.ndarray, xy: np.ndarray) -> np.ndarray:
   wx, wy = xy[..., 0, None] - x0[..., None], xy[..., 1, None] - y0[..., None]
   top = image[y0, x0] * (1 - wx) + image[y0, x1] * wx
   bottom = image[y1, x0] * (1 - wx) + image[y1, x1] * wx
-  return np.rint(top * (1 - wy) + bottom * wy).astype(np.uint8)
+  return top * (1 - wy) + bottom * wy

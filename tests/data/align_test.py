@@ -159,3 +159,45 @@ def test_refuses(landmarks):
 def test_refuses_an_unknown_template():
   with pytest.raises(InputError, match="^template: 'x' is .*: dlib, arcface"):
     align.template_points('x', 112)
+
+
+def test_what_is_done_to_a_face_comes_back_to_its_place():
+  change = RNG.normal(size=(112, 112, 3)).astype(np.float32)
+  points = align.template_points('dlib', 112)
+  np.testing.assert_allclose(
+    align.warp_back(change, points, (112, 112)), change, atol=1e-5
+  )
+  back = align.warp_back(change, points + [7, 30], (150, 119))
+  np.testing.assert_allclose(back[30:142, 7:], change, atol=1e-5)
+  assert not back[:30].any() and not back[142:].any() and not back[:, :7].any()
+
+
+@pytest.mark.parametrize('scale', [0.25, 0.6, 1, 2.5])
+def test_a_change_is_seen_again_at_the_next_look(scale):
+  # Soft, or pixels of another size could not hold it.
+  y, x = np.mgrid[:112, :112]
+  change = np.stack([np.sin(x / 9), np.cos(y / 11), np.sin((x + y) / 13)], -1)
+  change = change.astype(np.float32)
+  landmarks = TILTED * scale
+  back = align.warp_back(change, landmarks, (int(220 * scale),) * 2)
+  assert np.abs(back).max() <= 1
+  seen = align.warp(back.astype(np.float32), landmarks, 112)
+  inner = np.s_[9:-9, 9:-9]  # at its edges it fades into nothing
+  np.testing.assert_allclose(seen[inner], change[inner], atol=0.08)
+
+
+def test_nothing_changes_outside_the_template_s_square():
+  ones = np.ones((112, 112, 1), np.float32)
+  back = align.warp_back(ones, TILTED, (230, 230))
+  assert set(np.unique(back)) == {0, 1}
+  # The square of 112, half again as large, all of it in the picture.
+  assert back.sum() == pytest.approx((1.5 * 112) ** 2, rel=0.01)
+
+
+def test_rounding_is_all_that_aligning_adds():
+  image = RNG.integers(0, 256, (500, 400, 3), np.uint8)
+  for landmarks in (TILTED, TILTED * 2.2):  # also shrunk by whole pixels
+    exact = align.warp(image, landmarks, 112)
+    np.testing.assert_array_equal(align.align(image, landmarks), np.rint(exact))
+    real = align.warp(image.astype(np.float32) / 255, landmarks, 112)
+    np.testing.assert_allclose(real * 255, exact, atol=1)

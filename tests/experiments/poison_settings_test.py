@@ -3,11 +3,13 @@
 import pathlib
 import subprocess
 import sys
+import threading
 
 import poison
 import pytest
 from photos import CONFIG
 
+from fr_poison.data import detect_faces
 from fr_poison.types import InputError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -23,6 +25,8 @@ ROOT = pathlib.Path(__file__).parents[2]
     ({'input_size': {'mobileface': 96}}, 'input_size: mobileface only takes'),
     ({'size': 31}, 'config.size: 31 is below 32'),
     ({'batch_size': 0}, 'config.batch_size: 0 is below 1'),
+    ({'align': 'already'}, "config.align: 'already' is unknown; known: none,"),
+    ({'several_faces': 'all'}, "config.several_faces: 'all' is unknown"),
     ({'seed': -1}, 'config.seed: -1'),
     ({'max_dssim': 1.5}, 'config.max_dssim: 1.5'),
     ({'attack': {'epsilon': 1}}, 'config.attack, attack: None'),
@@ -52,6 +56,14 @@ ROOT = pathlib.Path(__file__).parents[2]
 def test_wrong_settings_are_named(done, tmp_path, change, message):
   with pytest.raises(InputError, match=message):
     poison.run(CONFIG | change, done[0], tmp_path / 'out')
+  assert not (tmp_path / 'out').exists()
+
+
+def test_what_finds_faces_has_to_be_there(done, tmp_path, monkeypatch):
+  monkeypatch.setitem(sys.modules, 'dlib', None)
+  monkeypatch.setattr(detect_faces, '_local', threading.local())
+  with pytest.raises(InputError, match=r'config.align: dlib: not installed'):
+    poison.run(CONFIG | {'align': 'dlib'}, done[0], tmp_path / 'out')
   assert not (tmp_path / 'out').exists()
 
 
