@@ -43,8 +43,9 @@ CASES = [  # rows, columns, kernel, stride, padding
 def _same_gradients(ours, reference, x, kernel):
   for argument in (0, 1):
     loss = lambda f: lambda *args: jnp.sum(jnp.sin(f(*args)))
-    expected = jax.grad(loss(reference), argument)(x, kernel)
-    actual = jax.jit(jax.grad(loss(ours), argument))(x, kernel)
+    expected, actual = (
+      jax.jit(jax.grad(loss(f), argument))(x, kernel) for f in (reference, ours)
+    )
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -58,7 +59,7 @@ def test_conv_and_both_its_gradients_match_xla(
   ours = lambda x, k: layers.conv(x, k, stride=stride, padding=padding)
   reference = lambda x, k: _reference(x, k, stride, padding)
   np.testing.assert_allclose(
-    ours(x, kernel), reference(x, kernel), rtol=1e-5, atol=1e-5
+    jax.jit(ours)(x, kernel), reference(x, kernel), rtol=1e-5, atol=1e-5
   )
   _same_gradients(ours, reference, x, kernel)
 
@@ -71,7 +72,7 @@ def test_depthwise_conv_matches_xla(h, w, k, stride, padding):
   )
   reference = lambda x, k: _reference(x, k[:, :, None], stride, padding, 3)
   np.testing.assert_allclose(
-    ours(x, kernel), reference(x, kernel), rtol=1e-5, atol=1e-5
+    jax.jit(ours)(x, kernel), reference(x, kernel), rtol=1e-5, atol=1e-5
   )
   _same_gradients(ours, reference, x, kernel)
 
@@ -88,12 +89,12 @@ def test_gradients_are_the_same_inside_loops_and_under_vmap(size, channels, k):
     return jnp.sum(y**2)
 
   x = _random(4, size, size, channels)
-  once = jax.grad(loss)(x)
+  once = jax.jit(jax.grad(loss))(x)
   body = lambda _, carry: carry + jax.grad(loss)(x)
   looped = jax.lax.fori_loop(0, 3, body, jnp.zeros_like(x))
   np.testing.assert_allclose(looped, 3 * once, rtol=1e-4, atol=1e-4)
   assert np.abs(once).max() > 0.1
-  mapped = jax.vmap(jax.grad(lambda row: loss(row[None])))(x)
+  mapped = jax.jit(jax.vmap(jax.grad(lambda row: loss(row[None]))))(x)
   np.testing.assert_allclose(mapped, once, rtol=1e-4, atol=1e-5)
 
 
@@ -103,11 +104,15 @@ def test_bfloat16_stays_bfloat16(h, w, k, stride, padding):
   ours = lambda x: layers.conv(
     x, kernel.astype(x.dtype), stride=stride, padding=padding
   )
-  half, vjp = jax.vjp(ours, x.astype(jnp.bfloat16))
-  (gradient,) = vjp(half)
+
+  @jax.jit
+  def value_and_grad(x):
+    value, vjp = jax.vjp(ours, x)
+    return value, *vjp(value)
+
+  half, gradient = value_and_grad(x.astype(jnp.bfloat16))
   assert half.dtype == gradient.dtype == jnp.bfloat16
-  full, vjp = jax.vjp(ours, x)
-  (expected,) = vjp(full)
+  full, expected = value_and_grad(x)
   np.testing.assert_allclose(half.astype(jnp.float32), full, 0.1, 0.1)
   error = np.abs(gradient.astype(jnp.float32) - expected).max()
   assert error < 0.05 * np.abs(expected).max()

@@ -42,7 +42,7 @@ def test_the_networks_give_the_recorded_embeddings(recorded):
 
 def test_free_run_distance_weights_and_choice(recorded):
   arrays, attack, params, images = recorded
-  state = attack.init(params, RNG, images, start=arrays['init'])
+  state = jax.jit(attack.init)(params, RNG, images, start=arrays['init'])
   step, terms, best = jax.jit(attack.step), [], []
   for _ in range(15):
     state = step(params, state)
@@ -67,7 +67,7 @@ def test_free_run_distance_weights_and_choice(recorded):
 @pytest.mark.parametrize('number', [2, 20])
 def test_one_update_from_the_recorded_modifier(recorded, number):
   arrays, attack, params, images = recorded
-  state = attack.init(params, RNG, images, start=arrays['init'])
+  state = jax.jit(attack.init)(params, RNG, images, start=arrays['init'])
   before = arrays[f'step{number}/modifier_before']
   state = state.replace(
     variable=state.variable.at[1].set(before),
@@ -100,7 +100,7 @@ def _with_weight(constraint, weight):
 
 def test_saved_pixels_keep_the_budget_and_the_result_is_real(recorded):
   arrays, attack, params, images = recorded
-  state = attack.init(params, RNG, images, start=arrays['init'])
+  state = jax.jit(attack.init)(params, RNG, images, start=arrays['init'])
   step = jax.jit(attack.step)
   for _ in range(attack.num_steps):
     state = step(params, state)
@@ -132,7 +132,7 @@ def test_version_03_is_followed_to_its_end(golden, mode):
     NETWORKS_03, version='0.3', mode=mode, luminance_only=False
   )
   assert attack.num_steps == arrays['steps']
-  state = attack.init(params, RNG, images, targets=goals)
+  state = jax.jit(attack.init)(params, RNG, images, targets=goals)
   step, terms = jax.jit(attack.step), []
   for _ in range(attack.num_steps + 1):  # theirs are taken after the update
     state = step(params, state)

@@ -222,8 +222,8 @@ def test_feature_shift_is_one_step_towards_the_most_similar_candidate():
   images = jnp.full((1, 1, 2, 3), 0.5).at[0, 0, :, 0].set(jnp.array([0.6, 0.8]))
   attack = attacks.feature_shift([red], alpha=0.06)
   candidates = [jnp.array([[1.0, 0], [0, 1], [-1, 0]])]
-  state = attack.init([None], RNG, images, targets=candidates)
-  state = attack.step([None], state)
+  state = jax.jit(attack.init)([None], RNG, images, targets=candidates)
+  state = jax.jit(attack.step)([None], state)
   np.testing.assert_allclose(
     state.adv_images[0, 0, :, 0], [0.54, 0.82], rtol=1e-5
   )
@@ -236,10 +236,9 @@ def test_protected_set_leaves_the_most_similar_identity():
   attack = attacks.protected_set(
     [red], epsilon=0.01, num_steps=1, learning_rate=0.01
   )
-  state = attack.init(
-    [None], RNG, images, targets=[jnp.array([[1.0, 0], [0, 1], [-1, 0]])]
-  )
-  state = attack.step([None], state)
+  candidates = [jnp.array([[1.0, 0], [0, 1], [-1, 0]])]
+  state = jax.jit(attack.init)([None], RNG, images, targets=candidates)
+  state = jax.jit(attack.step)([None], state)
   expected = [0.6 + 0.01 * 0.3 / 0.1**0.5, 0.8 - 0.01 * 0.1 / 0.1**0.5]
   np.testing.assert_allclose(state.adv_images[0, 0, :, 0], expected, rtol=1e-5)
 

@@ -43,7 +43,7 @@ def _at(attack, recorded, signs):
   """The state whose iterate is x + noise + .0025 * signs, and one step on."""
   arrays, params, images = recorded
   start = arrays['noise'] + np.float32(0.0025) * signs
-  state = attack.init(params, RNG, images, start=start)
+  state = jax.jit(attack.init)(params, RNG, images, start=start)
   return state, jax.jit(attack.step)(params, state)
 
 
@@ -86,7 +86,7 @@ def test_gradients_at_recorded_iterates(recorded, iteration, before):
 
 def test_the_first_steps_go_where_the_original_went(attack, recorded):
   arrays, params, images = recorded
-  state = attack.init(params, RNG, images, start=arrays['noise'])
+  state = jax.jit(attack.init)(params, RNG, images, start=arrays['noise'])
   step = jax.jit(attack.step)
   for i in range(1, 6):
     state = step(params, state)

@@ -188,7 +188,7 @@ def test_a_given_start_replaces_the_random_one():
   attack, _ = toys.ATTACKS['lowkey_ball']
   images = 0.5 + 0 * toys.images(2)
   start = np.full_like(images, 2 / 255)
-  state = attack.init([toys.params()], RNG, images, start=start)
+  state = jax.jit(attack.init)([toys.params()], RNG, images, start=start)
   np.testing.assert_allclose(state.adv_images, images + start, rtol=1e-6)
 
 

@@ -12,9 +12,12 @@ import cloaking
 import numpy as np
 import programs
 import pytest
+from configs import orl
+from evaluate import run
 
 from fr_poison.data import decode
 from fr_poison.report import records
+from fr_poison.types import InputError
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -118,19 +121,7 @@ def _check_records(found):
   [
     (['--config.num_step=3'], 'num_step'),
     (['--config.attacks.lowkey.epsilon=8.0'], 'config.attacks.lowkey.epsilon'),
-    (['--config.attacks.fawkes.num_steps=0'], 'config.attacks.fawkes.num_st'),
-    (["--config.networks=('arcnet',)"], "config.networks: 'arcnet'"),
-    (["--config.surrogates=('mobileface+x',)"], "config.surrogates: 'x'"),
     (['--config.recognizers.nearest_neighbor.normalise=1'], 'normalise'),
-    (['--config.num_public=5'], 'config.num_public: 5 of 8'),
-    (['--config.extractor.checkpoint=no/where'], 'no/where'),
-    (['--config.dataset=lfw2'], "config.dataset: 'lfw2'"),
-    (['--config.input_size.faceres=7'], 'input_size: 7 is below 32'),
-    (['--config.num_people=41'], 'config.num_people: 41'),
-    (['--config.num_protected=9'], 'config.num_protected: 9 of 8'),
-    (['--config.test_fraction=1.5'], 'config.test_fraction: 1.5'),
-    (['--config.seed=-1'], 'config.seed: -1'),
-    (['--data_dir=nowhere'], 'nowhere: no such folder'),
     (['stray'], 'stray: unexpected argument'),
   ],
 )
@@ -144,6 +135,37 @@ def test_bad_input_is_one_line_and_exit_status_2(
   assert len(lines) == 1 and lines[0].startswith('error: ')
   assert message in lines[0]
   assert not list(tmp_path.iterdir())  # nothing half-written
+
+
+@pytest.mark.parametrize(
+  'field, value, message',
+  [
+    ('attacks.fawkes.num_steps', 0, 'config.attacks.fawkes.num_st'),
+    ('networks', ('arcnet',), "config.networks: 'arcnet'"),
+    ('surrogates', ('mobileface+x',), "config.surrogates: 'x'"),
+    ('num_public', 5, 'config.num_public: 5 of 8'),
+    ('extractor.checkpoint', 'no/where', 'no/where'),
+    ('dataset', 'lfw2', "config.dataset: 'lfw2'"),
+    ('input_size.faceres', 7, 'input_size: 7 is below 32'),
+    ('num_people', 41, 'config.num_people: 41'),
+    ('num_protected', 9, 'config.num_protected: 9 of 8'),
+    ('test_fraction', 1.5, 'config.test_fraction: 1.5'),
+    ('seed', -1, 'config.seed: -1'),
+    ('data_dir', 'nowhere', 'nowhere: no such folder'),
+  ],
+)
+def test_what_cannot_be_is_named_before_anything_is_written(
+  tmp_path, field, value, message
+):
+  config, data_dir = orl.get_config('smoke'), None
+  if field == 'data_dir':
+    data_dir = value
+  else:
+    config.update_from_flattened_dict({field: value})
+  with pytest.raises(InputError) as told:
+    run(config.to_dict(), tmp_path / 'out', data_dir)
+  assert message in str(told.value) and '\n' not in str(told.value)
+  assert not (tmp_path / 'out').exists()
 
 
 def test_a_truncated_picture_is_named(evaluate, tmp_path):

@@ -83,14 +83,15 @@ def test_what_it_prints_is_what_evaluate_takes(done, tmp_path_factory):
   env = programs.environment(tmp_path_factory)
   result = tmp_path_factory.mktemp('evaluated') / 'out'
   run = lambda *args: programs.start(
-    'evaluate', 'linear', result, f'{flag}={path}', *args, env=env
+    'evaluate', 'orl', result, f'{flag}={path}', *args, env=env
   )
   refused = programs.finish(run(), 2)
   assert 'config.num_public: 0, but' in refused
   assert 'trained on the first 4 people' in refused
-  programs.finish(run('--config.num_public=4', '--config.num_protected=1'))
+  little = '--config.num_protected=1', "--config.networks=('pixels',)"
+  programs.finish(run('--config.num_public=4', *little))
   found = records.read(result / 'records.jsonl')
-  (network,) = {r['network'] for r in found} - {'mobileface', 'faceres'}
+  (network,) = {r['network'] for r in found} - {'pixels'}
   own = [r for r in found if r['network'] == network]
   assert {r['adversary'] for r in own} == {'baseline', 'oblivious'}
   assert all(r['weights'][network].startswith(network[-8:]) for r in own)

@@ -86,7 +86,8 @@ def test_parameters_are_as_many_as_published(depth):
 def test_training_moves_the_batch_statistics_and_frozen_refuses():
   module = iresnet.IResNet(**TINY)
   variables, images = _variables(module, 16), _images(16)
-  y, state = module.apply(variables, images, True, mutable=['batch_stats'])
+  train = lambda v, x: module.apply(v, x, True, mutable=['batch_stats'])
+  y, state = jax.jit(train)(variables, images)
   assert y.shape == (2, 6) and y.dtype == jnp.float32
   old, new = variables['batch_stats'], state['batch_stats']
   assert all(
@@ -100,7 +101,8 @@ def test_training_moves_the_batch_statistics_and_frozen_refuses():
 def test_bfloat16_computes_nearly_the_same():
   module = iresnet.IResNet(**TINY, frozen=True)
   variables = iresnet.fold(_variables(iresnet.IResNet(**TINY), 16), 16)
-  full = module.apply(variables, _images(16))
-  half = module.apply(variables, _images(16).astype(jnp.bfloat16))
+  embed = jax.jit(module.apply)
+  full = embed(variables, _images(16))
+  half = embed(variables, _images(16).astype(jnp.bfloat16))
   assert half.dtype == jnp.float32 and (full != half).any()
   np.testing.assert_allclose(half, full, rtol=0.1, atol=0.1)
