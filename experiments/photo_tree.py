@@ -136,18 +136,19 @@ def read(
   except InputError as error:
     reason = str(error).removeprefix(f'{path}: ')
     return photo._replace(status='unreadable', reason=reason)
-  height, width = image.shape[:2]
   photo = photo._replace(
     image=image, exif=exif.kept(data) if keep_exif else b''
   )
-  reason = None
+  try:
+    _check_size(image)
+    return photo._replace(frame=find_frame(image))
+  except InputError as error:
+    return photo._replace(status='failed', reason=str(error))
+
+
+def _check_size(image):
+  height, width = image.shape[:2]
   if min(height, width) < full_size.MIN_SIDE:
-    reason = f'{width}x{height} pixels is too small'
-  elif max(height, width) > _MAX_SIDE:
-    reason = f'{width}x{height} pixels is too large for JPEG'
-  else:
-    try:
-      photo = photo._replace(frame=find_frame(image))
-    except InputError as error:
-      reason = str(error)
-  return photo._replace(status=reason and 'failed', reason=reason)
+    raise InputError(f'{width}x{height} pixels is too small')
+  if max(height, width) > _MAX_SIDE:
+    raise InputError(f'{width}x{height} pixels is too large for JPEG')

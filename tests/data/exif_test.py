@@ -2,11 +2,12 @@
 
 import io
 
+import numpy as np
 import photos
 import pytest
 from PIL import Image
 
-from fr_poison.data import exif
+from fr_poison.data import decode, exif
 
 _WHEN = '2020:02:20 20:20:20'
 
@@ -61,6 +62,16 @@ def test_who_where_and_when_are_kept(format):
   # The cloak lies upright, and how a TIFF's pixels lie is not said.
   assert read[0x0112] == 1
   assert set(read) == {0x0110, 0x0112, 0x013B, 0x8769, 0x8825}
+
+
+@pytest.mark.parametrize('encode', [decode.encode_png, decode.encode_jpeg])
+def test_cloaks_hold_it_beside_their_pixels(encode):
+  block, image = exif.kept(_file()), photos.picture(48, 40, 0)
+  plain, data = encode(image), encode(image, exif=block)
+  assert exif.kept(plain) == b'' and exif.kept(data) == block
+  np.testing.assert_array_equal(
+    decode.decode(data, 'a'), decode.decode(plain, 'a')
+  )
 
 
 def test_no_picture_of_the_face_without_its_cloak_is():
