@@ -16,7 +16,7 @@ import numpy as np
 
 from fr_poison import checks
 from fr_poison.data.splits import Split
-from fr_poison.recognizers import logistic, standardization
+from fr_poison.recognizers import logistic, standardization, warm_start
 from fr_poison.recognizers.ranking import (
   Ranking,
   check_embeddings,
@@ -159,7 +159,7 @@ def rank_protected(
       problems = standardization.cloaked_problems(
         gallery, cloaked[train], protected[chunk], protected, C
       )
-      params, steps, ranking = logistic.solve_from(
+      params, steps, ranking = warm_start.solve_from(
         base, logits, problems, probes, max_steps, tolerance, top_k=top_k
       )
       if np.any(steps):
