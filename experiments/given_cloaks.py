@@ -140,7 +140,7 @@ def load(
       'num_cloaked': len(found),
       'num_improved': sum('same' not in face.notes for face in found),
     },
-    _not_tested(source, settings),
+    _not_tested(settings),
   )
 
 
@@ -198,7 +198,7 @@ def _inspect(is_strict, found, left_out, own, gallery, problems) -> list[str]:
   rows = [f'{path}: {reason}' for path, reason in left_out]
   if is_strict and (rows or problems):
     raise InputError(f'config.strict: {(rows + problems)[0]}')
-  warnings = problems + given_notes.of_pairs(found, 'size', 'aspect')
+  warnings = problems + given_notes.of_pairs(found, 'size', 'aspect', 'hidden')
   warnings += given_notes.colours(own, gallery)
   for text in warnings:
     print(f'note: {text}', file=sys.stderr)
@@ -239,10 +239,8 @@ def _describe(source, settings, found) -> str:
   )
 
 
-def _not_tested(source, settings) -> list[str]:
+def _not_tested(settings) -> list[str]:
   told = []
-  if source.align == 'dlib':
-    told.append('Whether a detector still finds the face in a cloaked picture.')
   if 'adaptive' in settings.adversaries:
     tools = ' and '.join(settings.adversaries['adaptive']['attacks'])
     told.append(

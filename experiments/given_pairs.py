@@ -46,6 +46,7 @@ NOTES = {
   'size': 'the cloak has another size, and was brought back to it',
   'aspect': 'the cloak is cropped or stretched, and was aligned on its own',
   'other': 'cloak and original look like two different pictures',
+  'hidden': 'no face is found in the cloak: who looks for faces would miss it',
   'bgr': 'the cloak has red and blue exchanged: its tool wrote BGR as RGB',
 }
 
@@ -168,6 +169,7 @@ def _place(original, cloaked, alignment, several_faces):
       cloaked = np.asarray(Image.fromarray(cloaked).resize((w0, h0)))
   if alignment == 'dlib':
     placed = _align(original, cloaked, 'aspect' in notes, several_faces)
+    notes += ['hidden'] * (not detect_faces.find_faces(cloaked))
   else:
     placed = [centred(SIZE).place(x) for x in (original, cloaked)]
   psnr = metrics.psnr(*placed)

@@ -219,8 +219,8 @@ def test_missing_folders_are_named(config):
 @pytest.mark.parametrize('arg', [None, 'adaptive', 'adaptive,smoke'])
 def test_the_config_is_whole(arg):
   config = my_cloaks.get_config(arg).to_dict() | {'originals': 'A'}
-  source, settings = given_cloaks.split_config(config)
+  _, settings = given_cloaks.split_config(config)
   assert ('adaptive' in settings.adversaries) == bool(arg)
   # Whose tools he has is no secret.
-  told = ' '.join(given_cloaks._not_tested(source, settings))
+  told = ' '.join(given_cloaks._not_tested(settings))
   assert ('lowkey and fawkes, as made here for mobileface' in told) == bool(arg)

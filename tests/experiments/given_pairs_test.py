@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from fr_poison.data import decode, pairs
+from fr_poison.data.datasets import orl
 from fr_poison.types import InputError
 
 
@@ -144,3 +145,18 @@ def test_no_face_is_a_reason(trees):
   faces, rejected = given_pairs.read_faces(_find(trees), 'Ann', 'dlib', 'skip')
   assert not faces
   assert rejected == [('0.png', 'no face'), ('1.png', 'no face')]
+
+
+@pytest.mark.skipif(
+  importlib.util.find_spec('dlib') is None, reason='needs the extra align'
+)
+def test_a_cloak_that_hides_its_face_is_told(trees):
+  face = decode.read_image(orl._find_source(None) / 's1' / '1.pgm')
+  hidden = face.copy()
+  hidden[:] = face.mean((0, 1))
+  for i, cloak in enumerate((_cloak(face), hidden)):
+    _write(trees / 'Ann' / f'{i}.png', face)
+    _write(trees / 'B' / f'{i}.png', cloak)
+  faces, _ = given_pairs.read_faces(_find(trees), 'Ann', 'dlib', 'skip')
+  seen, unseen = (face.notes for face in faces)
+  assert 'hidden' not in seen and 'hidden' in unseen
