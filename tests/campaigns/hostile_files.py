@@ -17,7 +17,7 @@ from properties import seeds
 
 from fr_poison import config_args, strict_json
 from fr_poison.checkpoints import Checkpoints, step
-from fr_poison.data import decode, folder, recordio
+from fr_poison.data import decode, exif, folder, recordio
 from fr_poison.data.datasets import facescrub, lfw, megaface, pixels_only
 from fr_poison.detectors import base, model, threshold
 from fr_poison.extractors import cache
@@ -47,6 +47,9 @@ def _picture(path):
   image = decode.decode(data, path.name)
   kept = decode.decode(pixels_only.of(data, image), 'kept')
   np.testing.assert_array_equal(kept, image)
+  small, about = image[:8, :4], exif.kept(data)
+  cloak = decode.decode(decode.encode_jpeg(small, exif=about), 'cloak')
+  assert cloak.shape == small.shape  # it lies as its pixels do
 
 
 def _read_all(files):

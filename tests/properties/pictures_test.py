@@ -12,9 +12,10 @@ from fr_poison.types import InputError
 
 
 def _decode(data, folder):
-  with hostile.watched(folder):
+  with hostile.watched(folder) as results:
     try:
       image = decode.decode(data, 'a.jpg')
+      results.append(image.nbytes)
     except InputError as error:
       message = str(error)
       assert message.startswith('a.jpg: ') and '\n' not in message

@@ -38,7 +38,8 @@ def picture(format: str) -> bytes:
   """12 pixels high and 10 wide, lying on its side where that can be said."""
   image = np.arange(12 * 10 * 3, dtype=np.uint8).reshape(12, 10, 3)
   buffer, exif = io.BytesIO(), Image.Exif()
-  exif[0x0112] = 6
+  exif[0x0112], exif[0x013B] = 6, 'Ann'
+  exif.get_ifd(0x8825).update({1: 'N', 2: (47.0, 36.0, 42.5)})
   kwargs = {} if format in ('BMP', 'GIF', 'PPM') else {'exif': exif}
   Image.fromarray(image).save(buffer, format, **kwargs)
   return buffer.getvalue()
