@@ -64,7 +64,7 @@ setuptools.setup(
       'faiss-cpu',
       'hypothesis',
       'pytest',
-      'pytest-xdist>=3.7',
+      'pytest-xdist',
       'ruff',
       'scikit-learn',
       'setuptools>=77',  # to build a wheel in a test
