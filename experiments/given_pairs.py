@@ -169,7 +169,8 @@ def _place(original, cloaked, alignment, several_faces):
       cloaked = np.asarray(Image.fromarray(cloaked).resize((w0, h0)))
   if alignment == 'dlib':
     placed = _align(original, cloaked, 'aspect' in notes, several_faces)
-    notes += ['hidden'] * (not detect_faces.find_faces(cloaked))
+    if 'aspect' not in notes and not detect_faces.find_faces(cloaked):
+      notes.append('hidden')  # one with another shape would have been left out
   else:
     placed = [centred(SIZE).place(x) for x in (original, cloaked)]
   psnr = metrics.psnr(*placed)

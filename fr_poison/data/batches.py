@@ -13,7 +13,7 @@ def pictures_a_call(wanted: int, on_cpu: int) -> int:
 
   XLA:CPU compiles another program for another shape, which adds in another
   order. There the number is always the same, so that not a bit of a result
-  depends on what was wanted; nor is more than a few at a time any faster.
+  depends on what was wanted.
 
   Args:
     wanted: on an accelerator.

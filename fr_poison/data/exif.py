@@ -59,7 +59,6 @@ def _kept(data):
   for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
     tags = {k: v for k, v in old.get_ifd(ifd).items() if k not in _DROPPED}
     if tags:
-      new.get_ifd(ifd).update(tags)
       new[ifd] = tags
   if not new:
     return b''
