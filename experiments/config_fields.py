@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 
+from fr_poison import checks
 from fr_poison.types import InputError
 
 
@@ -28,8 +29,10 @@ def check_known(field: str, name: str, names: Iterable[str]) -> None:
     InputError: it is not.
   """
   if name not in names:
+    hint = checks.suggestion(name, names) if isinstance(name, str) else ''
     raise InputError(
-      f'config.{field}: {name!r} is unknown; known: {", ".join(names)}'
+      f'config.{field}: {name!r} is unknown{hint or ";"} '
+      f'known: {", ".join(names)}'
     )
 
 

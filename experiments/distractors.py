@@ -85,4 +85,4 @@ def main(argv):
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(main, kept='cloaks that are finished stay in --workdir')

@@ -16,7 +16,6 @@ from absl import flags
 from fr_poison import extractors
 from fr_poison.data import datasets
 from fr_poison.search import store
-from fr_poison.types import InputError
 
 _DATASET = flags.DEFINE_enum('dataset', 'orl', datasets.NAMES, 'The pictures.')
 _DATA_DIR = flags.DEFINE_string('data_dir', None, "The data set's own folder.")
@@ -46,8 +45,7 @@ def _open(dataset, data_dir):
 
 def main(argv):
   """Fills --output and says what had to be computed."""
-  if len(argv) > 1:
-    raise InputError(f'{argv[1]}: unexpected argument')
+  del argv
   extractor = extractors.load(_NETWORK.value)
   stream, count = _open(_DATASET.value, _DATA_DIR.value)
   output = pathlib.Path(_OUTPUT.value)
@@ -63,4 +61,4 @@ def main(argv):
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(main, kept='blocks that are finished stay in --output')

@@ -12,7 +12,6 @@ with the flags of distributed.py and one --workdir that all of them see. Writes
 the files of report.py, and cells, cloaks and networks, into --workdir.
 """
 
-import sys
 import time
 
 import cli
@@ -27,7 +26,6 @@ import workdir_lock
 from absl import flags
 from study_plan import Plan
 from study_settings import StudySettings
-from training_run import Stopped
 
 from fr_poison import processes
 from fr_poison.report import records, sources
@@ -119,22 +117,19 @@ def main(argv):
   if _DRY_RUN.value:
     dry_run(plan, only, num_here)
     return
-  try:
-    if share is not None:
-      study_workers.end_with_parent()
-      run_share(plan, share, study_units.Todo.read(plan.workdir / _TODO))
-      return
-    with workdir_lock.held(given.workdir):
-      run(plan, only, num_here)
-      if processes.is_first():
-        found = write(plan)
-        seconds = time.monotonic() - start
-        print(f'{len(found.all())} records, {seconds:.0f} s.')
-        print(f'See {given.workdir}/report.html')
-  except Stopped as stop:
-    print(stop)
-    sys.exit(share is not None)  # a phase is not over because a worker stops
+  if share is not None:
+    study_workers.end_with_parent()
+    todo = study_units.Todo.read(plan.workdir / _TODO)
+    study_workers.run_quietly(lambda: run_share(plan, share, todo))
+    return
+  with workdir_lock.held(given.workdir):
+    run(plan, only, num_here)
+    if processes.is_first():
+      found = write(plan)
+      seconds = time.monotonic() - start
+      print(f'{len(found.all())} records, {seconds:.0f} s.')
+      print(f'See {given.workdir}/report.html')
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(main, kept='what is finished stays in --workdir')

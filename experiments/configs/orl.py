@@ -53,7 +53,7 @@ def get_config(arg=None):
       'lowkey': {
         'epsilon': epsilon,
         'num_steps': steps,
-        'learning_rate': None,  # 2.5 epsilon / num_steps
+        'learning_rate': placeholder(float),  # 2.5 epsilon / num_steps
         'lpips_weight': 0.0,
         'mirrored': False,
       },
