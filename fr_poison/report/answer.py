@@ -5,10 +5,10 @@ from collections import Counter
 from fr_poison.report import drawing, grid
 from fr_poison.report.drawing import Dots, Drawing
 
-# What the trainer does, in the order in which it costs him more.
+# What the trainer does, in the order of what it costs.
 MOVES = {
   'baseline': 'takes the network that the cloak was made for',
-  'oblivious': 'takes another network',
+  'oblivious': 'takes another of the networks tried',
   'adaptive': "trains on the public tool's output",
   'cleaning': 'cleans the pictures first',
   'detecting': 'drops what a detector finds',
@@ -21,16 +21,21 @@ _MOVE_OF = {
   'purifying': 'cleaning',
 }
 _PROTECTS = 0.5  # of the pictures, before the network it was made for
+_LIMITS = (
+  'This holds for these pictures, networks and settings only: a cloak made on '
+  'another network, or with a larger budget, may cross to networks that this '
+  'one does not, and a detector may flag clean pictures of another camera.'
+)
 _CAPTION = """\
 How many of the clean test pictures of cloaked people the recognizer gets
-wrong, with the 95% interval. Large: what is left when the trainer chooses
-best among what was tried, as he moves last; pale: his other choices; hollow:
-of those still enrolled, where he dropped all pictures of others. Grey: the
-errors made without any cloak. Recognizer: {}."""
+wrong, with the 95% interval, in this experiment. Large: what is left when the
+trainer, who moves last, chooses best among what was tried; pale: their other
+choices; hollow: of those still enrolled, where they dropped all pictures of
+others. Grey: the errors made without any cloak. Recognizer: {}."""
 
 
 def move(record: dict) -> str:
-  """What the trainer did, one of `MOVES`, or his own word for it."""
+  """What the trainer did, one of `MOVES`, or the record's word for it."""
   first, _, _ = grid.clean(record['adversary']).partition(' ')
   first = first.removesuffix(':')
   if first in ('baseline', 'oblivious'):
@@ -61,8 +66,9 @@ def comparable(records: list[dict]) -> list[dict]:
 def lowest(records: list[dict]) -> dict[str, dict[str, dict]]:
   """attack -> move -> the record of the choice that suits the trainer best.
 
-  That is the least protection, for he moves last. Where nobody is enrolled
-  there is no rate, but his detector has found every cloak: none beats that.
+  That is the least protection, for the trainer moves last. Where nobody is
+  enrolled there is no rate, but the detector has found every cloak that was
+  tried: none beats that.
   Without a cloak every network is there from the start, so that is the
   baseline's as well.
   """
@@ -112,7 +118,7 @@ def sentence(records: list[dict]) -> str:
   names = ', '.join(map(grid.attack_name, found))
   text = (
     f'Of the clean pictures of cloaked people ({names}), a trainer who chooses '
-    f'well gets wrong: {"; ".join(parts)}'
+    f'well among what was tried{_scope(records)} gets wrong: {"; ".join(parts)}'
   )
   if errors:
     text += f'. Without a cloak: at most {grid.percent(max(errors))}%'
@@ -121,10 +127,10 @@ def sentence(records: list[dict]) -> str:
     names = ', '.join(map(grid.attack_name, failing))
     rate = grid.percent(max(_baseline(every[a]) for a in failing))
     text += (
-      f'. Not counted: {names}, at most {rate}% even before the network that '
-      'they were made for'
+      f'. Not counted: {names}, with the settings of this run at most {rate}% '
+      'even before the network that they were made for'
     )
-  return text + '.'
+  return f'{text}. {_LIMITS}'
 
 
 def draw(records: list[dict]) -> Drawing | None:
@@ -154,6 +160,13 @@ def draw(records: list[dict]) -> Drawing | None:
   )
 
 
+def _scope(records):
+  """' on orl, 40 people': the pictures, if the records name them."""
+  named = [r['dataset'] for r in records if r.get('dataset')]
+  found = dict.fromkeys(map(grid.clean, named))
+  return f' on {" and ".join(found)}' if found else ''
+
+
 def _baseline(cells):
   record = cells.get('baseline')
   return record['protection_rate'] if record and _has_rate(record) else 1
@@ -174,7 +187,7 @@ def _part(trainer, cells):
     if any(map(_is_partial, cells)):
       text += ' of those still enrolled'
       text += f' (nobody with {", ".join(nobody)})' if nobody else ''
-  return f'{text} when he {MOVES[trainer]} ({trainer})'
+  return f'{text} when the trainer {MOVES[trainer]} ({trainer})'
 
 
 def _dots(attack, cells, records):

@@ -5,9 +5,9 @@ from fr_poison.report import records as records_lib
 
 _ADVERSARIES = {
   'baseline': 'using the network the cloak was made for (baseline)',
-  'oblivious': 'using another, later network (oblivious)',
+  'oblivious': 'using another network (oblivious)',
   'adaptive': "training on the public tool's own output (adaptive)",
-  'adversarial_training': 'attacking his own network while he trains it',
+  'adversarial_training': 'attacking the network while it trains',
   'detecting': 'spotting cloaked pictures and dropping them (detecting)',
   'purifying': 'cleaning cloaked pictures first (purifying)',
 }

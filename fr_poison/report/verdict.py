@@ -80,14 +80,14 @@ def _headline(kinds, given) -> str:
   names = ' and '.join(map(grid_lib.clean, networks))
   if own >= set(networks):
     return (
-      f'These cloaks protect only against what they were made for, {names}: do '
-      'not count on them. A trainer who takes another network recognises '
-      'these people, or may.'
+      f'Of the {len(given)} recognizers tried here these cloaks protect only '
+      f'against what they were made for, {names}: do not count on them. The '
+      'others recognise these people, or may; what is not listed was not tried.'
     )
   if len(networks) == 1 and own == {records_lib.UNKNOWN}:
     return (
-      f'These cloaks protect against one network only, {names}, as a cloak '
-      'does from the network it was made for: do not count on them.'
+      f'Of the networks tried here these cloaks protect against one only, '
+      f'{names}, perhaps the one they were made for: do not count on them.'
     )
   if len(yes) == len(given):
     return (

@@ -71,18 +71,30 @@ def test_unsure_where_the_interval_holds_half(judged):
 def test_one_network_only_is_no_protection(judged):
   intervals = {'mobileface': (0.9, 1), 'faceres': (0, 0.1)}
   assert _first(judged(intervals)).startswith(
-    'These cloaks protect against one network only, mobileface, as a cloak '
-    'does from the network it was made for: do not count on them.'
+    'Of the networks tried here these cloaks protect against one only, '
+    'mobileface, perhaps the one they were made for: do not count on them.'
   )
   known = _first(judged(intervals, surrogate='mobileface'))
   assert known.startswith(
-    'These cloaks protect only against what they were made for, mobileface: '
-    'do not count on them.'
+    'Of the 2 recognizers tried here these cloaks protect only against what '
+    'they were made for, mobileface: do not count on them.'
   )
+  assert known.endswith('what is not listed was not tried.')
   # Nor if no other was tried.
   alone = judged({'mobileface': (0.9, 1)}, surrogate='mobileface')
   assert 'only against what they were made for' in _first(alone)
-  assert 'one network only' in _first(judged({'mobileface': (0.9, 1)}))
+  assert 'against one only' in _first(judged({'mobileface': (0.9, 1)}))
+
+
+def test_every_verdict_says_that_only_these_were_tried(judged):
+  for own, other in (
+    ((0.9, 1), (0, 0.1)),
+    ((0.9, 1), (0.9, 1)),
+    ((0, 0.1),) * 2,
+  ):
+    for surrogate in ('unknown', 'mobileface'):
+      intervals = {'mobileface': own, 'faceres': other}
+      assert 'tried here' in _first(judged(intervals, surrogate=surrogate))
 
 
 def test_protected_against_some(judged):
@@ -109,7 +121,7 @@ def test_errors_made_anyway_are_no_protection(judged):
     assert first.startswith('Nothing can be said for sure')
     assert second.startswith('Wrong about these people without a cloak')
   noise = {'noise_protection_rate': 0.5, 'noise_protection_ci': [0.4, 0.59]}
-  assert 'one network only' in _first(judged(intervals, **noise))
+  assert 'against one only' in _first(judged(intervals, **noise))
 
 
 def test_pixels_are_no_recognizer(judged):
