@@ -65,7 +65,8 @@ def _measure_attacks(judge, shared, folder):
   """Every attack on every surrogate, among them."""
   settings, found = judge.scene.settings, []
   progress = Progress(
-    len(settings.surrogates) * len(settings.attacks) * settings.num_protected
+    len(settings.surrogates) * len(settings.attacks) * settings.num_protected,
+    'person',
   )
   for surrogate in settings.surrogates:
     for name in settings.attacks:

@@ -10,6 +10,7 @@ Started again it computes what is missing, damaged, or of other pictures.
 import pathlib
 
 import cli
+import progress
 import workdir_lock
 from absl import flags
 
@@ -36,11 +37,11 @@ def _open(dataset, data_dir):
       images[start : start + size] for start in range(0, len(images), size)
     )
     return stream, len(images)
-  prepared = datasets.prepare(dataset, data_dir)
-  return (
-    lambda size: (batch.images for batch in prepared.stream(size)),
-    len(prepared),
+  prepared = datasets.prepare(
+    dataset, data_dir, progress=progress.over(f'reading {dataset}', delay=2)
   )
+  stream = lambda size: (batch.images for batch in prepared.stream(size))
+  return stream, len(prepared)
 
 
 def main(argv):
@@ -51,7 +52,12 @@ def main(argv):
   output = pathlib.Path(_OUTPUT.value)
   with workdir_lock.held(output, '--output'):
     found = store.fill(
-      output, extractor, stream, count, batch_size=_BATCH_SIZE.value
+      output,
+      extractor,
+      stream,
+      count,
+      batch_size=_BATCH_SIZE.value,
+      progress=progress.over(f'embedding, {extractor.spec.name}'),
     )
   for block in found.damaged:
     print(f'block {block}: its bytes had changed, computed again')

@@ -104,7 +104,8 @@ def run_attacks(
   """Every attack on every surrogate: records, and pictures to show."""
   settings, results, strips = judge.scene.settings, [], []
   progress = Progress(
-    len(settings.surrogates) * len(settings.attacks) * settings.num_protected
+    len(settings.surrogates) * len(settings.attacks) * settings.num_protected,
+    'person',
   )
   for surrogate in settings.surrogates:
     cloaks = {}

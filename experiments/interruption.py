@@ -54,22 +54,26 @@ def describe(kept: str | None) -> str:
 
 def end(error: KeyboardInterrupt, kept: str | None) -> None:
   """Ends the process with that line and the shells' status of the signal."""
-  # Whoever cannot wait for what is cleaned up: without a traceback, either.
-  signal.signal(signal.SIGINT, signal.SIG_DFL)
   is_terminated = isinstance(error, Terminated)
-  with contextlib.suppress(OSError):
-    print(describe(kept), file=sys.stderr, flush=True)
-  number = signal.SIGTERM if is_terminated else signal.SIGINT
-  sys.exit(128 + number)
+  _end(
+    128 + (signal.SIGTERM if is_terminated else signal.SIGINT), describe(kept)
+  )
 
 
 def end_quietly() -> None:
   """Ends the process whose output nobody reads any more, as `head` does."""
-  null = os.open(os.devnull, os.O_WRONLY)
-  # What is buffered would be complained about when Python ends.
-  for descriptor in (1, 2):
-    os.dup2(null, descriptor)
-  sys.exit(_CLOSED_PIPE)
+  _end(_CLOSED_PIPE)
+
+
+def _end(status, line=None):
+  with contextlib.suppress(OSError):
+    sys.stdout.flush()
+  with contextlib.suppress(OSError):
+    if line:
+      print(line, file=sys.stderr, flush=True)
+  # Not sys.exit: JAX may still compute in another thread, and crashes when
+  # Python is taken down meanwhile. All files are closed by now.
+  os._exit(status)
 
 
 def _quoted(word):
@@ -85,8 +89,7 @@ def _excepthook(kind, error, traceback):
   if not issubclass(kind, KeyboardInterrupt):
     sys.__excepthook__(kind, error, traceback)
     return
-  print(describe('nothing was begun'), file=sys.stderr, flush=True)
-  os._exit(128 + signal.SIGINT)
+  _end(128 + signal.SIGINT, describe('nothing was begun'))
 
 
 sys.excepthook = _excepthook

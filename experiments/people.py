@@ -4,6 +4,7 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
+import progress
 
 from fr_poison.data import (
   align,
@@ -72,7 +73,11 @@ def find(
     if alignment != 'none':
       placement = detect_faces.aligned(template=alignment)
     found = datasets.prepare(
-      dataset, placement=placement, strict=strict, **source
+      dataset,
+      placement=placement,
+      strict=strict,
+      progress=progress.over(f'reading {dataset}', delay=2),
+      **source,
     )
     print(*found.report(), sep='\n', file=sys.stderr)
     left_out = [list(row) for row in found.skipped]

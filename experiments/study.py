@@ -24,6 +24,7 @@ import study_units
 import study_workers
 import workdir_lock
 from absl import flags
+from progress import Progress, say
 from study_plan import Plan
 from study_settings import StudySettings
 
@@ -45,11 +46,14 @@ def run_share(
   """The pieces of a phase that are this process's."""
   units = study_units.units(plan, share.phase, todo)
   mine = study_units.share(units, share.index, share.count)
+  shown = Progress(len(mine), 'piece', delay=1)
   for i, unit in enumerate(mine):
+    shown.update(unit.name)
     start = time.monotonic()
     unit.run()
     took = time.monotonic() - start
-    print(f'{i + 1}/{len(mine)} {unit.name}: {took:.0f} s', flush=True)
+    say(f'{i + 1}/{len(mine)} {unit.name}: {took:.0f} s')
+  shown.close()
 
 
 def run(plan: Plan, only: list[str], num_here: int = 1) -> None:

@@ -108,7 +108,7 @@ class _Log:
     self._start, self._label, self._left = time.monotonic(), label, last - step
     self._previous, self._progress, self._file = None, None, None
     if processes.is_first():
-      self._progress = Progress(last)
+      self._progress = Progress(last, 'step')
       for _ in range(step):
         self._progress.skip()
     processes.on_first(lambda: self._open(folder, step, tensorboard))

@@ -16,6 +16,7 @@ from absl import logging
 from array_record.python import array_record_module
 
 from fr_poison.data import decode, folder
+from fr_poison.data.batches import Progress, silent
 from fr_poison.data.datasets import pixels_only
 from fr_poison.data.placement import Placement
 from fr_poison.types import InputError
@@ -63,6 +64,8 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
   VERSION = tfds.core.Version('1.0.1')
   CARD: Card
+  IS_STREAM = False  # too many items to be listed before they are read
+  progress: Progress = staticmethod(silent)  # is given the loop over them
 
   def __init__(
     self,
@@ -115,7 +118,12 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
   def _generate_examples(self):
     people, skipped = collections.Counter(), []
-    for item, image in _map_in_order(self._store, self.items()):
+    items, total = self.items(), self.CARD.num_pictures
+    if not self.IS_STREAM:
+      items = list(items)
+      total = len(items)
+    items = self.progress(items, total)
+    for item, image in _map_in_order(self._store, items):
       if item.person is not None:
         people[item.person] += isinstance(image, bytes)
       if isinstance(image, bytes):
