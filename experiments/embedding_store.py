@@ -17,6 +17,7 @@ from absl import flags
 from fr_poison import extractors
 from fr_poison.data import datasets
 from fr_poison.search import store
+from fr_poison.types import InputError
 
 _DATASET = flags.DEFINE_enum('dataset', 'orl', datasets.NAMES, 'The pictures.')
 _DATA_DIR = flags.DEFINE_string('data_dir', None, "The data set's own folder.")
@@ -47,8 +48,14 @@ def _open(dataset, data_dir):
 def main(argv):
   """Fills --output and says what had to be computed."""
   del argv
-  extractor = extractors.load(_NETWORK.value)
-  stream, count = _open(_DATASET.value, _DATA_DIR.value)
+  try:
+    extractor = extractors.load(_NETWORK.value)
+  except InputError as error:
+    raise InputError(f'--network: {error}') from error
+  try:
+    stream, count = _open(_DATASET.value, _DATA_DIR.value)
+  except InputError as error:
+    raise InputError(f'--data_dir: {error}') from error
   output = pathlib.Path(_OUTPUT.value)
   with workdir_lock.held(output, '--output'):
     found = store.fill(

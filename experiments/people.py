@@ -62,6 +62,23 @@ def find(
     InputError: there are fewer; the data set cannot be read; ORL is to be
       aligned, which it is.
   """
+  try:
+    faces, left_out = _read(dataset, num_people, data_dir, alignment, strict)
+  except InputError as error:
+    if not str(error).startswith(str(data_dir)):
+      raise
+    raise InputError(f'--data_dir: {error}') from error
+  if num_people > len(faces.names):
+    raise InputError(
+      f'config.{field}: {num_people} people, but {dataset} has '
+      f'{len(faces.names)}'
+    )
+  rows = np.flatnonzero(faces.labels < num_people)
+  return People(faces.subset(rows), left_out)
+
+
+def _read(dataset, num_people, data_dir, alignment, strict):
+  """All of ORL, or of another data set that many people at most."""
   source = {'source_dir': data_dir} if data_dir else {}
   left_out = []
   if dataset == 'orl':
@@ -82,13 +99,7 @@ def find(
     print(*found.report(), sep='\n', file=sys.stderr)
     left_out = [list(row) for row in found.skipped]
     faces = found.faces(num_people, min_pictures=2)
-  if num_people > len(faces.names):
-    raise InputError(
-      f'config.{field}: {num_people} people, but {dataset} has '
-      f'{len(faces.names)}'
-    )
-  rows = np.flatnonzero(faces.labels < num_people)
-  return People(faces.subset(rows), left_out)
+  return faces, left_out
 
 
 def split(faces: FaceSet, label: int) -> tuple[FaceSet, FaceSet]:

@@ -267,7 +267,9 @@ def test_ctrl_c_while_it_is_loaded(root):
 
 
 # They write whole files, or none.
-KEEPS_NOTHING = {'benchmark', 'convert_weights', 'report'}
+KEEPS_NOTHING = {
+  *('benchmark', 'convert_weights', 'prepared_pictures', 'report')
+}
 
 
 def test_every_program_says_what_it_keeps(root):

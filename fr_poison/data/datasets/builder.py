@@ -25,6 +25,10 @@ _PER_SHARD = 4096
 _NUM_THREADS = os.cpu_count() or 1
 
 
+class NotKept(InputError):
+  """What was prepared could not be written."""
+
+
 class Card(NamedTuple):
   """What a data set is said to be.
 
@@ -193,16 +197,18 @@ def build(
     make: takes `data_dir`.
 
   Raises:
-    InputError: it cannot be written, as when the disk is full.
+    NotKept: it cannot be written, as when the disk is full or there is no home.
   """
   data_dir = os.environ.get('TFDS_DATA_DIR')  # TFDS looks at import time only.
   builder = make(data_dir=data_dir)
   try:
     builder.download_and_prepare()
   except OSError as error:
-    if not builder.data_path.exists():
-      reason = error.strerror or error
-      raise InputError(f'{builder.data_path}: {reason}') from error
+    if not os.path.exists(builder.data_path):
+      raise NotKept(
+        f'{builder.data_path}: {error.strerror or error}; prepared pictures '
+        'are kept there: set TFDS_DATA_DIR to a folder that can be written'
+      ) from error
     builder = make(data_dir=data_dir)  # Another process was first.
   return builder
 
