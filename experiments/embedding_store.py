@@ -10,6 +10,7 @@ Started again it computes what is missing, damaged, or of other pictures.
 import pathlib
 
 import cli
+import config_fields
 import progress
 import workdir_lock
 from absl import flags
@@ -17,7 +18,6 @@ from absl import flags
 from fr_poison import extractors
 from fr_poison.data import datasets
 from fr_poison.search import store
-from fr_poison.types import InputError
 
 _DATASET = flags.DEFINE_enum('dataset', 'orl', datasets.NAMES, 'The pictures.')
 _DATA_DIR = flags.DEFINE_string('data_dir', None, "The data set's own folder.")
@@ -25,7 +25,9 @@ _NETWORK = flags.DEFINE_string(
   'network', None, 'A shipped one, or the path of a checkpoint.', required=True
 )
 _OUTPUT = flags.DEFINE_string('output', None, 'A folder.', required=True)
-_BATCH_SIZE = flags.DEFINE_integer('batch_size', 20, 'Pictures on a device.')
+_BATCH_SIZE = flags.DEFINE_integer(
+  'batch_size', 20, 'Pictures on a device.', lower_bound=1
+)
 
 
 def _open(dataset, data_dir):
@@ -48,14 +50,10 @@ def _open(dataset, data_dir):
 def main(argv):
   """Fills --output and says what had to be computed."""
   del argv
-  try:
+  with config_fields.naming('--network'):
     extractor = extractors.load(_NETWORK.value)
-  except InputError as error:
-    raise InputError(f'--network: {error}') from error
-  try:
+  with config_fields.naming('--data_dir'):
     stream, count = _open(_DATASET.value, _DATA_DIR.value)
-  except InputError as error:
-    raise InputError(f'--data_dir: {error}') from error
   output = pathlib.Path(_OUTPUT.value)
   with workdir_lock.held(output, '--output'):
     found = store.fill(

@@ -150,7 +150,8 @@ def _load_gallery(
 ) -> tuple[FaceSet, list[Rejected], list[str]]:
   if source.gallery == _ORL:
     options = {'source_dir': data_dir} if data_dir else {}
-    return datasets.load(_ORL, size=given_pairs.SIZE, **options), [], []
+    with config_fields.naming('--data_dir' if data_dir else 'config.gallery'):
+      return datasets.load(_ORL, size=given_pairs.SIZE, **options), [], []
   try:
     prepared = datasets.prepare(
       'folder',

@@ -3,6 +3,7 @@
 import sys
 from typing import NamedTuple
 
+import config_fields
 import numpy as np
 import progress
 
@@ -62,12 +63,14 @@ def find(
     InputError: there are fewer; the data set cannot be read; ORL is to be
       aligned, which it is.
   """
-  try:
-    faces, left_out = _read(dataset, num_people, data_dir, alignment, strict)
-  except InputError as error:
-    if not str(error).startswith(str(data_dir)):
-      raise
-    raise InputError(f'--data_dir: {error}') from error
+  if dataset == 'orl' and alignment != 'none':
+    raise InputError(f'config.align: {alignment}, but orl is aligned already')
+  placement = None
+  if alignment != 'none':
+    placement = detect_faces.aligned(template=alignment)
+  is_given = data_dir or dataset != 'orl'
+  with config_fields.naming('--data_dir' if is_given else 'config.dataset'):
+    faces, left_out = _read(dataset, num_people, data_dir, placement, strict)
   if num_people > len(faces.names):
     raise InputError(
       f'config.{field}: {num_people} people, but {dataset} has '
@@ -77,18 +80,13 @@ def find(
   return People(faces.subset(rows), left_out)
 
 
-def _read(dataset, num_people, data_dir, alignment, strict):
+def _read(dataset, num_people, data_dir, placement, strict):
   """All of ORL, or of another data set that many people at most."""
   source = {'source_dir': data_dir} if data_dir else {}
   left_out = []
   if dataset == 'orl':
-    if alignment != 'none':
-      raise InputError(f'config.align: {alignment}, but orl is aligned already')
     faces = datasets.load(dataset, **source)
   else:
-    placement = None
-    if alignment != 'none':
-      placement = detect_faces.aligned(template=alignment)
     found = datasets.prepare(
       dataset,
       placement=placement,

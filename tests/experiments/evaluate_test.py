@@ -144,7 +144,11 @@ def test_bad_input_is_one_line_and_exit_status_2(
     ('networks', ('arcnet',), "config.networks: 'arcnet'"),
     ('surrogates', ('mobileface+x',), "config.surrogates: 'x'"),
     ('num_public', 5, 'config.num_public: 5 of 8'),
-    ('extractor.checkpoint', 'no/where', 'no/where'),
+    (
+      'extractor.checkpoint',
+      'no/where',
+      'config.extractor.checkpoint: no/where',
+    ),
     ('dataset', 'lfw2', "config.dataset: 'lfw2'"),
     ('input_size.faceres', 7, 'config.input_size.faceres: 7 is below 32'),
     ('num_people', 41, 'config.num_people: 41'),

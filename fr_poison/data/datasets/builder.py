@@ -19,14 +19,10 @@ from fr_poison.data import decode, folder
 from fr_poison.data.batches import Progress, silent
 from fr_poison.data.datasets import pixels_only
 from fr_poison.data.placement import Placement
-from fr_poison.types import InputError
+from fr_poison.types import InputError, NotKeptError
 
 _PER_SHARD = 4096
 _NUM_THREADS = os.cpu_count() or 1
-
-
-class NotKept(InputError):
-  """What was prepared could not be written."""
 
 
 class Card(NamedTuple):
@@ -197,7 +193,7 @@ def build(
     make: takes `data_dir`.
 
   Raises:
-    NotKept: it cannot be written, as when the disk is full or there is no home.
+    NotKeptError: it cannot be written: no home, or a full disk.
   """
   data_dir = os.environ.get('TFDS_DATA_DIR')  # TFDS looks at import time only.
   builder = make(data_dir=data_dir)
@@ -205,7 +201,7 @@ def build(
     builder.download_and_prepare()
   except OSError as error:
     if not os.path.exists(builder.data_path):
-      raise NotKept(
+      raise NotKeptError(
         f'{builder.data_path}: {error.strerror or error}; prepared pictures '
         'are kept there: set TFDS_DATA_DIR to a folder that can be written'
       ) from error

@@ -22,7 +22,7 @@ import tensorflow_datasets as tfds
 from fr_poison.data import align, decode
 from fr_poison.data.datasets import builder
 from fr_poison.data.faces import FaceSet
-from fr_poison.types import InputError
+from fr_poison.types import InputError, NotKeptError
 
 _NUM_PEOPLE, _NUM_PICTURES = 40, 10
 _WIDTH, _HEIGHT = 92, 112
@@ -128,7 +128,7 @@ def _read_examples(source_dir) -> list[dict]:
   with builder.quiet_tfds():
     try:
       prepared = builder.build(make)
-    except builder.NotKept:  # 400 small pictures: again from their source
+    except NotKeptError:  # 400 small pictures: again from their source
       return [
         example | {'path': example['path'].encode()}
         for _, example in make()._generate_examples()
