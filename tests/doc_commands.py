@@ -202,7 +202,7 @@ def parse(words):
     own = {'flag_values': values}
     if function == 'DEFINE_config_file':
       config_flags.DEFINE_config_file(name, sys_argv=args, **own)
-    elif function == 'DEFINE_enum':
+    elif 'enum' in function:
       flags.DEFINE_string(name, None, '', **own)
     else:
       getattr(flags, function)(name, None, '', **own)

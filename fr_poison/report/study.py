@@ -115,6 +115,11 @@ def not_tested(sources: Sources) -> list[str]:
       'Large galleries, colour, cameras of today: ORL is 40 people, grey, and '
       'of 1992 to 1994.'
     )
+  if sources.detection:
+    told.append(
+      'Detectors before clean pictures that something else was done to: noise '
+      'of a camera, sharpening, another size. They may take it for a cloak.'
+    )
   return told
 
 

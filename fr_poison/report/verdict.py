@@ -9,7 +9,7 @@ _NUM_SHOWN = 6  # recognizers in a sentence
 _KINDS = {
   'yes': 'Protected against',
   'no': 'Not protected against',
-  'unsure': 'Too few pictures to tell, against',
+  'unsure': 'Too few pictures to say, against',
   'blind': 'Wrong about these people without a cloak, too, or by mere noise',
 }
 
@@ -73,7 +73,7 @@ def _headline(kinds, given) -> str:
       'not work on them.'
     )
   if not yes:
-    rest = f', but {len(unsure)} of them cannot be told' if unsure else ''
+    rest = f', but {len(unsure)} of them are open' if unsure else ''
     return f'These cloaks protect against none {tried}{rest}.'
   networks = sorted({r['network'] for r in yes})
   own = set(yes[0]['surrogate'])

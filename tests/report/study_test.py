@@ -57,6 +57,9 @@ def test_what_was_tested_is_not_said_to_be_missing(make_sources, make_record):
   trainer = make_record(adversary='detecting: statistics')
   told = ' '.join(study.not_tested(make_sources([], trainers=[trainer])))
   assert '(detecting)' not in told and 'ORL' not in told
+  assert 'noise of a camera' not in told
+  told = ' '.join(study.not_tested(make_sources([], [_DETECTION])))
+  assert 'noise of a camera' in told  # what a detector may flag as well
 
 
 def test_every_kind_of_record_has_a_row(make_sources, make_record):

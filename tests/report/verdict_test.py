@@ -50,7 +50,7 @@ def test_protected_against_none(judged):
   )
   assert second.startswith('Not protected against: faceres 34% (20 to 49%); mo')
   records = judged({'mobileface': (0, 0.1), 'faceres': (0.2, 0.6)})
-  assert _first(records).endswith('tried here, but 1 of them cannot be told.')
+  assert _first(records).endswith('tried here, but 1 of them are open.')
 
 
 def test_unsure_where_the_interval_holds_half(judged):
@@ -58,7 +58,7 @@ def test_unsure_where_the_interval_holds_half(judged):
     judged({'mobileface': (0.44, 1), 'faceres': (0.5, 0.9)}, num_test_images=3)
   )
   assert first.startswith('Nothing can be said for sure: too few pictures')
-  assert second.startswith('Too few pictures to tell, against: mobileface 72%')
+  assert second.startswith('Too few pictures to say, against: mobileface 72%')
   # 3 of 3: Wilson's interval is 3 / (3 + 1.96^2) = .44 to 1.
   assert 'from 3 pictures of 40 people; the intervals are up to 56' in third
   assert third.endswith('not even all of them wrong would prove protection: '
