@@ -6,8 +6,8 @@ from fr_poison.report.drawing import Dots, Drawing
 _CAPTION = """\
 What a trainer gives for robustness, a row each choice. Robustness: the cloaked
 people's clean pictures that they get right under the cloak that harms them
-most, of those tried. Accuracy: everybody else's, nobody having cloaked. With 95%
-intervals. Recognizer: {}."""
+most, of those tried. Accuracy: everybody else's, nobody having cloaked. With
+95% intervals. Recognizer: {}."""
 
 
 def draw(records: list[dict]) -> Drawing | None:
