@@ -74,7 +74,7 @@ class Judge:
     """`measure`, a cell at a time."""
     known, shared = {}, shared | version.fields
     cells = list(filter(wanted, self.cells()))
-    what = f'recognizers, {version.fields["attack"]}'
+    what = f'recognizers, {version.fields.get("attack", "")}'
     for cell in over(what, 'recognizer', delay=5)(cells, len(cells)):
       start = time.monotonic()
       found = self._rankings(cell, version.images, known)

@@ -49,6 +49,8 @@ def test_a_signal_is_a_request_within_the_block_only(number, handlers, capfd):
     _send(signal.SIGTERM)  # impatient schedulers repeat it
     assert preemption.reached(2)
   assert handlers == []
+  # A preempted machine has done its work; a person may want to know.
+  assert preemption.status == (130 if number == signal.SIGINT else 0)
   _send(number)
   assert handlers == [number]
   told = 'Ctrl-C again stops at once' in capfd.readouterr().err
