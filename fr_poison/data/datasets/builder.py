@@ -61,7 +61,7 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   file that could not be used, with the reason (`skipped`).
   """
 
-  VERSION = tfds.core.Version('1.0.1')
+  VERSION = tfds.core.Version('1.1.0')  # pictures in sRGB, far faces
   CARD: Card
 
   def __init__(
