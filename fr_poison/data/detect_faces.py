@@ -26,7 +26,7 @@ _MODELS = {
 }
 # Of the 68 landmarks: those whose mean is each of ArcFace's five.
 _ARCFACE_PARTS = (range(36, 42), range(42, 48), [30], [48], [54])
-# A telephone's picture takes 2 seconds, and most have a face that is large in it.
+# A telephone's picture takes 2 seconds, and most have a large face in it.
 _MAX_SIDE = 1024
 _MAX_DOUBLED = 2048**2  # pixels; beyond, doubling costs more than it finds
 # Of 200 tight LFW crops dlib's own settings find 165 faces, these 193.

@@ -35,7 +35,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 def test_every_picture_has_a_row_and_every_cloak_its_place(done):
   source, output = done
   rows = rows_of(output)
-  assert list(rows) == sorted({*CLOAKS, 'broken.jpg'})
+  assert list(rows) == sorted({*CLOAKS, 'broken.jpg', 'z.png'})
   assert {*files_of(output)} == {*CLOAKS.values(), 'manifest.jsonl'}
   for path, name in CLOAKS.items():
     assert rows[path]['status'] == 'cloaked' and rows[path]['output'] == name
@@ -45,6 +45,7 @@ def test_every_picture_has_a_row_and_every_cloak_its_place(done):
   assert broken['status'] == 'unreadable' and broken['output'] is None
   assert 'truncated' in broken['reason'] and '\n' not in broken['reason']
   assert broken.keys() == rows['same.png'].keys()
+  assert rows['z.png']['reason'] == 'a link, not followed'
   assert header_of(output / 'sub/grey.png').mode == 'L'
 
 
@@ -194,7 +195,8 @@ def test_shipped_configs_run_in_little(done, tmp_path, name):
   source = tmp_path / 'in'
   source.mkdir()
   shutil.copy(done[0] / ODD, source / 'a.png')
-  rows, num_ignored = poison.run(config, source, tmp_path / 'out')
-  assert [row['input'] for row in rows] == ['a.png'] and num_ignored == 0
+  rows, orphans, num_ignored = poison.run(config, source, tmp_path / 'out')
+  assert [row['input'] for row in rows] == ['a.png']
+  assert orphans == [] and num_ignored == 0
   assert rows[0]['status'] in ('cloaked', 'not_improved')
   assert rows == list(rows_of(tmp_path / 'out').values())
