@@ -25,8 +25,8 @@ _OTHER = (
 
 
 def _sha256(path: pathlib.Path) -> str | None:
-  """None if there is no such file, or none that can be read."""
-  if not path.is_file():  # to open it might never end
+  """None if there is no such file, or none that is read: a link, a device."""
+  if path.is_symlink() or not path.is_file():
     return None
   try:
     with open(path, 'rb') as file:
@@ -64,12 +64,11 @@ def _read(path: pathlib.Path) -> list[dict]:
 def _holds(row: dict, source: pathlib.Path, output: pathlib.Path) -> bool:
   """Whether a row still says what is in the two folders."""
   digest = _sha256(source / row['input'])
-  if digest is None or digest != row.get('input_sha256'):
+  if digest != row.get('input_sha256'):
     return False
-  if row.get('output') is None:
-    return True
-  cloak = output / row['output']
-  return not cloak.is_symlink() and _sha256(cloak) == row.get('sha256')
+  if digest is None or row.get('output') is None:
+    return row.get('output') is None
+  return _sha256(output / row['output']) == row.get('sha256')
 
 
 def _own_file(output: pathlib.Path, row: dict) -> pathlib.Path | None:
