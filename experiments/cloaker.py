@@ -11,7 +11,6 @@ import full_size
 import jax
 import numpy as np
 from face_frame import Frame
-from photo_tree import Photo
 from poison_settings import Settings
 
 from fr_poison import attacks, extractors, metrics
@@ -58,16 +57,16 @@ class Cloaker:
         'cannot run here)'
       ) from error
 
-  def changes(self, photos: Sequence[Photo]) -> list[Change]:
-    """Attacks at most `batch_size` pictures, each within its frame."""
-    size = self._settings.size
-    working = [
-      np.rint(photo.frame.look(photo.frame.crop(photo.image), size))
-      for photo in photos
-    ]
+  @property
+  def number(self) -> int:
+    """How many pictures are attacked at a time."""
     # Never one alone: a matrix product with one row rounds otherwise.
-    wanted = max(2, self._settings.batch_size)
-    number = pictures_a_call(wanted, on_cpu=2)
+    return pictures_a_call(max(2, self._settings.batch_size), on_cpu=2)
+
+  def changes(self, parts: Sequence[tuple[np.ndarray, Frame]]) -> list[Change]:
+    """Attacks pictures, uint8 [H, W, C], each within its frame."""
+    size, number = self._settings.size, self.number
+    working = [np.rint(frame.look(frame.crop(x), size)) for x, frame in parts]
     starts = range(0, len(working), number)
     parts = [self._changes(working[i : i + number], number) for i in starts]
     return [change for part in parts for change in part]
@@ -92,11 +91,13 @@ class Cloaker:
       for i, image in enumerate(working)
     ]
 
-  def encode(self, image: np.ndarray, exif: bytes = b'') -> bytes:
+  def encode(
+    self, image: np.ndarray, exif: bytes = b'', format: str = 'png'
+  ) -> bytes:
     """The file of a cloak, uint8 [H, W, C]; one channel is saved as grey."""
     image = image[..., 0] if image.shape[2] == 1 else image
     output = self._settings.output
-    if output.format == 'png':
+    if format == 'png':
       return decode.encode_png(image, exif=exif)
     return decode.encode_jpeg(
       image, output.quality, output.subsampling, exif=exif
@@ -105,23 +106,29 @@ class Cloaker:
   def measure(
     self,
     image: np.ndarray,
-    unrounded: np.ndarray,
     saved: np.ndarray,
-    frame: Frame,
-  ) -> dict:
+    parts: Sequence[tuple[Frame, np.ndarray]],
+  ) -> list[dict]:
     """The fields of a manifest row that say how far the cloak is.
 
     Args:
       image: the original, uint8 [H, W, C].
-      unrounded: its framed part, cloaked, before 8 bits: float32 [h, w, C] in
-        [0, 1].
       saved: uint8 [H, W, 3], as read back from the file.
-      frame: where the attack worked; the rest of the picture is not measured.
+      parts: each frame where the attack worked (the rest of the picture is not
+        measured), and that part, cloaked, before 8 bits: float32 [h, w, C] in
+        [0, 1].
+
+    Returns:
+      A dict for each part.
     """
     posted = decode.decode(decode.encode_jpeg(saved, **_POSTED), 'JPEG')
-    image, saved, posted = (
-      frame.crop(x) for x in (full_size.as_rgb(image), saved, posted)
-    )
+    whole = full_size.as_rgb(image), saved, posted
+    return [
+      self._measure(frame, unrounded, *map(frame.crop, whole))
+      for frame, unrounded in parts
+    ]
+
+  def _measure(self, frame, unrounded, image, saved, posted):
     views = {'float': unrounded, 'saved': saved, 'jpeg': posted}
     displacement = self._displacement(image, list(views.values()), frame)
     return {

@@ -11,9 +11,21 @@ import full_size
 import numpy as np
 
 from fr_poison.data import align, detect_faces
+from fr_poison.types import InputError
 
 _FADING = 5  # pixels: the radius of SSIM's window
-ALIGNMENTS = ('none', *align.TEMPLATES)
+# How wide the face is in a crop, of the picture's longer side: dlib's template
+# around it, 1.5 times as wide, is then nine tenths of the picture or more. Of
+# the ORL pictures nearly all have that, of LFW's 250x250 none.
+_CROP_SHARE = 0.6
+_CROP_SIDE = 256  # pixels; where no face is found, a smaller picture is a crop
+ALIGNMENTS = ('auto', 'none', *align.TEMPLATES)
+POLICIES = (*detect_faces.POLICIES, 'all')
+_NO_FACE = 'if it is a face crop, --config.align=none attacks it as a whole'
+_SEVERAL = (
+  '--config.several_faces=all cloaks each of them, =largest or =most_central '
+  'one'
+)
 
 
 class Frame(NamedTuple):
@@ -36,11 +48,16 @@ class Frame(NamedTuple):
     top, bottom, left, right = self.box
     return image[top:bottom, left:right]
 
-  def paste(self, image: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """The picture with another part."""
-    result = image.copy()
-    self.crop(result)[:] = part
-    return result
+  def without(self, change: np.ndarray, other: 'Frame') -> np.ndarray:
+    """A change of this part [h, w, C] that leaves another frame's alone."""
+    if self.box is None or other.box is None:
+      return change
+    (top, bottom, left, right), kept = self.box, change.copy()
+    up, down, west, east = other.box
+    rows = slice(max(up - top, 0), max(min(down, bottom) - top, 0))
+    columns = slice(max(west - left, 0), max(min(east, right) - left, 0))
+    kept[rows, columns] = 0
+    return kept
 
   def look(self, part: np.ndarray, size: int) -> np.ndarray:
     """What a network is shown of a part [h, w, C], float32 [size, size, C]."""
@@ -61,24 +78,70 @@ class Frame(NamedTuple):
     ).astype(np.float32)
 
 
-def find(image: np.ndarray, alignment: str, policy: str) -> Frame:
-  """The frame of a picture.
+class View(NamedTuple):
+  """Where a picture is attacked.
+
+  Attributes:
+    frames: the faces, the largest first, or the picture as a whole.
+    align: the template that the faces are put onto, or 'none'.
+    face_share: how wide the largest face is, the picture's longer side being
+      1; None: nobody looked, or there is none.
+  """
+
+  frames: tuple[Frame, ...] = (Frame(),)
+  align: str = 'none'
+  face_share: float | None = None
+
+
+def find(image: np.ndarray, alignment: str, policy: str) -> View:
+  """Where to attack a picture.
+
+  'auto' takes it for a face crop, to be attacked as a whole, if it has one face
+  at least .6 times as wide as its longer side, or none and no side above 256
+  pixels: detectors miss faces that fill their picture. All others are
+  photographs, whose faces are put onto dlib's template.
 
   Args:
     image: uint8 [H, W, C].
     alignment: one of `ALIGNMENTS`.
-    policy: which of several faces, as in `detect_faces.choose`.
+    policy: which of several faces: 'all', or as in `detect_faces.choose`.
 
   Raises:
     InputError: no face, or several and 'skip'; the extra `align` is missing.
   """
   if alignment == 'none':
-    return Frame()
-  faces = detect_faces.find_faces(full_size.as_rgb(image), alignment)
-  landmarks = detect_faces.choose(faces, image.shape, policy).landmarks
-  top, bottom, left, right = _box(landmarks, image.shape, alignment)
+    return View()
+  template = 'dlib' if alignment == 'auto' else alignment
+  rgb, side = full_size.as_rgb(image), max(image.shape[:2])
+  faces = detect_faces.find_faces(rgb, template, far=policy == 'all')
+  faces.sort(key=_width, reverse=True)
+  share = float(_width(faces[0]) / side) if faces else None
+  if alignment == 'auto':
+    is_filled = len(faces) == 1 and share >= _CROP_SHARE
+    if is_filled or (not faces and side <= _CROP_SIDE):
+      return View(face_share=share)
+  if not (policy == 'all' and faces):
+    faces = [_choose(faces, image.shape, policy)]
+  frames = [_frame(face.landmarks, image.shape, template) for face in faces]
+  return View(tuple(frames), template, share)
+
+
+def _width(face):
+  return face.box[2] - face.box[0]
+
+
+def _choose(faces, shape, policy):
+  try:
+    return detect_faces.choose(faces, shape, policy)
+  except InputError as error:
+    advice = _SEVERAL if faces else _NO_FACE
+    raise InputError(f'{error}; {advice}') from error
+
+
+def _frame(landmarks, shape, template):
+  top, bottom, left, right = _box(landmarks, shape, template)
   return Frame(
-    (top, bottom, left, right), landmarks - np.array([left, top]), alignment
+    (top, bottom, left, right), landmarks - np.array([left, top]), template
   )
 
 

@@ -97,12 +97,15 @@ class Cloak(NamedTuple):
 
 
 def unchanged(image: np.ndarray) -> Cloak:
-  """The picture itself, uint8 [H, W, C], as its own cloak."""
+  """A picture, uint8 [H, W, C], as its own cloak."""
   return Cloak(image, image.astype(np.float32) / np.float32(255), 0.0)
 
 
 def add(
-  image: np.ndarray, change: np.ndarray, max_dssim: float | None
+  image: np.ndarray,
+  change: np.ndarray,
+  max_dssim: float | None,
+  base: np.ndarray | None = None,
 ) -> Cloak | None:
   """Puts the attack's perturbation onto the picture.
 
@@ -113,14 +116,17 @@ def add(
     change: float32 [H, W, C], the attack's at this size, in grey levels.
     max_dssim: if the saved pixels differ by more, the perturbation is scaled
       down in steps of 5% until they do not.
+    base: the picture with what it has already, such as its neighbour's cloak;
+      None: the picture.
 
   Returns:
     None if what is left of the perturbation changes no pixel.
   """
+  base = image if base is None else base
   for percent in range(100, 0, -5):
-    levels = image + np.float32(percent / 100) * change
+    levels = base + np.float32(percent / 100) * change
     codes = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
-    if (codes == image).all():
+    if (codes == base).all():
       return None
     if max_dssim is None or dssim(image, codes) <= max_dssim:
       return Cloak(codes, np.clip(levels, 0, 255) / 255, percent / 100)

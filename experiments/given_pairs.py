@@ -21,6 +21,8 @@ _SAME_ASPECT = 0.02
 # Two pictures of one person, aligned: 18 dB at most in LFW, where a cloak of
 # 8/255 has 31 dB, and one of 16/255 cannot have less than 24.
 _MIN_PSNR = 20.0
+_NO_FACE = 'where these are face crops, --config.align=already or =none'
+_SEVERAL = '--config.several_faces=largest or =most_central takes one'
 
 
 class Files(NamedTuple):
@@ -199,4 +201,8 @@ def _align(original, cloaked, is_cropped, several_faces):
 
 def _landmarks(image, several_faces):
   found = detect_faces.find_faces(image)
-  return detect_faces.choose(found, image.shape, several_faces).landmarks
+  try:
+    return detect_faces.choose(found, image.shape, several_faces).landmarks
+  except InputError as error:
+    advice = _SEVERAL if found else _NO_FACE
+    raise InputError(f'{error}; {advice}') from error

@@ -18,13 +18,16 @@ from fr_poison import strict_json
 from fr_poison.data import decode
 from fr_poison.types import InputError
 
+_ORPHAN = 'orphaned'
 _OTHER = (
   'holds cloaks made with other settings; choose another folder or --overwrite'
 )
 
 
 def _sha256(path: pathlib.Path) -> str | None:
-  """None if there is no such file, or none that can be read."""
+  """None if there is no such file, or none that is read: a link, a device."""
+  if path.is_symlink() or not path.is_file():
+    return None
   try:
     with open(path, 'rb') as file:
       return hashlib.file_digest(file, 'sha256').hexdigest()
@@ -61,12 +64,24 @@ def _read(path: pathlib.Path) -> list[dict]:
 def _holds(row: dict, source: pathlib.Path, output: pathlib.Path) -> bool:
   """Whether a row still says what is in the two folders."""
   digest = _sha256(source / row['input'])
-  if digest is None or digest != row.get('input_sha256'):
+  if digest != row.get('input_sha256'):
     return False
-  if row.get('output') is None:
-    return True
-  cloak = output / row['output']
-  return not cloak.is_symlink() and _sha256(cloak) == row.get('sha256')
+  if digest is None or row.get('output') is None:
+    return row.get('output') is None
+  return _sha256(output / row['output']) == row.get('sha256')
+
+
+def _own_file(output: pathlib.Path, row: dict) -> pathlib.Path | None:
+  """A row's cloak, if it is there as it was written."""
+  root = output.resolve()
+  cloak, digest = root / str(row.get('output')), row.get('sha256')
+  # Never outside, whatever the manifest says: not by '..' nor by a link.
+  try:
+    is_inside = cloak.resolve() == cloak and cloak.is_relative_to(root)
+    is_own = is_inside and digest and _sha256(cloak) == digest
+  except (OSError, ValueError):  # no name of a file
+    return None
+  return cloak if is_own else None
 
 
 def _text(rows: dict[str, dict]) -> bytes:
@@ -78,6 +93,9 @@ class Manifest:
 
   Attributes:
     rows: by the pictures' relative path.
+    orphans: rows of cloaks whose pictures are gone from the source, have
+      changed or are called otherwise now, by the cloaks' relative path; they
+      stay as long as their files do, unaltered.
   """
 
   def __init__(
@@ -87,7 +105,7 @@ class Manifest:
     names: dict[str, str],
     config_hash: str,
   ):
-    """Reads the rows that still hold, and drops the others from the file.
+    """Reads the rows that still hold, and those of cloaks left over.
 
     Args:
       source: the folder of the pictures.
@@ -102,13 +120,20 @@ class Manifest:
     found = _read(self._path)
     if any(row.get('config_hash') != config_hash for row in found):
       raise InputError(f'--output: {output}: {_OTHER}')
-    self.rows = {
-      row['input']: row
-      for row in found
-      if row.get('output') in (None, names.get(row['input']))
-      and row['input'] in names
-      and _holds(row, source, output)
-    }
+    self._output, self.rows, self.orphans = output, {}, {}
+    for row in found:
+      if (
+        row.get('status') != _ORPHAN
+        and row.get('output') in (None, names.get(row['input']))
+        and row['input'] in names
+        and _holds(row, source, output)
+      ):
+        self.rows[row['input']] = row
+      elif _own_file(output, row):
+        gone = {'status': _ORPHAN, 'reason': 'its picture is gone'}
+        self.orphans[row['output']] = row | gone
+    for row in self.rows.values():
+      self.orphans.pop(row.get('output'), None)
     self.tidy()
 
   def append(self, row: dict) -> None:
@@ -118,6 +143,7 @@ class Manifest:
       InputError: the file cannot be written.
     """
     self.rows[row['input']] = row
+    self.orphans.pop(row['output'], None)  # overwritten
     try:
       with open(self._path, 'ab') as file:
         file.write(_line(row))
@@ -126,9 +152,23 @@ class Manifest:
     except OSError as error:
       raise InputError(f'{self._path}: {error.strerror}') from error
 
+  def delete_orphans(self) -> None:
+    """Deletes the cloaks left over, and their rows; `tidy` has still to run.
+
+    Raises:
+      InputError: one cannot be deleted.
+    """
+    for name, row in list(self.orphans.items()):
+      if file := _own_file(self._output, row):
+        try:
+          file.unlink()
+        except OSError as error:
+          raise InputError(f'{file}: {error.strerror}') from error
+      del self.orphans[name]
+
   def tidy(self) -> None:
     """Leaves exactly one line per row, in order of the pictures' paths."""
-    text = _text(self.rows)
+    text = _text(self.rows) + _text(self.orphans)
     if not self._path.exists() or self._path.read_bytes() != text:
       decode.write_atomic(self._path, text)
 
@@ -140,12 +180,8 @@ def discard(output: pathlib.Path) -> None:
     rows = _read(path)
   except InputError:
     rows = []
-  root = output.resolve()
   for row in rows:
-    cloak, digest = root / str(row.get('output')), row.get('sha256')
-    # Never outside, whatever the manifest says: not by '..' nor by a link.
-    is_inside = cloak.resolve() == cloak and cloak.is_relative_to(root)
-    if is_inside and digest and _sha256(cloak) == digest:
+    if cloak := _own_file(output, row):
       with contextlib.suppress(OSError):
         cloak.unlink()
   path.unlink(missing_ok=True)

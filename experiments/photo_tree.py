@@ -4,18 +4,18 @@ Symbolic links are not followed, and only regular files are opened: a name says
 nothing about what opening it would do.
 """
 
-import collections
 import hashlib
 import os
 import pathlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+import file_names
 import full_size
 import numpy as np
-from face_frame import Frame
+from face_frame import View
 
-from fr_poison.data import decode, exif
+from fr_poison.data import decode, exif, folder
 from fr_poison.types import InputError
 
 MANIFEST = 'manifest.jsonl'
@@ -29,9 +29,10 @@ def find_pictures(root: pathlib.Path) -> tuple[list[str], int]:
     root: a folder.
 
   Returns:
-    Relative '/'-separated paths of the files with a picture's extension,
-    sorted; and the number of entries left alone: other files, everything
-    hidden, symbolic links (a folder not entered counts once).
+    Relative '/'-separated paths of all that has a picture's extension, sorted,
+    also of what `read` then refuses; and the number of entries left alone:
+    other files, everything hidden, links to folders (a folder not entered
+    counts once).
 
   Raises:
     InputError: not a folder, or one in it that cannot be listed.
@@ -49,9 +50,7 @@ def find_pictures(root: pathlib.Path) -> tuple[list[str], int]:
         num_ignored += 1
       elif entry.is_dir(follow_symlinks=False):
         folders.append(f'{folder}{entry.name}/')
-      elif entry.is_file(follow_symlinks=False) and (
-        extension in decode.EXTENSIONS
-      ):
+      elif extension in decode.EXTENSIONS:
         found.append(folder + entry.name)
       else:
         num_ignored += 1
@@ -66,32 +65,22 @@ def folders_of(paths: Iterable[str]) -> set[str]:
   return folders - {'.'}
 
 
-def name_outputs(paths: list[str], extension: str) -> dict[str, str]:
+def name_outputs(
+  paths: list[str], extension: str | Callable[[str], str]
+) -> dict[str, str]:
   """Where each picture's cloak goes, relative to the output folder.
 
-  The same path with another extension; where two would be one file, all of
-  those keep their full name: a.jpg and a.png become a.jpg.png and a.png.png.
+  See `file_names.name_outputs`.
 
   Args:
     paths: of the pictures, relative, all different.
-    extension: of the cloaks, '.png' or '.jpg'.
+    extension: of the cloaks, '.png' or '.jpg', or that of a picture's path.
 
   Raises:
     InputError: a folder has the name of a file to be written.
   """
-  names = {path: os.path.splitext(path)[0] + extension for path in paths}
   folders = folders_of(paths)
-  while True:
-    counts = collections.Counter(names.values())
-    # A full name may in turn be another picture's short one.
-    shared = {
-      path: path + extension
-      for path, name in names.items()
-      if (counts[name] > 1 or name in folders) and name != path + extension
-    }
-    if not shared:
-      break
-    names |= shared
+  names = file_names.name_outputs(paths, extension, taken=folders)
   if wrong := sorted(folders & {MANIFEST, *names.values()}):
     raise InputError(f'--input: {wrong[0]}: a folder with a file name of ours')
   return names
@@ -106,14 +95,14 @@ class Photo(NamedTuple):
   status: str | None = None  # 'unreadable' or 'failed'
   reason: str | None = None
   exif: bytes = b''  # to be kept in the cloak
-  frame: Frame = Frame()  # where it is attacked
+  view: View = View()  # where it is attacked
 
 
 def read(
   source: pathlib.Path,
   path: str,
   *,
-  find_frame: Callable[[np.ndarray], Frame] = lambda image: Frame(),
+  find_view: Callable[[np.ndarray], View] = lambda image: View(),
   keep_exif: bool = False,
 ) -> Photo:
   """Reads one picture; whatever is wrong with it is in the result.
@@ -121,29 +110,37 @@ def read(
   Args:
     source: the tree.
     path: in it.
-    find_frame: where to attack a picture, uint8 [H, W, C]; an InputError says
+    find_view: where to attack a picture, uint8 [H, W, C]; an InputError says
       why it cannot be.
     keep_exif: for its cloak.
   """
   photo = Photo(path, None, None)
+  reason = lambda error: str(error).removeprefix(f'{path}: ')
   try:
-    data = (source / path).read_bytes()
-  except OSError as error:
-    return photo._replace(status='unreadable', reason=error.strerror)
+    data = _bytes(source / path, path)
+  except InputError as error:
+    return photo._replace(status='unreadable', reason=reason(error))
   photo = photo._replace(sha256=hashlib.sha256(data).hexdigest())
   try:
     image = full_size.squeeze_grey(decode.decode(data, path))
   except InputError as error:
-    reason = str(error).removeprefix(f'{path}: ')
-    return photo._replace(status='unreadable', reason=reason)
+    return photo._replace(status='unreadable', reason=reason(error))
   photo = photo._replace(
     image=image, exif=exif.kept(data) if keep_exif else b''
   )
   try:
     _check_size(image)
-    return photo._replace(frame=find_frame(image))
+    return photo._replace(view=find_view(image))
   except InputError as error:
     return photo._replace(status='failed', reason=str(error))
+
+
+def _bytes(place, path):
+  if place.is_symlink():
+    raise InputError('a link, not followed')
+  if place.exists() and not place.is_file():  # to open it might never end
+    raise InputError('not a file')
+  return folder.reading(place, path)()
 
 
 def _check_size(image):

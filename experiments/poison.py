@@ -1,18 +1,18 @@
-r"""Cloaks a tree of pictures, a face in each.
+r"""Cloaks a tree of pictures.
 
   python experiments/poison.py --config=experiments/configs/fawkes_high.py \
     --input=photos/ --output=cloaked/
 
-Writes every cloak at its picture's size and relative path into --output, and
-beside them manifest.jsonl: one row per picture with what was done and how far
-the *saved* file moved in feature space, also after the JPEG compression of a
-site it is posted on. EXIF data, the place it was taken among them, is not
-copied; with --keep_exif it is, without its thumbnail. Started again, it goes on
-where it was stopped; the result is the same to the byte. Other files, hidden
-ones and symbolic links are left alone.
+Writes every cloak at its picture's size and relative path into --output, a JPEG
+as a JPEG and a PNG as a PNG, and beside them manifest.jsonl: one row per
+picture with what was done and how far the *saved* file moved in feature space,
+also after the JPEG compression of a site it is posted on. Pictures that stay
+uncloaked are listed at the end. EXIF data, the place it was taken among them,
+is not copied; with --keep_exif it is, without its thumbnail. Started again, it
+goes on where it was stopped; the result is the same to the byte. Other files
+and hidden ones are left alone.
 """
 
-import collections
 import functools
 import hashlib
 import pathlib
@@ -20,10 +20,11 @@ import sys
 from typing import NamedTuple
 
 import cli
-import full_size
 import jax
 import manifest
 import output_folder
+import photo_cloak
+import photo_report
 import photo_tree
 from absl import flags
 from cloaker import Change, Cloaker
@@ -46,14 +47,20 @@ _STRICT = flags.DEFINE_bool(
 _KEEP_EXIF = flags.DEFINE_bool(
   'keep_exif', False, 'Copy who took a picture, when and where (GPS).'
 )
-_NUM_SHOWN = 5  # unreadable pictures named at the end
+_DELETE_ORPHANS = flags.DEFINE_bool(
+  'delete_orphans', False, 'Delete cloaks whose pictures are gone from --input.'
+)
 
 
-def _rounded(value):
-  """Six digits of every number: more would be noise in the manifest."""
-  if isinstance(value, dict):
-    return {name: _rounded(x) for name, x in value.items()}
-  return None if value is None else float(f'{value:.6g}')
+_CROPS = 'every picture is taken for a face crop, and attacked as a whole:'
+
+
+class Result(NamedTuple):
+  """What a run leaves: a row for each picture, in order of their paths."""
+
+  rows: list[dict]
+  orphans: list[str]  # cloaks in --output of pictures that are not in --input
+  num_ignored: int  # entries of --input that are no pictures
 
 
 class Job(NamedTuple):
@@ -70,70 +77,57 @@ class Job(NamedTuple):
 
 def empty_row(photo: photo_tree.Photo, job: Job) -> dict:
   """The manifest row of a picture that there is no cloak of."""
-  unknown = ('scale', 'linf', 'dssim', 'psnr', 'feature_displacement')
   return {
     'input': photo.path,
     'output': None,
+    'format': None,
     'status': photo.status,
     'reason': photo.reason,
     'attack': job.settings.attack['name'],
     'seed': job.settings.seed,
     'size': None if photo.image is None else list(photo.image.shape[:2]),
-    'budget_used': None,
-    **dict.fromkeys(unknown),
+    'align': None,
+    'face_share': None,
+    **photo_cloak.no_fields(),
     'sha256': None,
     'input_sha256': photo.sha256,
     'config_hash': job.config_hash,
   }
 
 
-def save(photo: photo_tree.Photo, change: Change, job: Job) -> dict:
+def save(photo: photo_tree.Photo, changes: list[Change], job: Job) -> dict:
   """Writes one cloak; its fields of the row, measured on the file."""
-  part = photo.frame.crop(photo.image)
-  cloak, reason = None, 'the attack found nothing better than the picture'
-  if change.improved:
-    levels = photo.frame.back(change.levels, part)
-    cloak = full_size.add(part, levels, job.settings.max_dssim)
-    reason = None if cloak else 'no change is left within the budget'
-  status = 'cloaked' if cloak else 'not_improved'
-  cloak = cloak or full_size.unchanged(part)
+  codes, faces = photo_cloak.put(
+    photo.image, photo.view.frames, changes, job.settings.max_dssim
+  )
   name = job.names[photo.path]
-  codes = photo.frame.paste(photo.image, cloak.codes)
-  file = job.cloaker.encode(codes, photo.exif)
+  format = job.settings.output.format_of(photo.path)
+  file = job.cloaker.encode(codes, photo.exif, format)
   data = output_folder.write(job.output, name, file)
   saved = decode.decode(data, name)
-  measured = job.cloaker.measure(
-    photo.image, cloak.unrounded, saved, photo.frame
-  )
+  parts = [(face.frame, face.cloak.unrounded) for face in faces]
+  measured = job.cloaker.measure(photo.image, saved, parts)
+  share = photo.view.face_share
   return {
     'output': name,
-    'status': status,
-    'reason': reason,
-    'budget_used': _rounded(change.budget_used),
-    'scale': cloak.scale,
-    **_rounded(measured),
+    'format': format,
+    'align': photo.view.align,
+    'face_share': None if share is None else round(share, 3),
+    **photo_cloak.fields(faces, measured),
     'sha256': hashlib.sha256(data).hexdigest(),
   }
 
 
-def cloak_batch(job: Job, paths: list[str], *, strict: bool) -> None:
-  """Reads, attacks and writes some pictures, and notes each in the manifest."""
-  read = functools.partial(
-    photo_tree.read,
-    job.source,
-    find_frame=job.settings.find_frame,
-    keep_exif=job.settings.output.keep_exif,
-  )
-  photos = [read(path) for path in paths]
-  if strict:
-    for photo in photos:
-      _refuse(job.source, photo.path, photo.reason)
+def cloak_some(job: Job, photos: list[photo_tree.Photo]) -> None:
+  """Attacks and writes some pictures, and notes each in the manifest."""
   readable = [photo for photo in photos if photo.status is None]
-  changes = iter(job.cloaker.changes(readable))
+  parts = [(x.image, frame) for x in readable for frame in x.view.frames]
+  changes = iter(job.cloaker.changes(parts))
   for photo in photos:
     row = empty_row(photo, job)
     if photo.status is None:
-      row |= save(photo, next(changes), job)
+      own = [next(changes) for _ in photo.view.frames]
+      row |= save(photo, own, job)
     job.rows.append(row)
 
 
@@ -143,16 +137,24 @@ def _refuse(source, path, reason):
 
 
 def cloak_all(job: Job, paths: list[str], *, strict: bool) -> None:
-  """Batch by batch; what is written stays, whatever happens next."""
-  size = job.settings.batch_size
-  starts = range(0, len(paths), size)
-  progress = Progress(len(starts))
+  """Some at a time; what is written stays, whatever happens next."""
+  read = functools.partial(
+    photo_tree.read,
+    job.source,
+    find_view=job.settings.find_view,
+    keep_exif=job.settings.output.keep_exif,
+  )
+  number = job.cloaker.number
+  progress = Progress(len(paths))
   try:
-    for start in starts:
-      batch = paths[start : start + size]
-      others = f' and {len(batch) - 1} more' if len(batch) > 1 else ''
-      progress.update(f'{batch[0]!r}{others}')
-      cloak_batch(job, batch, strict=strict)
+    for start in range(0, len(paths), number):
+      photos = []
+      for path in paths[start : start + number]:
+        progress.update(repr(path))
+        photos.append(read(path))
+        if strict:
+          _refuse(job.source, path, photos[-1].reason)
+      cloak_some(job, photos)
   finally:
     progress.close()
 
@@ -164,8 +166,9 @@ def run(
   *,
   overwrite: bool = False,
   strict: bool = False,
-) -> tuple[list[dict], int]:
-  """Cloaks a folder; returns its rows and the number of entries left alone."""
+  delete_orphans: bool = False,
+) -> Result:
+  """Cloaks a folder; see the flags of this program."""
   # Everything that can be wrong is found before anything is written.
   source, output = pathlib.Path(source), pathlib.Path(output)
   settings = Settings.from_config(config)
@@ -173,7 +176,7 @@ def run(
   paths, num_ignored = photo_tree.find_pictures(source)
   if not paths:
     raise InputError(f'--input: {source}: no pictures, {num_ignored} others')
-  names = photo_tree.name_outputs(paths, settings.output.extension)
+  names = photo_tree.name_outputs(paths, settings.output.extension_of)
   networks = settings.load_networks()
   digest = settings.digest(networks)
   cloaker = Cloaker(settings, networks)
@@ -192,27 +195,15 @@ def run(
     device = records.environment()['device']
     count = f'{len(left)} of {len(paths)} pictures to do'
     print(f'{device}, jax {jax.__version__}: {count}', flush=True)
+    if settings.cannot_look:
+      print(f'{_CROPS} {settings.cannot_look}', flush=True)
     cloak_all(job, left, strict=strict)
+    if delete_orphans:
+      rows.delete_orphans()
     rows.tidy()
-  return [rows.rows[path] for path in paths], num_ignored
-
-
-def _printable(text: str) -> str:
-  """Names may hold anything; a terminal should not act on it."""
-  return ''.join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def _summary(rows, num_ignored):
-  counts = collections.Counter(row['status'] for row in rows)
-  parts = [
-    f'{counts["cloaked"]} cloaked',
-    f'{counts["not_improved"]} not improved',
-    f'{counts["unreadable"]} unreadable',
-    f'{num_ignored} ignored',
-  ]
-  if counts['failed']:
-    parts.insert(3, f'{counts["failed"]} failed')
-  return ', '.join(parts)
+  return Result(
+    [rows.rows[path] for path in paths], sorted(rows.orphans), num_ignored
+  )
 
 
 def main(argv):
@@ -226,23 +217,19 @@ def main(argv):
     config = CONFIG.value.to_dict()
     if _KEEP_EXIF.value:
       config['output'] |= {'keep_exif': True}
-    rows, num_ignored = run(
+    result = run(
       config,
       _INPUT.value,
       _OUTPUT.value,
       overwrite=_OVERWRITE.value,
       strict=_STRICT.value,
+      delete_orphans=_DELETE_ORPHANS.value,
     )
   except InputError as error:
-    raise InputError(_printable(str(error))) from error
-  wrong = [row for row in rows if row['output'] is None]
-  for row in wrong[:_NUM_SHOWN]:
-    line = f'{row["status"]}: {row["input"]!r}: {_printable(row["reason"])}'
-    print(line, file=sys.stderr)
-  if len(wrong) > _NUM_SHOWN:
-    print(f'and {len(wrong) - _NUM_SHOWN} more', file=sys.stderr)
-  place = pathlib.Path(_OUTPUT.value) / photo_tree.MANIFEST
-  print(f'{_summary(rows, num_ignored)}. See {_printable(str(place))}')
+    raise InputError(photo_report.printable(str(error))) from error
+  photo_report.show(
+    result.rows, result.orphans, result.num_ignored, _OUTPUT.value
+  )
 
 
 if __name__ == '__main__':

@@ -1,6 +1,8 @@
 """The fields of a config of poison.py, checked before anything else happens."""
 
 import dataclasses
+import functools
+import os
 
 import cloaking
 import face_frame
@@ -13,7 +15,11 @@ from fr_poison.data import detect_faces
 from fr_poison.report import records
 from fr_poison.types import InputError
 
-_FORMATS = {'png': '.png', 'jpeg': '.jpg'}
+_FORMATS = ('source', 'png', 'jpeg')
+# Pictures that lost something when they were saved, by their extension: what a
+# JPEG of quality 95 loses more is little, and PNG would be six times the size.
+_LOSSY = frozenset('.avif .heic .heif .hif .mpo .webp'.split())
+_JPEG = frozenset('.jfif .jpe .jpeg .jpg'.split())
 _SUBSAMPLINGS = ('4:4:4', '4:2:0')
 _MIN_SIZE = 32
 
@@ -23,7 +29,8 @@ class Output:
   """How cloaks are saved.
 
   Attributes:
-    format: 'png' or 'jpeg'.
+    format: 'png', 'jpeg', or 'source': JPEG for a picture that is a JPEG or
+      of another lossy format, and PNG for the others.
     quality: of a JPEG, 1 to 100.
     subsampling: of a JPEG's colours, '4:4:4' or '4:2:0'.
     keep_exif: write who took the picture, when and where into its cloak too.
@@ -32,24 +39,33 @@ class Output:
     InputError: another value.
   """
 
-  format: str
+  format: str = 'source'
   quality: int = 95
   subsampling: str = '4:4:4'
   keep_exif: bool = False
 
   def __post_init__(self):
     """Checks every value."""
-    check_known('output.format', self.format, tuple(_FORMATS))
+    check_known('output.format', self.format, _FORMATS)
     check_known('output.subsampling', self.subsampling, _SUBSAMPLINGS)
     if not 1 <= self.quality <= 100:
       raise InputError(
         f'config.output.quality: {self.quality} is outside 1..100'
       )
 
-  @property
-  def extension(self) -> str:
-    """Of the files."""
-    return _FORMATS[self.format]
+  def format_of(self, path: str) -> str:
+    """'png' or 'jpeg': what the cloak of the picture at `path` is saved as."""
+    if self.format != 'source':
+      return self.format
+    extension = os.path.splitext(path)[1].lower()
+    return 'jpeg' if extension in _LOSSY | _JPEG else 'png'
+
+  def extension_of(self, path: str) -> str:
+    """Of that file: the picture's own where the format is."""
+    own = os.path.splitext(path)[1]
+    if self.format == 'source' and own.lower() in _JPEG | {'.png'}:
+      return own
+    return '.png' if self.format_of(path) == 'png' else '.jpg'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +85,7 @@ class Settings:
   output: Output
   batch_size: int
   seed: int
-  align: str = 'none'
+  align: str = 'auto'
   several_faces: str = 'skip'
 
   @classmethod
@@ -94,8 +110,8 @@ class Settings:
     for field, least in (('size', _MIN_SIZE), ('batch_size', 1), ('seed', 0)):
       check_least(field, getattr(self, field), least)
     check_known('align', self.align, face_frame.ALIGNMENTS)
-    check_known('several_faces', self.several_faces, detect_faces.POLICIES)
-    if self.align != 'none':
+    check_known('several_faces', self.several_faces, face_frame.POLICIES)
+    if self.align not in ('auto', 'none'):
       try:
         detect_faces.aligned(self.size, self.align)
       except InputError as error:  # not installed
@@ -104,9 +120,24 @@ class Settings:
       raise InputError(f'config.max_dssim: {self.max_dssim} is outside (0, 1)')
     self.make_attack([])
 
-  def find_frame(self, image: np.ndarray) -> face_frame.Frame:
+  @functools.cached_property
+  def cannot_look(self) -> str | None:
+    """With align='auto': what is missing to look for faces; None: nothing."""
+    try:
+      if self.align == 'auto':
+        detect_faces.aligned(self.size)
+    except InputError as error:
+      return str(error)
+    return None
+
+  @property
+  def alignment(self) -> str:
+    """`align`, or 'none' where 'auto' cannot look for faces."""
+    return 'none' if self.cannot_look else self.align
+
+  def find_view(self, image: np.ndarray) -> face_frame.View:
     """Where to attack a picture; InputError: there is no face, or several."""
-    return face_frame.find(image, self.align, self.several_faces)
+    return face_frame.find(image, self.alignment, self.several_faces)
 
   def make_attack(self, embed_fns):
     """The attack on these networks, one `embed_fn` per surrogate."""
@@ -123,7 +154,7 @@ class Settings:
 
   def digest(self, networks: list[extractors.Extractor]) -> str:
     """16 hex digits that stand for all that cloaks depend on but pixels."""
-    config = dataclasses.asdict(self)
+    config = dataclasses.asdict(self) | {'align': self.alignment}
     del config['batch_size']  # no bit on CPU, the rounding elsewhere
     weights = {network.spec.name: network.sha256 for network in networks}
     return records.config_hash(

@@ -78,7 +78,7 @@ def make_photos(root):
   (root / 'broken.jpg').write_bytes(data[: len(data) // 2])
   (root / 'notes.txt').write_text('x')
   (root / '.hidden.png').write_bytes(data)
-  (root / 'link.png').symlink_to(root / 'same.png')
+  (root / 'z.png').symlink_to(root / 'same.png')
 
 
 def rows_of(output):

@@ -1,4 +1,4 @@
-r"""Cloaks a folder of face crops with Fawkes 1.0, mode 'high'.
+r"""Cloaks a folder of pictures with Fawkes 1.0, mode 'high'.
 
   python experiments/poison.py --config=experiments/configs/fawkes_high.py \
     --input=photos/ --output=cloaked/
@@ -6,8 +6,9 @@ r"""Cloaks a folder of face crops with Fawkes 1.0, mode 'high'.
 Ten LFW pictures of 250x250 took 59 seconds on 2 CPU cores, compiling included;
 their embeddings moved by 1.18 to 1.41 (`feature_displacement`, at most 4), by
 1.00 to 1.28 after the JPEG compression of a site, at a DSSIM of .014 to .017.
-Loose photographs need --config.align=dlib, or no recognizer that aligns will
-see that cloak (docs/data.md).
+These were attacked as a whole (--config.align=none) and saved as PNG. By
+default photographs are attacked on the face, with the extra `align`, and keep
+their format (docs/data.md).
 
 The argument `smoke` takes two steps on one network; such cloaks protect from
 nothing.
@@ -35,11 +36,13 @@ def get_config(arg=None):
   config.size = 112  # rows and columns at which pictures are attacked
   # 'none': pictures are face crops, attacked as a whole. 'dlib', 'arcface':
   # finds the face (extra `align`), attacks it on that template, puts it back.
-  config.align = 'none'
-  config.several_faces = 'skip'  # or 'largest', 'most_central'
-  # format: 'png', or 'jpeg' with quality and subsampling ('4:4:4', '4:2:0').
+  # 'auto': as it is for each, crop or photograph (docs/data.md).
+  config.align = 'auto'
+  config.several_faces = 'skip'  # or 'all', 'largest', 'most_central'
+  # format: 'png', or 'jpeg' with quality and subsampling ('4:4:4', '4:2:0');
+  # 'source': JPEG for lossy pictures, PNG for the others.
   config.output = ConfigDict(
-    {'format': 'png', 'quality': 95, 'subsampling': '4:4:4'}
+    {'format': 'source', 'quality': 95, 'subsampling': '4:4:4'}
   )
   config.batch_size = 8  # pictures at a time; on CPU two, whatever it says
   config.seed = 0

@@ -1,4 +1,4 @@
-r"""Cloaks a folder of face crops with LowKey; else as fawkes_high.py.
+r"""Cloaks a folder of pictures with LowKey; else as fawkes_high.py.
 
   python experiments/poison.py --config=experiments/configs/lowkey.py \
     --input=photos/ --output=cloaked/

@@ -10,16 +10,28 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from fr_poison.data import srgb
 from fr_poison.types import InputError
 
 MAX_PIXELS = 64_000_000
 # Only these: Pillow would hand an EPS file to Ghostscript, for instance.
-FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
-# What their files are called, in lower case.
-EXTENSIONS = frozenset(
-  '.bmp .dib .gif .jfif .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm .tif '
-  '.tiff .webp'.split()
+FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP', 'AVIF')
+# Pictures by their names, in lower case, that are refused with what to do.
+_RAW = (
+  '.3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .iiq .kdc .mef .mrw .nef .nrw .orf '
+  '.pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f'
 )
+_OTHER = '.j2k .jp2 .jpf .jpx .jxl .jxr .psb .psd .tga .xcf'
+_REFUSED = dict.fromkeys(_RAW.split(), "a camera's raw picture")
+_REFUSED |= {x: f'{x[1:].upper()}, a format not read' for x in _OTHER.split()}
+# What a file is called that is, or should be, a picture.
+EXTENSIONS = _REFUSED.keys() | frozenset(
+  '.avif .bmp .dib .gif .heic .heif .hif .jfif .jpe .jpeg .jpg .mpo .pbm .pgm '
+  '.png .pnm .ppm .tif .tiff .webp'.split()
+)
+_INSTEAD = 'save it as JPEG or PNG'
+_DNG_VERSION, _SUBFILE = 0xC612, 0xFE  # TIFF's tags
+_SEVERAL = ('MPO', 'HEIF')  # formats of stills with something beside them
 # The half-written files that a killed `write_atomic` leaves.
 TEMPORARY = '.fr_poison-*.tmp'
 _counter = itertools.count()
@@ -29,19 +41,24 @@ def decode(data: bytes, name: str) -> np.ndarray:
   """Decodes one still picture, turned upright as its EXIF says.
 
   Transparent pixels are put on white; 16 bits are scaled to 8, not clipped;
-  colour profiles are passed over, as face recognition programs do.
+  colours are brought to sRGB (`srgb`), and grey pictures are exactly grey.
 
   Args:
-    data: a BMP, GIF, JPEG, PNG, PNM, TIFF or WebP file.
-    name: what to call it in the message.
+    data: an AVIF, BMP, GIF, JPEG, PNG, PNM, TIFF or WebP file; with the extra
+      `heic`, a HEIC file.
+    name: what to call it in the message. One that is called a camera's raw
+      picture is refused: what lies in it to be seen is a small preview.
 
   Returns:
     uint8 [H, W, 3], RGB.
 
   Raises:
-    InputError: empty, not a picture, damaged, animated, or larger than
-      MAX_PIXELS (found out from the header, before anything is decoded).
+    InputError: empty, not a picture, damaged, animated, of a format not read,
+      or larger than MAX_PIXELS (found out from the header, before anything is
+      decoded).
   """
+  if refused := _REFUSED.get(os.path.splitext(name)[1].lower()):
+    raise InputError(f'{name}: {refused}; {_INSTEAD}')
   if not data:
     raise InputError(f'{name}: empty file')
   try:
@@ -54,6 +71,31 @@ def decode(data: bytes, name: str) -> np.ndarray:
   except Exception as error:  # Pillow raises nearly everything on damage.
     reason = ' '.join(str(error).split()) or type(error).__name__
     raise InputError(f'{name}: {reason}') from error
+
+
+def opened(data: bytes) -> Image.Image:
+  """Pillow's picture of one of `FORMATS` or HEIC, nothing of it decoded yet.
+
+  Args:
+    data: the file. Whatever is wrong with it, Pillow raises.
+  """
+  formats = FORMATS
+  if data[4:8] == b'ftyp' and _has_heif():
+    formats += ('HEIF',)
+  return Image.open(io.BytesIO(data), formats=formats)
+
+
+def _has_heif() -> bool:
+  """Whether the extra `heic` is installed; it is imported when it is needed."""
+  try:
+    import pillow_heif
+  except ImportError:
+    return False
+  if 'HEIF' not in Image.OPEN:
+    pillow_heif.register_heif_opener(
+      thumbnails=False, depth_images=False, aux_images=False
+    )
+  return True
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:
@@ -138,33 +180,68 @@ def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
 def _unknown(data: bytes) -> str:
   if data.lstrip(b'\xef\xbb\xbf\xff\xfe\0 \t\r\n')[:1] == b'<':
     return 'a web page or other markup, not a picture'
-  if data[4:8] == b'ftyp':  # What telephones write by default.
-    return 'HEIC, AVIF or a film; save it as JPEG or PNG'
-  return 'an unknown format, or a damaged header'
+  if data[4:8] != b'ftyp':
+    return 'an unknown format, or a damaged header'
+  brand = data[8:12]
+  if brand in (b'avif', b'avis'):
+    return f'AVIF, damaged or of a kind that is not read; {_INSTEAD}'
+  if brand not in (b'heic', b'heix', b'heim', b'heis', b'mif1', b'msf1'):
+    return 'a film or another file of its kind, not a picture'
+  if _has_heif():
+    return f'HEIC, damaged or of a kind that is not read; {_INSTEAD}'
+  return f"HEIC; pip install 'fr_poison[heic]', or {_INSTEAD}"
 
 
 def _decode(data: bytes) -> np.ndarray:
-  with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-      raise ValueError(f'{width}x{height} is over {MAX_PIXELS} pixels')
-    # Telephones write JPEGs with a second frame, a thumbnail: format MPO.
-    if getattr(image, 'n_frames', 1) > 1 and image.format != 'MPO':
+  with opened(data) as image:
+    _check_size(image)
+    # Telephones write JPEGs with a second frame, a thumbnail: format MPO. Of
+    # HEIC files with several pictures Pillow opens the one that is shown.
+    if getattr(image, 'n_frames', 1) > 1 and image.format not in _SEVERAL:
       raise ValueError(f'{image.n_frames} frames, expected a still picture')
+    if image.format == 'TIFF' and _is_preview(image):
+      raise ValueError(f"a camera's raw picture; {_INSTEAD}")
+    image.load()
+    _check_size(image)  # HEIC's may be another than its header's
     return _to_rgb(ImageOps.exif_transpose(image))
 
 
+def _check_size(image):
+  width, height = image.size
+  if width * height > MAX_PIXELS:
+    raise ValueError(f'{width}x{height} is over {MAX_PIXELS} pixels')
+
+
+def _is_preview(image):
+  """Of a raw picture: most of their formats are TIFF with a thumbnail first."""
+  return _DNG_VERSION in image.tag_v2 or image.tag_v2.get(_SUBFILE, 0) & 1
+
+
 def _to_rgb(image: Image.Image) -> np.ndarray:
+  profile, alpha = image.info.get('icc_profile'), None
   if image.mode.startswith('I'):  # I;16 of PNG and TIFF, I of PGM.
-    grey = np.asarray(image).astype(np.int64)
-    if grey.min() < 0 or grey.max() > 65535:
-      raise ValueError('grey levels outside 16 bits')
-    grey = (grey * 255 + 32767) // 65535  # Pillow would clip at 255.
-    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=-1)
-  if image.mode == 'F':
+    image = _eight_bits(image)
+  elif image.mode == 'F':
     raise ValueError('floating-point pixels')
-  if image.has_transparency_data:
-    image = image.convert('RGBA')
+  elif image.has_transparency_data:
+    rgba = image.convert('RGBA')
+    alpha = rgba.getchannel('A')
+    is_grey = image.mode in ('1', 'L', 'LA')
+    image = image.convert('L') if is_grey else rgba.convert('RGB')
+  elif image.mode != 'CMYK':
+    image = image.convert('L' if image.mode in ('1', 'L') else 'RGB')
+  image = srgb.apply(image, profile).convert('RGB')
+  if alpha:
+    image.putalpha(alpha)
     white = Image.new('RGBA', image.size, 'white')
-    image = Image.alpha_composite(white, image)
-  return np.array(image.convert('RGB'))
+    image = Image.alpha_composite(white, image).convert('RGB')
+  return np.array(srgb.without_tint(image).convert('RGB'))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+  """Mode L of one with 16 bits."""
+  grey = np.asarray(image).astype(np.int64)
+  if grey.min() < 0 or grey.max() > 65535:
+    raise ValueError('grey levels outside 16 bits')
+  grey = (grey * 255 + 32767) // 65535  # Pillow would clip at 255.
+  return Image.fromarray(grey.astype(np.uint8))

@@ -1,6 +1,5 @@
 """What a file says of who took a picture, where: for those who keep it."""
 
-import io
 import warnings
 
 from PIL import ExifTags, Image
@@ -52,7 +51,7 @@ def kept(data: bytes) -> bytes:
 
 
 def _kept(data):
-  with Image.open(io.BytesIO(data), formats=decode.FORMATS) as image:
+  with decode.opened(data) as image:
     old = image.getexif()
   new = Image.Exif()
   new.update({tag: old[tag] for tag in _KEPT if tag in old})

@@ -12,6 +12,9 @@ from fr_poison.types import InputError
 
 # What Fawkes (with its mode, in some versions) and LowKey add to a name.
 SUFFIX = '_((low|mid|high)_)?cloaked|_attacked'
+# Between a whole name and the extension where poison.py has to tell a.jpg from
+# A.jpg on every file system.
+_DIGEST = re.compile(r'\.[0-9a-f]{8}\Z')
 _RESIZED = '_small'  # LowKey's copy of the original at the size of its cloak
 
 
@@ -81,7 +84,8 @@ def _assign(cloaked, originals, pattern):
 
 
 def _originals_of(stem, pattern, stems, names) -> list[str]:
-  for short in dict.fromkeys((stem, pattern.sub('', stem))):
+  shorter = pattern.sub('', stem), _DIGEST.sub('', stem)
+  for short in dict.fromkeys((stem, *shorter)):
     for found in (stems[short], names[short], stems[short + _RESIZED]):
       if found:
         return found

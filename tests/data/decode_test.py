@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -159,7 +160,16 @@ def _cut(format):
     ('\ufeff<html>'.encode(), 'web page'),
     ('\ufeff<html>'.encode('utf-16-le'), 'web page'),
     (b'hello', 'an unknown format'),
-    (b'\0\0\0\x18ftypheic', 'HEIC'),
+    (b'\0\0\0\x18ftypheic', 'HEIC, damaged'),
+    (b'\0\0\0\x18ftypavif', 'AVIF, damaged'),
+    (b'\0\0\0\x18ftypisom', 'a film'),
+    (_cut('AVIF'), 'AVIF, damaged'),
+    (_frames('AVIF'), '2 frames'),
+    (_file(Image.new('L', (8, 8)), 'TIFF', tiffinfo={0xFE: 1}), 'raw picture'),
+    (
+      _file(Image.new('L', (8, 8)), 'TIFF', tiffinfo={0xC612: b'\1\4\0\0'}),
+      'raw picture',
+    ),
     (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 1 1\n', 'unknown format'),
     (_cut('PNG'), ''),
     (_cut('JPEG'), 'truncated'),
@@ -187,6 +197,54 @@ def test_refuses(data, reason):
   with pytest.raises(InputError, match=f'^photo.jpg: .*{reason}') as info:
     decode.decode(data, 'photo.jpg')
   assert '\n' not in str(info.value)
+
+
+@pytest.mark.parametrize('name', ['a/b.CR3', 'b.dng', 'b.NEF', 'b.jxl'])
+def test_what_is_a_picture_by_its_name_only_is_refused(name):
+  assert '.' + name.lower().split('.')[1] in decode.EXTENSIONS
+  preview = _file(Image.fromarray(NOISE), 'JPEG')
+  with pytest.raises(InputError, match=f'^{name}: .*; save it as JPEG or PNG'):
+    decode.decode(preview, name)
+
+
+def test_heic():
+  pytest.importorskip('pillow_heif', reason='pillow_heif is not installed')
+  assert decode._has_heif()
+  lying = np.full((32, 48, 3), RED, np.uint8)
+  lying[:, 24:] = BLUE
+  exif = Image.Exif()
+  exif[0x0112] = 6
+  lying = Image.fromarray(lying)
+  lying.info['exif'] = exif.tobytes()  # what makes it write a rotation
+  data = _file(lying, 'HEIF', quality=90)
+  assert b'irot' in data
+  image = _still(data)
+  assert image.shape == (48, 32, 3)
+  np.testing.assert_allclose(image[2, 2], RED, atol=8)
+  np.testing.assert_allclose(image[-3, 2], BLUE, atol=8)
+  # A burst, and what an editor keeps beside it: the one that is shown.
+  image = _still(_frames('HEIF'))
+  np.testing.assert_allclose(image[0, 0], RED, atol=8)
+
+
+@pytest.mark.parametrize('format', ['AVIF', 'HEIF'])
+def test_size_is_refused_before_anything_is_decoded(format, monkeypatch):
+  pytest.importorskip('pillow_heif', reason='pillow_heif is not installed')
+  assert decode._has_heif()
+  data = _file(Image.fromarray(NOISE), format)
+  monkeypatch.setattr(decode, 'MAX_PIXELS', 64 * 63)
+  decoded = []
+  monkeypatch.setattr(Image.OPEN[format][0], 'load', decoded.append)
+  with pytest.raises(InputError, match='64x64 is over 4032 pixels'):
+    decode.decode(data, 'a')
+  assert not decoded
+
+
+def test_heic_says_what_to_install(monkeypatch):
+  monkeypatch.setitem(sys.modules, 'pillow_heif', None)
+  data = b'\0\0\0\x18ftypheic\0\0\0\0mif1heic' + bytes(99)
+  with pytest.raises(InputError, match=r'^a: HEIC; pip install .*\[heic\]'):
+    decode.decode(data, 'a')
 
 
 def test_write_and_read(tmp_path):

@@ -6,6 +6,7 @@ from concurrent import futures
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fr_poison.data import align, decode, detect_faces
 from fr_poison.data.datasets import orl
@@ -44,6 +45,42 @@ def test_large_pictures_give_their_own_pixels(picture, monkeypatch):
   (large,) = detect_faces.find_faces(picture.repeat(2, 0).repeat(2, 1))
   np.testing.assert_array_equal(large.landmarks, face.landmarks * 2 + 0.5)
   np.testing.assert_array_equal(large.box, face.box * 2 + 0.5)
+
+
+@pytest.fixture
+def far(picture, monkeypatch):
+  """(photograph, top left corner of a face that is lost when it is reduced)."""
+  monkeypatch.setattr(detect_faces, '_MAX_SIDE', 200)
+  photo = np.full((700, 900, 3), 120, np.uint8)
+  photo[300:412, 500:592] = picture
+  return photo, (500, 300)
+
+
+def test_a_far_face_is_looked_for_in_all_of_the_picture(far, picture):
+  photo, place = far
+  small = np.asarray(Image.fromarray(photo).reduce(5))
+  assert not detect_faces._find(small, 'dlib')
+  (face,) = detect_faces.find_faces(photo)
+  (near,) = detect_faces.find_faces(picture)
+  np.testing.assert_allclose(face.landmarks, near.landmarks + place, atol=4)
+
+
+def test_those_who_stand_behind_are_found_when_asked_for(far, picture):
+  photo, place = far
+  large = Image.fromarray(picture).resize((460, 560))
+  photo[70:630, 20:480] = np.asarray(large)
+  (face,) = detect_faces.find_faces(photo)
+  assert face.box[0] < 300
+  first, second = detect_faces.find_faces(photo, far=True)  # neither twice
+  np.testing.assert_array_equal(first.box, face.box)
+  assert second.box[0] > place[0]
+
+
+def test_a_very_large_picture_is_not_doubled(far, monkeypatch):
+  monkeypatch.setattr(detect_faces, '_MAX_DOUBLED', 200 * 200)
+  photo, place = far
+  (face,) = detect_faces.find_faces(photo)  # some 80 pixels are enough
+  assert np.abs(face.box[:2] - place).max() < 60
 
 
 def test_tight_crops(picture, recorded):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from cloaker import Cloaker
 from face_frame import Frame
-from photo_tree import Photo
 from poison_settings import Output, Settings
 
 from fr_poison import extractors
@@ -41,8 +40,8 @@ def test_displacement_is_the_mean_over_networks():
   image = np.full((40, 30, 3), 102, np.uint8)  # .4
   saved = np.full((40, 30, 3), 153, np.uint8)  # .6
   unrounded = np.full((40, 30, 3), 0.8, np.float32)
-  measured = Cloaker(SETTINGS, networks).measure(
-    image, unrounded, saved, Frame()
+  (measured,) = Cloaker(SETTINGS, networks).measure(
+    image, saved, [(Frame(), unrounded)]
   )
   assert measured['linf'] == pytest.approx(0.2)
 
@@ -62,9 +61,9 @@ def test_a_coloured_attack_leaves_grey_pictures_grey():
   settings = dataclasses.replace(SETTINGS, attack=attack)
   cloaker = Cloaker(settings, [_network(0.5, 16)])
   grey = np.arange(1200).reshape(40, 30, 1).astype(np.uint8)
-  (change,) = cloaker.changes([Photo('a', None, grey)])
+  (change,) = cloaker.changes([(grey, Frame())])
   assert change.levels.shape == (32, 32, 1) and change.levels.any()
-  (change,) = cloaker.changes([Photo('a', None, np.repeat(grey, 3, -1))])
+  (change,) = cloaker.changes([(np.repeat(grey, 3, -1), Frame())])
   assert change.levels.shape == (32, 32, 3)
   assert (change.levels != change.levels[..., :1]).any()  # it is coloured
   assert cloaker.changes([]) == []

@@ -14,20 +14,31 @@ IMAGE = photos.picture(210, 180, 0)
 FACE = align.template_points('dlib', 90)
 
 
+def _face(landmarks):
+  """Its box is 2/3 as wide as dlib's template."""
+  side = np.ptp(landmarks[:, 0]) / np.ptp(FACE[:, 0]) * 60
+  left, top = landmarks.min(0)
+  return detect_faces.Face(
+    np.array([left, top, left + side, top + side]), landmarks, 1.0
+  )
+
+
 @pytest.fixture
 def find(monkeypatch):
-  def call(landmarks, image=IMAGE, policy='skip'):
-    faces = [detect_faces.Face(None, x, 1.0) for x in landmarks]
+  def call(landmarks, image=IMAGE, policy='skip', alignment='dlib'):
+    faces = [_face(x) for x in landmarks]
     monkeypatch.setattr(
-      detect_faces, 'find_faces', lambda image, template: faces
+      detect_faces, 'find_faces', lambda image, template, far: [*faces]
     )
-    return face_frame.find(image, 'dlib', policy)
+    return face_frame.find(image, alignment, policy)
 
   return call
 
 
 def test_a_face_crop_is_taken_as_it_is():
-  frame = face_frame.find(IMAGE, 'none', 'skip')
+  view = face_frame.find(IMAGE, 'none', 'skip')
+  (frame,) = view.frames
+  assert frame == Frame() and view.align == 'none'
   assert frame == Frame() and frame.crop(IMAGE) is IMAGE
   assert frame.look(IMAGE, 112).shape == (112, 112, 3)
 
@@ -35,7 +46,7 @@ def test_a_face_crop_is_taken_as_it_is():
 @pytest.mark.parametrize('place', [(50, 70), (-20, -10), (120, 150)])
 def test_a_network_sees_the_aligned_face(find, place):
   landmarks = FACE + place  # also half outside the picture
-  frame = find([landmarks])
+  (frame,) = find([landmarks]).frames
   expected = align.warp(IMAGE, landmarks, 112)
   found = frame.look(frame.crop(IMAGE), 112)
   np.testing.assert_allclose(found, expected, atol=1e-3)
@@ -44,14 +55,15 @@ def test_a_network_sees_the_aligned_face(find, place):
 
 
 def test_only_the_face_is_changed_and_softly_at_its_edges(find):
-  frame = find([FACE + (50, 70)])
+  (frame,) = find([FACE + (50, 70)]).frames
   part = frame.crop(IMAGE)
   change = frame.back(np.full((112, 112, 3), 8, np.int16), part)
   assert change.shape == part.shape and change.dtype == np.float32
   assert change.max() == 8 and change.min() == 0
   middle = change[45]
   assert 0 < middle[1, 0] < 3 and (middle[6:-6] == 8).all()
-  whole = frame.paste(IMAGE, np.zeros_like(part))
+  whole = IMAGE.copy()
+  frame.crop(whole)[:] = 0
   changed = (whole != IMAGE).any(-1)
   rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
   assert (rows[0], rows[-1]) == (70, 160)  # 90 pixels from (50, 70), and one
@@ -60,20 +72,61 @@ def test_only_the_face_is_changed_and_softly_at_its_edges(find):
 
 def test_grey_pictures_have_one_channel_all_the_way(find):
   grey = IMAGE[..., :1]
-  frame = find([FACE + (50, 70)], grey)
+  (frame,) = find([FACE + (50, 70)], grey).frames
   assert frame.look(frame.crop(grey), 112).shape == (112, 112, 1)
   change = frame.back(np.ones((112, 112, 1), np.int16), frame.crop(grey))
-  assert frame.paste(grey, frame.crop(grey) + change).shape == grey.shape
+  assert change.shape == frame.crop(grey).shape
 
 
 def test_no_face_and_several(find):
-  with pytest.raises(InputError, match='^no face$'):
+  with pytest.raises(InputError, match='^no face; .*--config.align=none'):
     find([])
-  two = [FACE + (50, 70), FACE]
-  with pytest.raises(InputError, match='^2 faces$'):
+  two = [FACE + (50, 70), 1.2 * FACE]
+  with pytest.raises(InputError, match='^2 faces; --config.several_faces=all'):
     find(two)
+  (frame,) = find(two, policy='largest').frames
+  view = find(two, policy='all')
+  assert len(view.frames) == 2 and view.frames[0].box == frame.box  # first
+  assert view.face_share == pytest.approx(1.2 * 60 / 210)
 
 
 def test_a_tiny_face_at_the_edge_has_room_for_a_window(find):
-  frame = find([align.template_points('dlib', 4) - 3])
+  (frame,) = find([align.template_points('dlib', 4) - 3]).frames
   assert frame.crop(IMAGE).shape[:2] == (11, 11)
+
+
+@pytest.mark.parametrize(
+  'scale, number, align, share',
+  [
+    (2.4, 1, 'none', 0.686),  # a crop: on the template it would be all there is
+    (2.0, 1, 'dlib', 0.571),
+    (2.4, 2, 'dlib', 0.686),  # of two, neither is what the picture was cut to
+    (1.0, 0, 'none', None),  # small: a crop in which detectors find no face
+  ],
+)
+def test_auto_goes_by_how_much_of_the_picture_is_face(
+  find, scale, number, align, share
+):
+  faces = [scale * FACE + (10 * i, 0) for i in range(number)]
+  view = find(faces, policy='all', alignment='auto')
+  assert view.align == align
+  assert [frame.box is None for frame in view.frames] == [align == 'none'] * (
+    number or 1
+  )
+  assert view.face_share == (share and pytest.approx(share, abs=1e-3))
+
+
+def test_auto_takes_no_large_picture_without_a_face_for_a_crop(find):
+  with pytest.raises(InputError, match='^no face; '):
+    find([], photos.picture(100, 257, 0), alignment='auto')
+
+
+def test_what_two_squares_share_is_the_first_ones(find):
+  first, second = find([FACE + (0, 20), FACE + (60, 60)], policy='all').frames
+  left = second.without(np.ones_like(second.crop(IMAGE)), first)
+  owned = np.zeros(IMAGE.shape, bool)
+  first.crop(owned)[:] = True
+  assert owned.any() and not left[second.crop(owned)].any()
+  assert left[~second.crop(owned)].all()
+  apart, far = find([FACE, FACE + (92, 110)], policy='all').frames
+  assert far.without(np.ones_like(far.crop(IMAGE)), apart).all()

@@ -144,7 +144,9 @@ def _not_installed():
 def test_no_face_is_a_reason(trees):
   faces, rejected = given_pairs.read_faces(_find(trees), 'Ann', 'dlib', 'skip')
   assert not faces
-  assert rejected == [('0.png', 'no face'), ('1.png', 'no face')]
+  assert [x.path for x in rejected] == ['0.png', '1.png']
+  for found in rejected:
+    assert found.reason.startswith('no face; where these are face crops, ')
 
 
 @pytest.mark.skipif(

@@ -2,12 +2,14 @@
 
 import os
 import socket
+import unicodedata
 
 import numpy as np
 import photo_tree
 import pytest
+from poison_settings import Output
 
-from fr_poison.data import decode
+from fr_poison.data import decode, pairs
 from fr_poison.types import InputError
 
 
@@ -27,11 +29,14 @@ def test_finds_pictures_by_name_in_sorted_order(tmp_path):
 
 
 def test_every_extension_is_of_a_format_that_is_read():
-  for extension in decode.EXTENSIONS - {'.mpo'}:
+  decode._has_heif()
+  read = decode.EXTENSIONS - decode._REFUSED.keys()
+  assert len(read) > 15
+  for extension in read - {'.mpo'}:
     from PIL import Image
 
     Image.init()
-    assert Image.EXTENSION[extension] in {*decode.FORMATS, 'DIB'}
+    assert Image.EXTENSION[extension] in {*decode.FORMATS, 'DIB', 'HEIF'}
 
 
 def test_only_regular_files_below_real_folders(tmp_path):
@@ -46,7 +51,14 @@ def test_only_regular_files_below_real_folders(tmp_path):
   with socket.socket(socket.AF_UNIX) as server:
     server.bind(str(root / 'socket.png'))
     found, num_ignored = photo_tree.find_pictures(root)
-  assert found == ['a.png'] and num_ignored == 6
+  links, others = ['inner.png', 'link.png'], ['pipe.png', 'socket.png']
+  assert found == ['a.png', *links, *others] and num_ignored == 2
+  for names, reason in (
+    (links, 'a link, not followed'),
+    (others, 'not a file'),
+  ):
+    for name in names:
+      assert photo_tree.read(root, name).reason == reason
 
 
 def test_a_missing_folder_is_named(tmp_path):
@@ -74,16 +86,42 @@ def test_names_of_outputs(paths, names):
   assert list(photo_tree.name_outputs(paths, '.png').values()) == names
 
 
+def test_a_folder_named_like_a_file_of_ours_is_refused():
+  with pytest.raises(InputError, match='a folder with a file name of ours'):
+    photo_tree.name_outputs(['manifest.jsonl/a.jpg'], '.png')
+
+
 @pytest.mark.parametrize(
-  'paths',
+  'paths, names',
   [
-    ['manifest.jsonl/a.jpg'],
-    ['a.jpg', 'a.png/b.jpg', 'a.jpg.png/c.jpg'],
+    (
+      ['a.JPG', 'b.jpeg', 'c.Png', 'd.webp', 'e.HEIC', 'f.tif', 'g.bmp'],
+      ['a.JPG', 'b.jpeg', 'c.Png', 'd.jpg', 'e.jpg', 'f.png', 'g.png'],
+    ),
+    # Two of one stem: who pairs by names could not know which is whose.
+    (['a.jpg', 'a.png', 'b.jpg'], ['a.jpg.jpg', 'a.png.png', 'b.jpg']),
+    # The full name of the first is the short one of the last.
+    (
+      ['a.jpg', 'a.webp', 'a.jpg.gif'],
+      ['a.jpg.jpg', 'a.webp.jpg', 2],
+    ),
+    (['a.jpg/b.png', 'a.heic'], ['a.jpg/b.png', 'a.heic.jpg']),
+    # One name where upper and lower case, or two forms of an accent, are one.
+    (['A.png', 'a.jpg'], ['A.png.png', 'a.jpg.jpg']),
+    (['A.jpg', 'a.jpg'], [1, 1]),
+    (['e\u0301.jpg', '\xe9.jpg'], [2, 2]),
   ],
 )
-def test_a_folder_named_like_a_file_of_ours_is_refused(paths):
-  with pytest.raises(InputError, match='a folder with a file name of ours'):
-    photo_tree.name_outputs(paths, '.png')
+def test_cloaks_keep_the_format_and_never_meet(paths, names):
+  found = photo_tree.name_outputs(paths, Output().extension_of)
+  for path, name in zip(paths, names, strict=True):
+    assert found[path] == name or not isinstance(name, str)
+  folded = {unicodedata.normalize('NFC', x).casefold() for x in found.values()}
+  assert len(folded) == len(paths)
+  paired, _ = pairs.match(paths, found.values())  # as my_cloaks does
+  paired = {x.original: x.cloaked for x in paired}
+  if 2 not in names:
+    assert paired == found
 
 
 def test_read_says_what_is_wrong(tmp_path):

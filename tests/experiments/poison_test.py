@@ -23,6 +23,7 @@ from photos import (
   sha256,
 )
 from PIL import Image
+from PIL.JpegImagePlugin import get_sampling
 
 from fr_poison import attacks, extractors
 from fr_poison.attacks import perceptual
@@ -35,7 +36,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 def test_every_picture_has_a_row_and_every_cloak_its_place(done):
   source, output = done
   rows = rows_of(output)
-  assert list(rows) == sorted({*CLOAKS, 'broken.jpg'})
+  assert list(rows) == sorted({*CLOAKS, 'broken.jpg', 'z.png'})
   assert {*files_of(output)} == {*CLOAKS.values(), 'manifest.jsonl'}
   for path, name in CLOAKS.items():
     assert rows[path]['status'] == 'cloaked' and rows[path]['output'] == name
@@ -45,6 +46,7 @@ def test_every_picture_has_a_row_and_every_cloak_its_place(done):
   assert broken['status'] == 'unreadable' and broken['output'] is None
   assert 'truncated' in broken['reason'] and '\n' not in broken['reason']
   assert broken.keys() == rows['same.png'].keys()
+  assert rows['z.png']['reason'] == 'a link, not followed'
   assert header_of(output / 'sub/grey.png').mode == 'L'
 
 
@@ -115,14 +117,12 @@ def test_the_numbers_of_a_row_are_those_of_its_file(done):
   'subsampling, code, keep_exif', [('4:4:4', 0, True), ('4:2:0', 2, False)]
 )
 def test_jpeg_cloaks(done, tmp_path, subsampling, code, keep_exif):
-  from PIL import JpegImagePlugin
-
   output = {'format': 'jpeg', 'quality': 90, 'subsampling': subsampling}
   output['keep_exif'] = keep_exif
   poison.run(CONFIG | {'output': output}, done[0], tmp_path)
   with Image.open(tmp_path / 'sub' / 'turned.jpg') as image:
     assert image.format == 'JPEG' and image.size == (100, 150)
-    assert JpegImagePlugin.get_sampling(image) == code
+    assert get_sampling(image) == code
     # Asked for, all of it; upright as it is now. Else nothing.
     assert image.getexif().get(0x0112, 1) == 1
     text = image.info.get('exif', b'')
@@ -194,7 +194,17 @@ def test_shipped_configs_run_in_little(done, tmp_path, name):
   source = tmp_path / 'in'
   source.mkdir()
   shutil.copy(done[0] / ODD, source / 'a.png')
-  rows, num_ignored = poison.run(config, source, tmp_path / 'out')
-  assert [row['input'] for row in rows] == ['a.png'] and num_ignored == 0
+  shutil.copy(done[0] / 'same.jpg', source / 'b.jpg')
+  rows, orphans, num_ignored = poison.run(config, source, tmp_path / 'out')
+  assert [row['output'] for row in rows] == ['a.png', 'b.jpg']
+  assert [row['format'] for row in rows] == ['png', 'jpeg']
+  assert header_of(tmp_path / 'out' / 'a.png').format == 'PNG'
+  with Image.open(tmp_path / 'out' / 'b.jpg') as image:
+    assert image.format == 'JPEG' and get_sampling(image) == 0  # 4:4:4
+    best = io.BytesIO(decode.encode_jpeg(np.asarray(image), 95))
+    assert image.quantization == Image.open(best).quantization
+  moved = rows[1]['feature_displacement']  # what that costs is told
+  assert moved['saved'] != moved['float'] or rows[1]['status'] != 'cloaked'
+  assert orphans == [] and num_ignored == 0
   assert rows[0]['status'] in ('cloaked', 'not_improved')
   assert rows == list(rows_of(tmp_path / 'out').values())

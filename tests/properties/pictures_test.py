@@ -33,7 +33,7 @@ def test_a_damaged_picture(format, tmp_path, data):
 
 
 @hypothesis.given(
-  st.sampled_from([seeds.picture(f)[:8] for f in seeds.PICTURES]),
+  st.sampled_from([seeds.picture(f)[:12] for f in seeds.PICTURES[:-1]]),
   st.binary(max_size=99),
 )
 def test_any_bytes_after_the_name_of_a_format(tmp_path, start, data):

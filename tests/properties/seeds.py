@@ -14,7 +14,7 @@ from PIL import Image
 from fr_poison.report import records
 
 _TESTS = pathlib.Path(__file__).parents[1]
-PICTURES = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP')
+PICTURES = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP', 'AVIF', 'HEIF')
 RECORD = records.read(_TESTS.parent / 'docs' / 'orl' / 'records.jsonl')[-1]
 # A picture `jpeg` with the label 0, and where in the file it is.
 RECORDIO = bytes.fromhex('0a23d7ce1c000000') + bytes(24) + b'jpeg'
@@ -36,6 +36,8 @@ TFJS = {'weightsManifest': [{'paths': ['a.bin'], 'weights': [_TFJS_WEIGHT]}]}
 
 def picture(format: str) -> bytes:
   """12 pixels high and 10 wide, lying on its side where that can be said."""
+  if format == 'HEIF':
+    pytest.importorskip('pillow_heif').register_heif_opener()
   image = np.arange(12 * 10 * 3, dtype=np.uint8).reshape(12, 10, 3)
   buffer, exif = io.BytesIO(), Image.Exif()
   exif[0x0112], exif[0x013B] = 6, 'Ann'

@@ -62,7 +62,7 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   file that could not be used, with the reason (`skipped`).
   """
 
-  VERSION = tfds.core.Version('1.0.1')
+  VERSION = tfds.core.Version('1.1.0')  # pictures in sRGB, far faces
   CARD: Card
   IS_STREAM = False  # too many items to be listed before they are read
   progress: Progress = staticmethod(silent)  # is given the loop over them

@@ -219,9 +219,9 @@ def test_damaged_preparation(people, tfds_dir):
   data = bytearray(path.read_bytes())
   data[len(data) // 2] ^= 255
   path.write_bytes(data)
-  with pytest.raises(InputError, match='1.0.1: damaged, delete it'):
+  with pytest.raises(InputError, match='1.1.0: damaged, delete it'):
     prepare(people).faces()
-  with pytest.raises(InputError, match='1.0.1: damaged, delete it'):
+  with pytest.raises(InputError, match='1.1.0: damaged, delete it'):
     list(found.stream(1))
 
 
