@@ -50,7 +50,7 @@ def _saving(rows):
   if not shares:
     return []
   return [
-    f'{len(moved)} are saved as JPEG, which leaves '
+    f'{len(moved)} saved as JPEG, which leaves '
     f'{100 * statistics.median(shares):.0f}% of how far they moved (median); '
     '--config.output.format=png loses nothing, in files some 3 to 6 times as '
     'large'

@@ -230,6 +230,8 @@ def main(argv):
   photo_report.show(
     result.rows, result.orphans, result.num_ignored, _OUTPUT.value
   )
+  if all(row['output'] is None for row in result.rows):
+    raise InputError(f'--input: none of {len(result.rows)} pictures is cloaked')
 
 
 if __name__ == '__main__':

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 
+import photos
 import poison
 import pytest
 from photos import CONFIG
@@ -81,6 +82,25 @@ def test_wrong_folders_are_named(done, tmp_path):
   assert list(tmp_path.iterdir()) == [empty]
   with pytest.raises(InputError, match='--output: .*notes.txt: File exists'):
     poison.run(CONFIG, done[0], empty / 'notes.txt')
+
+
+@pytest.mark.filterwarnings('ignore:.*load_module')  # ml_collections'
+def test_a_folder_of_which_nothing_is_cloaked_is_no_success(
+  tmp_path, config_file, capsys
+):
+  source = tmp_path / 'in'
+  source.mkdir()
+  (source / 'a.HEIC').write_bytes(b'\0\0\0\x18ftypheic')
+  (source / 'b.cr3').write_bytes(b'raw')
+  flags = f'--config={config_file}', f'--input={source}'
+  poison.flags.FLAGS(['poison.py', *flags, f'--output={tmp_path / "out"}'])
+  with pytest.raises(InputError, match='^--input: none of 2 pictures is cloak'):
+    poison.main(['poison.py'])
+  printed = capsys.readouterr().err
+  assert "unreadable: 'a.HEIC': HEIC" in printed
+  assert "unreadable: 'b.cr3': a camera's raw picture; save" in printed
+  rows = photos.rows_of(tmp_path / 'out')
+  assert [row['status'] for row in rows.values()] == ['unreadable'] * 2
 
 
 def test_mistakes_are_one_line_and_exit_status_2(tmp_path, config_file):
