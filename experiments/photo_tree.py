@@ -16,6 +16,7 @@ import numpy as np
 from face_frame import Frame
 
 from fr_poison.data import decode, exif
+from fr_poison.data import folder as folder_lib
 from fr_poison.types import InputError
 
 MANIFEST = 'manifest.jsonl'
@@ -31,7 +32,7 @@ def find_pictures(root: pathlib.Path) -> tuple[list[str], int]:
   Returns:
     Relative '/'-separated paths of the files with a picture's extension,
     sorted; and the number of entries left alone: other files, everything
-    hidden, symbolic links (a folder not entered counts once).
+    hidden, a storage box's thumbnails and the like, symbolic links (a folder not entered counts once).
 
   Raises:
     InputError: not a folder, or one in it that cannot be listed.
@@ -45,7 +46,7 @@ def find_pictures(root: pathlib.Path) -> tuple[list[str], int]:
       raise InputError(f'--input: {root / folder}: {error.strerror}') from error
     for entry in entries:
       extension = os.path.splitext(entry.name)[1].lower()
-      if entry.name.startswith('.'):
+      if folder_lib.is_litter(entry.name):
         num_ignored += 1
       elif entry.is_dir(follow_symlinks=False):
         folders.append(f'{folder}{entry.name}/')
