@@ -11,11 +11,12 @@ import given_notes
 import given_pairs
 import numpy as np
 import people
+import who_is_who
 from given_pairs import Face
 from settings import Settings
 
 from fr_poison import extractors
-from fr_poison.data import datasets, detect_faces
+from fr_poison.data import datasets, detect_faces, folder
 from fr_poison.data.faces import FaceSet, concatenate
 from fr_poison.data.placement import Placement, Rejected
 from fr_poison.report.records import UNKNOWN
@@ -41,6 +42,7 @@ class Source:
   several_faces: str
   made_for: tuple[str, ...]
   strict: bool
+  person_level: str = 'first'
 
   def __post_init__(self):
     """Checks every value that needs no look at a file."""
@@ -49,6 +51,7 @@ class Source:
       raise InputError('config.originals: missing; --config.originals=FOLDER')
     check_known('align', self.align, given_pairs.ALIGNMENTS)
     check_known('several_faces', self.several_faces, detect_faces.POLICIES)
+    check_known('person_level', self.person_level, folder.PERSON_LEVELS)
     for name in self.made_for:
       check_known('made_for', name, extractors.names())
     if self.gallery == _ORL and self.align == 'none':
@@ -87,8 +90,8 @@ def split_config(config: dict) -> tuple[Source, Settings]:
   # How many people there are, the folders will say.
   rest |= {
     'dataset': _ORL if source.gallery == _ORL else 'folder',
-    'num_people': sys.maxsize,
-    'num_protected': 1,
+    'num_people': None,
+    'num_protected': None,
     'align': 'none',
     'strict': False,
   }
@@ -115,6 +118,11 @@ def load(
   found, left_out = _read_people(source, files)
   left_out += rows
   own = _face_set(found, placement.alignment)
+  print(who_is_who.understood(own), file=sys.stderr)
+  if source.gallery != _ORL:
+    print(f'gallery: {who_is_who.understood(gallery)}', file=sys.stderr)
+  judged = own if source.gallery == _ORL else concatenate([own, gallery])
+  problems += who_is_who.doubts(judged, settings.batch_size)
   warnings = _inspect(source.strict, found, left_out, own, gallery, problems)
 
   public, others = people.split(gallery, settings.num_public)
@@ -151,7 +159,12 @@ def _load_gallery(
     options = {'source_dir': data_dir} if data_dir else {}
     return datasets.load(_ORL, size=given_pairs.SIZE, **options), [], []
   try:
-    prepared = datasets.prepare('folder', source.gallery, placement=placement)
+    prepared = datasets.prepare(
+      'folder',
+      source.gallery,
+      placement=placement,
+      person_level=source.person_level,
+    )
     faces = prepared.faces(min_pictures=2)
   except InputError as error:
     raise InputError(f'config.gallery: {error}') from error
@@ -168,7 +181,7 @@ def _read_people(source, files) -> tuple[list[Face], list[Rejected]]:
   """Faces of the people who can be tested; all pictures left out."""
   name = pathlib.Path(source.originals).resolve().name
   found, rejected = given_pairs.read_faces(
-    files, name, source.align, source.several_faces
+    files, name, source.align, source.several_faces, source.person_level
   )
   counts = collections.Counter(face.person for face in found)
   left_out = files.rejected + rejected

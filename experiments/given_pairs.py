@@ -1,7 +1,6 @@
 """A user's pictures and what any tool made of them, face by face."""
 
 import pathlib
-import posixpath
 import unicodedata
 from collections.abc import Callable
 from typing import NamedTuple
@@ -130,7 +129,11 @@ def placement(alignment: str, several_faces: str) -> Placement:
 
 
 def read_faces(
-  files: Files, name: str, alignment: str, several_faces: str
+  files: Files,
+  name: str,
+  alignment: str,
+  several_faces: str,
+  person_level: str = 'first',
 ) -> tuple[list[Face], list[Rejected]]:
   """Every pair that can be used, and the others with their reasons.
 
@@ -139,6 +142,7 @@ def read_faces(
     name: of the person whose pictures are in no folder of their own.
     alignment: one of `ALIGNMENTS`.
     several_faces: see `detect_faces.choose`.
+    person_level: see `folder.person_of`.
   """
   faces, rejected = [], []
   progress = Progress(len(files.pairs))
@@ -151,7 +155,8 @@ def read_faces(
       reason = str(error).removeprefix(f'{pair.original}: ')
       rejected.append(Rejected(pair.original, reason))
       continue
-    person = unicodedata.normalize('NFC', posixpath.dirname(pair.original))
+    person = folder.person_of(pair.original, person_level)
+    person = unicodedata.normalize('NFC', person)
     faces.append(Face(person or name, pair.original, *placed, notes))
   progress.close()
   return faces, rejected

@@ -37,12 +37,13 @@ def load(
 
 def find(
   dataset: str,
-  num_people: int,
+  num_people: int | None,
   data_dir: str | None,
   field: str,
   *,
   alignment: str = 'none',
   strict: bool = False,
+  person_level: str = 'first',
 ) -> People:
   """The first `num_people` people who have 2 or more pictures.
 
@@ -50,12 +51,13 @@ def find(
 
   Args:
     dataset: one of `datasets.NAMES`.
-    num_people: as many.
+    num_people: as many; None: all.
     data_dir: the data set's own folders, or None for the installed copy.
     field: of the config that the number comes from.
     alignment: one of `ALIGNMENTS`: find the faces and put them onto that
       template, or leave the pictures as they are.
     strict: refuse pictures that cannot be used, and names alike.
+    person_level: of the data set 'folder', see its page.
 
   Raises:
     InputError: there are fewer; the data set cannot be read; ORL is to be
@@ -69,20 +71,22 @@ def find(
     faces = datasets.load(dataset, **source)
   else:
     placement = None
+    options = {'person_level': person_level} if dataset == 'folder' else {}
     if alignment != 'none':
       placement = detect_faces.aligned(template=alignment)
     found = datasets.prepare(
-      dataset, placement=placement, strict=strict, **source
+      dataset, placement=placement, strict=strict, **source, **options
     )
     print(*found.report(), sep='\n', file=sys.stderr)
     left_out = [list(row) for row in found.skipped]
     faces = found.faces(num_people, min_pictures=2)
-  if num_people > len(faces.names):
+  number = len(faces.names) if num_people is None else num_people
+  if number > len(faces.names):
     raise InputError(
-      f'config.{field}: {num_people} people, but {dataset} has '
-      f'{len(faces.names)}'
+      f'config.{field}: {number} people, but {dataset} has {len(faces.names)}'
+      ' with 2 or more usable pictures'
     )
-  rows = np.flatnonzero(faces.labels < num_people)
+  rows = np.flatnonzero(faces.labels < number)
   return People(faces.subset(rows), left_out)
 
 

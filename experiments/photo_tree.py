@@ -32,7 +32,8 @@ def find_pictures(root: pathlib.Path) -> tuple[list[str], int]:
   Returns:
     Relative '/'-separated paths of the files with a picture's extension,
     sorted; and the number of entries left alone: other files, everything
-    hidden, a storage box's thumbnails and the like, symbolic links (a folder not entered counts once).
+    hidden, a storage box's thumbnails and the like, symbolic links (a folder
+    not entered counts once).
 
   Raises:
     InputError: not a folder, or one in it that cannot be listed.
