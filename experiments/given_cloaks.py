@@ -123,7 +123,15 @@ def load(
     print(f'gallery: {who_is_who.understood(gallery)}', file=sys.stderr)
   judged = own if source.gallery == _ORL else concatenate([own, gallery])
   problems += who_is_who.doubts(judged, settings.batch_size)
-  warnings = _inspect(source.strict, found, left_out, own, gallery, problems)
+  warnings = _inspect(
+    source.strict,
+    found,
+    left_out,
+    own,
+    gallery,
+    problems,
+    settings.trainers_networks,
+  )
 
   public, others = people.split(gallery, settings.num_public)
   faces = concatenate([own, others])
@@ -202,17 +210,24 @@ def _read_people(source, files) -> tuple[list[Face], list[Rejected]]:
   return [face for face in found if counts[face.person] > 1], left_out
 
 
-def _inspect(is_strict, found, left_out, own, gallery, problems) -> list[str]:
+def _inspect(
+  is_strict, found, left_out, own, gallery, problems, networks
+) -> list[str]:
   """What is odd, also told on stderr; the problems refused if strict."""
-  problems = problems + given_notes.of_pairs(found, 'same', 'other', 'bgr')
+  problems = problems + given_notes.of_pairs(
+    found, 'same', 'hardly', 'other', 'bgr'
+  )
+  problems += given_notes.exchanged(found)
   problems += given_notes.leaks(own, gallery)
   problems += people.exchanged_colours(own) + people.exchanged_colours(gallery)
   problems += given_notes.same_names(own.names)
   rows = [f'{path}: {reason}' for path, reason in left_out]
   if is_strict and (rows or problems):
     raise InputError(f'config.strict: {(rows + problems)[0]}')
-  warnings = problems + given_notes.of_pairs(found, 'size', 'aspect', 'hidden')
-  warnings += given_notes.colours(own, gallery)
+  warnings = problems + given_notes.of_pairs(
+    found, 'size', 'aspect', 'own', 'mirrored', 'turned', 'hidden'
+  )
+  warnings += given_notes.colours(own, gallery, networks)
   for text in warnings:
     print(f'note: {text}', file=sys.stderr)
   return warnings
@@ -232,7 +247,7 @@ def _face_set(found: list[Face], alignment: str) -> FaceSet:
 
 def _count_people(settings, found, own, gallery) -> Settings:
   """Noise like a cloak that is shifted would be noise like the shift."""
-  is_shifted = any('aspect' in face.notes for face in found)
+  is_shifted = any({'aspect', 'own'} & set(face.notes) for face in found)
   return dataclasses.replace(
     settings,
     num_people=len(own.names) + len(gallery.names),

@@ -74,6 +74,14 @@ class Settings:
     number = math.inf if self.num_people is None else self.num_people
     return number - self.num_public
 
+  @property
+  def trainers_networks(self) -> list[str]:
+    """All that an answer is given for."""
+    names = list(members(self.networks))
+    for adversary in self.adversaries.values():
+      names += adversary.get('networks', ())
+    return list(dict.fromkeys(names))
+
   def for_people(self, number: int) -> 'Settings':
     """These settings with so many people in all, and how many are protected.
 
