@@ -47,7 +47,7 @@ def run(
   settings = Settings.from_config(config)
   check_config(settings, counts)
   networks = load_extractors(settings)
-  public_faces, faces, _, _ = load_faces(settings, data_dir)
+  settings, public_faces, faces, *_ = load_faces(settings, data_dir)
   shared = evaluate.shared_fields(settings, config_hash)
   scene = Scene(settings, networks, faces)
   with workdir_lock.held(workdir):

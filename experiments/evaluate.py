@@ -144,7 +144,7 @@ def load(config: dict, data_dir: str | None) -> Loaded:
   if source is None:
     found = load_faces(settings, data_dir)
     fields = {'alignment': found.faces.alignment, 'warnings': found.warnings}
-    scene = Scene(settings, networks, found.faces)
+    scene = Scene(found.settings, networks, found.faces)
     return Loaded(scene, found.public, trained, None, fields, found.left_out)
   cloaks = given_cloaks.load(source, settings, data_dir)
   scene = Scene(cloaks.settings, networks, cloaks.faces, cloaks.protected)

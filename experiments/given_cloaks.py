@@ -12,11 +12,12 @@ import given_pairs
 import numpy as np
 import people
 import progress
+import who_is_who
 from given_pairs import Face
 from settings import Settings
 
 from fr_poison import extractors
-from fr_poison.data import datasets, detect_faces
+from fr_poison.data import datasets, detect_faces, folder
 from fr_poison.data.faces import FaceSet, concatenate
 from fr_poison.data.placement import Placement, Rejected
 from fr_poison.report.records import UNKNOWN
@@ -42,6 +43,7 @@ class Source:
   several_faces: str
   made_for: tuple[str, ...]
   strict: bool
+  person_level: str = 'first'
 
   def __post_init__(self):
     """Checks every value that needs no look at a file."""
@@ -50,6 +52,7 @@ class Source:
       raise InputError('config.originals: missing; --config.originals=FOLDER')
     check_known('align', self.align, given_pairs.ALIGNMENTS)
     check_known('several_faces', self.several_faces, detect_faces.POLICIES)
+    check_known('person_level', self.person_level, folder.PERSON_LEVELS)
     for name in self.made_for:
       check_known('made_for', name, extractors.names())
     if self.gallery == _ORL and self.align == 'none':
@@ -88,8 +91,8 @@ def split_config(config: dict) -> tuple[Source, Settings]:
   # How many people there are, the folders will say.
   rest |= {
     'dataset': _ORL if source.gallery == _ORL else 'folder',
-    'num_people': sys.maxsize,
-    'num_protected': 1,
+    'num_people': None,
+    'num_protected': None,
     'align': 'none',
     'strict': False,
   }
@@ -116,7 +119,20 @@ def load(
   found, left_out = _read_people(source, files)
   left_out += rows
   own = _face_set(found, placement.alignment)
-  warnings = _inspect(source.strict, found, left_out, own, gallery, problems)
+  print(who_is_who.understood(own), file=sys.stderr)
+  if source.gallery != _ORL:
+    print(f'gallery: {who_is_who.understood(gallery)}', file=sys.stderr)
+  judged = own if source.gallery == _ORL else concatenate([own, gallery])
+  problems += who_is_who.doubts(judged, settings.batch_size)
+  warnings = _inspect(
+    source.strict,
+    found,
+    left_out,
+    own,
+    gallery,
+    problems,
+    settings.trainers_networks,
+  )
 
   public, others = people.split(gallery, settings.num_public)
   faces = concatenate([own, others])
@@ -158,6 +174,7 @@ def _load_gallery(
       source.gallery,
       placement=placement,
       progress=progress.over('reading config.gallery', delay=2),
+      person_level=source.person_level,
     )
     faces = prepared.faces(min_pictures=2)
   except InputError as error:
@@ -175,7 +192,7 @@ def _read_people(source, files) -> tuple[list[Face], list[Rejected]]:
   """Faces of the people who can be tested; all pictures left out."""
   name = pathlib.Path(source.originals).resolve().name
   found, rejected = given_pairs.read_faces(
-    files, name, source.align, source.several_faces
+    files, name, source.align, source.several_faces, source.person_level
   )
   counts = collections.Counter(face.person for face in found)
   left_out = files.rejected + rejected
@@ -196,17 +213,24 @@ def _read_people(source, files) -> tuple[list[Face], list[Rejected]]:
   return [face for face in found if counts[face.person] > 1], left_out
 
 
-def _inspect(is_strict, found, left_out, own, gallery, problems) -> list[str]:
+def _inspect(
+  is_strict, found, left_out, own, gallery, problems, networks
+) -> list[str]:
   """What is odd, also told on stderr; the problems refused if strict."""
-  problems = problems + given_notes.of_pairs(found, 'same', 'other', 'bgr')
+  problems = problems + given_notes.of_pairs(
+    found, 'same', 'hardly', 'other', 'bgr'
+  )
+  problems += given_notes.exchanged(found)
   problems += given_notes.leaks(own, gallery)
   problems += people.exchanged_colours(own) + people.exchanged_colours(gallery)
   problems += given_notes.same_names(own.names)
   rows = [f'{path}: {reason}' for path, reason in left_out]
   if is_strict and (rows or problems):
     raise InputError(f'config.strict: {(rows + problems)[0]}')
-  warnings = problems + given_notes.of_pairs(found, 'size', 'aspect', 'hidden')
-  warnings += given_notes.colours(own, gallery)
+  warnings = problems + given_notes.of_pairs(
+    found, 'size', 'aspect', 'own', 'mirrored', 'turned', 'hidden'
+  )
+  warnings += given_notes.colours(own, gallery, networks)
   for text in warnings:
     print(f'note: {text}', file=sys.stderr)
   return warnings
@@ -226,7 +250,7 @@ def _face_set(found: list[Face], alignment: str) -> FaceSet:
 
 def _count_people(settings, found, own, gallery) -> Settings:
   """Noise like a cloak that is shifted would be noise like the shift."""
-  is_shifted = any('aspect' in face.notes for face in found)
+  is_shifted = any({'aspect', 'own'} & set(face.notes) for face in found)
   return dataclasses.replace(
     settings,
     num_people=len(own.names) + len(gallery.names),

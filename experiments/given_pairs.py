@@ -1,28 +1,20 @@
 """A user's pictures and what any tool made of them, face by face."""
 
 import pathlib
-import posixpath
 import unicodedata
 from collections.abc import Callable
 from typing import NamedTuple
 
+import cloak_fit
 import numpy as np
-from PIL import Image
+from cloak_fit import SIZE
 from progress import Progress
 
-from fr_poison import metrics
-from fr_poison.data import align, decode, detect_faces, folder, pairs
+from fr_poison.data import decode, detect_faces, folder, pairs
 from fr_poison.data.placement import Placement, Rejected, centred
 from fr_poison.types import InputError
 
-SIZE = 112  # side of the faces, in pixels: that of the ORL faces
 ALIGNMENTS = ('dlib', 'already', 'none')
-_SAME_ASPECT = 0.02
-# Two pictures of one person, aligned: 18 dB at most in LFW, where a cloak of
-# 8/255 has 31 dB, and one of 16/255 cannot have less than 24.
-_MIN_PSNR = 20.0
-_NO_FACE = 'where these are face crops, --config.align=already or =none'
-_SEVERAL = '--config.several_faces=largest or =most_central takes one'
 
 
 class Files(NamedTuple):
@@ -30,7 +22,8 @@ class Files(NamedTuple):
 
   pairs: list[pairs.Pair]
   rejected: list[Rejected]
-  read: Callable[[pairs.Pair], list[np.ndarray]]
+  # Original and cloak, uint8 [H, W, 3], and the file of the cloak.
+  read: Callable[[pairs.Pair], tuple[np.ndarray, np.ndarray, bytes]]
 
 
 class Face(NamedTuple):
@@ -45,8 +38,18 @@ class Face(NamedTuple):
 
 NOTES = {
   'same': 'the cloak is the original itself',
+  'hardly': (
+    'the cloak hardly differs from its original, by less than a grey level '
+    'but for what saving does: its tool may have changed nothing'
+  ),
   'size': 'the cloak has another size, and was brought back to it',
   'aspect': 'the cloak is cropped or stretched, and was aligned on its own',
+  'own': (
+    'the cloak does not lie on its original, as where its tool crops, and was '
+    'aligned on its own'
+  ),
+  'mirrored': 'the cloak is a mirror image, and was turned back',
+  'turned': 'the cloak lies on its side or its head, and was turned back',
   'other': 'cloak and original look like two different pictures',
   'hidden': 'no face is found in the cloak: who looks for faces would miss it',
   'bgr': 'the cloak has red and blue exchanged: its tool wrote BGR as RGB',
@@ -78,17 +81,20 @@ def find(originals: str, cloaked: str | None, suffix: str) -> Files:
   except InputError as error:
     raise InputError(f'config.{error}') from error
   if not found:
+    near = pairs.nearest(first, names, suffix)
     raise InputError(
       f'config.cloaked: no pair among {len(unpaired)} pictures; a cloak has '
       f"its original's name, or that and config.suffix, {suffix!r}"
+      + (f'; nearest: {near.original} and {near.cloaked}' if near else '')
     )
 
   def read(pair):
     data, cloak = first[pair.original](), second[pair.cloaked]()
-    return [
+    return (
       decode.decode(data, pair.original),
       decode.decode(cloak, f'its cloak {pair.cloaked}'),
-    ]
+      cloak,
+    )
 
   return Files(found, unpaired + rejected, read)
 
@@ -132,7 +138,11 @@ def placement(alignment: str, several_faces: str) -> Placement:
 
 
 def read_faces(
-  files: Files, name: str, alignment: str, several_faces: str
+  files: Files,
+  name: str,
+  alignment: str,
+  several_faces: str,
+  person_level: str = 'first',
 ) -> tuple[list[Face], list[Rejected]]:
   """Every pair that can be used, and the others with their reasons.
 
@@ -141,6 +151,7 @@ def read_faces(
     name: of the person whose pictures are in no folder of their own.
     alignment: one of `ALIGNMENTS`.
     several_faces: see `detect_faces.choose`.
+    person_level: see `folder.person_of`.
   """
   faces, rejected = [], []
   progress = Progress(len(files.pairs), 'pair')
@@ -148,61 +159,13 @@ def read_faces(
     progress.update(pair.original)
     try:
       images = files.read(pair)
-      placed, notes = _place(*images, alignment, several_faces)
+      placed, notes = cloak_fit.place(*images, alignment, several_faces)
     except InputError as error:
       reason = str(error).removeprefix(f'{pair.original}: ')
       rejected.append(Rejected(pair.original, reason))
       continue
-    person = unicodedata.normalize('NFC', posixpath.dirname(pair.original))
+    person = folder.person_of(pair.original, person_level)
+    person = unicodedata.normalize('NFC', person)
     faces.append(Face(person or name, pair.original, *placed, notes))
   progress.close()
   return faces, rejected
-
-
-def _place(original, cloaked, alignment, several_faces):
-  notes = []
-  if original.shape == cloaked.shape:
-    notes += ['same'] * bool((original == cloaked).all())
-  else:
-    (h0, w0), (h1, w1) = original.shape[:2], cloaked.shape[:2]
-    is_scaled = abs(w1 * h0 / (w0 * h1) - 1) <= _SAME_ASPECT
-    notes.append('size' if is_scaled else 'aspect')
-    if is_scaled:
-      cloaked = np.asarray(Image.fromarray(cloaked).resize((w0, h0)))
-  if alignment == 'dlib':
-    placed = _align(original, cloaked, 'aspect' in notes, several_faces)
-    if 'aspect' not in notes and not detect_faces.find_faces(cloaked):
-      notes.append('hidden')  # one with another shape would have been left out
-  else:
-    placed = [centred(SIZE).place(x) for x in (original, cloaked)]
-  psnr = metrics.psnr(*placed)
-  if _is_exchanged(*placed):
-    notes.append('bgr')
-  elif psnr is not None and psnr < _MIN_PSNR:
-    notes.append('other')
-  return placed, tuple(notes)
-
-
-def _is_exchanged(original, cloaked):
-  """Whether the cloak is much nearer with its colours the other way round."""
-  distance = lambda image: np.abs(original.astype(int) - image).mean()
-  return distance(cloaked[..., ::-1]) < distance(cloaked) / 2
-
-
-def _align(original, cloaked, is_cropped, several_faces):
-  """Both by the original's landmarks: what differs is the cloak alone."""
-  landmarks = _landmarks(original, several_faces)
-  own = _landmarks(cloaked, several_faces) if is_cropped else landmarks
-  return [
-    align.align(original, landmarks, SIZE),
-    align.align(cloaked, own, SIZE),
-  ]
-
-
-def _landmarks(image, several_faces):
-  found = detect_faces.find_faces(image)
-  try:
-    return detect_faces.choose(found, image.shape, several_faces).landmarks
-  except InputError as error:
-    advice = _SEVERAL if found else _NO_FACE
-    raise InputError(f'{error}; {advice}') from error

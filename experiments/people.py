@@ -39,12 +39,13 @@ def load(
 
 def find(
   dataset: str,
-  num_people: int,
+  num_people: int | None,
   data_dir: str | None,
   field: str,
   *,
   alignment: str = 'none',
   strict: bool = False,
+  person_level: str = 'first',
 ) -> People:
   """The first `num_people` people who have 2 or more pictures.
 
@@ -52,12 +53,13 @@ def find(
 
   Args:
     dataset: one of `datasets.NAMES`.
-    num_people: as many.
+    num_people: as many; None: all.
     data_dir: the data set's own folders, or None for the installed copy.
     field: of the config that the number comes from.
     alignment: one of `ALIGNMENTS`: find the faces and put them onto that
       template, or leave the pictures as they are.
     strict: refuse pictures that cannot be used, and names alike.
+    person_level: of the data set 'folder', see its page.
 
   Raises:
     InputError: there are fewer; the data set cannot be read; ORL is to be
@@ -70,23 +72,28 @@ def find(
     placement = detect_faces.aligned(template=alignment)
   is_given = data_dir or dataset != 'orl'
   with config_fields.naming('--data_dir' if is_given else 'config.dataset'):
-    faces, left_out = _read(dataset, num_people, data_dir, placement, strict)
-  if num_people > len(faces.names):
-    raise InputError(
-      f'config.{field}: {num_people} people, but {dataset} has '
-      f'{len(faces.names)}'
+    faces, left_out = _read(
+      dataset, num_people, data_dir, placement, strict, person_level
     )
-  rows = np.flatnonzero(faces.labels < num_people)
+  number = len(faces.names) if num_people is None else num_people
+  if number > len(faces.names):
+    raise InputError(
+      f'config.{field}: {number} people, but {dataset} has {len(faces.names)}'
+      ' with 2 or more usable pictures'
+    )
+  rows = np.flatnonzero(faces.labels < number)
   return People(faces.subset(rows), left_out)
 
 
-def _read(dataset, num_people, data_dir, placement, strict):
+def _read(dataset, num_people, data_dir, placement, strict, person_level):
   """All of ORL, or of another data set that many people at most."""
   source = {'source_dir': data_dir} if data_dir else {}
   left_out = []
   if dataset == 'orl':
     faces = datasets.load(dataset, **source)
   else:
+    if dataset == 'folder':
+      source['person_level'] = person_level
     found = datasets.prepare(
       dataset,
       placement=placement,

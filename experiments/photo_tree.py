@@ -15,7 +15,8 @@ import full_size
 import numpy as np
 from face_frame import View
 
-from fr_poison.data import decode, exif, folder
+from fr_poison.data import decode, exif
+from fr_poison.data import folder as folder_lib
 from fr_poison.types import InputError
 
 MANIFEST = 'manifest.jsonl'
@@ -31,8 +32,8 @@ def find_pictures(root: pathlib.Path) -> tuple[list[str], int]:
   Returns:
     Relative '/'-separated paths of all that has a picture's extension, sorted,
     also of what `read` then refuses; and the number of entries left alone:
-    other files, everything hidden, links to folders (a folder not entered
-    counts once).
+    other files, everything hidden, a storage box's thumbnails and the like,
+    links to folders (a folder not entered counts once).
 
   Raises:
     InputError: not a folder, or one in it that cannot be listed.
@@ -46,7 +47,7 @@ def find_pictures(root: pathlib.Path) -> tuple[list[str], int]:
       raise InputError(f'--input: {root / folder}: {error.strerror}') from error
     for entry in entries:
       extension = os.path.splitext(entry.name)[1].lower()
-      if entry.name.startswith('.'):
+      if folder_lib.is_litter(entry.name):
         num_ignored += 1
       elif entry.is_dir(follow_symlinks=False):
         folders.append(f'{folder}{entry.name}/')
@@ -140,7 +141,7 @@ def _bytes(place, path):
     raise InputError('a link, not followed')
   if place.exists() and not place.is_file():  # to open it might never end
     raise InputError('not a file')
-  return folder.reading(place, path)()
+  return folder_lib.reading(place, path)()
 
 
 def _check_size(image):

@@ -1,11 +1,13 @@
 """What every number of an evaluation is made from: drawn or computed once."""
 
+import sys
 from typing import NamedTuple
 
 import jax
 import network_loader
 import numpy as np
 import people
+import who_is_who
 from progress import over
 from settings import Settings, members
 
@@ -22,6 +24,7 @@ _COMPARED = 20  # pictures at a time
 class Material(NamedTuple):
   """The pictures of a run, and what was odd about them."""
 
+  settings: Settings  # with the numbers of people that were found
   public: FaceSet  # of the trainer
   faces: FaceSet  # of the people evaluated
   left_out: list[list[str]]  # pictures that cannot be used, and reasons
@@ -31,9 +34,12 @@ class Material(NamedTuple):
 def load_faces(settings: Settings, data_dir: str | None) -> Material:
   """The public people and those evaluated: the first ones of the data set.
 
+  Who was understood, and what is odd, goes to stderr.
+
   Raises:
     InputError: there are fewer, or the config is strict and pictures are left
-      out, there twice or seem to be BGR.
+      out, there twice, seem to be BGR, or of other people than their folders
+      say.
   """
   found = people.find(
     settings.dataset,
@@ -42,12 +48,19 @@ def load_faces(settings: Settings, data_dir: str | None) -> Material:
     'num_people',
     alignment=settings.align,
     strict=settings.strict,
+    person_level=settings.person_level,
   )
+  print(who_is_who.understood(found.faces), file=sys.stderr)
+  settings = settings.for_people(len(np.unique(found.faces.labels)))
   public, faces = people.split(found.faces, settings.num_public)
   warnings = people.twins(faces) + people.exchanged_colours(found.faces)
+  if settings.dataset == 'folder':  # The others' people are known.
+    warnings += who_is_who.doubts(found.faces, settings.batch_size)
   if settings.strict and warnings:
     raise InputError(f'config.strict: {warnings[0]}')
-  return Material(public, faces, found.left_out, warnings)
+  for text in warnings:
+    print(f'note: {text}', file=sys.stderr)
+  return Material(settings, public, faces, found.left_out, warnings)
 
 
 def load_extractors(settings: Settings) -> dict[str, extractors.Extractor]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 
 import cloaking
 import config_fields
@@ -9,7 +10,7 @@ import people
 
 from fr_poison import checks, extractors
 from fr_poison.adversaries import adversarial_training, history
-from fr_poison.data import datasets, squeeze
+from fr_poison.data import datasets, folder, squeeze
 from fr_poison.recognizers import end_to_end, linear, nearest_neighbor
 from fr_poison.training import Recipe
 from fr_poison.types import InputError
@@ -27,6 +28,7 @@ EMBEDDING_RECOGNIZERS = {
   'nearest_neighbor': nearest_neighbor,
   'linear': linear,
 }
+_MOST_PROTECTED = 10  # where the config does not say how many
 RECOGNIZERS = (*EMBEDDING_RECOGNIZERS, 'end_to_end')
 
 
@@ -42,9 +44,9 @@ class Settings:
   dataset: str
   align: str
   strict: bool
-  num_people: int
+  num_people: int | None  # None until the data set was read: all
   num_public: int
-  num_protected: int
+  num_protected: int | None  # None likewise: half of the others, 10 at most
   test_fraction: float
   num_splits: int
   networks: tuple[str, ...]
@@ -58,6 +60,7 @@ class Settings:
   extractor: dict
   batch_size: int
   seed: int
+  person_level: str = 'first'
 
   @classmethod
   def from_config(cls, config: dict) -> 'Settings':
@@ -66,15 +69,37 @@ class Settings:
     return cls(**config)
 
   @property
-  def num_evaluated(self) -> int:
-    """People among whom the protected ones are drawn."""
-    return self.num_people - self.num_public
+  def num_evaluated(self) -> float:
+    """People among whom the protected ones are drawn; inf: not known yet."""
+    number = math.inf if self.num_people is None else self.num_people
+    return number - self.num_public
+
+  @property
+  def trainers_networks(self) -> list[str]:
+    """All that an answer is given for."""
+    names = list(members(self.networks))
+    for adversary in self.adversaries.values():
+      names += adversary.get('networks', ())
+    return list(dict.fromkeys(names))
+
+  def for_people(self, number: int) -> 'Settings':
+    """These settings with so many people in all, and how many are protected.
+
+    Raises:
+      InputError: that is too few.
+    """
+    half = max((number - self.num_public) // 2, 1)
+    protected = self.num_protected
+    if protected is None:
+      protected = min(half, _MOST_PROTECTED)
+    return dataclasses.replace(self, num_people=number, num_protected=protected)
 
   def __post_init__(self):
     """Checks every value."""
     check_known = config_fields.check_known
     check_known('dataset', self.dataset, datasets.NAMES)
     check_known('align', self.align, people.ALIGNMENTS)
+    check_known('person_level', self.person_level, folder.PERSON_LEVELS)
     for name, settings in self.attacks.items():
       cloaking.make_attack(f'attacks.{name}', name, [], **settings)
     for field in ('networks', 'surrogates'):
@@ -99,21 +124,24 @@ class Settings:
       raise InputError(f'config.extractor.{unknown[0]}: unknown')
 
   def _check_numbers(self):
-    for field in ('num_protected', 'num_splits', 'batch_size'):
+    for field in ('num_people', 'num_protected'):
+      if getattr(self, field) is not None:
+        checks.whole(f'config.{field}', getattr(self, field))
+    for field in ('num_splits', 'batch_size'):
       config_fields.check_least(field, getattr(self, field), 1)
     for field in ('num_public', 'seed'):
       config_fields.check_least(field, getattr(self, field), 0)
     checks.number('config.test_fraction', self.test_fraction, 0, 1, ends='()')
-    # One at a time, so that all of them may be.
-    if not self.num_protected <= self.num_evaluated > 1:
-      raise InputError(
-        f'config.num_protected: {self.num_protected} of {self.num_evaluated} '
-        'people; one is told from the others, so two or more are needed'
-      )
-    if self.num_public > self.num_people / 2:
+    if self.num_public > self.num_evaluated:
       raise InputError(
         f'config.num_public: {self.num_public} of {self.num_people} people; '
         'the paper lets at most half of them be public'
+      )
+    # One at a time, so that all of them may be.
+    if not (self.num_protected or 1) <= self.num_evaluated > 1:
+      raise InputError(
+        f'config.num_protected: {self.num_protected} of {self.num_evaluated} '
+        'people; one is told from the others, so two or more are needed'
       )
 
   def _check_adversary(self, name, settings):

@@ -23,7 +23,8 @@ def get_config(arg=None):
   config = orl.get_config(arg)
   # Whose pictures the trainer has, clean and with cloaks of their own making.
   config.num_public = 4 if smoke else 20
-  config.num_protected = 1 if smoke else 10
+  if smoke:
+    config.num_protected = 1
   config.num_splits = 1 if smoke else 10
   config.networks = config.surrogates = ('mobileface',)
   config.noise_control = False  # see orl.py for it

@@ -29,11 +29,18 @@ def get_config(arg=None):
   # faces and put them onto that template (pip install 'fr_poison[align]').
   config.align = 'none'
   config.strict = False  # stop at pictures left out, or there twice
-  config.num_people = 8 if smoke else 40  # the first so many of the data set
+  # Of the data set 'folder': the 'first' folder on the way to a picture is the
+  # person, or 'every' one that holds pictures.
+  config.person_level = 'first'
+  # The first so many of the data set; None: all.
+  config.num_people = placeholder(int)
   # Of them, the first so many are the trainer's own material, and nobody is
   # tested on them; see configs/adaptive.py.
   config.num_public = 0
-  config.num_protected = 2 if smoke else 10  # drawn from them, one at a time
+  # Drawn from them, one at a time; None: half of them, 10 at most.
+  config.num_protected = placeholder(int)
+  if smoke:
+    config.num_people, config.num_protected = 8, 2
   config.test_fraction = 0.3  # of each person's pictures, rounded down
   config.num_splits = 1 if smoke else 20  # random train / test divisions
   # Whose embedding the recognizers use; 'pixels' is the control without one.

@@ -31,6 +31,8 @@ TEMPLATES = {
   'dlib': (np.array(_DLIB_POINTS) + 0.25) / 1.5,
   'arcface': np.array(_ARCFACE_POINTS) / 112,
 }
+# Which of the points are the eye on the left, and the other.
+_EYES = {'dlib': ((2, 3), (0, 1)), 'arcface': ((0,), (1,))}
 
 
 def template_points(template: str, size: int) -> np.ndarray:
@@ -49,6 +51,29 @@ def template_points(template: str, size: int) -> np.ndarray:
     known = ', '.join(TEMPLATES)
     raise InputError(f'template: {template!r} is unknown, known: {known}')
   return TEMPLATES[template] * size
+
+
+def landmarks_on(template: str, other: str, size: int) -> np.ndarray:
+  """Where a template's landmarks lie in a face that is on another: [5, 2].
+
+  Both are laid over each other by the middle of either eye; which point of the
+  nose or the mouth each has is not the same.
+
+  Args:
+    template: whose landmarks, see `template_points`.
+    other: that the picture is aligned to.
+    size: side of the picture, in pixels.
+
+  Raises:
+    InputError: an unknown template.
+  """
+  points, target = (template_points(x, size) for x in (template, other))
+  eyes, onto = (
+    [x[list(eye)].mean(0) for eye in _EYES[name]]
+    for x, name in ((points, template), (target, other))
+  )
+  transform = similarity_transform(eyes, onto)
+  return points @ transform[:, :2].T + transform[:, 2]
 
 
 def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
-"""The pictures of a folder or an archive, one after the other.
+"""The pictures of a folder or an archive, one after the other, and whose.
 
 Nothing is extracted, and no list of the files is held: a folder may have a
 million. Folders come in the order of their names, the pictures of one as the
-system lists them. What is hidden, or has not the extension of a picture, is
-passed over.
+system lists them. What is hidden or litter, or has not the extension of a
+picture, is passed over.
 """
 
 import hashlib
@@ -18,6 +18,17 @@ from fr_poison.data import decode
 from fr_poison.types import InputError
 
 MAX_BYTES = 1 << 28  # of one file
+# A person is the first folder on the way to their pictures, or 'every' folder
+# that holds some.
+PERSON_LEVELS = ('first', 'every')
+# What storage boxes, archivers and systems leave among pictures: nobody's.
+_LITTER = frozenset(
+  {
+    *('@eadir', '@recently-snapshot', '@recycle', '@synoresource', '@tmp'),
+    *('#recycle', '#snapshot', '$recycle.bin', '__macosx', 'lost+found'),
+    *('recycler', 'system volume information', 'thumbs.db'),
+  }
+)
 _MAX_NAME = 1 << 20  # bytes of a header that extends another
 _MAX_RATIO = 100  # of an archive's contents to its own size; JPEGs give 1
 
@@ -46,6 +57,22 @@ class File(NamedTuple):
   path: str
   read: Callable[[], bytes]
   stamp: str = '-'
+
+
+def is_litter(name: str) -> bool:
+  """Whether a file or folder of this name is hidden, or nobody's picture."""
+  return name.startswith('.') or name.casefold() in _LITTER
+
+
+def person_of(path: str, level: str = 'first') -> str:
+  """Whose picture it is, by its folders; '' where it is in none.
+
+  Args:
+    path: relative, '/'-separated.
+    level: one of `PERSON_LEVELS`.
+  """
+  folders = posixpath.dirname(path)
+  return folders.partition('/')[0] if level == 'first' else folders
 
 
 def files(source: str | os.PathLike) -> Iterator[File]:
@@ -119,7 +146,7 @@ def _walk(root: pathlib.Path) -> Iterator[File]:
       with os.scandir(root / folder) as entries:
         for entry in entries:
           is_empty = False
-          if entry.name.startswith('.'):
+          if is_litter(entry.name):
             continue
           if not entry.is_symlink() and entry.is_dir():
             inner.append(f'{folder}{entry.name}/')
@@ -159,7 +186,9 @@ def _members(archive: pathlib.Path) -> Iterator[File]:
         left -= member.size
         _check_member(archive, member, left)
         path = posixpath.normpath(member.name)  # ./a is a.
-        if member.isfile() and _is_picture(path) and '/.' not in f'/{path}':
+        if not member.isfile() or any(map(is_litter, path.split('/'))):
+          continue
+        if _is_picture(path):
           data = tar.extractfile(member).read()
           yield _named(path, lambda data=data: data)
   except InputError:

@@ -1,6 +1,7 @@
 """Which cloaked picture is of which original: by their names, nothing else."""
 
 import collections
+import difflib
 import posixpath
 import re
 import unicodedata
@@ -15,6 +16,8 @@ SUFFIX = '_((low|mid|high)_)?cloaked|_attacked'
 # Between a whole name and the extension where poison.py has to tell a.jpg from
 # A.jpg on every file system.
 _DIGEST = re.compile(r'\.[0-9a-f]{8}\Z')
+_NUM_COMPARED = 100  # names of each kind
+_MIN_ALIKE = 0.5  # of the shorter name, in one piece
 _RESIZED = '_small'  # LowKey's copy of the original at the size of its cloak
 
 
@@ -67,6 +70,37 @@ def match(
     rejected.append(Rejected(path, f'has {len(found) or "no"} cloaks'))
     rejected += [Rejected(x, f'one of several of {path}') for x in found]
   return pairs, sorted(rejected)
+
+
+def nearest(
+  originals: Iterable[str],
+  cloaked: Iterable[str] | None = None,
+  suffix: str = SUFFIX,
+) -> Pair | None:
+  """Two names that are nearly a pair, to show where `match` finds none.
+
+  Only the first names of each kind are compared. None: there are no two, or
+  none that are alike.
+
+  Args:
+    originals: as in `match`.
+    cloaked: likewise; None: any two of the originals.
+    suffix: likewise.
+  """
+  pattern, alike, found = re.compile(f'(?:{suffix})\\Z'), (_MIN_ALIKE, 0), None
+  first = sorted(originals)[:_NUM_COMPARED]
+  for other in first if cloaked is None else sorted(cloaked)[:_NUM_COMPARED]:
+    name = pattern.sub('', _stem(other))
+    matcher = difflib.SequenceMatcher(b=name)
+    for path in first:
+      if path == other and cloaked is None:
+        continue
+      matcher.set_seq1(_stem(path))
+      shorter = max(min(len(name), len(_stem(path))), 1)
+      common = matcher.find_longest_match().size / shorter
+      if (common, matcher.ratio()) > alike:
+        alike, found = (common, matcher.ratio()), Pair(path, other)
+  return found
 
 
 def _assign(cloaked, originals, pattern):

@@ -113,3 +113,19 @@ def test_a_picture_called_cloaked_keeps_its_name():
     ('cat.jpg', 'cat.png'),
     ('cat_cloaked.jpg', 'cat_cloaked.png'),
   ]
+
+
+def test_two_names_that_are_nearly_a_pair():
+  originals = ['Ann/IMG_1.jpg', 'Ann/IMG_2.jpg', 'Bob/party.jpg']
+  nearest = pairs.nearest
+  assert nearest(originals, ['Anne/IMG_2_cloaked.png', 'x.png']) == (
+    'Ann/IMG_2.jpg',
+    'Anne/IMG_2_cloaked.png',
+  )
+  assert nearest(originals, ['77.png']) is None
+  assert nearest(['party.jpg', 'party (1).jpg', 'z.jpg']) == (
+    'party.jpg',
+    'party (1).jpg',
+  )
+  many = [f'{i}.jpg' for i in range(5000)]
+  assert nearest(many, [f'{i}-safe.png' for i in range(5000)]) is not None

@@ -10,6 +10,7 @@ import sys
 
 import cloaking
 import numpy as np
+import photos
 import programs
 import pytest
 from configs import orl
@@ -170,6 +171,32 @@ def test_what_cannot_be_is_named_before_anything_is_written(
     run(config.to_dict(), tmp_path / 'out', data_dir)
   assert message in str(told.value) and '\n' not in str(told.value)
   assert not (tmp_path / 'out').exists()
+
+
+def test_a_data_set_of_ones_own_may_be_small(tmp_path, monkeypatch, capsys):
+  """Of 5 people and 1 with a single picture, where the config says nothing."""
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'tfds'))
+  for i in range(16):
+    path = tmp_path / 'people' / f'{i // 3}' / f'{i}.png'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    decode.write_png(path, photos.picture(112, 112, i))
+  config = orl.get_config('smoke').to_dict() | {
+    'dataset': 'folder',
+    **{field: None for field in ('num_people', 'num_protected')},
+    'networks': ('pixels',),
+    **{'attacks': {}, 'surrogates': ()},
+  }
+  assert orl.get_config().num_people is orl.get_config().num_protected is None
+  people = str(tmp_path / 'people')
+  (found,) = run(config, tmp_path / 'out', people)
+  assert found['num_gallery_people'] == 5 and found['num_people'] == 2
+  assert (
+    '5 people: 0 (3), 1 (3), 2 (3), 3 (3), 4 (3)' in capsys.readouterr().err
+  )
+  with pytest.raises(
+    InputError, match='num_people: 6 people, but folder has 5'
+  ):
+    run(config | {'num_people': 6}, tmp_path / 'more', people)
 
 
 def test_a_truncated_picture_is_named(evaluate, tmp_path):

@@ -6,6 +6,7 @@ import photos
 import programs
 import pytest
 from configs import my_cloaks
+from PIL import Image
 
 from fr_poison.data import decode
 from fr_poison.report import records
@@ -153,11 +154,44 @@ def test_what_the_gallery_lacks_is_told(config, trees):
   assert cloaks.settings.num_people == 4
 
 
-def test_grey_among_coloured_is_told(config, trees):
+def test_cloaks_of_one_for_another_are_told(config, trees):
+  for i in range(_NUM_PICTURES):
+    image = decode.read_image(trees / 'A' / 'Ann' / f'{i}.png')
+    cloak = np.where(image < 128, image + 8, image - 8)
+    decode.write_png(trees / 'B' / 'Bob' / f'{i}_cloaked.png', cloak)
+  told = '; '.join(_load(config).fields['warnings'])
+  assert (
+    '4 cloaks are of another original than that of their name: that of '
+    'Bob/0.png shows Ann/0.png'
+  ) in told
+
+
+def test_a_tool_that_did_nothing_is_told(config, trees):
+  for path in (trees / 'B').rglob('*.png'):
+    original = (
+      trees / 'A' / path.parent.name / path.name.replace('_cloaked', '')
+    )
+    image = Image.fromarray(decode.read_image(original))
+    path.unlink()
+    image.save(path.with_suffix('.jpg'), quality=90)
+  warnings = _load(config).fields['warnings']
+  assert any('8 of 8' in x and 'changed nothing' in x for x in warnings)
+  with pytest.raises(InputError, match='config.strict: .*changed nothing'):
+    _load(config | {'strict': True})
+
+
+def test_grey_among_coloured_is_told_where_a_network_minds(config, trees):
   for path in (trees / 'G').rglob('*.png'):
     grey = decode.read_image(path).mean(-1, keepdims=True)
     decode.write_png(path, np.repeat(grey, 3, -1).astype(np.uint8))
-  assert 'one is grey' in _load(config).fields['warnings'][-1]
+  told = _load(config).fields['warnings'][-1]
+  assert 'one is grey, and mobileface, pixels may tell' in told
+  assert '--config.gallery=FOLDER' in told
+  for adversary in config['adversaries'].values():
+    adversary.pop('networks', None)
+  config['networks'] = ('faceres',)
+  del config['adversaries']['squeezing']
+  assert not any('is grey' in x for x in _load(config).fields['warnings'])
 
 
 def test_names_that_differ_in_case(config, trees):

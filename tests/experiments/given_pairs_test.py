@@ -116,6 +116,11 @@ def test_trees_that_cannot_be_paired(trees):
     _read(trees, 'C')
   with pytest.raises(InputError, match='config.cloaked: no pair among 2 pict'):
     _read(trees, None)
+  (trees / 'B').rename(trees / 'B_')
+  for i in range(2):
+    (trees / 'B_' / f'{i}.png').rename(trees / 'B_' / f'{i}-fawkes.png')
+  with pytest.raises(InputError, match='nearest: 0.png and 0-fawkes.png'):
+    _read(trees, 'B_')
   (trees / 'Ann' / 'cloaked').mkdir()
   with pytest.raises(InputError, match='config.cloaked: is inside'):
     _read(trees, 'Ann/cloaked')

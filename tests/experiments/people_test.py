@@ -21,9 +21,11 @@ def test_people_with_one_picture_are_left_out_and_told(
   assert faces.names == ('b',) and faces.paths == ('b/1.png', 'b/2.png')
   assert '1 people with 1 pictures: a' in capsys.readouterr().err
   with pytest.raises(
-    InputError, match='num_people: 3 people, but folder has 2'
+    InputError, match='num_people: 3 people, but folder has 2 with 2 or more'
   ):
     people.load('folder', 3, str(root), 'num_people')
+  everybody = people.find('folder', None, str(root), 'num_people').faces
+  assert everybody.names == ('b', 'c')
 
 
 def test_orl_is_aligned_already():

@@ -26,6 +26,8 @@ def test_finds_pictures_by_name_in_sorted_order(tmp_path):
   found, num_ignored = photo_tree.find_pictures(tmp_path)
   assert found == sorted(names)
   assert num_ignored == 5  # .git as a whole
+  _touch(tmp_path, '@eaDir/a.jpg', 'a/__MACOSX/z.jpeg', '$RECYCLE.BIN/a.png')
+  assert photo_tree.find_pictures(tmp_path) == (found, 8)
 
 
 def test_every_extension_is_of_a_format_that_is_read():

@@ -93,6 +93,31 @@ def test_nested_fields_are_checked(config, room, field, value, message):
     Settings.from_config(wrong)
 
 
+@pytest.mark.parametrize('number, protected', [(5, 2), (2, 1), (40, 10)])
+def test_what_the_config_leaves_open_the_data_decide(config, number, protected):
+  config |= {'num_people': None, 'num_protected': None}
+  found = Settings.from_config(config).for_people(number)
+  assert (found.num_people, found.num_protected) == (number, protected)
+  found = Settings.from_config(config | {'num_public': 1}).for_people(
+    number + 1
+  )
+  assert (found.num_evaluated, found.num_protected) == (number, protected)
+
+
+def test_the_data_may_be_too_few(config):
+  open_config = config | {'num_people': None, 'num_protected': None}
+  with pytest.raises(
+    InputError, match='num_protected: 1 of 1 people; .*two or'
+  ):
+    Settings.from_config(open_config).for_people(1)
+  settings = Settings.from_config(open_config | {'num_protected': 6})
+  with pytest.raises(InputError, match='num_protected: 6 of 5 people'):
+    settings.for_people(5)
+  settings = Settings.from_config(open_config | {'num_public': 20})
+  with pytest.raises(InputError, match='num_public: 20 of 5 people'):
+    settings.for_people(5)
+
+
 @pytest.fixture
 def scene(config):
   """Random pictures of 3 people, judged by their pixels alone."""
