@@ -1,8 +1,11 @@
 """The people of a data set that a config asks for."""
 
+import dataclasses
 import sys
+from collections.abc import Iterable
 from typing import NamedTuple
 
+import digests
 import numpy as np
 
 from fr_poison.data import (
@@ -26,10 +29,10 @@ class People(NamedTuple):
 
 
 def load(
-  dataset: str, num_people: int, data_dir: str | None, field: str
+  dataset: str, num_people: int, data_dir: str | None, field: str, seed: int
 ) -> FaceSet:
-  """The pictures of the first `num_people` people; see `find`."""
-  faces = find(dataset, num_people, data_dir, field).faces
+  """The pictures of `num_people` people, drawn by `seed`; see `find`."""
+  faces = find(dataset, num_people, data_dir, field, seed).faces
   for text in exchanged_colours(faces):
     print(f'note: {text}', file=sys.stderr)
   return faces
@@ -40,11 +43,12 @@ def find(
   num_people: int,
   data_dir: str | None,
   field: str,
+  seed: int,
   *,
   alignment: str = 'none',
   strict: bool = False,
 ) -> People:
-  """The first `num_people` people who have 2 or more pictures.
+  """`num_people` of the people who have 2 or more pictures, see `draw`.
 
   What was found in the data set and what was not goes to stderr.
 
@@ -53,6 +57,7 @@ def find(
     num_people: as many.
     data_dir: the data set's own folders, or None for the installed copy.
     field: of the config that the number comes from.
+    seed: of the draw.
     alignment: one of `ALIGNMENTS`: find the faces and put them onto that
       template, or leave the pictures as they are.
     strict: refuse pictures that cannot be used, and names alike.
@@ -67,6 +72,7 @@ def find(
     if alignment != 'none':
       raise InputError(f'config.align: {alignment}, but orl is aligned already')
     faces = datasets.load(dataset, **source)
+    chosen = draw(faces.names, seed, num_people)
   else:
     placement = None
     if alignment != 'none':
@@ -76,23 +82,50 @@ def find(
     )
     print(*found.report(), sep='\n', file=sys.stderr)
     left_out = [list(row) for row in found.skipped]
-    faces = found.faces(num_people, min_pictures=2)
-  if num_people > len(faces.names):
+    able = [name for name, count in found.people.items() if count > 1]
+    chosen = draw(able, seed, num_people)
+    faces = found.faces(chosen, min_pictures=2)
+  if num_people > len(chosen):
     raise InputError(
-      f'config.{field}: {num_people} people, but {dataset} has '
-      f'{len(faces.names)}'
+      f'config.{field}: {num_people} people, but {dataset} has {len(chosen)}'
     )
-  rows = np.flatnonzero(faces.labels < num_people)
-  return People(faces.subset(rows), left_out)
+  return People(arrange(faces, chosen), left_out)
 
 
-def split(faces: FaceSet, label: int) -> tuple[FaceSet, FaceSet]:
-  """Those with a label below `label`, and the others."""
-  below = faces.labels < label
-  return (
-    faces.subset(np.flatnonzero(below)),
-    faces.subset(np.flatnonzero(~below)),
-  )
+def draw(
+  names: Iterable[str], seed: int, number: int | None = None
+) -> tuple[str, ...]:
+  """`number` of the people (None: all), in an order that the seed decides.
+
+  A person's place depends on the seed and the names alone: whoever asks for
+  more people gets the same ones first. Groups of people who share nobody are
+  consecutive parts of this order, see `groups`.
+  """
+  by_chance = sorted(names, key=lambda name: digests.of([seed, name]))
+  return tuple(by_chance[:number])
+
+
+def arrange(faces: FaceSet, names: tuple[str, ...]) -> FaceSet:
+  """The pictures of these people alone, labelled and sorted in their order."""
+  labels = {name: label for label, name in enumerate(names)}
+  new = np.array([labels.get(name, -1) for name in faces.names], np.int32)
+  new = new[faces.labels]
+  rows = np.argsort(new, kind='stable')[np.sum(new < 0) :]
+  found = faces.subset(rows)
+  return dataclasses.replace(found, labels=new[rows], names=names)
+
+
+def groups(faces: FaceSet, *sizes: int) -> list[FaceSet]:
+  """The first people of a draw, the next ones and so on; the rest come last.
+
+  Args:
+    faces: of `find`.
+    *sizes: people of each group but the last.
+  """
+  group = np.searchsorted(np.cumsum(sizes), faces.labels, side='right')
+  return [
+    faces.subset(np.flatnonzero(group == i)) for i in range(len(sizes) + 1)
+  ]
 
 
 def exchanged_colours(faces: FaceSet) -> list[str]:

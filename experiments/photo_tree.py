@@ -4,13 +4,13 @@ Symbolic links are not followed, and only regular files are opened: a name says
 nothing about what opening it would do.
 """
 
-import collections
 import hashlib
 import os
 import pathlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+import file_names
 import full_size
 import numpy as np
 from face_frame import Frame
@@ -69,8 +69,7 @@ def folders_of(paths: Iterable[str]) -> set[str]:
 def name_outputs(paths: list[str], extension: str) -> dict[str, str]:
   """Where each picture's cloak goes, relative to the output folder.
 
-  The same path with another extension; where two would be one file, all of
-  those keep their full name: a.jpg and a.png become a.jpg.png and a.png.png.
+  See `file_names.name_outputs`.
 
   Args:
     paths: of the pictures, relative, all different.
@@ -79,19 +78,8 @@ def name_outputs(paths: list[str], extension: str) -> dict[str, str]:
   Raises:
     InputError: a folder has the name of a file to be written.
   """
-  names = {path: os.path.splitext(path)[0] + extension for path in paths}
   folders = folders_of(paths)
-  while True:
-    counts = collections.Counter(names.values())
-    # A full name may in turn be another picture's short one.
-    shared = {
-      path: path + extension
-      for path, name in names.items()
-      if (counts[name] > 1 or name in folders) and name != path + extension
-    }
-    if not shared:
-      break
-    names |= shared
+  names = file_names.name_outputs(paths, extension, taken=folders)
   if wrong := sorted(folders & {MANIFEST, *names.values()}):
     raise InputError(f'--input: {wrong[0]}: a folder with a file name of ours')
   return names

@@ -44,6 +44,7 @@ class Settings:
   strict: bool
   num_people: int
   num_public: int
+  num_targets: int
   num_protected: int
   test_fraction: float
   num_splits: int
@@ -68,7 +69,7 @@ class Settings:
   @property
   def num_evaluated(self) -> int:
     """People among whom the protected ones are drawn."""
-    return self.num_people - self.num_public
+    return self.num_people - self.num_public - self.num_targets
 
   def __post_init__(self):
     """Checks every value."""
@@ -77,6 +78,10 @@ class Settings:
     check_known('align', self.align, people.ALIGNMENTS)
     for name, settings in self.attacks.items():
       cloaking.make_attack(f'attacks.{name}', name, [], **settings)
+      if self.surrogates:
+        cloaking.check_has_targets(
+          name, settings, self.num_public, self.num_targets
+        )
     for field in ('networks', 'surrogates'):
       for name in members(getattr(self, field)):
         check_known(field, name, extractors.names())
@@ -101,7 +106,7 @@ class Settings:
   def _check_numbers(self):
     for field in ('num_protected', 'num_splits', 'batch_size'):
       config_fields.check_least(field, getattr(self, field), 1)
-    for field in ('num_public', 'seed'):
+    for field in ('num_public', 'num_targets', 'seed'):
       config_fields.check_least(field, getattr(self, field), 0)
     checks.number('config.test_fraction', self.test_fraction, 0, 1, ends='()')
     # One at a time, so that all of them may be.

@@ -19,8 +19,10 @@ from fr_poison.types import InputError
 def get_config(arg=None):
   smoke = config_args.parse(arg, smoke=False)['smoke']
   config = orl.get_config(arg)
-  # Whose pictures the trainer has, clean and cloaked by himself.
+  # Whose pictures the trainer has, clean and cloaked by himself; whom cloaks
+  # are made to look like is one of them, too.
   config.num_public = 4 if smoke else 20
+  config.num_targets = 0
   config.num_protected = 1 if smoke else 10
   config.num_splits = 1 if smoke else 10
   config.networks = config.surrogates = ('mobileface',)

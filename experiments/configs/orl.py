@@ -27,11 +27,14 @@ def get_config(arg=None):
   # faces and put them onto that template (pip install 'fr_poison[align]').
   config.align = 'none'
   config.strict = False  # stop at pictures left out, or there twice
-  config.num_people = 8 if smoke else 40  # the first so many of the data set
-  # Of them, the first so many are the trainer's own material, and nobody is
-  # tested on them; see configs/adaptive.py.
+  # So many people of the data set, in an order that the seed draws. The first
+  # of them are the trainer's own material, see configs/adaptive.py; the next
+  # are those whom a cloak may be made to look like. Nobody is tested on either;
+  # where no targets are set aside, the public people are the targets.
+  config.num_people = 8 if smoke else 40
   config.num_public = 0
-  config.num_protected = 2 if smoke else 10  # drawn from them, one at a time
+  config.num_targets = 2 if smoke else 10
+  config.num_protected = 2 if smoke else 10  # of the others, one at a time
   config.test_fraction = 0.3  # of each person's pictures, rounded down
   config.num_splits = 1 if smoke else 20  # random train / test divisions
   # Whose embedding the recognizers use; 'pixels' is the control without one.

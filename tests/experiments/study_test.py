@@ -26,6 +26,7 @@ def config(smoke):
   return smoke() | {
     'num_people': 8,
     'num_public': 0,
+    'num_targets': 0,
     'networks': ('mobileface', 'pixels', 'arcface_r50'),
     'surrogates': ('mobileface',),
     'attacks': {'small': pgd | {'epsilon': 2 / 255}, 'large': pgd},
