@@ -125,13 +125,18 @@ class Workshop:
 
   def _trained(self, kind, fit, pictures, settings):
     """From its file if these pictures and settings made it already."""
-    key = digests.key(
-      ('DETECTORS',),
-      kind=kind,
-      pictures=[digests.of_array(images) for images in pictures],
-      settings=settings,
-    )
+    key = model_key(kind, pictures, settings)
     path = self._folder / f'{kind}-{key[:16]}.safetensors'
     if not path.is_file():
       model_lib.save(path, fit(), key)
     return model_lib.load(path, key)
+
+
+def model_key(kind: str, pictures: Sequence[np.ndarray], settings: dict) -> str:
+  """Of everything that a network which a detector trains depends on."""
+  return digests.key(
+    ('DETECTORS',),
+    kind=kind,
+    pictures=[digests.of_array(images) for images in pictures],
+    settings=settings,
+  )

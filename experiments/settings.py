@@ -109,16 +109,16 @@ class Settings:
     for field in ('num_public', 'num_targets', 'seed'):
       config_fields.check_least(field, getattr(self, field), 0)
     checks.number('config.test_fraction', self.test_fraction, 0, 1, ends='()')
+    if self.num_public > self.num_people / 2:
+      raise InputError(
+        f'config.num_public: {self.num_public} of {self.num_people} people; '
+        'the paper lets at most half of them be public'
+      )
     # One at a time, so that all of them may be.
     if not self.num_protected <= self.num_evaluated > 1:
       raise InputError(
         f'config.num_protected: {self.num_protected} of {self.num_evaluated} '
         'people; one is told from the others, so two or more are needed'
-      )
-    if self.num_public > self.num_people / 2:
-      raise InputError(
-        f'config.num_public: {self.num_public} of {self.num_people} people; '
-        'the paper lets at most half of them be public'
       )
 
   def _check_adversary(self, name, settings):
