@@ -1,6 +1,7 @@
 r"""A few numbers of each stage of fr_poison.stages, for stages_test.py.
 
-  PYTHONPATH=tests:experiments python tests/stage_numbers.py CLOAKS
+  JAX_NUM_CPU_DEVICES=4 PYTHONPATH=tests:experiments \
+    python tests/stage_numbers.py CLOAKS
 
 writes those of a stage, or of several, into golden/stages.json, after its
 number was raised. Where results have changed and the number has not, it

@@ -15,7 +15,8 @@ STAGES = [name for name in vars(stages) if name.isupper()]
 @pytest.mark.parametrize('stage', STAGES)
 def test_results_do_not_change_without_the_number(stage):
   script = 'python tests/stage_numbers.py'
-  again = f'PYTHONPATH=tests:experiments {script} {stage}'
+  env = 'JAX_NUM_CPU_DEVICES=4 PYTHONPATH=tests:experiments'
+  again = f'{env} {script} {stage}'
   known = GOLDEN[stage]
   assert known['version'] == getattr(stages, stage), (
     f'{stage} has a new number: run {again}'
