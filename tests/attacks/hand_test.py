@@ -156,10 +156,9 @@ def test_farthest_target_is_the_centroid_of_the_least_similar_person():
 
 def test_the_target_is_farthest_on_the_sphere_whatever_a_persons_spread():
   user = np.array([[1.0, 0.0]])
-  # Person 0 is at 100 degrees, always. Person 1 is at 94 degrees on average,
-  # but with pictures 80 degrees to both sides: a short mean, near the origin
-  # and so nearer to the user than person 0 only if it is not made a unit
-  # vector again.
+  # Person 0 is at 100 degrees. Person 1 is at 110, with pictures 80 degrees to
+  # both sides: the mean is short, and nearer to the user than person 0 unless
+  # it is made a unit vector again.
   turn = lambda *degrees: np.array(
     [[np.cos(np.radians(d)), np.sin(np.radians(d))] for d in degrees]
   )

@@ -194,7 +194,7 @@ from ml_collections import ConfigDict
 
 def get_config(arg=None):
   config = study.get_config(arg)
-  config.num_people, config.num_public = 8, 0
+  config.num_people, config.num_public, config.num_targets = 8, 0, 2
   config.networks = ('pixels',)
   config.adversaries = ConfigDict({'oblivious': {}})
   config.trained = ConfigDict()
