@@ -19,7 +19,8 @@ from fr_poison.data import decode
 from fr_poison.types import InputError
 
 _OTHER = (
-  'holds cloaks made with other settings; choose another folder or --overwrite'
+  'holds cloaks made with other settings or versions; choose another folder or '
+  '--overwrite'
 )
 
 

@@ -111,7 +111,7 @@ def test_pictures_that_are_gone_have_no_row(folders):
 
 def test_other_settings_are_refused_and_nothing_is_touched(folders):
   source, output, lines = folders
-  with pytest.raises(InputError, match='made with other settings; choose'):
+  with pytest.raises(InputError, match='made with other settings or versions; choose'):
     _open(source, output, config_hash='other')
   assert _text(output) == b''.join(lines)
 
