@@ -1,14 +1,14 @@
 """Makes, saves and reads back the cloaks of the protected people.
 
-The unit of work is one person: his cloaked pictures are written as PNG files
-into a folder that appears only when it is complete, with a key of everything
-that went into them. A killed run started again skips finished people, and
-what is evaluated is always what was read back from the files.
+The unit of work is one person, whose cloaked pictures appear in their store
+all at once, under a key of everything that went into them. A killed run started
+again skips finished people, and what is evaluated is always what was read back
+from the files. Whom a cloak should look like is one of the people outside the
+evaluation: the cloak of one person must not depend on who else is tested.
 """
 
 import functools
 import pathlib
-import shutil
 import time
 from typing import NamedTuple
 
@@ -16,10 +16,10 @@ import config_fields
 import digests
 import jax
 import numpy as np
+from cloak_store import Kept
 
-from fr_poison import attacks, strict_json
+from fr_poison import attacks, extractors
 from fr_poison.attacks import targets
-from fr_poison.data import decode
 from fr_poison.data.faces import FaceSet, to_float
 from fr_poison.types import InputError
 
@@ -34,8 +34,8 @@ _ATTACKS = {
   'pgd': attacks.pgd,
   'protected_set': attacks.protected_set,
 }
-_FROM_SET = ('feature_shift', 'protected_set')  # choose among all others
-_SOURCES = ('attacks/*.py', 'extractors/*.py', 'layers/*.py')
+_FROM_SET = ('feature_shift', 'protected_set')  # choose among all candidates
+_STAGES = ('NETWORKS', 'CLOAKS')
 
 
 class Cloaks(NamedTuple):
@@ -70,135 +70,170 @@ def make_attack(
     raise InputError(f'config.{field}.{error}') from error
 
 
-def origin(
-  faces: FaceSet, label: str, settings: dict, extractors: list, seed: int
-) -> str:
-  """A key of everything that all people's cloaks are made from.
-
-  Args:
-    faces: see `cloak`.
-    label: see `cloak`.
-    settings: see `cloak`.
-    extractors: see `cloak`.
-    seed: see `cloak`.
-  """
-  settings = {k: v for k, v in settings.items() if k != 'name'} | {
-    'attack': attack_name(label, settings)
-  }
-  return digests.of(
-    [
-      digests.of_code(*_SOURCES),
-      jax.__version__,
-      sorted(settings.items()),
-      [(e.spec.name, e.sha256, e.input_size) for e in extractors],
-      seed,
-      digests.of_bytes(faces.images.tobytes()),
-    ]
+def is_targeted(label: str, settings: dict) -> bool:
+  """Whether an attack moves towards other people, or away from some."""
+  name, version = attack_name(label, settings), settings.get('version')
+  return (
+    name in (*_FROM_SET, 'fawkes_v03')
+    or version == '0.3'
+    or settings.get('targeted', version == 'plain')
   )
 
 
-def _targets(name, settings, faces, indices, embeddings, seed):
-  """Per network, whom the pictures `indices` of one person should look like.
+def check_has_targets(
+  label: str, settings: dict, num_public: int, num_targets: int
+) -> None:
+  """Refuses an attack towards other people where there are none.
 
-  Attacks that run away from their own embedding do not look at it.
+  Raises:
+    InputError: naming both fields that say who there is.
   """
-  other = faces.labels != faces.labels[indices[0]]
-  labels = faces.labels[other]
-  own, others = zip(*((e[indices], e[other]) for e in embeddings), strict=True)
-  pairs = list(zip(own, others, strict=True))
-  if name in _FROM_SET:
+  if is_targeted(label, settings) and not (num_public or num_targets):
+    raise InputError(
+      'config.num_targets: 0, and config.num_public: 0, but '
+      f'config.attacks.{label} takes its targets from people outside the '
+      'evaluation; give one of the two'
+    )
+
+
+class Job(NamedTuple):
+  """What all people's cloaks of one attack on one surrogate are made from.
+
+  Attributes:
+    label: of the attack in the config; its name, too, unless that is told.
+    settings: the attack's, from the config.
+    networks: of the surrogate.
+    candidates: whom cloaks may be made to look like; of them the person
+      cloaked is left out.
+    seed: of the attack's random numbers, and of the draw of a target.
+  """
+
+  label: str
+  settings: dict
+  networks: list[extractors.Extractor]
+  candidates: FaceSet
+  seed: int
+
+  def keys(
+    self, faces: FaceSet, people: list[int], indices: np.ndarray
+  ) -> dict[int, str]:
+    """By person, a key of everything that their cloaks are made from.
+
+    Args:
+      faces: everybody's pictures.
+      people: labels.
+      indices: [M], the pictures that are cloaked.
+    """
+    shown = {}
+    if is_targeted(self.label, self.settings):
+      shown = {
+        name: digests.of_array(self.candidates.images[rows])
+        for name, rows in _by_name(self.candidates).items()
+      }
+    settings = self.settings | {'name': attack_name(self.label, self.settings)}
+    found = {}
+    for person in people:
+      own = faces.subset(indices[faces.labels[indices] == person])
+      name = faces.names[person]
+      found[person] = digests.key(
+        _STAGES,
+        settings=settings,
+        networks=digests.of_networks(self.networks),
+        seed=self.seed,
+        pictures=digests.of_pictures(own.images),
+        paths=own.paths,
+        candidates=[x for other, x in shown.items() if other != name],
+      )
+    return found
+
+
+def _by_name(faces):
+  """Name -> rows, of the people who have pictures."""
+  return {
+    faces.names[label]: np.flatnonzero(faces.labels == label)
+    for label in np.unique(faces.labels)
+  }
+
+
+def _targets(job, name, images, batch_size):
+  """Per network, whom a person's pictures [M, H, W, 3] should look like.
+
+  None for attacks that run away from their own embedding.
+  """
+  if not is_targeted(job.label, job.settings):
+    return None
+  candidates, attack = job.candidates, attack_name(job.label, job.settings)
+  is_other = [candidates.names[label] != name for label in candidates.labels]
+  rows = np.flatnonzero(is_other)
+  if not len(rows):
+    raise InputError(f'config.attacks.{job.label}: nobody to take for a target')
+  labels = candidates.labels[rows]
+  embed = lambda network, x: extractors.embed(network, x, batch_size)
+  others = [embed(n, candidates.images)[rows] for n in job.networks]
+  if attack in _FROM_SET:
     return [
       np.stack([o[labels == l].mean(0) for l in np.unique(labels)])
       for o in others
     ]
-  if name == 'fawkes_v03' or settings.get('version') == '0.3':
+  own = [embed(network, images) for network in job.networks]
+  pairs = list(zip(own, others, strict=True))
+  if attack == 'fawkes_v03' or job.settings.get('version') == '0.3':
+    # Of the pictures, not of their number: a draw of each user's own.
+    content = digests.of(sorted(digests.of_pictures(images)))
+    seed = [job.seed, int(content, 16)]
     goal = labels == targets.choose_person(own, others, labels, seed=seed)
     return [targets.shifted(e, o[goal]) for e, o in pairs]
   return [targets.farthest(e, o, labels) for e, o in pairs]
 
 
-def _save(folder, names, images, note) -> None:
-  """Writes a person's cloaks so that the folder is complete or not there."""
-  partial = folder.with_name(folder.name + '.partial')
-  shutil.rmtree(partial, ignore_errors=True)
-  partial.mkdir(parents=True)
-  for name, image in zip(names, images, strict=True):
-    decode.write_png(partial / name, image)
-  text = strict_json.dumps(strict_json.sealed(note))
-  (partial / 'cloaks.json').write_text(text)
-  shutil.rmtree(folder, ignore_errors=True)
-  partial.rename(folder)
-
-
-def _finished(folder, key) -> dict | None:
-  try:
-    note = strict_json.loads((folder / 'cloaks.json').read_bytes())
-    return note if note['key'] == key else None
-  except (OSError, ValueError, TypeError, KeyError, RecursionError):
-    return None
-
-
 def cloak(
+  job: Job,
   faces: FaceSet,
   people: list[int],
   indices: np.ndarray,
-  label: str,
-  settings: dict,
-  extractors: list,
-  embeddings: list[np.ndarray],
   *,
-  seed: int,
   folder: pathlib.Path,
+  batch_size: int,
   progress,
 ) -> Cloaks:
   """Cloaks the pictures `indices`, one person after the other.
 
   Args:
+    job: the attack, the networks, and whom to look like.
     faces: everybody's pictures.
-    people: the protected people's labels.
+    people: the labels of those who cloak.
     indices: [M], which of their pictures to cloak.
-    label: of the attack in the config; its name, too, unless that is told.
-    settings: the attack's, from the config.
-    extractors: the surrogate networks.
-    embeddings: of all of `faces`, [N, D] per surrogate.
-    seed: of the attack's random numbers.
-    folder: where the cloaks are kept, one folder a person.
+    folder: where the cloaks are kept, see `cloak_store`.
+    batch_size: pictures embedded at a time.
     progress: is told before each person.
   """
-  embed_fns = [e.embed_fn for e in extractors]
-  attack = make_attack(f'attacks.{label}', label, embed_fns, **settings)
-  name = attack_name(label, settings)
-  params, rng = [e.params for e in extractors], jax.random.key(seed)
-  made_from = origin(faces, label, settings, extractors, seed)
+  label, embed_fns = job.label, [n.embed_fn for n in job.networks]
+  attack = make_attack(f'attacks.{label}', label, embed_fns, **job.settings)
+  params, rng = [n.params for n in job.networks], jax.random.key(job.seed)
   images, num_improved, seconds = faces.images.copy(), 0, 0.0
-  for person in people:
-    own = indices[faces.labels[indices] == person]
-    files = [pathlib.Path(faces.paths[i]).stem + '.png' for i in own]
-    target = folder / faces.names[person]
-    key = digests.of([made_from, [faces.paths[i] for i in own]])
-    note = _finished(target, key)
-    if note is None:
-      progress.update(
-        f'{label} on {folder.name.split("-", 1)[1]}, {faces.names[person]}'
-      )
+  for person, key in job.keys(faces, people, indices).items():
+    own, name = indices[faces.labels[indices] == person], faces.names[person]
+    kept = Kept(folder, name, key, [faces.paths[i] for i in own])
+    found = kept.load()
+    if found is None:
+      progress.update(f'{label} on {folder.name.split("-", 1)[1]}, {name}')
       start = time.monotonic()
       adv_images, info = attacks.run(
         attack,
         params,
         rng,
         to_float(faces.images[own]),
-        targets=_targets(name, settings, faces, own, embeddings, seed),
+        targets=_targets(job, name, faces.images[own], batch_size),
       )
       codes = np.round(np.asarray(adv_images) * 255).astype(np.uint8)
       note = {
-        'key': key,
         'num_improved': int(np.sum(info['improved'])),
         'seconds': time.monotonic() - start,
       }
-      _save(target, files, codes, note)
+      found = kept.save(codes, note)
     else:
       progress.skip()
-    images[own] = [decode.read_image(target / file) for file in files]
+    images[own], note = found
     num_improved += note['num_improved']
     seconds += note['seconds']
   return Cloaks(images, num_improved, seconds)

@@ -103,6 +103,10 @@ def _run(settings, scene, config_hash, workdir):
   shared = records.environment() | {
     'config_hash': config_hash,
     'seed': settings.seed,
+    'num_drawn': settings.num_people,
+    'num_train': settings.num_train,
+    'num_validation': settings.num_validation,
+    'num_targets': settings.num_targets,
     'surrogate': settings.surrogate.split('+'),
   }
   # Every detector, trained on every set of attacks.

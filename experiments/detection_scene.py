@@ -52,12 +52,17 @@ class Scene:
     """
     self.settings = settings
     faces = people.load(
-      settings.dataset, settings.num_people, data_dir, 'num_people'
+      settings.dataset,
+      settings.num_people,
+      data_dir,
+      'num_people',
+      settings.seed,
     )
-    # Apart, so that nobody's cloak depends on people of the other group.
-    self.public, self.tested = people.split(
-      faces, settings.num_train + settings.num_validation
+    # Nobody's cloak depends on people who are tested.
+    self.public, targets, self.tested = people.groups(
+      faces, settings.num_train + settings.num_validation, settings.num_targets
     )
+    self._candidates = targets if settings.num_targets else self.public
     wanted = [*settings.surrogate.split('+'), settings.pipeline['network']]
     wanted += [d.get('features') for d in settings.detectors.values()]
     self.networks = {
@@ -189,16 +194,20 @@ class Scene:
     members = self.settings.surrogate.split('+')
     people = np.unique(faces.labels[rows]).tolist()
     progress = Progress(len(people), 'person')
-    cloaks = cloaking.cloak(
-      faces,
-      people,
-      rows,
+    job = cloaking.Job(
       label,
       chosen,
       [*(self.networks[n] for n in members), *detectors],
-      [self.embed(n, faces.images) for n in members],
-      seed=self.settings.seed,
+      self._candidates,
+      self.settings.seed,
+    )
+    cloaks = cloaking.cloak(
+      job,
+      faces,
+      people,
+      rows,
       folder=folder / f'{label}-{self.settings.surrogate}',
+      batch_size=self.settings.batch_size,
       progress=progress,
     )
     progress.close()

@@ -42,6 +42,7 @@ class Settings:
   num_people: int
   num_train: int
   num_validation: int
+  num_targets: int
   surrogate: str
   attacks: dict[str, dict]
   unseen_attacks: dict[str, dict]
@@ -62,6 +63,12 @@ class Settings:
     config_fields.check_fields(cls, config)
     return cls(**config)
 
+  @property
+  def num_tested(self) -> int:
+    """People who are left to be tested."""
+    used = self.num_train + self.num_validation + self.num_targets
+    return self.num_people - used
+
   def __post_init__(self):
     """Checks every value."""
     check_known = config_fields.check_known
@@ -73,12 +80,13 @@ class Settings:
       check_known('surrogate', name, extractors.names())
     for field in ('num_train', 'num_validation', 'batch_size'):
       config_fields.check_least(field, getattr(self, field), 1)
-    config_fields.check_least('seed', self.seed, 0)
-    used = self.num_train + self.num_validation
-    if used + 2 > self.num_people:
+    for field in ('num_targets', 'seed'):
+      config_fields.check_least(field, getattr(self, field), 0)
+    if self.num_tested < 2:
       raise InputError(
         f'config.num_people: {self.num_people} leaves nobody to test on beside '
-        f'{used} for training and validation'
+        f'{self.num_people - self.num_tested} for training, validation and '
+        'targets'
       )
     for names in self.train_sets:
       for name in names or ('',):
@@ -120,9 +128,8 @@ class Settings:
     for name in self.pipeline['purifiers']:
       config_fields.check_known('pipeline.purifiers', name, (*FILTERS, *able))
     checks.whole('config.pipeline.num_splits', self.pipeline['num_splits'])
-    tested = self.num_people - self.num_train - self.num_validation
     number = self.pipeline['num_protected']
-    checks.whole('config.pipeline.num_protected', number, 1, tested)
+    checks.whole('config.pipeline.num_protected', number, 1, self.num_tested)
 
 
 def _check_detector(label, settings):

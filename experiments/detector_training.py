@@ -124,11 +124,19 @@ class Workshop:
     return reverse_engineering.residual(model)
 
   def _trained(self, kind, fit, pictures, settings):
-    """From its file if these pictures and this code were in it already."""
-    code = digests.of_code('detectors/*.py', 'layers/*.py', 'data/*.py')
-    shown = [digests.of_bytes(images.tobytes()) for images in pictures]
-    key = digests.of([code, shown, settings])
+    """From its file if these pictures and settings made it already."""
+    key = model_key(kind, pictures, settings)
     path = self._folder / f'{kind}-{key[:16]}.safetensors'
     if not path.is_file():
       model_lib.save(path, fit(), key)
     return model_lib.load(path, key)
+
+
+def model_key(kind: str, pictures: Sequence[np.ndarray], settings: dict) -> str:
+  """Of everything that a network which a detector trains depends on."""
+  return digests.key(
+    ('DETECTORS',),
+    kind=kind,
+    pictures=[digests.of_array(images) for images in pictures],
+    settings=settings,
+  )

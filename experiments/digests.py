@@ -2,21 +2,13 @@
 
 import hashlib
 import json
-import pathlib
+from collections.abc import Sequence
 
-import fr_poison
+import jax
+import numpy as np
 
-_PACKAGE = pathlib.Path(fr_poison.__file__).parent
-# They fetch and keep files, which are known by their own digests.
-_FILES = ('extractors/cache.py', 'extractors/download.py')
-
-
-def of_code(*patterns: str) -> str:
-  """SHA-256 of the package's sources that match: other code, other results."""
-  left_out = [_PACKAGE / name for name in _FILES]
-  sources = [p for names in patterns for p in sorted(_PACKAGE.glob(names))]
-  data = b''.join(p.read_bytes() for p in sources if p not in left_out)
-  return hashlib.sha256(data).hexdigest()
+from fr_poison import stages
+from fr_poison.data.faces import FaceSet
 
 
 def of_bytes(data: bytes) -> str:
@@ -24,6 +16,39 @@ def of_bytes(data: bytes) -> str:
   return hashlib.sha256(data).hexdigest()
 
 
-def of(parts: list) -> str:
+def of(parts: list | dict) -> str:
   """SHA-256 of what JSON can say."""
   return of_bytes(json.dumps(parts, sort_keys=True).encode())
+
+
+def key(stage_names: Sequence[str], **inputs) -> str:
+  """SHA-256 of everything that a result depends on.
+
+  Args:
+    stage_names: of the stages that it goes through, see stages.py.
+    **inputs: by name, what JSON can say.
+  """
+  return of([stages.versions(*stage_names), jax.__version__, inputs])
+
+
+def of_array(array: np.ndarray) -> str:
+  """SHA-256 of its numbers, its shape and its type."""
+  array = np.ascontiguousarray(array)
+  header = f'{array.dtype.str} {array.shape} '
+  return of_bytes(header.encode() + array.tobytes())
+
+
+def of_pictures(images: np.ndarray) -> list[str]:
+  """Of each of [N, H, W, 3]."""
+  return [of_array(image) for image in images]
+
+
+def of_faces(faces: FaceSet) -> str:
+  """SHA-256 of pictures, of whose they are, and of all names there are."""
+  people = [faces.names[label] for label in faces.labels]
+  return of([of_array(faces.images), people, faces.paths])
+
+
+def of_networks(extractors: Sequence) -> list:
+  """What tells these networks from others, in their order."""
+  return [[e.spec.name, e.sha256, e.input_size] for e in extractors]

@@ -47,18 +47,18 @@ def run(
   settings = Settings.from_config(config)
   check_config(settings, counts)
   networks = load_extractors(settings)
-  settings, public_faces, faces, *_ = load_faces(settings, data_dir)
+  found = load_faces(settings, data_dir)
   shared = evaluate.shared_fields(settings, config_hash)
-  scene = Scene(settings, networks, faces)
+  scene = Scene(settings, networks, found.faces, candidates=found.candidates)
   with workdir_lock.held(workdir):
     # Every network's nearest strangers, real and of the model.
     answers = [Reply('', name, networks[name]) for name in settings.networks]
-    judge = StrangersJudge(scene, answers, public_faces, counts)
-    found = judge.measure(scraped.untouched(scene), shared)
-    found += _measure_attacks(judge, shared, (cloaks or workdir) / 'cloaks')
-    records.write(workdir / 'distractors.jsonl', found)
-    records.write_text(workdir / 'distractors.md', report.markdown(found))
-  return found
+    judge = StrangersJudge(scene, answers, found.public, counts)
+    results = judge.measure(scraped.untouched(scene), shared)
+    results += _measure_attacks(judge, shared, (cloaks or workdir) / 'cloaks')
+    records.write(workdir / 'distractors.jsonl', results)
+    records.write_text(workdir / 'distractors.md', report.markdown(results))
+  return results
 
 
 def _measure_attacks(judge, shared, folder):

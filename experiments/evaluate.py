@@ -46,6 +46,7 @@ def shared_fields(settings: Settings, config_hash: str) -> dict:
     'num_people': settings.num_protected,
     'num_gallery_people': settings.num_evaluated,
     'num_public': settings.num_public,
+    'num_targets': settings.num_targets,
     'wall_seconds': 0.0,
     'dataset': f'{settings.dataset}, {settings.num_evaluated} people',
     'split': (
@@ -127,6 +128,7 @@ class Loaded(NamedTuple):
 
   scene: Scene
   public: FaceSet
+  candidates: FaceSet  # whom cloaks may be made to look like
   trained: replies.Reply | None  # the network of a checkpoint
   cloaks: GivenCloaks | None
   fields: dict  # of all records, about the pictures
@@ -143,14 +145,18 @@ def load(config: dict, data_dir: str | None) -> Loaded:
   trained = replies.load_checkpoint(settings)
   if source is None:
     found = load_faces(settings, data_dir)
+    replies.check_unseen(settings, trained, found.faces)
     fields = {'alignment': found.faces.alignment, 'warnings': found.warnings}
-    scene = Scene(found.settings, networks, found.faces)
-    return Loaded(scene, found.public, trained, None, fields, found.left_out)
+    scene = Scene(
+      found.settings, networks, found.faces, candidates=found.candidates
+    )
+    people = found.public, found.candidates
+    return Loaded(scene, *people, trained, None, fields, found.left_out)
   cloaks = given_cloaks.load(source, settings, data_dir)
+  replies.check_unseen(settings, trained, cloaks.faces)
   scene = Scene(cloaks.settings, networks, cloaks.faces, cloaks.protected)
-  return Loaded(
-    scene, cloaks.public, trained, cloaks, cloaks.fields, cloaks.left_out
-  )
+  people = cloaks.public, cloaks.candidates
+  return Loaded(scene, *people, trained, cloaks, cloaks.fields, cloaks.left_out)
 
 
 def run(
@@ -164,13 +170,13 @@ def run(
 
 
 def _run(loaded, config_hash, workdir):
-  scene, public_faces, trained, cloaks, fields, left_out = loaded
+  scene, public_faces, candidates, trained, cloaks, fields, left_out = loaded
   settings, networks = scene.settings, scene.extractors
   shared = shared_fields(settings, config_hash) | fields
 
   # What the trainers learn from public people, before anybody is protected.
   public = PublicPeople(
-    settings, networks, public_faces, workdir / 'public_cloaks'
+    settings, networks, public_faces, candidates, workdir / 'public_cloaks'
   )
   given = [trained] if trained else []
   answers = replies.make(settings, networks, public, workdir, given)

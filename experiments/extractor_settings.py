@@ -66,10 +66,24 @@ class Settings:
     return Recipe.from_config(self.training)
 
   def load_faces(self, data_dir: str | None) -> tuple[FaceSet, FaceSet]:
-    """The people to train on, and the next ones, to be told apart."""
+    """The people to train on, and others, to be told apart; one draw."""
     num_people = self.num_train_people + self.num_eval_people
-    faces = people.load(self.dataset, num_people, data_dir, 'num_eval_people')
-    return people.split(faces, self.num_train_people)
+    return self.divide(
+      people.load(
+        self.dataset,
+        num_people,
+        data_dir,
+        'num_eval_people',
+        self.recipe.seed,
+      )
+    )
+
+  def divide(self, faces: FaceSet) -> tuple[FaceSet, FaceSet]:
+    """The same, of people who are drawn already; there may be more of them."""
+    train, others, _ = people.groups(
+      faces, self.num_train_people, self.num_eval_people
+    )
+    return train, others
 
   def load_network(self) -> extractors.Extractor:
     """Where the training starts."""

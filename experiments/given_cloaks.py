@@ -68,6 +68,7 @@ class GivenCloaks(NamedTuple):
 
   settings: Settings
   public: FaceSet
+  candidates: FaceSet  # whom the trainers' own cloaks may look like
   faces: FaceSet
   protected: list[int]
   images: np.ndarray  # uint8 [N, H, W, 3], the set with the given cloaks
@@ -134,7 +135,10 @@ def load(
     settings.trainers_networks,
   )
 
-  public, others = people.split(gallery, settings.num_public)
+  drawn = people.draw(gallery.names, settings.seed)
+  public, targets, others = people.groups(
+    people.arrange(gallery, drawn), settings.num_public, settings.num_targets
+  )
   faces = concatenate([own, others])
   images = faces.images.copy()
   images[: len(found)] = [face.cloaked for face in found]
@@ -142,6 +146,7 @@ def load(
   return GivenCloaks(
     settings,
     public,
+    targets if settings.num_targets else public,
     faces,
     list(range(len(own.names))),
     images,

@@ -20,7 +20,8 @@ from fr_poison.types import InputError
 
 _ORPHAN = 'orphaned'
 _OTHER = (
-  'holds cloaks made with other settings; choose another folder or --overwrite'
+  'holds cloaks made with other settings or versions; choose another folder or '
+  '--overwrite'
 )
 
 

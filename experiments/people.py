@@ -1,9 +1,12 @@
 """The people of a data set that a config asks for."""
 
+import dataclasses
 import sys
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import config_fields
+import digests
 import numpy as np
 import progress
 
@@ -28,10 +31,10 @@ class People(NamedTuple):
 
 
 def load(
-  dataset: str, num_people: int, data_dir: str | None, field: str
+  dataset: str, num_people: int, data_dir: str | None, field: str, seed: int
 ) -> FaceSet:
-  """The pictures of the first `num_people` people; see `find`."""
-  faces = find(dataset, num_people, data_dir, field).faces
+  """The pictures of `num_people` people, drawn by `seed`; see `find`."""
+  faces = find(dataset, num_people, data_dir, field, seed).faces
   for text in exchanged_colours(faces):
     print(f'note: {text}', file=sys.stderr)
   return faces
@@ -42,12 +45,13 @@ def find(
   num_people: int | None,
   data_dir: str | None,
   field: str,
+  seed: int,
   *,
   alignment: str = 'none',
   strict: bool = False,
   person_level: str = 'first',
 ) -> People:
-  """The first `num_people` people who have 2 or more pictures.
+  """`num_people` of the people who have 2 or more pictures, see `draw`.
 
   What was found in the data set and what was not goes to stderr.
 
@@ -56,6 +60,7 @@ def find(
     num_people: as many; None: all.
     data_dir: the data set's own folders, or None for the installed copy.
     field: of the config that the number comes from.
+    seed: of the draw.
     alignment: one of `ALIGNMENTS`: find the faces and put them onto that
       template, or leave the pictures as they are.
     strict: refuse pictures that cannot be used, and names alike.
@@ -73,7 +78,7 @@ def find(
   is_given = data_dir or dataset != 'orl'
   with config_fields.naming('--data_dir' if is_given else 'config.dataset'):
     faces, left_out = _read(
-      dataset, num_people, data_dir, placement, strict, person_level
+      dataset, num_people, data_dir, seed, placement, strict, person_level
     )
   number = len(faces.names) if num_people is None else num_people
   if number > len(faces.names):
@@ -81,16 +86,18 @@ def find(
       f'config.{field}: {number} people, but {dataset} has {len(faces.names)}'
       ' with 2 or more usable pictures'
     )
-  rows = np.flatnonzero(faces.labels < number)
-  return People(faces.subset(rows), left_out)
+  return People(faces, left_out)
 
 
-def _read(dataset, num_people, data_dir, placement, strict, person_level):
-  """All of ORL, or of another data set that many people at most."""
+def _read(
+  dataset, num_people, data_dir, seed, placement, strict, person_level
+):
+  """Draws that many people at most."""
   source = {'source_dir': data_dir} if data_dir else {}
   left_out = []
   if dataset == 'orl':
     faces = datasets.load(dataset, **source)
+    chosen = draw(faces.names, seed, num_people)
   else:
     if dataset == 'folder':
       source['person_level'] = person_level
@@ -103,17 +110,46 @@ def _read(dataset, num_people, data_dir, placement, strict, person_level):
     )
     print(*found.report(), sep='\n', file=sys.stderr)
     left_out = [list(row) for row in found.skipped]
-    faces = found.faces(num_people, min_pictures=2)
-  return faces, left_out
+    able = [name for name, count in found.people.items() if count > 1]
+    chosen = draw(able, seed, num_people)
+    faces = found.faces(chosen, min_pictures=2)
+  return arrange(faces, chosen), left_out
 
 
-def split(faces: FaceSet, label: int) -> tuple[FaceSet, FaceSet]:
-  """Those with a label below `label`, and the others."""
-  below = faces.labels < label
-  return (
-    faces.subset(np.flatnonzero(below)),
-    faces.subset(np.flatnonzero(~below)),
-  )
+def draw(
+  names: Iterable[str], seed: int, number: int | None = None
+) -> tuple[str, ...]:
+  """`number` of the people (None: all), in an order that the seed decides.
+
+  A person's place depends on the seed and the names alone: whoever asks for
+  more people gets the same ones first. Groups of people who share nobody are
+  consecutive parts of this order, see `groups`.
+  """
+  by_chance = sorted(names, key=lambda name: digests.of([seed, name]))
+  return tuple(by_chance[:number])
+
+
+def arrange(faces: FaceSet, names: tuple[str, ...]) -> FaceSet:
+  """The pictures of these people alone, labelled and sorted in their order."""
+  labels = {name: label for label, name in enumerate(names)}
+  new = np.array([labels.get(name, -1) for name in faces.names], np.int32)
+  new = new[faces.labels]
+  rows = np.argsort(new, kind='stable')[np.sum(new < 0) :]
+  found = faces.subset(rows)
+  return dataclasses.replace(found, labels=new[rows], names=names)
+
+
+def groups(faces: FaceSet, *sizes: int) -> list[FaceSet]:
+  """The first people of a draw, the next ones and so on; the rest come last.
+
+  Args:
+    faces: of `find`.
+    *sizes: people of each group but the last.
+  """
+  group = np.searchsorted(np.cumsum(sizes), faces.labels, side='right')
+  return [
+    faces.subset(np.flatnonzero(group == i)) for i in range(len(sizes) + 1)
+  ]
 
 
 def exchanged_colours(faces: FaceSet) -> list[str]:

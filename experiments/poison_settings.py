@@ -6,11 +6,12 @@ import os
 
 import cloaking
 import face_frame
+import jax
 import network_loader
 import numpy as np
 from config_fields import check_fields, check_known, check_least
 
-from fr_poison import extractors, version
+from fr_poison import extractors, stages, version
 from fr_poison.data import detect_faces
 from fr_poison.report import records
 from fr_poison.types import InputError
@@ -161,6 +162,9 @@ class Settings:
       {
         'config': config,
         'weights': weights,
+        'input_sizes': {n.spec.name: n.input_size for n in networks},
         'fr_poison': version.__version__,
+        'jax': jax.__version__,
+        'stages': stages.versions('NETWORKS', 'CLOAKS'),
       }
     )

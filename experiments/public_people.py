@@ -1,5 +1,7 @@
 """Whom a trainer practises on: public people, clean and cloaked by himself."""
 
+import pathlib
+
 import cloaking
 import numpy as np
 from progress import Progress, over
@@ -14,7 +16,12 @@ class PublicPeople:
   """The people whose pictures the trainer has, clean and cloaked himself."""
 
   def __init__(
-    self, settings: Settings, networks: dict, faces: FaceSet, folder
+    self,
+    settings: Settings,
+    networks: dict,
+    faces: FaceSet,
+    candidates: FaceSet,
+    folder: pathlib.Path,
   ):
     """Cloaks nothing yet.
 
@@ -22,9 +29,12 @@ class PublicPeople:
       settings: of the run.
       networks: the shipped extractors, by name.
       faces: the public people's pictures, labels from 0.
+      candidates: whom their cloaks may be made to look like, themselves or
+        others who are not evaluated.
       folder: where their cloaks are kept.
     """
     self.settings, self.faces = settings, faces
+    self._candidates = candidates
     self._networks, self._folder = networks, folder
     self._clean, self._cloaked = {}, {}
 
@@ -45,20 +55,26 @@ class PublicPeople:
       self._cloaked[attack, surrogate] = self._cloak(attack, surrogate)
     return self._cloaked[attack, surrogate]
 
+  def job(self, attack: str, surrogate: str) -> cloaking.Job:
+    """What their cloaks of a public tool are made from."""
+    return cloaking.Job(
+      attack,
+      self.settings.attacks[attack],
+      [self._networks[name] for name in surrogate.split('+')],
+      self._candidates,
+      self.settings.seed,
+    )
+
   def _cloak(self, attack, surrogate):
-    members = surrogate.split('+')
     people = np.unique(self.faces.labels).tolist()
     progress = Progress(len(people), 'person')
     cloaks = cloaking.cloak(
+      self.job(attack, surrogate),
       self.faces,
       people,
       np.arange(len(self.faces)),
-      attack,
-      self.settings.attacks[attack],
-      [self._networks[n] for n in members],
-      [self.clean(n) for n in members],
-      seed=self.settings.seed,
       folder=self._folder / f'{attack}-{surrogate}',
+      batch_size=self.settings.batch_size,
       progress=progress,
     )
     progress.close()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import config_fields
 import digests
-import jax
+import numpy as np
 import training_run
 from public_people import PublicPeople
 from settings import TRAINED, Settings, make_squeezer
@@ -18,16 +18,12 @@ from fr_poison.adversaries import (
   combining,
   purifying,
 )
+from fr_poison.data.faces import FaceSet
 from fr_poison.recognizers.end_to_end import Public
 from fr_poison.training import Recipe, Trainer, variables
 from fr_poison.types import InputError
 
-_SOURCES = (
-  'training/*.py',
-  'adversaries/adversarial_training.py',
-  'extractors/*.py',
-  'layers/*.py',
-)
+_STAGES = ('NETWORKS', 'TRAININGS')
 
 
 class Reply(NamedTuple):
@@ -38,6 +34,7 @@ class Reply(NamedTuple):
   extractor: extractors.Extractor
   squeezer: purifying.Purifier = purifying.nothing
   public: Public | None = None  # what end_to_end learns from besides
+  trained_on: dict | None = None  # see `check_unseen`
 
   @property
   def key(self) -> tuple[str, str]:
@@ -118,8 +115,7 @@ def load_checkpoint(settings: Settings) -> Reply | None:
   """The network of `config.extractor.checkpoint`, if there is one.
 
   Raises:
-    InputError: it cannot be loaded, or was trained on people that the config
-      evaluates.
+    InputError: it cannot be loaded.
   """
   path = settings.extractor.get('checkpoint')
   if not path:
@@ -127,18 +123,60 @@ def load_checkpoint(settings: Settings) -> Reply | None:
   with config_fields.naming('config.extractor.checkpoint'):
     extractor = extractors.load(path)
     _, description = checkpoints.read(path)
-  seen = description.get('trained_on', {})
-  number = seen.get('num_people', 0)
-  if seen.get('dataset') == settings.dataset and number > settings.num_public:
-    raise InputError(
-      f'config.num_public: {settings.num_public}, but {path} was trained on '
-      f'the first {number} people, who cannot be evaluated as well'
-    )
   adversary, network = description.get('adversary') or '', extractor.spec.name
   if adversary not in TRAINED:
     # Not to be taken for the shipped network of that name.
     network = f'{network} {extractor.sha256[:8]}'
-  return Reply(adversary, network, extractor)
+  seen = description.get('trained_on')
+  return Reply(adversary, network, extractor, trained_on=seen)
+
+
+def check_unseen(
+  settings: Settings, reply: Reply | None, faces: FaceSet
+) -> None:
+  """Refuses a checkpoint that was trained on pictures to be evaluated.
+
+  Pictures are compared by their content: names of people and of data sets say
+  nothing. A network from elsewhere, which nothing is known of, is taken.
+
+  Args:
+    settings: of the run.
+    reply: of `load_checkpoint`.
+    faces: the people evaluated.
+
+  Raises:
+    InputError: it was, or it does not say on which pictures it was trained.
+  """
+  seen = reply and reply.trained_on
+  if not seen:
+    return
+  path = settings.extractor['checkpoint']
+  if 'pictures' not in seen:
+    raise InputError(
+      f'config.extractor.checkpoint: {path} does not say which pictures it was '
+      'trained on; train it with this version'
+    )
+  known = set(seen['pictures'])
+  digests_ = short_digests(faces)
+  shared = [p for p, d in zip(faces.paths, digests_, strict=True) if d in known]
+  if shared:
+    raise InputError(
+      f'config.num_public: {settings.num_public}, but {path} was trained on '
+      f'{len(shared)} of the pictures that are evaluated, as {shared[0]}'
+    )
+
+
+def trained_on(faces: FaceSet) -> dict:
+  """What a checkpoint says of its people, so that `check_unseen` knows them."""
+  return {
+    'num_people': len(np.unique(faces.labels)),
+    'pictures': sorted(short_digests(faces)),
+  }
+
+
+def short_digests(faces: FaceSet) -> list[str]:
+  """Of each picture enough to know it again among millions."""
+  return [digest[:12] for digest in digests.of_pictures(faces.images)]
 
 
 def train(
@@ -183,16 +221,7 @@ def train(
   )
   network = extractor.spec.name
   # Everything the result depends on: with another key it is another training.
-  key = digests.of(
-    [
-      digests.of_code(*_SOURCES),
-      jax.__version__,
-      chosen,
-      extractor.sha256,
-      extractor.input_size,
-      digests.of_bytes(images.tobytes() + labels.tobytes()),
-    ]
-  )
+  key = training_key(settings, adversary, extractor, images, labels)
   folder = workdir / 'trained' / f'{adversary}-{network}-{key[:12]}'
   state = training_run.run(
     trainer,
@@ -203,10 +232,7 @@ def train(
       'adversary': adversary,
       'attacks': list(chosen.get('attacks', ())),
       'surrogates': list(chosen.get('surrogates', settings.surrogates)),
-      'trained_on': {
-        'dataset': settings.dataset,
-        'num_people': settings.num_public,
-      },
+      'trained_on': trained_on(public.faces),
       'key': key,
     },
     label=f'{adversary} {network}',
@@ -216,6 +242,24 @@ def train(
     network, variables(state), input_size=extractor.input_size
   )
   return trained, folder / 'checkpoints'
+
+
+def training_key(
+  settings: Settings,
+  adversary: str,
+  extractor: extractors.Extractor,
+  images: np.ndarray,
+  labels: np.ndarray,
+) -> str:
+  """Of everything that a network trained by `train` depends on."""
+  return digests.key(
+    _STAGES,
+    adversary=adversary,
+    settings=settings.adversaries[adversary],
+    network=digests.of_networks([extractor]),
+    images=digests.of_array(images),
+    labels=digests.of_array(labels),
+  )
 
 
 def _combinations(settings, replies, public) -> list[Combination]:

@@ -1,6 +1,7 @@
 """The flags of every program that runs a config into a folder of results."""
 
 import pathlib
+import re
 from typing import NamedTuple
 
 from absl import flags
@@ -10,7 +11,9 @@ from ml_collections import config_flags
 from fr_poison.types import InputError
 
 _WORKDIR = flags.DEFINE_string(
-  'workdir', None, 'Results; default results/<name of the config file>.'
+  'workdir',
+  None,
+  'Results; default results/<name of the config file>-<its argument>.',
 )
 _DATA_DIR = flags.DEFINE_string(
   'data_dir', None, "The data set's own folders; default: the installed copy."
@@ -39,6 +42,15 @@ def parse(argv: list[str], example: str) -> Run:
   if CONFIG.value is None:
     raise InputError(f'--config: missing, e.g. experiments/configs/{example}')
   path = config_flags.get_config_filename(flags.FLAGS['config'])
-  name = pathlib.Path(path.partition(':')[0]).stem
-  workdir = pathlib.Path(_WORKDIR.value or f'results/{name}')
+  workdir = pathlib.Path(_WORKDIR.value or default_workdir(path))
   return Run(CONFIG.value.to_dict(), workdir, _DATA_DIR.value)
+
+
+def default_workdir(config: str) -> str:
+  """Where the results of 'configs/orl.py:smoke' go: to results/orl-smoke.
+
+  Another argument makes another config, whose results replace no others.
+  """
+  path, _, argument = config.partition(':')
+  words = re.findall(r'[\w.=]+', argument)
+  return '-'.join([f'results/{pathlib.Path(path).stem}', *words])

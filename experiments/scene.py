@@ -3,6 +3,7 @@
 import sys
 from typing import NamedTuple
 
+import cloaking
 import jax
 import network_loader
 import numpy as np
@@ -27,12 +28,13 @@ class Material(NamedTuple):
   settings: Settings  # with the numbers of people that were found
   public: FaceSet  # of the trainer
   faces: FaceSet  # of the people evaluated
+  candidates: FaceSet  # whom cloaks may be made to look like
   left_out: list[list[str]]  # pictures that cannot be used, and reasons
   warnings: list[str]
 
 
 def load_faces(settings: Settings, data_dir: str | None) -> Material:
-  """The public people and those evaluated: the first ones of the data set.
+  """The public people and those evaluated: groups of one draw.
 
   Who was understood, and what is odd, goes to stderr.
 
@@ -46,13 +48,16 @@ def load_faces(settings: Settings, data_dir: str | None) -> Material:
     settings.num_people,
     data_dir,
     'num_people',
+    settings.seed,
     alignment=settings.align,
     strict=settings.strict,
     person_level=settings.person_level,
   )
   print(who_is_who.understood(found.faces), file=sys.stderr)
   settings = settings.for_people(len(np.unique(found.faces.labels)))
-  public, faces = people.split(found.faces, settings.num_public)
+  public, targets, faces = people.groups(
+    found.faces, settings.num_public, settings.num_targets
+  )
   warnings = people.twins(faces) + people.exchanged_colours(found.faces)
   if settings.dataset == 'folder':  # The others' people are known.
     warnings += who_is_who.doubts(found.faces, settings.batch_size)
@@ -60,7 +65,10 @@ def load_faces(settings: Settings, data_dir: str | None) -> Material:
     raise InputError(f'config.strict: {warnings[0]}')
   for text in warnings:
     print(f'note: {text}', file=sys.stderr)
-  return Material(settings, public, faces, found.left_out, warnings)
+  candidates = targets if settings.num_targets else public
+  return Material(
+    settings, public, faces, candidates, found.left_out, warnings
+  )
 
 
 def load_extractors(settings: Settings) -> dict[str, extractors.Extractor]:
@@ -80,6 +88,7 @@ class Scene:
   Attributes:
     settings: see `Settings`.
     faces: the pictures of the people evaluated.
+    candidates: of people outside, whom cloaks may be made to look like.
     extractors: by name.
     protected: the labels of the people who cloak their pictures.
     splits: random divisions into training and test pictures.
@@ -93,9 +102,12 @@ class Scene:
     networks: dict,
     faces: FaceSet,
     protected: list[int] | None = None,
+    *,
+    candidates: FaceSet | None = None,
   ):
     """Draws the splits and, unless they are given, the protected people."""
     self.settings, self.extractors, self.faces = settings, networks, faces
+    self.candidates = faces.subset([]) if candidates is None else candidates
     if protected is None:
       rng = np.random.default_rng(settings.seed)
       protected = rng.choice(
@@ -126,6 +138,16 @@ class Scene:
         over(f'embedding, {extractor.spec.name}', delay=5),
       )
     return self._clean[key]
+
+  def job(self, label: str, surrogate: str) -> cloaking.Job:
+    """An attack of the config on a surrogate, a network or several, 'a+b'."""
+    return cloaking.Job(
+      label,
+      self.settings.attacks[label],
+      [self.extractors[name] for name in surrogate.split('+')],
+      self.candidates,
+      self.settings.seed,
+    )
 
   def distortion(self, images: np.ndarray) -> dict:
     """How the cloaked pictures differ from their originals, as saved."""

@@ -40,24 +40,20 @@ def cloaked(
     folder: where cloaks are kept.
     progress: is told before each person.
   """
-  names, settings = surrogate.split('+'), scene.settings.attacks[label]
-  networks = [scene.extractors[name] for name in names]
+  job = scene.job(label, surrogate)
   cloaks = cloaking.cloak(
+    job,
     scene.faces,
     scene.protected,
     scene.to_cloak,
-    label,
-    settings,
-    networks,
-    [scene.clean(network) for network in networks],
-    seed=scene.settings.seed,
     folder=folder / f'{label}-{surrogate}',
+    batch_size=scene.settings.batch_size,
     progress=progress,
   )
   fields = {
-    'attack': cloaking.attack_name(label, settings),
-    'surrogate': names,
-    'epsilon': settings.get('epsilon'),
+    'attack': cloaking.attack_name(label, job.settings),
+    'surrogate': surrogate.split('+'),
+    'epsilon': job.settings.get('epsilon'),
     'num_cloaked': len(scene.to_cloak),
     'num_improved': cloaks.num_improved,
     'wall_seconds': cloaks.seconds,

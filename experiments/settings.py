@@ -28,7 +28,8 @@ EMBEDDING_RECOGNIZERS = {
   'nearest_neighbor': nearest_neighbor,
   'linear': linear,
 }
-_MOST_PROTECTED = 10  # where the config does not say how many
+# Where the config does not say how many.
+_MOST_PROTECTED, _MOST_TARGETS = 10, 10
 RECOGNIZERS = (*EMBEDDING_RECOGNIZERS, 'end_to_end')
 
 
@@ -46,6 +47,7 @@ class Settings:
   strict: bool
   num_people: int | None  # None until the data set was read: all
   num_public: int
+  num_targets: int | None  # None likewise: a quarter, 10 at most, if needed
   num_protected: int | None  # None likewise: half of the others, 10 at most
   test_fraction: float
   num_splits: int
@@ -72,7 +74,7 @@ class Settings:
   def num_evaluated(self) -> float:
     """People among whom the protected ones are drawn; inf: not known yet."""
     number = math.inf if self.num_people is None else self.num_people
-    return number - self.num_public
+    return number - self.num_public - self._num_targets(number)
 
   @property
   def trainers_networks(self) -> list[str]:
@@ -83,16 +85,29 @@ class Settings:
     return list(dict.fromkeys(names))
 
   def for_people(self, number: int) -> 'Settings':
-    """These settings with so many people in all, and how many are protected.
+    """These settings with so many people in all, and of each group.
 
     Raises:
       InputError: that is too few.
     """
-    half = max((number - self.num_public) // 2, 1)
+    targets = self._num_targets(number)
     protected = self.num_protected
     if protected is None:
+      half = max((number - self.num_public - targets) // 2, 1)
       protected = min(half, _MOST_PROTECTED)
-    return dataclasses.replace(self, num_people=number, num_protected=protected)
+    return dataclasses.replace(
+      self, num_people=number, num_targets=targets, num_protected=protected
+    )
+
+  def _num_targets(self, number):
+    """Of so many people those set aside, to be looked like."""
+    if self.num_targets is not None:
+      return self.num_targets
+    attacks = self.attacks.items() if self.surrogates else ()
+    is_needed = any(cloaking.is_targeted(*attack) for attack in attacks)
+    if self.num_public or not is_needed or number < 3:
+      return 0
+    return min(max(number // 4, 1), _MOST_TARGETS)
 
   def __post_init__(self):
     """Checks every value."""
@@ -102,6 +117,9 @@ class Settings:
     check_known('person_level', self.person_level, folder.PERSON_LEVELS)
     for name, settings in self.attacks.items():
       cloaking.make_attack(f'attacks.{name}', name, [], **settings)
+      if self.surrogates and self.num_people is not None:
+        targets = self._num_targets(self.num_people)
+        cloaking.check_has_targets(name, settings, self.num_public, targets)
     for field in ('networks', 'surrogates'):
       for name in members(getattr(self, field)):
         check_known(field, name, extractors.names())
@@ -129,10 +147,12 @@ class Settings:
         checks.whole(f'config.{field}', getattr(self, field))
     for field in ('num_splits', 'batch_size'):
       config_fields.check_least(field, getattr(self, field), 1)
-    for field in ('num_public', 'seed'):
-      config_fields.check_least(field, getattr(self, field), 0)
+    for field in ('num_public', 'num_targets', 'seed'):
+      if getattr(self, field) is not None:
+        config_fields.check_least(field, getattr(self, field), 0)
     checks.number('config.test_fraction', self.test_fraction, 0, 1, ends='()')
-    if self.num_public > self.num_evaluated:
+    known = self.num_people is not None
+    if known and 2 * self.num_public > self.num_people:
       raise InputError(
         f'config.num_public: {self.num_public} of {self.num_people} people; '
         'the paper lets at most half of them be public'

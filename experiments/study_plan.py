@@ -4,11 +4,11 @@ import functools
 import pathlib
 from collections.abc import Iterable
 
-import cloaking
 import digests
 import evaluate
-import jax
 import judge as judge_lib
+import network_loader
+import numpy as np
 import replies
 import scraped
 import train_extractor
@@ -22,12 +22,6 @@ from study_settings import StudySettings
 
 from fr_poison import extractors
 from fr_poison.adversaries import oblivious
-
-_MEASURES = (
-  *('recognizers/*.py', 'adversaries/*.py', 'metrics.py'),
-  *('data/splits.py', 'data/squeeze.py', 'data/batches.py'),
-)
-_TRAININGS = ('training/*.py', 'extractors/*.py', 'layers/*.py')
 
 
 class Plan:
@@ -55,9 +49,15 @@ class Plan:
     self.store = Store(workdir / 'cells')
     grid = settings.grid
     networks, material = load_extractors(grid), load_faces(grid, data_dir)
-    self.scene = Scene(grid, networks, material.faces)
+    self.scene = Scene(
+      grid, networks, material.faces, candidates=material.candidates
+    )
     self.public = PublicPeople(
-      grid, networks, material.public, workdir / 'public_cloaks'
+      grid,
+      networks,
+      material.public,
+      material.candidates,
+      workdir / 'public_cloaks',
     )
     self.shared = evaluate.shared_fields(grid, config_hash) | {
       'alignment': material.faces.alignment,
@@ -126,23 +126,45 @@ class Plan:
   def key(self, name: CellName) -> str:
     """Of everything that a cell's record is made from."""
     recognizer, reply = self.cell(name)
-    grid = self.scene.settings
-    return digests.of(
-      [
-        digests.of_code(*_MEASURES),
-        digests.of_code(*_TRAININGS) if recognizer == 'end_to_end' else '',
-        jax.__version__,
-        [grid.seed, grid.test_fraction, grid.num_splits, grid.num_protected],
-        [*name, grid.recognizers[recognizer]],
-        self._version_key(name.version),
-        self._reply_key(reply),
-      ]
+    grid, is_training = self.scene.settings, recognizer == 'end_to_end'
+    trainings = ['TRAININGS'] if is_training else []
+    return digests.key(
+      ['RECORDS', 'NETWORKS', *trainings],
+      cell=name,
+      recognizer=grid.recognizers[recognizer],
+      # Of whom how many, and who was drawn: a record says all of it.
+      people=[grid.num_people, grid.num_public, grid.num_targets],
+      protected=self.scene.protected,
+      splits=[grid.seed, grid.test_fraction, grid.num_splits],
+      dataset=[grid.dataset, self.scene.faces.alignment],
+      faces=self._faces_digest,
+      version=self._version_key(name.version),
+      reply=self._reply_key(reply),
     )
+
+  @functools.cached_property
+  def _faces_digest(self):
+    return digests.of_faces(self.scene.faces)
+
+  @functools.cached_property
+  def _public_digest(self):
+    return digests.of_faces(self.public.faces)
+
+  @functools.cached_property
+  def material(self) -> list:
+    """Digests of all people and networks."""
+    return [
+      self._faces_digest,
+      self._public_digest,
+      digests.of_faces(self.scene.candidates),
+      digests.of_networks(self.scene.extractors.values()),
+    ]
 
   def train(self, label: str) -> pathlib.Path:
     """The checkpoints of a network trained here; goes on after a stop."""
     folder = self.workdir / 'trained' / f'{label}-{self._trained_key(label)}'
-    train_extractor.run(self.settings.trained[label], folder, self.data_dir)
+    chosen = self.settings.trained[label]
+    train_extractor.run(chosen, folder, self.data_dir, given=self.public.faces)
     return folder / 'checkpoints'
 
   def _all_names(self):
@@ -187,27 +209,36 @@ class Plan:
     )
     return judge_lib.Judge(self.scene, *answers)
 
+  @functools.cache  # noqa: B019
   def _trained_key(self, label):
-    chosen = self.settings.trained[label]
-    parts = [digests.of_code(*_TRAININGS), jax.__version__, chosen]
-    return digests.of(parts)[:12]
+    chosen, start = self.settings.trained[label], []
+    if chosen['pretrained']:
+      name, size = chosen['network'], chosen['input_size']
+      start = digests.of_networks([network_loader.load(name, size)])
+    return digests.key(
+      ('NETWORKS', 'TRAININGS'),
+      settings=chosen,
+      people=self._public_digest,
+      start=start,
+    )[:12]
 
-  def _cloak_key(self, label, surrogate, faces):
-    grid = self.scene.settings
-    networks = [self.scene.extractors[n] for n in surrogate.split('+')]
-    return cloaking.origin(
-      faces, label, grid.attacks[label], networks, grid.seed
-    )
+  def _cloak_keys(self, tool, *, is_public=False):
+    """Of each person whose pictures a tool, attack and surrogate, cloaks."""
+    who, scene = (self.public if is_public else self.scene), self.scene
+    people, rows = scene.protected, scene.to_cloak
+    if is_public:
+      people = np.unique(who.faces.labels).tolist()
+      rows = np.arange(len(who.faces))
+    return [*who.job(*tool).keys(who.faces, people, rows).values()]
 
   @functools.cache  # noqa: B019
   def _version_key(self, version):
-    faces, grid = self.scene.faces, self.scene.settings
     label, tools, shares = version.label, [version.label], {}
     if version.kind == 'none':
-      return digests.of_bytes(faces.images.tobytes())
+      return ''
     if version.kind == 'history':
-      tools, shares = self.tools(label), grid.histories[label]
-    keys = [self._cloak_key(tool, version.surrogate, faces) for tool in tools]
+      tools, shares = self.tools(label), self.scene.settings.histories[label]
+    keys = [self._cloak_keys((tool, version.surrogate)) for tool in tools]
     return digests.of([version.kind, shares, keys])
 
   def _reply_key(self, reply):
@@ -216,7 +247,8 @@ class Plan:
     parts = [self._part_key(key) for key in reply.keys]
     rule = grid.adversaries.get(reply.adversary)
     is_combination = isinstance(reply, replies.Combination)
-    return [rule, *parts] if is_combination else parts[0]
+    # Its threshold is chosen on the public people.
+    return [rule, self._public_digest, *parts] if is_combination else parts[0]
 
   @functools.cache  # noqa: B019
   def _part_key(self, key):
@@ -224,14 +256,17 @@ class Plan:
     grid, networks = self.scene.settings, self.scene.extractors
     if network not in networks:
       return self._trained_key(network.rpartition(': ')[2])
-    name = adversary.partition(' ')[0]
+    name, _, label = adversary.partition(' ')
     rule = grid.adversaries.get(name, {})
-    parts = [adversary, networks[network].sha256, networks[network].input_size]
+    parts = [adversary, digests.of_networks([networks[network]])]
     if name in TRAINED:
-      faces = self.public.faces
-      parts += [digests.of_code(*_TRAININGS, 'adversaries/*.py'), rule]
-      parts += [digests.of_bytes(faces.images.tobytes())]
-      parts += [
-        self._cloak_key(*tool, faces) for tool in self.public.tools(rule)
-      ]
-    return digests.of([*parts, rule.get('filters', {}).get(adversary[10:])])
+      tools = self.public.tools(rule)
+      cloaks = [self._cloak_keys(tool, is_public=True) for tool in tools]
+      trained = digests.key(
+        ('NETWORKS', 'TRAININGS'),
+        settings=rule,
+        people=self._public_digest,
+        cloaks=cloaks,
+      )
+      parts.append(trained)
+    return digests.of([*parts, rule.get('filters', {}).get(label)])

@@ -11,7 +11,10 @@ from settings import Settings
 
 from fr_poison.types import InputError
 
-_SHARED = ('dataset', 'num_people', 'input_size', 'batch_size', 'seed')
+_SHARED = (
+  *('dataset', 'num_people', 'num_targets', 'input_size', 'batch_size'),
+  'seed',
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +83,7 @@ def _check_trained(label, chosen, grid):
   if settings.dataset != grid.dataset or number > grid.num_public:
     raise InputError(
       f'config.trained.{label}: {number} people of {settings.dataset}, but '
-      f'only the first {grid.num_public} of {grid.dataset} are public'
+      f'only {grid.num_public} of {grid.dataset} are public'
     )
 
 

@@ -15,7 +15,6 @@ import cloaking
 import detect
 import digests
 import distractors
-import jax
 import replies
 import study_costs
 from settings import TRAINED
@@ -32,11 +31,7 @@ PROGRAMS = {
   'detect': ('detection', 'trainers'),
   'distractors': ('distractors',),
 }
-_PROGRAM_SOURCES = (
-  *('*metrics.py', 'roc.py', 'data/*.py', 'search/*.py', 'training/*.py'),
-  *('layers/*.py', 'extractors/*.py', 'attacks/*.py', 'recognizers/*.py'),
-  *('detectors/*.py', 'adversaries/*.py'),
-)
+_PROGRAM_STAGES = ('NETWORKS', 'CLOAKS', 'TRAININGS', 'DETECTORS', 'RECORDS')
 
 
 class Unit(NamedTuple):
@@ -240,5 +235,9 @@ def is_done(plan: Plan, program: str) -> bool:
 
 
 def _program_key(plan, program):
-  code = digests.of_code(*_PROGRAM_SOURCES)
-  return digests.of([code, jax.__version__, getattr(plan.settings, program)])
+  return digests.key(
+    _PROGRAM_STAGES,
+    program=program,
+    config=getattr(plan.settings, program),
+    material=plan.material,
+  )

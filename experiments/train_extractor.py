@@ -3,12 +3,12 @@ r"""Trains a face network, from random or shipped weights.
   python experiments/train_extractor.py \
     --config=experiments/configs/arcface_from_scratch.py
 
-Trains on the first people of a data set. Every few epochs it measures loss and
-accuracy on pictures of theirs that were held out, and how well it tells people
-never seen: by the nearest neighbour, and in pairs of pictures. Writes
-metrics.jsonl and checkpoints/ into --workdir; evaluate.py takes the latter as
---config.extractor.checkpoint. Started again after a stop, it goes on. On
-several hosts: distributed.py.
+Trains on people of a data set, whom the seed draws. Every few epochs it
+measures loss and accuracy on pictures of theirs that were held out, and how
+well it tells people never seen: by the nearest neighbour, and in pairs of
+pictures. Writes metrics.jsonl and checkpoints/ into --workdir; evaluate.py
+takes the latter as --config.extractor.checkpoint. Started again after a stop,
+it goes on. On several hosts: distributed.py.
 """
 
 import dataclasses
@@ -17,12 +17,14 @@ import pathlib
 import cli
 import distributed
 import extractor_evaluation
+import replies
 import run_flags
 import training_run
 from absl import flags
 from extractor_settings import Settings
 
 from fr_poison import processes
+from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
 from fr_poison.training import Trainer
 
@@ -36,12 +38,25 @@ def run(
   workdir: pathlib.Path,
   data_dir: str | None,
   *,
+  given: FaceSet | None = None,
   tensorboard: bool = False,
 ) -> dict[str, float]:
-  """Trains, and returns the metrics of the result."""
+  """Trains, and returns the metrics of the result.
+
+  Args:
+    config: see configs/arcface_from_scratch.py.
+    workdir: gets the files.
+    data_dir: the data set's own folders, or None.
+    given: people who were drawn already, instead of a draw of its own.
+    tensorboard: write event files, too.
+  """
   # Everything that can be wrong is found before anything is written.
   settings = Settings.from_config(config)
-  faces, others = settings.load_faces(data_dir)
+  if given is None:
+    faces, others = settings.load_faces(data_dir)
+  else:
+    faces, others = settings.divide(given)
+  known = replies.trained_on(faces)
   held = split_per_person(
     faces.labels,
     settings.held_out_fraction,
@@ -68,10 +83,7 @@ def run(
       'network': network,
       'adversary': None,
       'start': extractor.sha256 if settings.pretrained else 'random',
-      'trained_on': {
-        'dataset': settings.dataset,
-        'num_people': settings.num_train_people,
-      },
+      'trained_on': known,
       'held_out_fraction': settings.held_out_fraction,
       'training': dataclasses.asdict(settings.recipe),
     },

@@ -51,14 +51,15 @@ def run(
       'with a network'
     )
   networks = load_extractors(settings)
-  faces = load_faces(settings, data_dir).public
+  material = load_faces(settings, data_dir)
 
   with workdir_lock.held(workdir):
     # What the tools make of the public people; the others read it afterwards.
     public = PublicPeople(
       settings,
       networks,
-      faces,
+      material.public,
+      material.candidates,
       workdir / 'public_cloaks',
     )
     for adversary in dict.fromkeys(name for name, _ in chosen):

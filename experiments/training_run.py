@@ -23,6 +23,8 @@ from fr_poison.training.loop import Means
 from fr_poison.training.sampling import Sampler
 from fr_poison.types import InputError
 
+_NUM_SHOWN = 60  # letters of a value that differs
+
 
 def run(
   trainer: Trainer,
@@ -168,13 +170,20 @@ def _claim(folder, description, *, is_new):
 def _changes(old, new, name=''):
   """The values that differ, by their names in the description."""
   if not (isinstance(old, dict) and isinstance(new, dict)):
-    return [] if old == new else [f'{name[1:]} {old!r}, now {new!r}']
+    was, now = _short(old), _short(new)
+    return [] if old == new else [f'{name[1:]} {was}, now {now}']
   names = dict.fromkeys([*old, *new])
   return [
     change
     for key in names
     for change in _changes(old.get(key), new.get(key), f'{name}.{key}')
   ]
+
+
+def _short(value):
+  """A long list would hide the message."""
+  text = repr(value)
+  return text if len(text) <= _NUM_SHOWN else f'{text[:_NUM_SHOWN]}...'
 
 
 def _fields(state):

@@ -20,6 +20,7 @@ RUN = {
     '--config=experiments/configs/orl.py:smoke',
     '--config.align=none',  # there is no face to find
     '--config.num_people=3',
+    '--config.num_targets=1',
     '--config.num_protected=1',
     '--config.networks=("pixels",)',
     '--data_dir={folder}/people',

@@ -21,8 +21,10 @@ from fr_poison.types import InputError
 def get_config(arg=None):
   smoke = config_args.parse(arg, smoke=False)['smoke']
   config = orl.get_config(arg)
-  # Whose pictures the trainer has, clean and with cloaks of their own making.
+  # Whose pictures the trainer has, clean and with cloaks of their own making;
+  # whom cloaks are made to look like is one of these people, too.
   config.num_public = 4 if smoke else 20
+  config.num_targets = 0
   if smoke:
     config.num_protected = 1
   config.num_splits = 1 if smoke else 10

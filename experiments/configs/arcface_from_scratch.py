@@ -34,7 +34,7 @@ def get_config(arg=None):
 
   config = ConfigDict()
   config.dataset = 'orl'
-  # The first so many people of the data set, and the next so many.
+  # So many people of the data set, whom the seed draws, and so many others.
   config.num_train_people = 4 if smoke else 30
   config.num_eval_people = 4 if smoke else 10
   # Of the former's pictures, not trained on, to watch loss and accuracy.

@@ -26,11 +26,14 @@ def get_config(arg=None):
 
   config = ConfigDict()
   config.dataset = 'orl'
-  # The first so many people of the data set: some train the detectors, the
-  # next give their thresholds, the rest are tested.
+  # So many people of the data set, in an order that the seed draws: some train
+  # the detectors, the next give their thresholds, the rest are tested. Whom
+  # cloaks are made to look like is one of the first two groups, unless people
+  # are set aside for that.
   config.num_people = 8 if smoke else 40
   config.num_train = 4 if smoke else 16
   config.num_validation = 1 if smoke else 4
+  config.num_targets = 0
   config.surrogate = 'mobileface'  # that all cloaks are aimed at
   config.attacks = orl.get_config(arg).attacks
   # That no detector learns from.

@@ -21,6 +21,7 @@ def get_config(arg=None):
   smoke = config_args.parse(arg, smoke=False)['smoke']
   config = orl.get_config(arg)
   config.num_public = 4 if smoke else 20
+  config.num_targets = 0  # the public people, see orl.py
   config.networks = ('mobileface',)
   config.surrogates = ('mobileface',)
   if not smoke:

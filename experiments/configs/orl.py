@@ -32,15 +32,18 @@ def get_config(arg=None):
   # Of the data set 'folder': the 'first' folder on the way to a picture is the
   # person, or 'every' one that holds pictures.
   config.person_level = 'first'
-  # The first so many of the data set; None: all.
+  # So many people of the data set, in an order that the seed draws; None: all.
+  # The first of them are the trainer's own material, see configs/adaptive.py;
+  # the next are those whom a cloak may be made to look like. Nobody is tested
+  # on either; where none are set aside, the public people are the targets.
   config.num_people = placeholder(int)
-  # Of them, the first so many are the trainer's own material, and nobody is
-  # tested on them; see configs/adaptive.py.
   config.num_public = 0
-  # Drawn from them, one at a time; None: half of them, 10 at most.
+  # None: a quarter of all, 10 at most, where an attack needs them.
+  config.num_targets = placeholder(int)
+  # Of the others, one at a time; None: half of them, 10 at most.
   config.num_protected = placeholder(int)
   if smoke:
-    config.num_people, config.num_protected = 8, 2
+    config.num_people, config.num_targets, config.num_protected = 8, 2, 2
   config.test_fraction = 0.3  # of each person's pictures, rounded down
   config.num_splits = 1 if smoke else 20  # random train / test divisions
   # Whose embedding the recognizers use; 'pixels' is the control without one.

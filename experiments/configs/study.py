@@ -38,6 +38,7 @@ def get_config(arg=None):
   config = orl.get_config(arg)
   config.num_people = 16 if smoke else 40
   config.num_public = 8 if smoke else 20
+  config.num_targets = 0  # the public people, see orl.py
   config.num_protected = 2 if smoke else 20
   config.num_splits = 2 if smoke else 10
   # Those without weights in the user's cache are left out, and that is said.
@@ -174,8 +175,8 @@ def _detect(arg, smoke):
     for name in ('alexnet tuned', 'variational', 'consistency'):
       del found['detectors'][name]
   for name in (
-    *('dataset', 'num_people', 'num_train', 'input_size', 'batch_size'),
-    'seed',
+    *('dataset', 'num_people', 'num_train', 'num_targets', 'input_size'),
+    *('batch_size', 'seed'),
   ):
     del found[name]
   return ConfigDict(found)

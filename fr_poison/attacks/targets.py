@@ -16,18 +16,23 @@ def farthest(
 ) -> np.ndarray:
   """The centroid [D] of the person least like the user (Fawkes sect. 4.1).
 
+  The others should be people outside of what the cloak is tested on, as the
+  authors': a target's own pictures come to be taken for the user's.
+
   Args:
     embeddings: [B, D] of the user's pictures.
     others: [N, D] of other people's pictures.
     other_labels: [N].
 
   Returns:
-    Of the normalised centroids of the others, the one whose smallest distance
-    to any of the user's pictures is largest.
+    Of the others' centroids, means of unit vectors made unit vectors again,
+    the one whose smallest distance to any of the user's pictures is largest.
   """
   own, others = _unit(np.asarray(embeddings)), _unit(np.asarray(others))
-  centroids = np.stack(
-    [others[other_labels == label].mean(0) for label in np.unique(other_labels)]
+  centroids = _unit(
+    np.stack(
+      [others[other_labels == l].mean(0) for l in np.unique(other_labels)]
+    )
   )
   distances = np.linalg.norm(own[:, None] - centroids[None], axis=-1)
   return centroids[distances.min(0).argmax()]
@@ -38,21 +43,23 @@ def choose_person(
   others: Sequence[Embeddings],
   other_labels: Labels,
   *,
-  seed: int,
+  seed: int | Sequence[int],
   num_farthest: int = 20,
 ) -> int:
   """The label of a person far from the user (Fawkes 0.3, utils.py).
 
   A person's distance is the smallest one from any of the user's pictures to
   the person's mean embedding, over all networks' embeddings put together; one
-  of the `num_farthest` farthest is drawn.
+  of the `num_farthest` farthest is drawn, but never one of the nearer half.
 
   Args:
     embeddings: per network, [B, D] of the user's pictures.
     others: per network, [N, D] of other people's pictures.
     other_labels: [N].
-    seed: of the draw.
-    num_farthest: people to draw from; 1 takes the farthest.
+    seed: of the draw; fold in what is the user's own, or all users draw the
+      same rank.
+    num_farthest: people to draw from; 1 takes the farthest. At most half of
+      the others: of 20 there are, the 20 farthest are anybody.
 
   Raises:
     InputError: nobody else given.
@@ -64,7 +71,8 @@ def choose_person(
   joint = np.concatenate([np.asarray(e) for e in others], -1)
   centroids = np.stack([joint[other_labels == l].mean(0) for l in labels])
   distances = np.linalg.norm(own[:, None] - centroids[None], axis=-1).min(0)
-  farthest_first = np.argsort(-distances, kind='stable')[:num_farthest]
+  number = min(num_farthest, max(len(labels) // 2, 1))
+  farthest_first = np.argsort(-distances, kind='stable')[:number]
   return int(labels[np.random.default_rng(seed).choice(farthest_first)])
 
 

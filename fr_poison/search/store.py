@@ -18,7 +18,7 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from fr_poison import checks
+from fr_poison import checks, stages
 from fr_poison.data import decode
 from fr_poison.data.batches import (
   Progress,
@@ -85,6 +85,8 @@ def fill(
     'input_size': extractor.input_size,
     'embedding_size': extractor.spec.embedding_size,
     'block_size': block_size,
+    'jax': jax.__version__,
+    'stages': stages.versions('NETWORKS'),
   }
   folder = pathlib.Path(folder) / _name(header)
   try:
@@ -96,7 +98,8 @@ def fill(
 
 
 def _name(header):
-  network = [header[key] for key in ('network', 'weights', 'input_size')]
+  names = 'network', 'weights', 'input_size', 'jax', 'stages'
+  network = [header[name] for name in names]
   digest = hashlib.sha256(json.dumps(network).encode()).hexdigest()
   return f'{header["network"]}-{digest[:16]}'
 

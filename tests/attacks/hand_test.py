@@ -150,7 +150,21 @@ def test_farthest_target_is_the_centroid_of_the_least_similar_person():
   # Unit vectors of person 7: about (-1, .03) and (-.995, -.0995).
   target = attacks.farthest_target(user, others, labels)
   unit = others[2:] / np.linalg.norm(others[2:], axis=1, keepdims=True)
-  np.testing.assert_allclose(target, unit.mean(0))
+  mean = unit.mean(0)
+  np.testing.assert_allclose(target, mean / np.linalg.norm(mean))
+
+
+def test_the_target_is_farthest_on_the_sphere_whatever_a_persons_spread():
+  user = np.array([[1.0, 0.0]])
+  # Person 0 is at 100 degrees. Person 1 is at 110, with pictures 80 degrees to
+  # both sides: the mean is short, and nearer to the user than person 0 unless
+  # it is made a unit vector again.
+  turn = lambda *degrees: np.array(
+    [[np.cos(np.radians(d)), np.sin(np.radians(d))] for d in degrees]
+  )
+  others = np.concatenate([turn(100, 100), turn(30, 190)])
+  target = attacks.farthest_target(user, others, np.array([0, 0, 1, 1]))
+  np.testing.assert_allclose(target, turn(110)[0])
 
 
 @pytest.mark.parametrize('epsilon', [0, -0.1, 8, float('nan')])
@@ -247,12 +261,17 @@ def test_the_target_person_is_drawn_from_the_farthest():
   user = [np.array([[0.0, 0.0], [4.0, 0.0]])]
   others = [np.array([[1.0, 0], [3.0, 0], [9.0, 0], [0, 6.0], [0, 8.0]])]
   labels = np.array([3, 3, 5, 7, 7])
+  # Two who are too near, so that half of the people are three.
+  others = [np.concatenate([others[0], [[0, 1.0], [4.0, 1.0], [1.0, 1.0]]])]
+  labels = np.append(labels, [8, 9, 10])
   # Centroids (2, 0), (9, 0), (0, 7); nearest user picture: 2, 5, 7 away.
   choose = lambda n, seed: targets.choose_person(
     user, others, labels, seed=seed, num_farthest=n
   )
   assert choose(1, 0) == 7
   assert {choose(2, seed) for seed in range(20)} == {5, 7}
+  # Of 6 people never one of the nearer half.
+  assert {choose(20, seed) for seed in range(40)} == {3, 5, 7}
   with pytest.raises(InputError, match='others: no people'):
     targets.choose_person(user, [np.zeros((0, 2))], np.array([]), seed=0)
 

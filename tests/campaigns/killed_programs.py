@@ -13,6 +13,7 @@ def get_config(arg=None):
   return ConfigDict(study.get_config(arg).to_dict() | {
     'num_people': 8,
     'num_public': 0,
+    'num_targets': 0,
     'networks': ('mobileface', 'pixels'),
     'surrogates': ('mobileface',),
     'attacks': {'small': pgd | {'epsilon': 2 / 255}, 'large': pgd},

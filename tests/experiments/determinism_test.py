@@ -44,17 +44,19 @@ def _cloaks(folder, people):
     tuple('abcd'),
     tuple(f'{i}.png' for i in range(12)),
   )
-  network = toy_network.extractor()
   cloaking.cloak(
+    cloaking.Job(
+      'pgd',
+      {'epsilon': 8 / 255, 'num_steps': 2, 'targeted': True},
+      [toy_network.extractor()],
+      faces,
+      seed=0,
+    ),
     faces,
     people,
     np.flatnonzero(np.isin(labels, people)),
-    'pgd',
-    {'epsilon': 8 / 255, 'num_steps': 2, 'targeted': True},
-    [network],
-    [extractors.embed(network, faces.images)],
-    seed=0,
     folder=folder / 'pgd-toy',
+    batch_size=20,
     progress=Progress(len(people)),
   )
   return photos.files_of(folder)

@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import sys
 
-import cloaking
 import numpy as np
 import photos
 import programs
 import pytest
+from cloak_store import Kept
 from configs import orl
 from evaluate import run
 
@@ -53,7 +53,7 @@ def _stable(path):
 def test_smoke_run_writes_everything_twice_the_same(evaluate, tmp_path):
   result = evaluate()
   assert result.returncode == 0, result.stderr
-  folder = tmp_path / 'results' / 'orl'
+  folder = tmp_path / 'results' / 'orl-smoke'
   assert (folder / 'table.md').read_text().strip() in result.stdout
   assert 'done, ETA' in result.stderr
   page = (folder / 'report.html').read_text()
@@ -88,7 +88,9 @@ def test_the_recipes_as_released_run_in_little(evaluate, tmp_path):
     config='orl_recipes',
   )
   assert result.returncode == 0, result.stderr
-  found = records.read(tmp_path / 'results' / 'orl_recipes' / 'records.jsonl')
+  found = records.read(
+    tmp_path / 'results' / 'orl_recipes-smoke' / 'records.jsonl'
+  )
   cloaked = [r for r in found if r['attack'] in ('lowkey', 'fawkes')]
   assert len(cloaked) == 2 and all(r['epsilon'] is None for r in cloaked)
   assert {r['attack'] for r in cloaked if r['linf'] > 0} == {'lowkey', 'fawkes'}
@@ -153,7 +155,9 @@ def test_bad_input_is_one_line_and_exit_status_2(
     ('dataset', 'lfw2', "config.dataset: 'lfw2'"),
     ('input_size.faceres', 7, 'config.input_size.faceres: 7 is below 32'),
     ('num_people', 41, 'config.num_people: 41'),
-    ('num_protected', 9, 'config.num_protected: 9 of 8'),
+    ('num_protected', 9, 'config.num_protected: 9 of 6'),
+    ('num_targets', 0, 'num_targets: 0, and config.num_public: 0'),
+    ('num_targets', -1, 'config.num_targets: -1 is below 0'),
     ('test_fraction', 1.5, 'config.test_fraction: 1.5'),
     ('seed', -1, 'config.seed: -1'),
     ('data_dir', 'nowhere', '--data_dir: nowhere: no such folder'),
@@ -214,19 +218,22 @@ def test_a_truncated_picture_is_named(evaluate, tmp_path):
 
 def test_a_cloak_folder_is_complete_or_not_there(tmp_path):
   images = np.zeros((2, 4, 4, 3), np.uint8)
-  folder = tmp_path / 'lowkey-net' / 's1'
+  key = 20 * 'ab'
+  kept = Kept(tmp_path / 'lowkey-net', 's1', key, ['s1/a.pgm', 's1/b.pgm'])
+  assert kept.folder == tmp_path / 'lowkey-net' / 's1-abababababababab'
   with pytest.raises(ValueError):
-    cloaking._save(folder, ['a.png'], images, {'key': 'k'})  # dies half-way
-  assert not folder.exists()
-  assert cloaking._finished(folder, 'k') is None
-  cloaking._save(folder, ['a.png', 'b.png'], images, {'key': 'k'})
-  assert sorted(p.name for p in folder.iterdir()) == [
-    'a.png',
-    'b.png',
-    'cloaks.json',
-  ]
-  assert cloaking._finished(folder, 'k')['key'] == 'k'
-  assert cloaking._finished(folder, 'another key') is None
+    kept.save(images[:1], {})  # dies half-way
+  assert not kept.folder.exists() and kept.load() is None
+  kept.save(images, {'seconds': 1.0})
+  names = sorted(p.name for p in kept.folder.iterdir())
+  assert names == ['a.png', 'b.png', 'cloaks.json']
+  np.testing.assert_array_equal(kept.load()[0], images)
+  # Who comes second leaves what is there.
+  assert kept.save(images + 1, {'seconds': 2.0})[1]['seconds'] == 1.0
+  # Damaged pictures are none, and are made again.
+  (kept.folder / 'b.png').write_bytes(b'')
+  assert kept.load() is None
+  assert kept.save(images + 1, {'seconds': 2.0})[1]['seconds'] == 2.0
 
 
 @pytest.mark.parametrize(

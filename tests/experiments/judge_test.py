@@ -27,6 +27,7 @@ def scene(root):
     'networks': ('pixels',),
     'surrogates': (),
     'num_people': 4,
+    'num_targets': 0,
     'num_protected': 2,
     'num_splits': 3,
     'recognizers': {

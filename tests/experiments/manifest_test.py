@@ -154,7 +154,8 @@ def test_no_row_has_anything_outside_deleted(folders):
 
 def test_other_settings_are_refused_and_nothing_is_touched(folders):
   source, output, lines = folders
-  with pytest.raises(InputError, match='made with other settings; choose'):
+  other = 'made with other settings or versions; choose'
+  with pytest.raises(InputError, match=other):
     _open(source, output, config_hash='other')
   assert _text(output) == b''.join(lines)
 

@@ -17,20 +17,43 @@ def test_people_with_one_picture_are_left_out_and_told(
   for path in ('a/1.png', 'b/1.png', 'b/2.png', 'c/1.png', 'c/2.png'):
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     Image.new('RGB', (112, 112)).save(root / path)
-  faces = people.load('folder', 1, str(root), 'num_people')
-  assert faces.names == ('b',) and faces.paths == ('b/1.png', 'b/2.png')
+  (drawn,) = people.draw('bc', 0, 1)
+  faces = people.load('folder', 1, str(root), 'num_people', 0)
+  assert faces.names == (drawn,)
+  assert faces.paths == (f'{drawn}/1.png', f'{drawn}/2.png')
   assert '1 people with 1 pictures: a' in capsys.readouterr().err
   with pytest.raises(
     InputError, match='num_people: 3 people, but folder has 2 with 2 or more'
   ):
-    people.load('folder', 3, str(root), 'num_people')
-  everybody = people.find('folder', None, str(root), 'num_people').faces
-  assert everybody.names == ('b', 'c')
+    people.load('folder', 3, str(root), 'num_people', 0)
+  everybody = people.find('folder', None, str(root), 'num_people', 0).faces
+  assert sorted(everybody.names) == ['b', 'c']
+
+
+def test_people_are_drawn_by_the_seed_in_groups_that_share_nobody():
+  names = [f's{i}' for i in range(1, 41)]
+  drawn = people.draw(names, 0)
+  assert sorted(drawn) == sorted(names) and drawn != tuple(names)
+  assert people.draw(reversed(names), 0) == drawn
+  assert people.draw(names, 0, 7) == drawn[:7]
+  assert people.draw(names, 1) != drawn
+  # Who else there is moves nobody before another.
+  assert people.draw(names[1:], 0) == tuple(n for n in drawn if n != 's1')
+
+  faces = people.load('orl', 10, None, 'num_people', 0)
+  assert faces.names == drawn[:10] and len(faces) == 100
+  folders = [path.partition('/')[0] for path in faces.paths]
+  assert folders == [faces.names[label] for label in faces.labels]
+  groups = people.groups(faces, 4, 0, 3)
+  shown = [np.unique(group.labels).tolist() for group in groups]
+  assert shown == [[0, 1, 2, 3], [], [4, 5, 6], [7, 8, 9]]
+  other = people.load('orl', 10, None, 'num_people', 1)
+  assert set(other.names) != set(faces.names)
 
 
 def test_orl_is_aligned_already():
   with pytest.raises(InputError, match='config.align: dlib, but orl is'):
-    people.find('orl', 4, None, 'num_people', alignment='dlib')
+    people.find('orl', 4, None, 'num_people', 0, alignment='dlib')
 
 
 def test_what_is_there_twice_is_told(tmp_path):
@@ -60,5 +83,5 @@ def test_faces_that_seem_to_be_bgr_are_told(tmp_path, monkeypatch, capsys):
   for i in range(2):
     path = tmp_path / 'people' / 'a' / f'{i}.png'
     Image.new('RGB', (112, 112), (120, 150, 200)).save(path)
-  people.load('folder', 1, str(tmp_path / 'people'), 'num_people')
+  people.load('folder', 1, str(tmp_path / 'people'), 'num_people', 0)
   assert 'note: 2 of 2 faces are bluer' in capsys.readouterr().err

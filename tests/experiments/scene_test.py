@@ -73,7 +73,7 @@ def test_a_field_that_nobody_reads_is_refused(config):
       'recognizers',
       'nearest_neighbor',
       {'top_k': 9},
-      'nearest_neighbor.top_k: 9; a whole number from 1 to 8',
+      'nearest_neighbor.top_k: 9; a whole number from 1 to 6',
     ),
     ('histories', 'years', {'sticker': 1.0}, "histories.years: 'sticker'"),
     ('histories', 'years', {'clean': 0.5}, 'histories.years: .* add up to 0.5'),
@@ -129,7 +129,8 @@ def scene(config):
     ('a', 'b', 'c'),
     tuple(f'{i}.png' for i in range(12)),
   )
-  config |= {'networks': ('pixels',), 'surrogates': (), 'num_people': 3}
+  config |= {'networks': ('pixels',), 'surrogates': ()}
+  config |= {'num_people': 3, 'num_targets': 0}
   settings = Settings.from_config(config)
   return Scene(settings, {'pixels': extractors.load('pixels')}, faces)
 

@@ -36,6 +36,7 @@ def config(root):
     'networks': ('mobileface',),
     'num_people': 8,
     'num_public': 4,
+    'num_targets': 0,
     'num_protected': 2,
     'num_splits': 3,
     'noise_control': False,

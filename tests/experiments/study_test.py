@@ -26,6 +26,7 @@ def config(smoke):
   return smoke() | {
     'num_people': 8,
     'num_public': 0,
+    'num_targets': 0,
     'networks': ('mobileface', 'pixels', 'arcface_r50'),
     'surrogates': ('mobileface',),
     'attacks': {'small': pgd | {'epsilon': 2 / 255}, 'large': pgd},
@@ -193,7 +194,7 @@ from ml_collections import ConfigDict
 
 def get_config(arg=None):
   config = study.get_config(arg)
-  config.num_people, config.num_public = 8, 0
+  config.num_people, config.num_public, config.num_targets = 8, 0, 2
   config.networks = ('pixels',)
   config.adversaries = ConfigDict({'oblivious': {}})
   config.trained = ConfigDict()

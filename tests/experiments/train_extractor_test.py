@@ -87,7 +87,7 @@ def test_what_it_prints_is_what_evaluate_takes(done, tmp_path_factory):
   )
   refused = programs.finish(run(), 2)
   assert 'config.num_public: 0, but' in refused
-  assert 'trained on the first 4 people' in refused
+  assert 'of the pictures that are evaluated, as s' in refused
   little = '--config.num_protected=1', "--config.networks=('pixels',)"
   programs.finish(run('--config.num_public=4', *little))
   found = records.read(result / 'records.jsonl')

@@ -1,7 +1,7 @@
 """A prepared data set: what was found, its pictures at once or in batches."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import grain
@@ -92,19 +92,20 @@ class Prepared:
     return lines + _some(self.problems())
 
   def faces(
-    self, num_people: int | None = None, min_pictures: int = 1
+    self, people: Iterable[str] | None = None, min_pictures: int = 1
   ) -> FaceSet:
     """The pictures in memory, sorted by person and path.
 
     Args:
-      num_people: only the first so many, where there are more.
+      people: only these; None for all.
       min_pictures: people with fewer are left out; a split needs 2.
 
     Raises:
       InputError: nobody has as many, or the prepared files are damaged.
     """
-    names = [name for name, n in self.people.items() if n >= min_pictures]
-    names = tuple(names[:num_people])
+    able = [name for name, n in self.people.items() if n >= min_pictures]
+    wanted = set(able if people is None else people)
+    names = tuple(name for name in able if name in wanted)
     if not names:
       raise InputError(f'{self.name}: nobody has {min_pictures} pictures')
     labels = {name: label for label, name in enumerate(names)}

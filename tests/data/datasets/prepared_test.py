@@ -85,7 +85,7 @@ def test_face_set(people):
 def test_people_with_too_few_pictures_are_left_out(people):
   found = prepare(people)
   assert found.faces(min_pictures=2).names == ('Ann',)
-  assert len(found.faces(num_people=1)) == 3
+  assert len(found.faces(['Ann'])) == 3
   with pytest.raises(InputError, match='folder: nobody has 4 pictures'):
     found.faces(min_pictures=4)
   assert len(datasets.load('folder', source_dir=people, size=8)) == 4

@@ -1,0 +1,74 @@
+"""Kept cloaks: PNG files in a folder a person, named by person and key.
+
+Other inputs have another key, and so another folder: several programs and
+processes share a store, and nobody deletes or overwrites what another one
+reads.
+"""
+
+import pathlib
+import shutil
+from collections.abc import Sequence
+
+import file_names
+import numpy as np
+import workdir_lock
+
+from fr_poison import strict_json
+from fr_poison.data import decode
+from fr_poison.types import InputError
+
+_NOTE = 'cloaks.json'
+
+
+class Kept:
+  """The place of one person's cloaks, whether they are there or not."""
+
+  def __init__(
+    self, store: pathlib.Path, person: str, key: str, paths: Sequence[str]
+  ):
+    """Looks at nothing yet.
+
+    Args:
+      store: the folder of an attack on a surrogate.
+      person: the name, for who looks into the folder.
+      key: of everything that the cloaks are made from.
+      paths: of the person's pictures, as in their FaceSet.
+    """
+    self.folder = store / f'{person}-{key[:16]}'
+    self._key = key
+    folder = f'{person}/'
+    inner = [path.removeprefix(folder) for path in paths]
+    names = file_names.name_outputs(inner, '.png', taken=[_NOTE])
+    self._files = [names[path] for path in inner]
+
+  def load(self) -> tuple[np.ndarray, dict] | None:
+    """Pictures [M, H, W, 3] and what is noted beside them, if all is there."""
+    try:
+      note = strict_json.loads((self.folder / _NOTE).read_bytes())
+      if note['key'] != self._key:
+        return None
+      images = [decode.read_image(self.folder / name) for name in self._files]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+      return None
+    except InputError:  # a picture that is damaged
+      return None
+    return np.stack(images), note
+
+  def save(self, images: np.ndarray, note: dict) -> tuple[np.ndarray, dict]:
+    """Writes all or nothing; returns what is there then, as `load`.
+
+    Another process may have made the same meanwhile: its files stay.
+    """
+    with workdir_lock.turn(self.folder.parent):
+      if found := self.load():
+        return found
+      partial = self.folder.with_name(self.folder.name + '.partial')
+      shutil.rmtree(partial, ignore_errors=True)
+      for name, image in zip(self._files, images, strict=True):
+        (partial / name).parent.mkdir(parents=True, exist_ok=True)
+        decode.write_png(partial / name, image)
+      text = strict_json.dumps(strict_json.sealed(note | {'key': self._key}))
+      (partial / _NOTE).write_text(text)
+      shutil.rmtree(self.folder, ignore_errors=True)  # it is damaged
+      partial.rename(self.folder)
+    return self.load()

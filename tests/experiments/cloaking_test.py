@@ -1,0 +1,137 @@
+"""Whose cloak is kept where, and whom it is made to look like."""
+
+import cloaking
+import numpy as np
+import pytest
+import toy_network
+from progress import Progress
+
+from fr_poison.attacks import targets
+from fr_poison.data import decode
+from fr_poison.data.faces import FaceSet
+from fr_poison.types import InputError
+
+PGD = {'epsilon': 8 / 255, 'num_steps': 2}
+TOY = toy_network.extractor()
+
+
+def _faces(names, first=0, paths=None):
+  """Three pictures of each."""
+  labels = np.repeat(np.arange(len(names), dtype=np.int32), 3)
+  paths = paths or [f'{names[p]}/{i % 3}.png' for i, p in enumerate(labels)]
+  images = toy_network.pictures(labels + first)
+  return FaceSet(images, labels, tuple(names), tuple(paths))
+
+
+def _job(label='pgd', settings=PGD, candidates=None, seed=0):
+  if candidates is None:
+    candidates = _faces('wxyz', 6)
+  return cloaking.Job(label, settings, [TOY], candidates, seed)
+
+
+def _cloak(folder, job, faces, people=(0,), rows=None):
+  if rows is None:
+    rows = np.flatnonzero(np.isin(faces.labels, people))
+  return cloaking.cloak(
+    job,
+    faces,
+    list(people),
+    rows,
+    folder=folder / f'{job.label}-toy',
+    batch_size=20,
+    progress=Progress(len(people)),
+  ).images
+
+
+@pytest.mark.parametrize(
+  'paths',
+  [
+    ('a/1.jpg', 'a/1.png', 'a/2.png'),
+    ('a/1.jpg', 'a/x/1.jpg', 'a/y/1.jpg'),
+    ('a/b.jpg', 'a/B.jpg', 'a/cloaks.json.png'),
+  ],
+)
+def test_every_picture_has_a_cloak_of_its_own(tmp_path, paths):
+  faces = _faces('a', paths=paths)
+  images = _cloak(tmp_path, _job(), faces)
+  change = images.astype(int) - faces.images
+  assert (np.abs(change).max((1, 2, 3)) <= 8).all()
+  assert len(list(tmp_path.rglob('*.png'))) == 3
+  np.testing.assert_array_equal(_cloak(tmp_path, _job(), faces), images)
+
+
+def test_programs_with_other_inputs_share_a_folder(tmp_path):
+  faces = _faces('ab')
+  some, every = _cloak(tmp_path, _job(), faces, rows=np.array([0, 1])), []
+  first = {p: p.read_bytes() for p in tmp_path.rglob('*.*')}
+  every = _cloak(tmp_path, _job(), faces)
+  _cloak(tmp_path, _job(seed=1), faces)
+  assert first == {p: p.read_bytes() for p in first}  # nothing of theirs
+  # A picture's cloak does not depend on the others that are cloaked.
+  np.testing.assert_array_equal(some[:2], every[:2])
+  folders = {p.parent.name for p in tmp_path.rglob('*.png')}
+  assert len(folders) == 3 and all(f.startswith('a-') for f in folders)
+
+
+TARGETED = {
+  'fawkes': {'version': 'plain', **PGD},
+  'fawkes_v03': {'num_steps': 2},
+  'feature_shift': {},
+  'protected_set': {'num_steps': 2},
+  'pgd': PGD | {'targeted': True},
+}
+
+
+@pytest.mark.parametrize('label', TARGETED)
+def test_a_cloak_knows_nobody_who_is_evaluated(tmp_path, label, monkeypatch):
+  seen = []
+
+  def run(attack, params, rng, images, *, targets):
+    seen.append(np.concatenate([np.ravel(t) for t in targets]))
+    return images, {'improved': np.ones(len(images), bool)}
+
+  monkeypatch.setattr(cloaking.attacks, 'run', run)
+  job = _job(label, TARGETED[label])
+  _cloak(tmp_path / '1', job, _faces('abc'))
+  others = _faces('abc')
+  others.images[3:] = 255 - others.images[3:]
+  _cloak(tmp_path / '2', job, others)
+  np.testing.assert_array_equal(seen[0], seen[1])
+  # Who is a candidate is no target of their own: as if they were none.
+  both = _faces('axyz')
+  both.images[:3] = _faces('a').images
+  without = both.subset(np.arange(3, 12))
+  _cloak(tmp_path / '3', job._replace(candidates=both), _faces('abc'))
+  _cloak(tmp_path / '4', job._replace(candidates=without), _faces('abc'))
+  np.testing.assert_array_equal(seen[2], seen[3])
+  nobody = both.subset(np.arange(3))
+  with pytest.raises(InputError, match=f'attacks.{label}: nobody to take'):
+    _cloak(tmp_path / '5', job._replace(candidates=nobody), _faces('abc'))
+
+
+def test_every_user_draws_a_target_of_their_own(tmp_path, monkeypatch):
+  seeds = []
+
+  def choose(own, others, labels, *, seed):
+    seeds.append(seed)
+    return labels[0]
+
+  monkeypatch.setattr(targets, 'choose_person', choose)
+  info = lambda images: {'improved': np.ones(len(images), bool)}
+  run = lambda attack, params, rng, images, **_: (images, info(images))
+  monkeypatch.setattr(cloaking.attacks, 'run', run)
+  job, faces = _job('fawkes_v03', {'num_steps': 2}), _faces('ab')
+  _cloak(tmp_path / '1', job, faces, (0, 1))
+  # The same pictures, in another order and with another label.
+  _cloak(tmp_path / '2', job, faces.subset(np.arange(6)[::-1]), (1, 0))
+  _cloak(tmp_path / '3', job._replace(seed=1), faces, (0,))
+  assert seeds[0] != seeds[1] and seeds[:2] == seeds[3:1:-1]
+  assert seeds[4] not in seeds[:4]
+
+
+def test_what_is_evaluated_is_what_was_saved(tmp_path):
+  faces = _faces('a')
+  images = _cloak(tmp_path, _job(), faces)
+  for path in tmp_path.rglob('*.png'):
+    saved = decode.read_image(path)
+    np.testing.assert_array_equal(saved, images[int(path.stem)])
