@@ -89,9 +89,7 @@ def find(
   return People(faces, left_out)
 
 
-def _read(
-  dataset, num_people, data_dir, seed, placement, strict, person_level
-):
+def _read(dataset, num_people, data_dir, seed, placement, strict, person_level):
   """Draws that many people at most."""
   source = {'source_dir': data_dir} if data_dir else {}
   left_out = []

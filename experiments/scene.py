@@ -66,9 +66,7 @@ def load_faces(settings: Settings, data_dir: str | None) -> Material:
   for text in warnings:
     print(f'note: {text}', file=sys.stderr)
   candidates = targets if settings.num_targets else public
-  return Material(
-    settings, public, faces, candidates, found.left_out, warnings
-  )
+  return Material(settings, public, faces, candidates, found.left_out, warnings)
 
 
 def load_extractors(settings: Settings) -> dict[str, extractors.Extractor]:
