@@ -187,7 +187,9 @@ def cloak(
         params,
         rng,
         to_float(faces.images[own]),
-        targets=_targets(name, settings, faces, own, embeddings, seed),
+        targets=_targets(name, settings, faces, own, embeddings, seed)
+        if attack.is_targeted
+        else None,
       )
       codes = np.round(np.asarray(adv_images) * 255).astype(np.uint8)
       note = {

@@ -39,22 +39,22 @@ class Settings:
   """
 
   dataset: str
-  num_people: int
-  num_train: int
-  num_validation: int
+  num_people: checks.Count
+  num_train: checks.Count
+  num_validation: checks.Count
   surrogate: str
   attacks: dict[str, dict]
   unseen_attacks: dict[str, dict]
-  epsilons: tuple[float, ...]
+  epsilons: tuple[checks.Epsilon, ...]
   jpeg: tuple[tuple[int, str], ...]
   train_sets: tuple[tuple[str, ...], ...]
   evasion: dict
   detectors: dict[str, dict]
-  false_positive_rate: float
+  false_positive_rate: checks.Between
   pipeline: dict
-  input_size: dict[str, int]
-  batch_size: int
-  seed: int
+  input_size: dict[str, checks.Count]
+  batch_size: checks.Count
+  seed: checks.Seed
 
   @classmethod
   def from_config(cls, config: dict) -> 'Settings':
@@ -71,9 +71,7 @@ class Settings:
         cloaking.make_attack(f'{field}.{name}', name, [], **settings)
     for name in self.surrogate.split('+'):
       check_known('surrogate', name, extractors.names())
-    for field in ('num_train', 'num_validation', 'batch_size'):
-      config_fields.check_least(field, getattr(self, field), 1)
-    config_fields.check_least('seed', self.seed, 0)
+    checks.check_fields(self, 'config.')
     used = self.num_train + self.num_validation
     if used + 2 > self.num_people:
       raise InputError(
@@ -83,8 +81,6 @@ class Settings:
     for names in self.train_sets:
       for name in names or ('',):
         check_known('train_sets', name, self.attacks)
-    rate = self.false_positive_rate
-    checks.number('config.false_positive_rate', rate, 0, 1, ends='()')
     for label, settings in self.detectors.items():
       _check_detector(label, settings)
     for quality, subsampling in self.jpeg:

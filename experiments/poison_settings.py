@@ -1,14 +1,15 @@
 """The fields of a config of poison.py, checked before anything else happens."""
 
 import dataclasses
+from typing import Annotated
 
 import cloaking
 import face_frame
 import network_loader
 import numpy as np
-from config_fields import check_fields, check_known, check_least
+from config_fields import check_fields, check_known
 
-from fr_poison import extractors, version
+from fr_poison import checks, extractors, version
 from fr_poison.data import detect_faces
 from fr_poison.report import records
 from fr_poison.types import InputError
@@ -33,7 +34,7 @@ class Output:
   """
 
   format: str
-  quality: int = 95
+  quality: checks.Quality = 95
   subsampling: str = '4:4:4'
   keep_exif: bool = False
 
@@ -41,10 +42,7 @@ class Output:
     """Checks every value."""
     check_known('output.format', self.format, tuple(_FORMATS))
     check_known('output.subsampling', self.subsampling, _SUBSAMPLINGS)
-    if not 1 <= self.quality <= 100:
-      raise InputError(
-        f'config.output.quality: {self.quality} is outside 1..100'
-      )
+    checks.check_fields(self, 'config.output.')
 
   @property
   def extension(self) -> str:
@@ -62,13 +60,13 @@ class Settings:
   """
 
   surrogates: tuple[str, ...]
-  input_size: dict[str, int]
+  input_size: dict[str, checks.Count]
   attack: dict
-  max_dssim: float | None
-  size: int
+  max_dssim: checks.Between | None
+  size: Annotated[int, checks.Range(_MIN_SIZE, is_whole=True)]
   output: Output
-  batch_size: int
-  seed: int
+  batch_size: checks.Count
+  seed: checks.Seed
   align: str = 'none'
   several_faces: str = 'skip'
 
@@ -91,8 +89,7 @@ class Settings:
       check_known('surrogates', name, networks)
     for name in self.input_size:
       check_known('input_size', name, networks)
-    for field, least in (('size', _MIN_SIZE), ('batch_size', 1), ('seed', 0)):
-      check_least(field, getattr(self, field), least)
+    checks.check_fields(self, 'config.')
     check_known('align', self.align, face_frame.ALIGNMENTS)
     check_known('several_faces', self.several_faces, detect_faces.POLICIES)
     if self.align != 'none':
@@ -100,8 +97,6 @@ class Settings:
         detect_faces.aligned(self.size, self.align)
       except InputError as error:  # not installed
         raise InputError(f'config.align: {error}') from error
-    if self.max_dssim is not None and not 0 < self.max_dssim < 1:
-      raise InputError(f'config.max_dssim: {self.max_dssim} is outside (0, 1)')
     self.make_attack([])
 
   def find_frame(self, image: np.ndarray) -> face_frame.Frame:

@@ -1,7 +1,6 @@
 """The fields of a config of evaluate.py, checked before anything is loaded."""
 
 import dataclasses
-import inspect
 
 import cloaking
 import config_fields
@@ -42,13 +41,13 @@ class Settings:
   dataset: str
   align: str
   strict: bool
-  num_people: int
-  num_public: int
-  num_protected: int
-  test_fraction: float
-  num_splits: int
+  num_people: checks.Count
+  num_public: checks.CountOrZero
+  num_protected: checks.Count
+  test_fraction: checks.Between
+  num_splits: checks.Count
   networks: tuple[str, ...]
-  input_size: dict[str, int]
+  input_size: dict[str, checks.Count]
   surrogates: tuple[str, ...]
   attacks: dict[str, dict]
   histories: dict[str, dict]
@@ -56,8 +55,8 @@ class Settings:
   recognizers: dict[str, dict]
   adversaries: dict[str, dict]
   extractor: dict
-  batch_size: int
-  seed: int
+  batch_size: checks.Count
+  seed: checks.Seed
 
   @classmethod
   def from_config(cls, config: dict) -> 'Settings':
@@ -99,11 +98,7 @@ class Settings:
       raise InputError(f'config.extractor.{unknown[0]}: unknown')
 
   def _check_numbers(self):
-    for field in ('num_protected', 'num_splits', 'batch_size'):
-      config_fields.check_least(field, getattr(self, field), 1)
-    for field in ('num_public', 'seed'):
-      config_fields.check_least(field, getattr(self, field), 0)
-    checks.number('config.test_fraction', self.test_fraction, 0, 1, ends='()')
+    checks.check_fields(self, 'config.')
     # One at a time, so that all of them may be.
     if not self.num_protected <= self.num_evaluated > 1:
       raise InputError(
@@ -227,9 +222,10 @@ def _check_recognizer(name, settings, num_people):
     except InputError as error:
       raise InputError(f'config.{field}.{error}') from error
   else:
+    shared = ('num_splits', 'top_k')
+    own = {k: v for k, v in settings.items() if k not in shared}
     fit = EMBEDDING_RECOGNIZERS[name].fit
-    keywords = inspect.signature(fit).parameters.values()
-    own = {p.name for p in keywords if p.kind is p.KEYWORD_ONLY}
-    accepted = {'num_splits', 'top_k', *own}
+    checks.check_settings(fit, own, f'config.{field}.')
+    accepted = settings
   for key in settings:
     config_fields.check_known(f'{field}, field', key, sorted(accepted))
