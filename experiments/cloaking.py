@@ -72,12 +72,7 @@ def make_attack(
 
 def is_targeted(label: str, settings: dict) -> bool:
   """Whether an attack moves towards other people, or away from some."""
-  name, version = attack_name(label, settings), settings.get('version')
-  return (
-    name in (*_FROM_SET, 'fawkes_v03')
-    or version == '0.3'
-    or settings.get('targeted', version == 'plain')
-  )
+  return make_attack(f'attacks.{label}', label, [], **settings).is_targeted
 
 
 def check_has_targets(

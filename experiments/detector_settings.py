@@ -39,23 +39,23 @@ class Settings:
   """
 
   dataset: str
-  num_people: int
-  num_train: int
-  num_validation: int
-  num_targets: int
+  num_people: checks.Count
+  num_train: checks.Count
+  num_validation: checks.Count
+  num_targets: checks.CountOrZero
   surrogate: str
   attacks: dict[str, dict]
   unseen_attacks: dict[str, dict]
-  epsilons: tuple[float, ...]
+  epsilons: tuple[checks.Epsilon, ...]
   jpeg: tuple[tuple[int, str], ...]
   train_sets: tuple[tuple[str, ...], ...]
   evasion: dict
   detectors: dict[str, dict]
-  false_positive_rate: float
+  false_positive_rate: checks.Between
   pipeline: dict
-  input_size: dict[str, int]
-  batch_size: int
-  seed: int
+  input_size: dict[str, checks.Count]
+  batch_size: checks.Count
+  seed: checks.Seed
 
   @classmethod
   def from_config(cls, config: dict) -> 'Settings':
@@ -78,10 +78,7 @@ class Settings:
         cloaking.make_attack(f'{field}.{name}', name, [], **settings)
     for name in self.surrogate.split('+'):
       check_known('surrogate', name, extractors.names())
-    for field in ('num_train', 'num_validation', 'batch_size'):
-      config_fields.check_least(field, getattr(self, field), 1)
-    for field in ('num_targets', 'seed'):
-      config_fields.check_least(field, getattr(self, field), 0)
+    checks.check_fields(self, 'config.')
     if self.num_tested < 2:
       raise InputError(
         f'config.num_people: {self.num_people} leaves nobody to test on beside '
@@ -91,8 +88,6 @@ class Settings:
     for names in self.train_sets:
       for name in names or ('',):
         check_known('train_sets', name, self.attacks)
-    rate = self.false_positive_rate
-    checks.number('config.false_positive_rate', rate, 0, 1, ends='()')
     for label, settings in self.detectors.items():
       _check_detector(label, settings)
     for quality, subsampling in self.jpeg:

@@ -1,6 +1,7 @@
 """The fields of a config of train_extractor.py, checked before the training."""
 
 import dataclasses
+from typing import Annotated
 
 import config_fields
 import jax
@@ -23,18 +24,19 @@ class Settings:
   """
 
   dataset: str
-  num_train_people: int
-  num_eval_people: int
-  held_out_fraction: float
-  test_fraction: float
-  num_splits: int
+  num_train_people: Annotated[int, checks.Range(2, is_whole=True)]
+  # Two folds of two.
+  num_eval_people: Annotated[int, checks.Range(4, is_whole=True)]
+  held_out_fraction: checks.Between
+  test_fraction: checks.Between
+  num_splits: checks.Count
   network: str
   pretrained: bool
-  input_size: int | None
+  input_size: checks.Count | None
   training: dict
-  eval_every: int
-  save_every: float
-  batch_size: int
+  eval_every: checks.Count
+  save_every: checks.Positive
+  batch_size: checks.Count
 
   @classmethod
   def from_config(cls, config: dict) -> 'Settings':
@@ -47,17 +49,7 @@ class Settings:
     config_fields.check_known('dataset', self.dataset, datasets.NAMES)
     known = extractors.architectures()
     config_fields.check_known('network', self.network, known)
-    for field, least in (
-      ('num_train_people', 2),
-      ('num_eval_people', 4),  # two folds of two
-      ('num_splits', 1),
-      ('eval_every', 1),
-      ('batch_size', 1),
-    ):
-      config_fields.check_least(field, getattr(self, field), least)
-    for field in ('held_out_fraction', 'test_fraction'):
-      checks.number(f'config.{field}', getattr(self, field), 0, 1, ends='()')
-    checks.number('config.save_every', self.save_every, ends='(]')
+    checks.check_fields(self, 'config.')
     self.recipe  # noqa: B018, for its checks
 
   @property

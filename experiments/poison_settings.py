@@ -3,15 +3,16 @@
 import dataclasses
 import functools
 import os
+from typing import Annotated
 
 import cloaking
 import face_frame
 import jax
 import network_loader
 import numpy as np
-from config_fields import check_fields, check_known, check_least
+from config_fields import check_fields, check_known
 
-from fr_poison import extractors, stages, version
+from fr_poison import checks, extractors, stages, version
 from fr_poison.data import detect_faces
 from fr_poison.report import records
 from fr_poison.types import InputError
@@ -41,7 +42,7 @@ class Output:
   """
 
   format: str = 'source'
-  quality: int = 95
+  quality: checks.Quality = 95
   subsampling: str = '4:4:4'
   keep_exif: bool = False
 
@@ -49,10 +50,7 @@ class Output:
     """Checks every value."""
     check_known('output.format', self.format, _FORMATS)
     check_known('output.subsampling', self.subsampling, _SUBSAMPLINGS)
-    if not 1 <= self.quality <= 100:
-      raise InputError(
-        f'config.output.quality: {self.quality} is outside 1..100'
-      )
+    checks.check_fields(self, 'config.output.')
 
   def format_of(self, path: str) -> str:
     """'png' or 'jpeg': what the cloak of the picture at `path` is saved as."""
@@ -79,13 +77,13 @@ class Settings:
   """
 
   surrogates: tuple[str, ...]
-  input_size: dict[str, int]
+  input_size: dict[str, checks.Count]
   attack: dict
-  max_dssim: float | None
-  size: int
+  max_dssim: checks.Between | None
+  size: Annotated[int, checks.Range(_MIN_SIZE, is_whole=True)]
   output: Output
-  batch_size: int
-  seed: int
+  batch_size: checks.Count
+  seed: checks.Seed
   align: str = 'auto'
   several_faces: str = 'skip'
 
@@ -108,8 +106,7 @@ class Settings:
       check_known('surrogates', name, networks)
     for name in self.input_size:
       check_known('input_size', name, networks)
-    for field, least in (('size', _MIN_SIZE), ('batch_size', 1), ('seed', 0)):
-      check_least(field, getattr(self, field), least)
+    checks.check_fields(self, 'config.')
     check_known('align', self.align, face_frame.ALIGNMENTS)
     check_known('several_faces', self.several_faces, face_frame.POLICIES)
     if self.align not in ('auto', 'none'):
@@ -117,8 +114,6 @@ class Settings:
         detect_faces.aligned(self.size, self.align)
       except InputError as error:  # not installed
         raise InputError(f'config.align: {error}') from error
-    if self.max_dssim is not None and not 0 < self.max_dssim < 1:
-      raise InputError(f'config.max_dssim: {self.max_dssim} is outside (0, 1)')
     self.make_attack([])
 
   @functools.cached_property

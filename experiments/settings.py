@@ -1,7 +1,6 @@
 """The fields of a config of evaluate.py, checked before anything is loaded."""
 
 import dataclasses
-import inspect
 import math
 
 import cloaking
@@ -45,14 +44,16 @@ class Settings:
   dataset: str
   align: str
   strict: bool
-  num_people: int | None  # None until the data set was read: all
-  num_public: int
-  num_targets: int | None  # None likewise: a quarter, 10 at most, if needed
-  num_protected: int | None  # None likewise: half of the others, 10 at most
-  test_fraction: float
-  num_splits: int
+  num_people: checks.Count | None  # None until the data set was read: all
+  num_public: checks.CountOrZero
+  # None likewise: a quarter, 10 at most, if needed.
+  num_targets: checks.CountOrZero | None
+  # None likewise: half of the others, 10 at most.
+  num_protected: checks.Count | None
+  test_fraction: checks.Between
+  num_splits: checks.Count
   networks: tuple[str, ...]
-  input_size: dict[str, int]
+  input_size: dict[str, checks.Count]
   surrogates: tuple[str, ...]
   attacks: dict[str, dict]
   histories: dict[str, dict]
@@ -60,8 +61,8 @@ class Settings:
   recognizers: dict[str, dict]
   adversaries: dict[str, dict]
   extractor: dict
-  batch_size: int
-  seed: int
+  batch_size: checks.Count
+  seed: checks.Seed
   person_level: str = 'first'
 
   @classmethod
@@ -142,15 +143,7 @@ class Settings:
       raise InputError(f'config.extractor.{unknown[0]}: unknown')
 
   def _check_numbers(self):
-    for field in ('num_people', 'num_protected'):
-      if getattr(self, field) is not None:
-        checks.whole(f'config.{field}', getattr(self, field))
-    for field in ('num_splits', 'batch_size'):
-      config_fields.check_least(field, getattr(self, field), 1)
-    for field in ('num_public', 'num_targets', 'seed'):
-      if getattr(self, field) is not None:
-        config_fields.check_least(field, getattr(self, field), 0)
-    checks.number('config.test_fraction', self.test_fraction, 0, 1, ends='()')
+    checks.check_fields(self, 'config.')
     known = self.num_people is not None
     if known and 2 * self.num_public > self.num_people:
       raise InputError(
@@ -275,9 +268,10 @@ def _check_recognizer(name, settings, num_people):
     except InputError as error:
       raise InputError(f'config.{field}.{error}') from error
   else:
+    shared = ('num_splits', 'top_k')
+    own = {k: v for k, v in settings.items() if k not in shared}
     fit = EMBEDDING_RECOGNIZERS[name].fit
-    keywords = inspect.signature(fit).parameters.values()
-    own = {p.name for p in keywords if p.kind is p.KEYWORD_ONLY}
-    accepted = {'num_splits', 'top_k', *own}
+    checks.check_settings(fit, own, f'config.{field}.')
+    accepted = settings
   for key in settings:
     config_fields.check_known(f'{field}, field', key, sorted(accepted))

@@ -9,6 +9,7 @@ import network_loader
 import strangers
 from settings import Settings
 
+from fr_poison import checks
 from fr_poison.types import InputError
 
 _SHARED = (
@@ -94,6 +95,8 @@ def _detect(own, config):
       f'config.detect: takes pictures as they are, but config.align is '
       f'{config["align"]}; None for no detectors'
     )
+  number = own['num_validation']
+  checks.whole('config.detect.num_validation', number)
   attacks = config['attacks']
   for field in ('attacks', 'unseen_attacks'):
     for label in own[field]:

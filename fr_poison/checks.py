@@ -1,12 +1,64 @@
-"""Numbers from outside: in their range, or refused with name and range."""
+"""Numbers from outside: in their range, or refused with name and range.
 
+A parameter or field declares its range once, in its annotation, and `checked`
+or `check_fields` reads it there:
+
+    @checks.checked
+    def crop(fraction: checks.PositiveShare) -> Transform: ...
+"""
+
+import dataclasses
 import difflib
+import functools
+import inspect
 import math
 import numbers
-from collections.abc import Iterable
-from typing import Any
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, NamedTuple
 
 from fr_poison.types import InputError
+
+
+class Range(NamedTuple):
+  """Which numbers are meant; see `number` and `whole` for the fields."""
+
+  low: float = 0.0
+  high: float = math.inf
+  ends: str = '[]'
+  is_whole: bool = False
+  hint: str = ''
+
+  def check(self, name: str, value: Any) -> float | int:
+    """The value, as a plain number; InputError: it is not in the range."""
+    if self.is_whole:
+      return whole(name, value, int(self.low), self.high)
+    found = number(
+      name, value, self.low, self.high, ends=self.ends, hint=self.hint
+    )
+    return value if type(value) is int else found  # 1 stays 1 in digests
+
+
+Count = Annotated[int, Range(1, is_whole=True)]
+CountOrZero = Annotated[int, Range(0, is_whole=True)]
+# jax.random.key takes 2**32 for 0.
+Seed = Annotated[int, Range(0, 2**32 - 1, is_whole=True)]
+Number = Annotated[float, Range(-math.inf)]
+NotNegative = Annotated[float, Range()]
+Positive = Annotated[float, Range(ends='(]')]
+Share = Annotated[float, Range(0, 1)]
+PositiveShare = Annotated[float, Range(0, 1, '(]')]
+ShareBelowOne = Annotated[float, Range(0, 1, '[)')]
+Between = Annotated[float, Range(0, 1, '()')]
+Quality = Annotated[int, Range(1, 100, is_whole=True)]  # libjpeg's
+Epsilon = Annotated[
+  float,
+  Range(
+    *(0, 1, '(]'),
+    hint='; it is in units of the whole pixel range, 8 grey levels are 8/255',
+  ),
+]
 
 
 def number(
@@ -32,18 +84,21 @@ def number(
     InputError: it is not.
   """
   try:
-    inside = low <= value <= high and abs(value) < math.inf
-  except TypeError:
-    inside = False
-  outside = (ends[0] == '(' and value == low) or (
-    ends[1] == ')' and value == high
+    inside = bool(low <= value <= high and abs(value) < math.inf)
+    found = float(value)
+  except (TypeError, ValueError, OverflowError):  # an array, a huge int
+    inside, found = False, math.nan
+  outside = (ends[0] == '(' and found == low) or (
+    ends[1] == ')' and found == high
   )
   if isinstance(value, bool) or not inside or outside:
+    opened = '(' if low == -math.inf else ends[0]
     close = ')' if high == math.inf else ends[1]
     raise InputError(
-      f'{name}: {value!r} is outside {ends[0]}{low:g}, {high:g}{close}{hint}'
+      f'{name}: {_shown(value)} is outside {opened}{low:g}, '
+      f'{high:g}{close}{hint}'
     )
-  return float(value)
+  return found
 
 
 def whole(name: str, value: Any, low: int = 1, high: float = math.inf) -> int:
@@ -54,9 +109,9 @@ def whole(name: str, value: Any, low: int = 1, high: float = math.inf) -> int:
   """
   is_whole = isinstance(value, numbers.Integral)
   if isinstance(value, bool) or not is_whole or not low <= value <= high:
-    top = '' if high == math.inf else f' to {high:g}'
+    top = '' if high == math.inf else f' to {high}'
     raise InputError(
-      f'{name}: {value!r}; a whole number from {low}{top} expected'
+      f'{name}: {_shown(value)}; a whole number from {low}{top} expected'
     )
   return int(value)
 
@@ -71,3 +126,99 @@ def suggestion(given: str, known: Iterable[str], form: str = '{!r}') -> str:
   """
   found = difflib.get_close_matches(given, list(known), 1, 0.7)
   return f'; did you mean {form.format(found[0])}?' if found else ''
+
+
+def declared(owner: Callable) -> dict[str, Any]:
+  """The parameters of a function or class that declare ranges, with types."""
+  parameters = inspect.signature(owner).parameters.values()
+  return {p.name: p.annotation for p in parameters if ranges(p.annotation)}
+
+
+def checked(function: Callable) -> Callable:
+  """The function, which now refuses numbers outside their declared ranges.
+
+  What it gets are plain numbers, of whatever type they were given.
+  """
+  signature, known = inspect.signature(function), declared(function)
+
+  @functools.wraps(function)
+  def call(*args, **kwargs):
+    try:
+      bound = signature.bind(*args, **kwargs)
+    except TypeError:  # Python's own words are better
+      return function(*args, **kwargs)
+    for name, value in bound.arguments.items():
+      if name in known:
+        bound.arguments[name] = _check(name, known[name], value)
+    return function(*bound.args, **bound.kwargs)
+
+  return call
+
+
+def check_fields(settings: Any, prefix: str = '') -> None:
+  """Refuses a dataclass's numbers outside their declared ranges.
+
+  Args:
+    settings: an instance.
+    prefix: of its fields' names in messages.
+
+  Raises:
+    InputError: one is.
+  """
+  for field in dataclasses.fields(settings):
+    if ranges(field.type):
+      name = prefix + field.name
+      _check(name, field.type, getattr(settings, field.name))
+
+
+def check_settings(function: Callable, settings: Mapping, prefix: str) -> None:
+  """Refuses what a function would, of settings that it is given later.
+
+  Args:
+    function: `checked`; its keyword-only parameters are the settings.
+    settings: some of them.
+    prefix: of their names in messages.
+
+  Raises:
+    InputError: an unknown setting, or a number outside its range.
+  """
+  parameters = inspect.signature(function).parameters.values()
+  known = {p.name: p.annotation for p in parameters if p.kind is p.KEYWORD_ONLY}
+  for name, value in settings.items():
+    if name not in known:
+      raise InputError(f'{prefix}{name}: unknown; known: {sorted(known)}')
+    _check(prefix + name, known[name], value)
+
+
+def ranges(annotation: Any) -> list[Range]:
+  """All ranges in an annotation, outermost first."""
+  if typing.get_origin(annotation) is Annotated:
+    return [m for m in annotation.__metadata__ if isinstance(m, Range)]
+  return [r for arg in typing.get_args(annotation) for r in ranges(arg)]
+
+
+def _check(name, annotation, value):
+  """The value, its numbers in the ranges of the annotation."""
+  found = ranges(annotation)
+  origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+  if not found:
+    return value
+  if origin is Annotated:
+    return found[0].check(name, value)
+  if origin in (typing.Union, types.UnionType):
+    if value is None and type(None) in args:
+      return None
+    (arg,) = [arg for arg in args if ranges(arg)]
+    return _check(name, arg, value)
+  if origin is dict or origin is Mapping:
+    if not isinstance(value, Mapping):
+      raise InputError(f'{name}: {_shown(value)}; names with numbers expected')
+    return {k: _check(f'{name}.{k}', args[1], v) for k, v in value.items()}
+  if isinstance(value, str) or not hasattr(value, '__iter__'):
+    raise InputError(f'{name}: {_shown(value)}; a list of numbers expected')
+  return tuple(_check(name, args[0], v) for v in value)
+
+
+def _shown(value):
+  """The value on a part of one line."""
+  return ' '.join(repr(value).split())[:80]

@@ -6,10 +6,12 @@ it is stored. Budgets (`epsilon`) are in the same [0, 1] units, so 8 grey
 levels are 8/255. Networks do their own resizing, channel order and scaling.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 Array = jax.Array | np.ndarray
@@ -57,17 +59,57 @@ def check_images(images: Images, name: str = 'images') -> None:
   if len(shape) != 4 or shape[-1] != 3:
     raise InputError(f'{name}: expected shape [B, H, W, 3], got {list(shape)}')
   if not np.issubdtype(images.dtype, np.floating):
+    hint = 'divide uint8 pictures by 255'
+    if jnp.issubdtype(images.dtype, jnp.floating):
+      hint = 'it has no room for 256 levels, so load them as float32'
     raise InputError(
-      f'{name}: expected float32 in [0, 1], got {images.dtype}; '
-      'divide uint8 pictures by 255'
+      f'{name}: expected float32 in [0, 1], got {images.dtype}; {hint}'
     )
   if isinstance(images, jax.core.Tracer):
     return
-  values = np.asarray(images)
+  values = jax.device_get(images)
   if not np.isfinite(values).all():
     raise InputError(f'{name}: NaN or infinite pixels')
   if values.size and (values.min() < 0 or values.max() > 1):
+    low, high = float(values.min()), float(values.max())
+    hint = 'divide 0..255 pictures by 255' if high > 2 else 'clip them'
     raise InputError(
-      f'{name}: pixels in [{values.min():g}, {values.max():g}], '
-      'expected [0, 1]; divide 0..255 pictures by 255'
+      f'{name}: pixels in [{low:.8g}, {high:.8g}], expected [0, 1]; {hint}'
     )
+
+
+def check_finite(name: str, tree: Any) -> None:
+  """Refuses NaN and infinity in concrete arrays; traced ones have no values.
+
+  Args:
+    name: what to call the tree in the message.
+    tree: of arrays.
+
+  Raises:
+    InputError: naming the array.
+  """
+  for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+    if isinstance(leaf, jax.core.Tracer) or not hasattr(leaf, 'dtype'):
+      continue
+    is_float = jnp.issubdtype(leaf.dtype, jnp.floating)
+    if is_float and not np.isfinite(jax.device_get(leaf)).all():
+      where = name + jax.tree_util.keystr(path)
+      raise InputError(f'{where}: NaN or infinite values')
+
+
+@contextlib.contextmanager
+def calling(name: str, *, hint: str = '') -> Iterator[None]:
+  """Around a call of the user's own function: what it raises stays as it is.
+
+  Only a note is added, which says where it was called.
+
+  Args:
+    name: the argument that it was given as.
+    hint: what else may be wrong.
+  """
+  try:
+    yield
+  except Exception as error:
+    if not isinstance(error, InputError):
+      error.add_note(f'Raised by {name}, which fr_poison called{hint}.')
+    raise

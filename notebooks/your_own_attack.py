@@ -115,7 +115,7 @@ def textured_ball(epsilon, contrast=0.05):
 # ## Four attacks
 #
 # PGD and ours, and each half of ours alone, all with the same steps. Rows of
-# `targets` go to whoever asks for them; PGD does not.
+# `targets` go to whoever asks for them; PGD does not, and would refuse them.
 
 
 # %%
@@ -182,8 +182,9 @@ def with_noise(codes):
 results = {}
 print('attack            protected  by noise   DSSIM')
 for name, attack in candidates.items():
+  targets = [clean[own]] if attack.is_targeted else None
   adv_images, info = attacks.run(
-    attack, [ex.params], jax.random.key(0), images, targets=[clean[own]]
+    attack, [ex.params], jax.random.key(0), images, targets=targets
   )
   codes = np.round(np.asarray(adv_images) * 255).astype(np.uint8)
   dssim = float(perceptual.dssim(adv_images, images).mean())

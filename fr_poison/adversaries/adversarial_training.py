@@ -16,7 +16,7 @@ from fr_poison.attacks import objectives
 from fr_poison.attacks.pgd import signed_ascent
 from fr_poison.training.heads import Head
 from fr_poison.training.step import StepFn
-from fr_poison.types import EmbedFn, InputError
+from fr_poison.types import EmbedFn, InputError, calling
 
 # (state, batch, rng) -> images [B, H, W, 3] in [0, 1]
 AttackFn = Callable
@@ -26,8 +26,9 @@ _GOALS = ('features', 'loss')
 _BRANCH = 2**31
 
 
+@checks.checked
 def wrap_with_attack(
-  train_step: StepFn, attack_fn: AttackFn, share: float = 0.5
+  train_step: StepFn, attack_fn: AttackFn, share: checks.PositiveShare = 0.5
 ) -> StepFn:
   """A step on pictures of which a share was attacked first.
 
@@ -40,7 +41,6 @@ def wrap_with_attack(
   Raises:
     InputError: share outside (0, 1].
   """
-  checks.number('share', share, 0, 1, ends='(]')
 
   def step(state, batch, rng):
     chosen = jax.random.fold_in(jax.random.fold_in(rng, state.step), _BRANCH)
@@ -48,21 +48,23 @@ def wrap_with_attack(
       jax.random.fold_in(chosen, place), share
     )
     attacked = jax.vmap(draw)(batch['position'])[:, None, None, None]
-    images = jax.lax.stop_gradient(attack_fn(state, batch, chosen))
+    with calling('attack_fn'):
+      images = jax.lax.stop_gradient(attack_fn(state, batch, chosen))
     images = jnp.where(attacked, images, batch['images'])
     return train_step(state, batch | {'images': images}, rng)
 
   return step
 
 
+@checks.checked
 def make_attack(
   embed_fn: EmbedFn,
   head: Head,
   *,
   goal: str = 'features',
-  epsilon: float = 8 / 255,
-  num_steps: int = 3,
-  learning_rate: float | None = None,
+  epsilon: checks.Epsilon = 8 / 255,
+  num_steps: checks.Count = 3,
+  learning_rate: checks.Positive | None = None,
 ) -> AttackFn:
   """K-step PGD against the state's own network; FGSM with one step.
 
@@ -87,7 +89,7 @@ def make_attack(
   if learning_rate is None and num_steps == 1:
     learning_rate = epsilon
   embed = lambda params, images: embed_fn(params['network'], images)
-  by_features = goal == 'features'
+  by_features = goal == 'features'  # and the loss needs the labels
   attack = signed_ascent(
     objectives.displacement([embed])
     if by_features
@@ -105,7 +107,10 @@ def make_attack(
       network['batch_stats'] = state.batch_stats
     params = [{'network': network, 'head': state.params['head']}]
     attacked = attack.init(
-      params, rng, batch['images'], targets=batch['labels']
+      params,
+      rng,
+      batch['images'],
+      targets=None if by_features else batch['labels'],
     )
     # Without `finish`: the last iterate will do, in float.
     advance = lambda _, attacked: attack.step(params, attacked)

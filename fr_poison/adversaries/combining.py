@@ -63,12 +63,13 @@ def threshold(
   return Ranking(*(np.where(sure, a, b) for a, b in pairs))
 
 
+@checks.checked
 def calibrate(
   embeddings: Embeddings,
   labels: Labels,
   *,
   normalize: bool = False,
-  quantile: float = 0.95,
+  quantile: checks.Between = 0.95,
 ) -> float:
   """The `minimum_score` for `threshold` with 1-NN, from known clean pictures.
 
@@ -89,7 +90,6 @@ def calibrate(
     InputError: quantile outside (0, 1), embeddings not [N, D] or not finite,
       another number of labels, nobody with two pictures.
   """
-  checks.number('quantile', quantile, 0, 1, ends='()')
   embeddings, labels = np.asarray(embeddings, np.float64), np.asarray(labels)
   check_embeddings(embeddings)
   if labels.shape != embeddings.shape[:1]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fr_poison import checks
 from fr_poison.data.splits import Split
 from fr_poison.types import Array, Embeddings, InputError, Labels
 
@@ -79,6 +80,7 @@ def filter_scrape(
   return Filtered(kept, np.setdiff1d(labels[train], labels[kept]))
 
 
+@checks.checked
 def evaluate(
   recognizer: ModuleType,
   pictures: Scored,
@@ -86,7 +88,7 @@ def evaluate(
   protected: Sequence[int],
   splits: Sequence[Split],
   *,
-  top_k: int = 1,
+  top_k: checks.Count = 1,
   **settings,
 ) -> Errors:
   """Filters and trains once per protected person and split.

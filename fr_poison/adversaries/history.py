@@ -16,13 +16,14 @@ from fr_poison.types import Array, InputError, Labels
 CLEAN = 'clean'  # the version that everybody else's pictures have
 
 
+@checks.checked
 def collect(
   versions: Mapping[str, Array],
-  shares: Mapping[str, float],
+  shares: Mapping[str, checks.Share],
   labels: Labels,
   protected: Sequence[int],
   *,
-  seed: int | None = None,
+  seed: checks.Seed | None = None,
 ) -> np.ndarray:
   """Each protected person's pictures in several versions, dealt by `deal`.
 
@@ -65,12 +66,13 @@ def collect(
   return collected
 
 
+@checks.checked
 def deal(
-  shares: Mapping[str, float],
+  shares: Mapping[str, checks.Share],
   labels: Labels,
   protected: Sequence[int],
   *,
-  seed: int | None = None,
+  seed: checks.Seed | None = None,
 ) -> np.ndarray:
   """Which version each picture has, without looking at other people's.
 
@@ -95,8 +97,6 @@ def deal(
       negative seed.
   """
   check_shares(shares)
-  if seed is not None and seed < 0:
-    raise InputError(f'seed: expected 0 or more, got {seed}')
   labels = np.asarray(labels)
   dealt = np.full(len(labels), -1)
   for person in protected:
@@ -112,14 +112,13 @@ def deal(
   return dealt
 
 
-def check_shares(shares: Mapping[str, float]) -> None:
+@checks.checked
+def check_shares(shares: Mapping[str, checks.Share]) -> None:
   """Refuses what are no shares of a whole.
 
   Raises:
     InputError: one is outside [0, 1], or they do not add up to 1.
   """
-  for name, share in shares.items():
-    checks.number(f'shares: {name!r}', share, 0, 1)
   total = sum(shares.values())
   if abs(total - 1) > 1e-6:
     raise InputError(f'shares: they add up to {total:g}, 1 expected')

@@ -19,12 +19,13 @@ from fr_poison import checks
 from fr_poison.data.splits import Split
 from fr_poison.detectors.base import check_pictures
 from fr_poison.recognizers.ranking import Ranking
-from fr_poison.types import Embeddings, InputError, Labels
+from fr_poison.types import Embeddings, InputError, Labels, calling
 
 Purifier = Callable[[np.ndarray], np.ndarray]  # uint8 [N, H, W, 3], both
 
 
-def resize(scale: float) -> Purifier:
+@checks.checked
+def resize(scale: checks.PositiveShare) -> Purifier:
   """Smaller by `scale` and back again, both bilinear, by Pillow.
 
   Args:
@@ -33,7 +34,6 @@ def resize(scale: float) -> Purifier:
   Raises:
     InputError: scale is not that.
   """
-  checks.number('scale', scale, 0, 1, ends='(]')
 
   def one(image):
     height, width = image.shape[:2]
@@ -67,7 +67,13 @@ def apply(purify: Purifier, images: np.ndarray) -> np.ndarray:
   Raises:
     InputError: the purifier gave other pictures than it was given; or its own.
   """
-  purified = purify(images)
+  with calling('purify'):
+    purified = purify(images)
+  if not hasattr(purified, 'shape'):
+    kind = type(purified).__name__
+    raise InputError(
+      f'purifier: gave a {kind}, expected uint8 {list(images.shape)}'
+    )
   if purified.shape != images.shape or purified.dtype != np.uint8:
     raise InputError(
       f'purifier: gave {purified.dtype} {list(purified.shape)}, expected '

@@ -10,6 +10,9 @@ weights: its random numbers come from `rng` and a hash of its pixels, and
 nothing is averaged over the batch.
 """
 
+import functools
+import inspect
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -19,7 +22,43 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from fr_poison.types import Array, Images
+from fr_poison.types import Array, Images, InputError, check_finite
+
+_KEPT = 32  # values of each constructor that are given out again
+
+
+def by_value(make: Callable) -> Callable:
+  """`make`, which gives the very same value for equal arguments.
+
+  JAX compiles once per function, and two closures are two functions, however
+  equal what they close over. It also forgets a program with its function, so
+  being equal is not enough: what was made last is kept and given out again.
+  Arguments that have no hash, such as weights, make a new value each time.
+  """
+  signature = inspect.signature(make)
+
+  @functools.lru_cache(_KEPT)
+  def kept(args, kwargs):
+    return make(*args, **dict(kwargs))
+
+  @functools.wraps(make)
+  def call(*args, **kwargs):
+    try:
+      bound = signature.bind(*args, **kwargs)
+      bound.apply_defaults()
+      frozen = [_frozen(value) for value in bound.args]
+      named = [(name, _frozen(v)) for name, v in bound.kwargs.items()]
+      key = tuple(frozen), tuple(named)
+      hash(key)
+    except TypeError:
+      return make(*args, **kwargs)
+    return kept(*key)
+
+  return call
+
+
+def _frozen(value):
+  return tuple(value) if isinstance(value, list) else value
 
 
 class Shared(flax.struct.PyTreeNode):
@@ -48,18 +87,25 @@ class AttackState(flax.struct.PyTreeNode):
   best_images: Images  # [B, H, W, 3], the best iterate so far
   best_score: Array  # [B], its rank
   best_step: Array  # [B] int32, when it was found
+  first_score: Array  # [B], the rank of the first iterate
+  early_score: Array  # [B], the best rank before the last tenth of the steps
   moved: Array  # [B] bool, some gradient was not zero
   terms: dict[str, Array]  # [B] each
   step: Array  # int32, updates made
 
 
 class Attack(NamedTuple):
-  """Three pure functions, and how often `step` is meant to run."""
+  """Three pure functions, and how often `step` is meant to run.
+
+  Equal arguments of a recipe make the very same attack, so its steps are
+  compiled once.
+  """
 
   init: Callable[..., AttackState]  # (params, rng, images, ...) -> state
   step: Callable[..., AttackState]  # (params, state) -> state
   finish: Callable[..., tuple[Images, dict[str, Array]]]  # (params, state)
   num_steps: int
+  is_targeted: bool = True  # `init` takes targets; where not, it refuses them
 
 
 def is_grey(images: Images) -> Array:
@@ -72,10 +118,48 @@ def per_picture(flags: Array) -> Array:
   return flags[:, None, None, None]
 
 
+def check_rng(rng: Any) -> None:
+  """Refuses what is no key of jax.random.
+
+  Raises:
+    InputError: it is not one.
+  """
+  dtype, shape = getattr(rng, 'dtype', None), np.shape(rng)
+  typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+  if not (typed and shape == () or dtype == jnp.uint32 and len(shape) == 1):
+    what = repr(rng) if dtype is None else f'{dtype} {list(shape)}'
+    raise InputError(
+      f'rng: {what}; one key expected, such as jax.random.key(0)'
+    )
+
+
+def check_extra(
+  is_targeted: bool, images: Images, targets: Any, start: Any
+) -> None:
+  """Refuses targets and a start that an attack of `images` cannot use.
+
+  Raises:
+    InputError: targets for an attack that takes none, a start of another
+      shape, or numbers that are not finite.
+  """
+  if targets is not None and not is_targeted:
+    raise InputError(
+      'targets: given, but this attack runs from the own embedding and takes '
+      'none'
+    )
+  if start is not None and np.shape(start) != np.shape(images):
+    raise InputError(
+      f'start: {list(np.shape(start))}; {list(images.shape)} expected, as the '
+      'images'
+    )
+  check_finite('targets', targets)
+  check_finite('start', start)
+
+
 def picture_rngs(rng: jax.Array, images: Images) -> jax.Array:
   """One key a picture [B], from `rng` and the picture's 8-bit content."""
   codes = jnp.round(images * 255).astype(jnp.int32).astype(jnp.uint32)
-  codes = codes.reshape(len(images), -1)
+  codes = codes.reshape(len(images), math.prod(images.shape[1:]))
   # Odd multipliers, all different: permuted pixels hash differently, too.
   factors = jnp.arange(codes.shape[1], dtype=jnp.uint32) * 0x3C6EF372 + 1
   digest = jnp.sum(codes * factors, 1, dtype=jnp.uint32)
@@ -109,6 +193,7 @@ def _is_shared(leaf):
   return isinstance(leaf, Shared)
 
 
+@jax.jit
 def take_pictures(state: AttackState, index: Array) -> AttackState:
   """The state of the pictures `index` [b] alone."""
   return jax.tree.map(
@@ -118,6 +203,7 @@ def take_pictures(state: AttackState, index: Array) -> AttackState:
   )
 
 
+@jax.jit
 def put_pictures(
   state: AttackState, index: Array, part: AttackState
 ) -> AttackState:

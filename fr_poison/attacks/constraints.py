@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from fr_poison import checks
+from fr_poison.attacks.base import by_value
 
 
 class Constraint(NamedTuple):
@@ -35,27 +36,32 @@ def round_codes(levels):
   return jnp.clip(jnp.round(levels), 0, 255)
 
 
+@by_value
 def unbounded() -> Constraint:
   """Any picture."""
   return Constraint(
     init=lambda images: (),
-    measure=lambda state, adv_images, images: (jnp.zeros(len(images)), {}),
+    measure=lambda state, adv_images, images: (_zeros(images), {}),
     gain=lambda state: 1.0,
     update=lambda state, terms: state,
     project=lambda adv_images, images: adv_images,
     project_codes=lambda levels, images: round_codes(levels),
-    used=lambda adv_images, images: jnp.zeros(len(images)),
+    used=lambda adv_images, images: _zeros(images),
   )
 
 
-def linf_ball(epsilon: float) -> Constraint:
+def _zeros(images):
+  return jnp.zeros(len(images), jnp.float32)
+
+
+@checks.checked
+@by_value
+def linf_ball(epsilon: checks.Epsilon) -> Constraint:
   """No pixel moves by more than `epsilon`, which is in [0, 1] pixel units.
 
   Raises:
     InputError: epsilon outside (0, 1].
   """
-  hint = '; it is in units of the whole pixel range, 8 grey levels are 8/255'
-  epsilon = checks.number('epsilon', epsilon, 0, 1, ends='(]', hint=hint)
 
   def project(adv_images, images):
     low = jnp.maximum(images - epsilon, 0)
@@ -81,7 +87,9 @@ def _norm(x):
   return jnp.sqrt(jnp.sum(x**2, (1, 2, 3), keepdims=True))
 
 
-def l2_ball(epsilon: float) -> Constraint:
+@checks.checked
+@by_value
+def l2_ball(epsilon: checks.Positive) -> Constraint:
   """|x' - x|_2 of a picture stays within `epsilon`, in [0, 1] pixel units.
 
   A small ball is finer than the 8-bit grid: with 10/255, a hundred values of a
@@ -92,7 +100,6 @@ def l2_ball(epsilon: float) -> Constraint:
   Raises:
     InputError: epsilon not positive.
   """
-  epsilon = checks.number('epsilon', epsilon, ends='(]')
 
   def project(adv_images, images):
     change = adv_images - images

@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 
+from fr_poison import checks
 from fr_poison.attacks import base, objectives, transforms
 from fr_poison.attacks.pgd import signed_ascent
 from fr_poison.types import EmbedFn
 
 
+@checks.checked
+@base.by_value
 def eot_pgd(
   embed_fns: Sequence[EmbedFn],
   *,
-  epsilon: float = 8 / 255,
-  num_steps: int = 40,
-  learning_rate: float | None = None,
+  epsilon: checks.Epsilon = 8 / 255,
+  num_steps: checks.Count = 40,
+  learning_rate: checks.Positive | None = None,
 ) -> base.Attack:
   """Steps away from the own embedding as blurred, compressed and mirrored.
 
@@ -23,7 +26,7 @@ def eot_pgd(
     learning_rate: in [0, 1] pixel units; None is 2.5 epsilon / num_steps.
 
   Raises:
-    InputError: epsilon or num_steps out of range.
+    InputError: a number out of range.
   """
   views = [transforms.blur(), transforms.jpeg(75, '4:2:0'), transforms.flip()]
   return signed_ascent(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import optax
 
+from fr_poison import checks
 from fr_poison.attacks import (
   base,
   constraints,
@@ -72,15 +73,17 @@ def _mode(version, mode, *overrides):
   return [default if given is None else given for given, default in pairs]
 
 
+@checks.checked
+@base.by_value
 def fawkes_v1(
   embed_fns: Sequence[EmbedFn],
   *,
   mode: str = 'high',
-  num_steps: int | None = None,
-  learning_rate: float | None = None,
-  dssim_budget: float | None = None,
-  dssim_weight: float = 1e6,
-  epsilon: float = 15 / 255,
+  num_steps: checks.Count | None = None,
+  learning_rate: checks.Positive | None = None,
+  dssim_budget: checks.PositiveShare | None = None,
+  dssim_weight: checks.NotNegative = 1e6,
+  epsilon: checks.Epsilon = 15 / 255,
   save_last_on_failed: bool = False,
   luminance_only: bool | None = None,
 ) -> base.Attack:
@@ -140,14 +143,16 @@ def _farthest_within(limit, save_last, terms, best_score, is_last):
   return jnp.where(allowed, distance, -jnp.inf)
 
 
+@checks.checked
+@base.by_value
 def fawkes_v03(
   embed_fns: Sequence[EmbedFn],
   *,
   mode: str = 'high',
-  num_steps: int | None = None,
-  learning_rate: float | None = None,
-  dssim_budget: float | None = None,
-  dssim_weight: float = 1e6,
+  num_steps: checks.Count | None = None,
+  learning_rate: checks.Positive | None = None,
+  dssim_budget: checks.PositiveShare | None = None,
+  dssim_weight: checks.NotNegative = 1e6,
   luminance_only: bool | None = None,
 ) -> base.Attack:
   """Version 0.3: towards `targets`, see `targets.shifted`.
@@ -191,14 +196,16 @@ def fawkes_v03(
   )
 
 
+@checks.checked
+@base.by_value
 def fawkes_plain(
   embed_fns: Sequence[EmbedFn],
   *,
-  epsilon: float = 8 / 255,
-  num_steps: int = 40,
-  learning_rate: float | None = None,
-  dssim_budget: float = 0.05,
-  dssim_weight: float = 1e3,
+  epsilon: checks.Epsilon = 8 / 255,
+  num_steps: checks.Count = 40,
+  learning_rate: checks.Positive | None = None,
+  dssim_budget: checks.PositiveShare = 0.05,
+  dssim_weight: checks.NotNegative = 1e3,
   targeted: bool = True,
   luminance_only: bool | None = None,
 ) -> base.Attack:
@@ -216,7 +223,7 @@ def fawkes_plain(
     luminance_only: see `gradient_attack`.
 
   Raises:
-    InputError: a budget out of range, num_steps below 1.
+    InputError: a number out of range.
   """
   make = objectives.approach if targeted else objectives.displacement
   return gradient.gradient_attack(
@@ -224,7 +231,7 @@ def fawkes_plain(
     penalties.dssim_penalty(
       constraints.linf_ball(epsilon), budget=dssim_budget, weight=dssim_weight
     ),
-    optax.adam(learning_rate or 2.5 * epsilon / max(num_steps, 1)),
+    optax.adam(optimizers.default_rate(learning_rate, epsilon, num_steps)),
     num_steps=num_steps,
     start_noise=0.0 if targeted else min(0.005, epsilon),
     luminance_only=luminance_only,

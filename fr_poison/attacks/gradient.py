@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
-from fr_poison.attacks import base, spaces
+from fr_poison import checks
+from fr_poison.attacks import base, flags, spaces
 from fr_poison.attacks.base import Attack, AttackState
 from fr_poison.attacks.constraints import Constraint
 from fr_poison.attacks.objectives import Objective
@@ -46,16 +48,18 @@ class _Recipe(NamedTuple):
     return self.restarts * (self.num_steps + 1) - 1
 
 
+@checks.checked
+@base.by_value
 def gradient_attack(
   objective: Objective,
   constraint: Constraint,
   optimizer: optax.GradientTransformation,
   *,
-  num_steps: int,
+  num_steps: checks.Count,
   space: spaces.Space = spaces.PIXELS,
-  start_noise: float = 0.0,
-  start_value: float = 0.0,
-  restarts: int = 1,
+  start_noise: checks.NotNegative = 0.0,
+  start_value: checks.Number = 0.0,
+  restarts: checks.Count = 1,
   rank: Callable = by_objective,
   keep: tuple[str, ...] = ('best', 'last'),
   luminance_only: bool | None = None,
@@ -79,12 +83,9 @@ def gradient_attack(
       the grey pictures, where any colour would give the cloak away.
 
   Raises:
-    InputError: num_steps or restarts below 1. `init` refuses pictures that
-      are not RGB float32 in [0, 1].
+    InputError: a number out of range. `init` refuses pictures that are not
+      RGB float32 in [0, 1], what is no key, and targets that do not fit.
   """
-  for name, value in (('num_steps', num_steps), ('restarts', restarts)):
-    if value < 1:
-      raise InputError(f'{name}: {value} given, at least 1 expected')
   recipe = _Recipe(
     objective,
     constraint,
@@ -99,20 +100,32 @@ def gradient_attack(
     luminance_only,
   )
   triple = (functools.partial(f, recipe) for f in (_init, _step, _finish))
-  return Attack(*triple, recipe.total_steps)
+  return Attack(*triple, recipe.total_steps, objective.is_targeted)
 
 
 def _evaluate(recipe, params, state, adv_images, rngs):
-  """What is ascended, [B], and the terms it is made of."""
+  """What is ascended, [B], and the terms it is made of, in float32."""
   distance = recipe.objective.distance(
     params, state.reference, adv_images, rngs
   )
+  if np.shape(distance) != (len(adv_images),):
+    raise InputError(
+      f'objective.distance: gave {list(np.shape(distance))}; one number a '
+      f'picture expected, [{len(adv_images)}]'
+    )
   penalty, terms = recipe.constraint.measure(
     state.constraint, adv_images, state.images
   )
+  distance, penalty = _float32(distance), _float32(penalty)
   gain = recipe.constraint.gain(state.constraint) * recipe.objective.sign
-  score = gain * distance - penalty
-  return score, {'objective': score, 'feature_distance': distance} | terms
+  score = _float32(gain * distance - penalty)
+  found = {'objective': score, 'feature_distance': distance}
+  return score, found | jax.tree.map(_float32, terms)
+
+
+def _float32(x):
+  """In 64-bit mode, or of other functions, it may be something else."""
+  return jnp.asarray(x, jnp.float32)
 
 
 def _random_start(recipe, rngs, images):
@@ -123,7 +136,7 @@ def _random_start(recipe, rngs, images):
 def _variable(recipe, images, perturbation, one_channel):
   perturbation = base.mono(perturbation, one_channel)
   variable = recipe.space.start(images, perturbation)
-  return recipe.constraint.project(variable, images)
+  return _float32(recipe.constraint.project(variable, images))
 
 
 def _pictures(recipe, variable, images):
@@ -132,16 +145,18 @@ def _pictures(recipe, variable, images):
 
 def _init(recipe, params, rng, images, *, targets=None, start=None):
   check_images(images)
-  images = jnp.asarray(images, jnp.float32)
+  base.check_rng(rng)
+  base.check_extra(recipe.objective.is_targeted, images, targets, start)
+  images = _float32(images)
   rngs = base.picture_rngs(rng, images)
   one_channel = base.is_grey(images)
   if recipe.luminance_only is not None:
-    one_channel = jnp.full(len(images), recipe.luminance_only)
+    one_channel = jnp.full(len(images), recipe.luminance_only, bool)
   if start is None:
     start = _random_start(recipe, rngs, images)
-  start = jnp.asarray(start, jnp.float32)
+  start = _float32(start)
   variable = _variable(recipe, images, start, one_channel)
-  count = len(images)
+  lowest = jnp.full(len(images), -jnp.inf, jnp.float32)
   state = AttackState(
     images=images,
     variable=variable,
@@ -153,16 +168,19 @@ def _init(recipe, params, rng, images, *, targets=None, start=None):
     optimizer=recipe.optimizer.init(variable),
     best_images=images,
     # With dtypes: a weakly typed state would compile the first step twice.
-    best_score=jnp.full(count, -jnp.inf, jnp.float32),
-    best_step=jnp.zeros(count, jnp.int32),
-    moved=jnp.zeros(count, bool),
+    best_score=lowest,
+    best_step=jnp.zeros(len(images), jnp.int32),
+    first_score=lowest,
+    early_score=lowest,
+    moved=jnp.zeros(len(images), bool),
     terms={},
     step=jnp.zeros((), jnp.int32),
   )
   evaluate = functools.partial(_evaluate, recipe)
   _, terms = jax.eval_shape(evaluate, params, state, images, rngs)
   zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), terms)
-  return state.replace(terms=zeros)
+  # No leaf is another one or the caller's, so the state can be donated.
+  return jax.tree.map(jnp.copy, state.replace(terms=zeros))
 
 
 def _step(recipe, params, state):
@@ -176,8 +194,11 @@ def _step(recipe, params, state):
   grads, terms = jax.grad(loss, has_aux=True)(state.variable)
   grads = base.mono(grads, state.one_channel)
   is_last = state.step == recipe.total_steps - 1
-  rank = recipe.rank(terms, state.best_score, is_last)
+  rank = _float32(recipe.rank(terms, state.best_score, is_last))
   better = rank > state.best_score  # never for NaN
+  best_score = jnp.where(better, rank, state.best_score)
+  last = flags.last_tenth(recipe.total_steps)
+  is_early = state.step < recipe.total_steps - last
   variable, optimizer = _update(recipe, state, grads, rngs)
   return state.replace(
     variable=variable,
@@ -187,7 +208,9 @@ def _step(recipe, params, state):
     best_images=jnp.where(
       base.per_picture(better), state.adv_images, state.best_images
     ),
-    best_score=jnp.where(better, rank, state.best_score),
+    best_score=best_score,
+    first_score=jnp.where(state.step == 0, best_score, state.first_score),
+    early_score=jnp.where(is_early, best_score, state.early_score),
     best_step=jnp.where(better, state.step, state.best_step),
     moved=state.moved | jnp.any(grads != 0, (1, 2, 3)),
     terms=terms,
@@ -197,10 +220,13 @@ def _step(recipe, params, state):
 
 def _update(recipe, state, grads, rngs):
   """The next variable and optimiser state: a step, or another start."""
-  updates, optimizer = recipe.optimizer.update(
-    grads, state.optimizer, state.variable
-  )
+  # optax raises decays to whole numbers, which strict promotion refuses.
+  with jax.numpy_dtype_promotion('standard'):
+    updates, optimizer = recipe.optimizer.update(
+      grads, state.optimizer, state.variable
+    )
   variable = recipe.constraint.project(state.variable + updates, state.images)
+  variable = _float32(variable)
   if recipe.restarts == 1:
     return variable, optimizer
   again = state.step % (recipe.num_steps + 1) == recipe.num_steps
@@ -218,25 +244,37 @@ def _finish(recipe, params, state):
     recipe.constraint.project_codes(pictures * 255, state.images) / 255
   )
   saved = [save(kept[name]) for name in recipe.keep]
-  candidates = jnp.stack([state.images, *saved])
+  # And half the way to each, to see what the second half was worth.
+  halves = [state.images + (x - state.images) / 2 for x in saved]
+  candidates = jnp.stack([state.images, *saved, *halves])
   rngs = base.fold_in(state.rngs, recipe.total_steps)
 
   def judge(adv_images):
     _, terms = _evaluate(recipe, params, state, adv_images, rngs)
-    return recipe.rank(terms, jnp.float32(-jnp.inf), True), terms
+    rank = recipe.rank(terms, jnp.float32(-jnp.inf), jnp.bool_(True))
+    return _float32(rank), terms
 
   ranks, terms = jax.lax.map(judge, candidates)
   ranks = jnp.where(jnp.isnan(ranks), -jnp.inf, ranks)
+  ranks = ranks[: len(saved) + 1]
   best = jnp.argmax(ranks, 0)  # the original comes first, so it wins ties
-  chosen = (best, jnp.arange(len(best)))
-  adv_images = candidates[chosen]
-  return adv_images, _info(recipe, state, ranks, best, adv_images) | {
-    name: term[chosen] for name, term in terms.items() if name != 'objective'
+  rows = jnp.arange(len(best))
+  adv_images = candidates[best, rows]
+  distance = recipe.objective.sign * terms['feature_distance']
+  half = distance[best + len(saved), rows]
+  info = _info(recipe, state, ranks, best, adv_images)
+  info['saturated'] = info['improved'] & flags.saturated(
+    info['budget_used'], distance[0], half, distance[best, rows]
+  )
+  return adv_images, info | {
+    name: term[best, rows]
+    for name, term in terms.items()
+    if name != 'objective'
   }
 
 
 def _info(recipe, state, ranks, best, adv_images):
-  used = recipe.constraint.used(adv_images, state.images)
+  used = _float32(recipe.constraint.used(adv_images, state.images))
   return {
     'score': jnp.max(ranks, 0),
     'start_score': ranks[0],
@@ -245,6 +283,5 @@ def _info(recipe, state, ranks, best, adv_images):
     'budget_used': used,
     # What may be wrong with a weak result, as AutoAttack's flags tell.
     'zero_gradient': ~state.moved,
-    'saturated': used >= 0.99,
-    'not_converged': state.best_step >= 0.9 * (recipe.total_steps - 1),
+    'not_converged': flags.not_converged(state, recipe.total_steps),
   }

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fr_poison import checks
 from fr_poison.types import Images, InputError
 
 SUBSAMPLINGS = ('4:4:4', '4:2:0')
@@ -66,24 +67,20 @@ _RIGHT = _LEFT[:, ::-1] * np.array([[1], [-1]] * 4)
 _DCT = np.float32(np.concatenate([_LEFT, _RIGHT], 1) / 2**13)
 
 
-def check_options(quality: int, subsampling: str) -> None:
+def check_subsampling(subsampling: str) -> None:
   """Refuses what `jpeg` does not know.
 
   Raises:
-    InputError: a quality that is no whole number from 1 to 100, a subsampling
-      other than '4:4:4' and '4:2:0'.
+    InputError: a subsampling other than '4:4:4' and '4:2:0'.
   """
-  if not (1 <= quality <= 100 and quality == int(quality)):
-    raise InputError(
-      f'quality: {quality!r} given, a whole number from 1 to 100 expected'
-    )
   if subsampling not in SUBSAMPLINGS:
     raise InputError(
       f'subsampling: {subsampling!r} given, one of {SUBSAMPLINGS} expected'
     )
 
 
-def quantization_tables(quality: int) -> np.ndarray:
+@checks.checked
+def quantization_tables(quality: checks.Quality) -> np.ndarray:
   """The steps for luminance and for chrominance as libjpeg scales them.
 
   [2, 8, 8] int in 1..255, by vertical and horizontal frequency. Quality 50 is
@@ -95,8 +92,9 @@ def quantization_tables(quality: int) -> np.ndarray:
   return np.clip(scaled, 1, 255)
 
 
+@checks.checked
 def jpeg(
-  images: Images, quality: int = 75, subsampling: str = '4:4:4'
+  images: Images, quality: checks.Quality = 75, subsampling: str = '4:4:4'
 ) -> Images:
   """What is left of pictures that were saved as JPEG and loaded again.
 
@@ -114,9 +112,9 @@ def jpeg(
     [B, H, W, 3] in [0, 1], on the 8-bit grid k / 255.
 
   Raises:
-    InputError: see `check_options`.
+    InputError: another quality or subsampling.
   """
-  check_options(quality, subsampling)
+  check_subsampling(subsampling)
   tables = quantization_tables(quality)
   height, width = images.shape[-3:-1]
   ycc = _to_ycc(_round(_limit(255 * images)))

@@ -15,6 +15,7 @@ from fr_poison.attacks import (
   constraints,
   gradient,
   objectives,
+  optimizers,
   penalties,
   perceptual,
 )
@@ -27,14 +28,16 @@ _GAIN = 1 / 512
 ENSEMBLES = ('intended', 'as_released')
 
 
+@checks.checked
+@base.by_value
 def lowkey(
   embed_fns: Sequence[EmbedFn],
   *,
-  epsilon: float | None = None,
-  num_steps: int = 50,
-  learning_rate: float | None = 0.0025,
-  lpips_weight: float = 0.05,
-  start_noise: float = 0.005,
+  epsilon: checks.Epsilon | None = None,
+  num_steps: checks.Count = 50,
+  learning_rate: checks.Positive | None = 0.0025,
+  lpips_weight: checks.NotNegative = 0.05,
+  start_noise: checks.NotNegative = 0.005,
   mirrored: bool = True,
   ensemble: str = 'intended',
   lpips_params: Params | None = None,
@@ -66,18 +69,16 @@ def lowkey(
       grey pictures.
 
   Raises:
-    InputError: epsilon outside (0, 1], num_steps below 1, a negative
-      lpips_weight, no learning_rate without epsilon, an unknown ensemble.
+    InputError: a number out of range, no learning_rate without epsilon, an
+      unknown ensemble.
   """
   if ensemble not in ENSEMBLES:
     raise InputError(
       f'ensemble: {ensemble!r} is unknown; known: {", ".join(ENSEMBLES)}'
     )
-  checks.number('lpips_weight', lpips_weight)
-  if learning_rate is None:
-    if epsilon is None:
-      raise InputError('learning_rate: None needs an epsilon to follow')
-    learning_rate = 2.5 * epsilon / max(num_steps, 1)
+  if learning_rate is None and epsilon is None:
+    raise InputError('learning_rate: None needs an epsilon to follow')
+  rate = optimizers.default_rate(learning_rate, epsilon, num_steps)
   views = (perceptual.gaussian_blur, lambda images: images)
   objective = objectives.displacement(embed_fns, views, mirrored=mirrored)
   if ensemble == 'as_released':
@@ -96,7 +97,7 @@ def lowkey(
   return gradient.gradient_attack(
     objective,
     constraint,
-    optax.sign_sgd(learning_rate),
+    optax.sign_sgd(rate),
     num_steps=num_steps,
     start_noise=start_noise,
     rank=lambda terms, best_score, is_last: terms['feature_distance'],

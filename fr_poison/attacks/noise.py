@@ -4,9 +4,15 @@ import zlib
 
 import numpy as np
 
+from fr_poison import checks
 
+
+@checks.checked
 def matched_noise(
-  perturbations: np.ndarray, *, seed: int = 0, num_steps: int = 10
+  perturbations: np.ndarray,
+  *,
+  seed: checks.Seed = 0,
+  num_steps: checks.Count = 10,
 ) -> np.ndarray:
   """Random perturbations of the same budget and smoothness as the given ones.
 
@@ -26,6 +32,9 @@ def matched_noise(
 
   Returns:
     [B, H, W, C], per picture and channel a permutation of the input.
+
+  Raises:
+    InputError: a number out of range.
   """
   return np.stack([_randomise(p, seed, num_steps) for p in perturbations])
 

@@ -4,7 +4,8 @@ An objective works on functions, never on networks: `embed_fns` are
 `(params, images) -> [B, D]`, their params come in a list of the same order.
 L2-normalisation and blurred or mirrored views belong here, to the recipe, not
 to the network. Values are summed over the batch only where a gradient is
-taken, so that no picture's result depends on its neighbours.
+taken, so that no picture's result depends on its neighbours. Distances are in
+float32, whatever the network answers in.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,9 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from fr_poison.attacks.base import fold_in
+from fr_poison import checks
+from fr_poison.attacks import networks
+from fr_poison.attacks.base import by_value, fold_in
 from fr_poison.types import EmbedFn, InputError
 
 View = Callable[[Any], Any]  # images -> images
@@ -28,10 +31,12 @@ class Objective(NamedTuple):
   reference: Callable[..., Any]  # (params, images, targets) -> pytree
   distance: Callable[..., Any]  # (params, reference, adv_images, rngs) -> [B]
   sign: float = 1.0
+  is_targeted: bool = True  # `reference` looks at targets
 
 
 def normalize(embeddings):
-  """Embeddings [..., D] on the unit sphere; zero stays zero."""
+  """Embeddings [..., D] on the unit sphere, float32; zero stays zero."""
+  embeddings = jnp.asarray(embeddings, jnp.float32)
   square = jnp.sum(embeddings**2, -1, keepdims=True)
   return embeddings / jnp.sqrt(jnp.maximum(square, 1e-20))
 
@@ -42,44 +47,35 @@ def mirror(images):
 
 
 def _embed_all(embed_fns, params, images):
-  """Of each network, [B, D]; where params and networks do not fit, says so."""
-  if len(params) != len(embed_fns):
-    raise InputError(
-      f'params: {len(params)} given for {len(embed_fns)} networks; '
-      'pass one entry per embed_fn, in the same order'
-    )
-  results = []
-  for i, (f, p) in enumerate(zip(embed_fns, params, strict=True)):
-    try:
-      embeddings = f(p, images)
-    except Exception as error:  # flax and jax have many for a wrong tree
-      raise InputError(
-        f'params[{i}]: not for the network embed_fns[{i}]; pass them in the '
-        f'order of embed_fns ({" ".join(str(error).split())[:200]})'
-      ) from error
-    if embeddings.ndim != 2 or len(embeddings) != len(images):
-      raise InputError(
-        f'embed_fns[{i}]: gave {list(embeddings.shape)}, expected '
-        f'[{len(images)}, D]'
-      )
-    results.append(embeddings)
-  return results
+  """Of each network, [B, D]."""
+  networks.check_params(embed_fns, params)
+  return [
+    networks.embed(f, p, images, i)
+    for i, (f, p) in enumerate(zip(embed_fns, params, strict=True))
+  ]
 
 
-def _embed_views(embed_fn, params, images, views, mirrored):
+def _embed_views(i, embed_fn, params, images, views, mirrored):
   """[V, B, D], normalised; all views go through the network as one batch."""
   stacked = jnp.concatenate([view(images) for view in views])
   if not mirrored:
-    embeddings = embed_fn(params, stacked)
+    embeddings = networks.embed(embed_fn, params, stacked, i)
   else:
-    both = embed_fn(params, jnp.concatenate([stacked, mirror(stacked)]))
+    both = jnp.concatenate([stacked, mirror(stacked)])
+    both = networks.embed(embed_fn, params, both, i)
     embeddings = both[: len(stacked)] + both[len(stacked) :]
-  return normalize(embeddings).reshape(len(views), len(images), -1)
+  shape = len(views), len(images), embeddings.shape[1]
+  return normalize(embeddings).reshape(shape)
 
 
+def _itself(images):
+  return images
+
+
+@by_value
 def displacement(
   embed_fns: Sequence[EmbedFn],
-  views: Sequence[View] = (lambda x: x,),
+  views: Sequence[View] = (_itself,),
   *,
   mirrored: bool = False,
 ) -> Objective:
@@ -92,7 +88,11 @@ def displacement(
     embed_fns: the networks.
     views: of the cloaked picture; the reference is always the plain original.
     mirrored: f is the sum for the picture and its mirror image, as in LowKey.
+
+  Raises:
+    InputError: embed_fns is no list of functions.
   """
+  networks.check(embed_fns)
 
   def reference(params, images, targets):
     del targets
@@ -105,18 +105,35 @@ def displacement(
   def distance(params, reference, adv_images, rngs):
     del rngs
     total = 0.0
-    for f, p, own in zip(embed_fns, params, reference, strict=True):
-      embeddings = _embed_views(f, p, adv_images, views, mirrored)
+    together = zip(embed_fns, params, reference, strict=True)
+    for i, (f, p, own) in enumerate(together):
+      embeddings = _embed_views(i, f, p, adv_images, views, mirrored)
       total += jnp.mean(jnp.sum((embeddings - own) ** 2, -1), 0)
     return total / len(embed_fns)
 
-  return Objective(reference, distance)
+  return Objective(reference, distance, is_targeted=False)
 
 
-def _check_targets(embed_fns, targets):
-  if targets is None or len(targets) != len(embed_fns):
-    raise InputError('targets: one array of embeddings per network expected')
-  return [jnp.asarray(t) for t in targets]
+def _check_targets(own, targets, *, from_set=False):
+  """One float32 array per network, of a shape that goes with its embeddings."""
+  expected = 'a list with one array of embeddings per network expected'
+  if not isinstance(targets, list | tuple):
+    raise InputError(f'targets: {type(targets).__name__}; {expected}')
+  if len(targets) != len(own):
+    raise InputError(f'targets: {len(targets)} for {len(own)}; {expected}')
+  found = [jnp.asarray(t, jnp.float32) for t in targets]
+  for i, (embeddings, target) in enumerate(zip(own, found, strict=True)):
+    count, size = embeddings.shape
+    known = [(count, size), (size,)]
+    if from_set:
+      known = [(max(len(target), 1) if target.ndim else 1, size)]
+    if target.shape not in known:
+      shapes = f'[T, {size}]' if from_set else f'[{size}] or [{count}, {size}]'
+      raise InputError(
+        f'targets[{i}]: {list(target.shape)}; {shapes} expected, as '
+        f'embed_fns[{i}] gives {size} numbers a picture'
+      )
+  return found
 
 
 def most_similar(embeddings, candidates):
@@ -125,6 +142,7 @@ def most_similar(embeddings, candidates):
   return unit[jnp.argmax(normalize(embeddings) @ unit.T, 1)]
 
 
+@by_value
 def approach(
   embed_fns: Sequence[EmbedFn], *, from_set: bool = False
 ) -> Objective:
@@ -137,11 +155,15 @@ def approach(
     from_set: `targets` are [T, D] candidates per network, of which each
       picture takes the most similar; otherwise t itself, [B, D] or [D], of any
       length.
+
+  Raises:
+    InputError: embed_fns is no list of functions.
   """
+  networks.check(embed_fns)
 
   def reference(params, images, targets):
     own = _embed_all(embed_fns, params, images)
-    targets = _check_targets(embed_fns, targets)
+    targets = _check_targets(own, targets, from_set=from_set)
     if from_set:
       return [most_similar(e, t) for e, t in zip(own, targets, strict=True)]
     return [
@@ -160,12 +182,18 @@ def approach(
   return Objective(reference, distance, sign=-1.0)
 
 
+@by_value
 def relative_distance(embed_fns: Sequence[EmbedFn]) -> Objective:
-  """Sum over networks of |t - f(x')| / |t|, not normalised (Fawkes 0.3)."""
+  """Sum over networks of |t - f(x')| / |t|, not normalised (Fawkes 0.3).
+
+  Raises:
+    InputError: embed_fns is no list of functions.
+  """
+  networks.check(embed_fns)
 
   def reference(params, images, targets):
     own = _embed_all(embed_fns, params, images)
-    targets = _check_targets(embed_fns, targets)
+    targets = _check_targets(own, targets)
     return [
       jnp.broadcast_to(t, e.shape) for e, t in zip(own, targets, strict=True)
     ]
@@ -181,15 +209,22 @@ def relative_distance(embed_fns: Sequence[EmbedFn]) -> Objective:
   return Objective(reference, distance, sign=-1.0)
 
 
-def scaled(objective: Objective, factor: float) -> Objective:
+@checks.checked
+@by_value
+def scaled(objective: Objective, factor: checks.Number) -> Objective:
   """`factor` times the objective's distance."""
   return objective._replace(
     distance=lambda *args: factor * objective.distance(*args)
   )
 
 
+@checks.checked
+@by_value
 def expectation(
-  objective: Objective, transforms: Sequence[Callable], *, num_samples: int = 1
+  objective: Objective,
+  transforms: Sequence[Callable],
+  *,
+  num_samples: checks.Count = 1,
 ) -> Objective:
   """The mean of `objective` over transformed pictures (Athalye et al., 2018).
 
@@ -203,11 +238,8 @@ def expectation(
   Raises:
     InputError: no transforms, num_samples below 1.
   """
-  if not transforms or num_samples < 1:
-    raise InputError(
-      f'transforms: {len(transforms)}, num_samples: {num_samples}; at least 1 '
-      'of each expected'
-    )
+  if not transforms:
+    raise InputError('transforms: none given, one or more expected')
 
   def distance(params, reference, adv_images, rngs):
     total = 0.0

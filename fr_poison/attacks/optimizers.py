@@ -4,7 +4,16 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from fr_poison import checks
+from fr_poison.attacks.base import by_value
 from fr_poison.types import InputError
+
+
+def default_rate(
+  learning_rate: float | None, epsilon: float, num_steps: int
+) -> float:
+  """The learning rate, or if it is None 2.5 epsilon / num_steps."""
+  return 2.5 * epsilon / num_steps if learning_rate is None else learning_rate
 
 
 def _per_picture(measure):
@@ -37,18 +46,27 @@ def by_largest() -> optax.GradientTransformation:
   return _per_picture(lambda u: _over_picture(jnp.max)(jnp.abs(u)))
 
 
-def steepest(norm: str, learning_rate: float) -> optax.GradientTransformation:
+@checks.checked
+@by_value
+def steepest(
+  norm: str, learning_rate: checks.Positive
+) -> optax.GradientTransformation:
   """The step of length `learning_rate` in that norm that descends fastest.
 
   The sign of the gradient for 'linf', the unit gradient for 'l2'.
+
+  Raises:
+    InputError: learning_rate not above 0.
   """
   if norm == 'linf':
     return optax.sign_sgd(learning_rate)
   return optax.chain(by_l2_norm(), optax.scale(-learning_rate))
 
 
+@checks.checked
+@by_value
 def make(
-  name: str, norm: str, learning_rate: float
+  name: str, norm: str, learning_rate: checks.Positive
 ) -> optax.GradientTransformation:
   """An optimiser of pixels by its name.
 
@@ -60,7 +78,7 @@ def make(
     learning_rate: in [0, 1] pixel units.
 
   Raises:
-    InputError: another name or norm.
+    InputError: another name or norm, learning_rate not above 0.
   """
   if norm not in ('linf', 'l2'):
     raise InputError(f'norm: {norm!r} is unknown; known: linf, l2')
@@ -78,14 +96,19 @@ def make(
   return known[name]()
 
 
+@checks.checked
+@by_value
 def kicked(
-  inner: optax.GradientTransformation, size: float
+  inner: optax.GradientTransformation, size: checks.Positive
 ) -> optax.GradientTransformation:
   """Adds a sign step of `size` to the first update, then starts `inner` anew.
 
   Fawkes 1.0 begins at noise so small that the first gradient is nearly
   nothing; differentiator.py kicks the modifier by hand and puts it into a new
   variable, whose optimiser slots are empty.
+
+  Raises:
+    InputError: size not above 0.
   """
 
   def init(params):

@@ -10,25 +10,29 @@ import jax.numpy as jnp
 
 from fr_poison import checks
 from fr_poison.attacks import perceptual
-from fr_poison.attacks.base import Shared, per_picture
+from fr_poison.attacks.base import Shared, by_value, per_picture
 from fr_poison.attacks.constraints import Constraint
 from fr_poison.types import Array, Params
 
 
+@checks.checked
+@by_value
 def dssim_penalty(
-  within: Constraint, *, budget: float, weight: float
+  within: Constraint,
+  *,
+  budget: checks.PositiveShare,
+  weight: checks.NotNegative,
 ) -> Constraint:
   """A price of weight * max(DSSIM - budget, 0)^2 (Fawkes eq. 3).
 
   Args:
     within: the constraint that goes on holding by projection.
-    budget: DSSIM up to which nothing is paid, in (0, 1).
+    budget: DSSIM up to which nothing is paid, in (0, 1].
     weight: price, per picture.
 
   Raises:
-    InputError: budget outside (0, 1).
+    InputError: budget outside (0, 1], a weight below 0.
   """
-  checks.number('dssim_budget', budget, 0, 1, ends='(]')
 
   def measure(state, adv_images, images):
     penalty, terms = within.measure(state, adv_images, images)
@@ -39,8 +43,14 @@ def dssim_penalty(
   return within._replace(measure=measure)
 
 
+@checks.checked
+@by_value
 def lpips_penalty(
-  within: Constraint, *, weight: float, gain: float, params: Params
+  within: Constraint,
+  *,
+  weight: checks.NotNegative,
+  gain: checks.Positive,
+  params: Params,
 ) -> Constraint:
   """A price of weight * LPIPS (LowKey's eq. 2).
 
@@ -50,6 +60,9 @@ def lpips_penalty(
     gain: what one unit of the objective's distance is worth beside it.
     params: from `perceptual.load_lpips`. They travel in the state, so that no
       compiled step holds a copy of them.
+
+  Raises:
+    InputError: weight below 0, gain not above 0.
   """
 
   def init(images):
@@ -99,8 +112,14 @@ def _control(controller, dssim, budget):
 _SHARES = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98, 1.0)
 
 
+@checks.checked
+@by_value
 def dssim_budget(
-  within: Constraint, *, budget: float, limit: float, weight: float
+  within: Constraint,
+  *,
+  budget: checks.PositiveShare,
+  limit: checks.Positive,
+  weight: checks.NotNegative,
 ) -> Constraint:
   """Fawkes 1.0: a steep price above the budget, a distance weighed per picture.
 
@@ -109,17 +128,17 @@ def dssim_budget(
 
   Args:
     within: the constraint that goes on holding.
-    budget: DSSIM in (0, 1) that the weights aim at.
+    budget: DSSIM in (0, 1] that the weights aim at.
     limit: DSSIM that saved pixels may have; the authors accept 1.1 * budget.
     weight: price of the squared excess.
 
   Raises:
-    InputError: budget outside (0, 1).
+    InputError: budget outside (0, 1], limit not above 0, a weight below 0.
   """
   priced = dssim_penalty(within, budget=budget, weight=weight)
 
   def init(images):
-    ones = jnp.ones(len(images))
+    ones = jnp.ones(len(images), jnp.float32)
     side = jnp.ones(len(images), jnp.int32)
     return within.init(images), _Controller(ones, side)
 
@@ -131,7 +150,7 @@ def dssim_budget(
     start = images * 255
 
     def try_share(i, result):
-      share = jnp.asarray(_SHARES)[i]
+      share = jnp.asarray(_SHARES, jnp.float32)[i]
       codes = within.project_codes(start + share * (levels - start), images)
       # A hair below: measured again elsewhere, it must not be above.
       fits = perceptual.dssim(codes / 255, images) <= 0.9999 * limit

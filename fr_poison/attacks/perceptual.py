@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fr_poison import weights
+from fr_poison import checks, weights
 from fr_poison.attacks import alexnet
 from fr_poison.types import Array, Images, InputError, Params
 
@@ -54,10 +54,15 @@ def _filter(images, rows, columns):
   return jnp.einsum('ij,...hjc->...hic', columns, images, precision=_HIGHEST)
 
 
+@checks.checked
 def gaussian_blur(
-  images: Images, kernel_size: int = 7, sigma: float = 3.0
+  images: Images, kernel_size: checks.Count = 7, sigma: checks.Positive = 3.0
 ) -> Images:
-  """Gaussian blur with reflect padding; the defaults are LowKey's."""
+  """Gaussian blur with reflect padding; the defaults are LowKey's.
+
+  Raises:
+    InputError: kernel_size or sigma out of range.
+  """
   height, width = images.shape[-3:-1]
   return _filter(
     images,

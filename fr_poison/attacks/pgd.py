@@ -10,13 +10,15 @@ from fr_poison.types import EmbedFn
 _BALLS = {'linf': constraints.linf_ball, 'l2': constraints.l2_ball}
 
 
+@checks.checked
+@base.by_value
 def signed_ascent(
   objective: objectives.Objective,
   *,
-  epsilon: float,
-  num_steps: int,
-  learning_rate: float | None = None,
-  start_noise: float | None = None,
+  epsilon: checks.Epsilon,
+  num_steps: checks.Count,
+  learning_rate: checks.Positive | None = None,
+  start_noise: checks.NotNegative | None = None,
 ) -> base.Attack:
   """PGD as Madry et al. have it, for any objective: signs in an L-inf ball.
 
@@ -30,28 +32,27 @@ def signed_ascent(
   Raises:
     InputError: a number out of range.
   """
-  ball = constraints.linf_ball(epsilon)
-  if learning_rate is None:
-    learning_rate = 2.5 * epsilon / max(num_steps, 1)
-  checks.number('learning_rate', learning_rate, ends='(]')
+  rate = steps.default_rate(learning_rate, epsilon, num_steps)
   return gradient.gradient_attack(
     objective,
-    ball,
-    steps.make('sign', 'linf', learning_rate),
+    constraints.linf_ball(epsilon),
+    steps.make('sign', 'linf', rate),
     num_steps=num_steps,
     start_noise=epsilon / 4 if start_noise is None else start_noise,
   )
 
 
+@checks.checked
+@base.by_value
 def pgd(
   embed_fns: Sequence[EmbedFn],
   *,
-  epsilon: float = 8 / 255,
+  epsilon: checks.Positive = 8 / 255,
   norm: str = 'linf',
-  num_steps: int = 40,
-  learning_rate: float | None = None,
+  num_steps: checks.Count = 40,
+  learning_rate: checks.Positive | None = None,
   optimizer: str = 'sign',
-  restarts: int = 1,
+  restarts: checks.Count = 1,
   targeted: bool = False,
   luminance_only: bool | None = None,
 ) -> base.Attack:
@@ -59,20 +60,21 @@ def pgd(
 
   Args:
     embed_fns: the networks attacked together, `(params, images) -> [B, D]`.
-    epsilon: radius in [0, 1] pixel units; for 'l2' over the whole picture.
+    epsilon: radius in [0, 1] pixel units; for 'l2' over the whole picture,
+      which may be more than 1.
     norm: 'linf' or 'l2'.
     num_steps: updates per start.
-    learning_rate: in units of epsilon; None is 2.5 epsilon / num_steps.
+    learning_rate: in the same units; None is 2.5 epsilon / num_steps.
     optimizer: 'sign', 'momentum' or 'adam', see `optimizers.make`.
     restarts: random starts in the ball; the best one counts.
     targeted: approach `targets`, which `init` and `run` then require.
     luminance_only: see `gradient_attack`.
 
   Raises:
-    InputError: epsilon, norm, optimizer, num_steps or restarts out of range.
+    InputError: a number out of range, an unknown norm or optimizer.
   """
   make = objectives.approach if targeted else objectives.displacement
-  rate = learning_rate or 2.5 * epsilon / max(num_steps, 1)
+  rate = steps.default_rate(learning_rate, epsilon, num_steps)
   step = steps.make(optimizer, norm, rate)  # refuses an unknown norm
   return gradient.gradient_attack(
     make(embed_fns),

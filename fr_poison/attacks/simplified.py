@@ -19,10 +19,12 @@ from fr_poison.attacks import (
 from fr_poison.types import EmbedFn
 
 
+@checks.checked
+@base.by_value
 def feature_shift(
   embed_fns: Sequence[EmbedFn],
   *,
-  alpha: float = 0.05,
+  alpha: checks.PositiveShare = 0.05,
   luminance_only: bool | None = None,
 ) -> base.Attack:
   """x + alpha * (target - user), 'Fawkes' as one step.
@@ -40,7 +42,6 @@ def feature_shift(
   Raises:
     InputError: alpha outside (0, 1].
   """
-  alpha = checks.number('alpha', alpha, 0, 1, ends='(]')
   return gradient.gradient_attack(
     objectives.approach(embed_fns, from_set=True),
     constraints.linf_ball(alpha),
@@ -58,12 +59,14 @@ def _cosine_from_most_similar(embed_fns):
   return half._replace(sign=1.0)
 
 
+@checks.checked
+@base.by_value
 def protected_set(
   embed_fns: Sequence[EmbedFn],
   *,
-  epsilon: float = 10 / 255,
-  num_steps: int = 40,
-  learning_rate: float | None = None,
+  epsilon: checks.Positive = 10 / 255,
+  num_steps: checks.Count = 40,
+  learning_rate: checks.Positive | None = None,
   luminance_only: bool | None = None,
 ) -> base.Attack:
   """'LowKey' as the small pixel change that leaves a protected identity.
@@ -82,10 +85,10 @@ def protected_set(
     luminance_only: see `gradient_attack`.
 
   Raises:
-    InputError: epsilon not positive, num_steps below 1.
+    InputError: a number out of range.
   """
   constraint = constraints.l2_ball(epsilon)
-  rate = learning_rate or 2.5 * epsilon / max(num_steps, 1)
+  rate = optimizers.default_rate(learning_rate, epsilon, num_steps)
   return gradient.gradient_attack(
     _cosine_from_most_similar(embed_fns),
     constraint,

@@ -5,6 +5,9 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from fr_poison import checks
+from fr_poison.attacks.base import by_value
+
 # The authors' factor: it keeps arctanh finite at black and white.
 _SHRINK = 2 - 1e-6
 
@@ -22,7 +25,9 @@ PIXELS = Space(
 )
 
 
-def tanh_space(limit: float | None = None) -> Space:
+@checks.checked
+@by_value
+def tanh_space(limit: checks.PositiveShare | None = None) -> Space:
   """Pictures as tanh(arctanh(x) + variable): they cannot leave [0, 1].
 
   Carlini and Wagner's change of variable, with Fawkes's constants.
@@ -30,6 +35,9 @@ def tanh_space(limit: float | None = None) -> Space:
   Args:
     limit: no pixel leaves the original by more, in [0, 1] units; None: any.
       Where it cuts, the gradient is zero, as in the authors' code.
+
+  Raises:
+    InputError: limit outside (0, 1].
   """
 
   def pictures(variable, images):

@@ -12,15 +12,17 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from fr_poison import checks
 from fr_poison.attacks import jpeg as jpeg_model
 from fr_poison.attacks import perceptual
-from fr_poison.attacks.base import fold_in, per_picture
+from fr_poison.attacks.base import by_value, fold_in, per_picture
 from fr_poison.attacks.objectives import mirror
 from fr_poison.types import Images, InputError, Rng
 
 Transform = Callable[[Rng, Images], Images]  # (keys [B], images) -> images
 
 
+@by_value
 def chain(*transforms: Transform) -> Transform:
   """One after the other, each with keys of its own; none is the identity."""
 
@@ -32,7 +34,11 @@ def chain(*transforms: Transform) -> Transform:
   return apply
 
 
-def blur(kernel_size: int = 7, sigma: float = 3.0) -> Transform:
+@checks.checked
+@by_value
+def blur(
+  kernel_size: checks.Count = 7, sigma: checks.Positive = 3.0
+) -> Transform:
   """Gaussian blur with reflect padding; the defaults are LowKey's.
 
   Args:
@@ -42,17 +48,16 @@ def blur(kernel_size: int = 7, sigma: float = 3.0) -> Transform:
   Raises:
     InputError: kernel_size or sigma is not that.
   """
-  if not (kernel_size >= 1 and kernel_size % 2 == 1):
+  if kernel_size % 2 == 0:
     raise InputError(f'kernel_size: {kernel_size} given, odd number expected')
-  if not 0 < sigma < float('inf'):
-    raise InputError(f'sigma: {sigma:g} given, above 0 expected')
-  size = int(kernel_size)
   return lambda rngs, images: _limit(
-    perceptual.gaussian_blur(images, size, sigma)
+    perceptual.gaussian_blur(images, kernel_size, sigma)
   )
 
 
-def resize(scale: float) -> Transform:
+@checks.checked
+@by_value
+def resize(scale: checks.PositiveShare) -> Transform:
   """Smaller by `scale`, antialiased, and back again, both bilinear.
 
   Args:
@@ -61,7 +66,6 @@ def resize(scale: float) -> Transform:
   Raises:
     InputError: scale is outside (0, 1].
   """
-  _check_share('scale', scale)
 
   def apply(rngs, images):
     del rngs
@@ -73,7 +77,9 @@ def resize(scale: float) -> Transform:
   return apply
 
 
-def crop(fraction: float) -> Transform:
+@checks.checked
+@by_value
+def crop(fraction: checks.PositiveShare) -> Transform:
   """A random part of the picture, brought back to its size bilinearly.
 
   Args:
@@ -83,7 +89,6 @@ def crop(fraction: float) -> Transform:
   Raises:
     InputError: fraction is outside (0, 1].
   """
-  _check_share('fraction', fraction)
 
   def one(rng, image):
     sides = jnp.asarray(image.shape[:2], jnp.float32)
@@ -100,6 +105,7 @@ def crop(fraction: float) -> Transform:
   return lambda rngs, images: _limit(jax.vmap(one)(rngs, images))
 
 
+@by_value
 def flip() -> Transform:
   """Mirrors left and right with probability 1/2."""
 
@@ -110,7 +116,9 @@ def flip() -> Transform:
   return apply
 
 
-def brightness(amount: float) -> Transform:
+@checks.checked
+@by_value
+def brightness(amount: checks.Share) -> Transform:
   """Times 1 + U(-amount, amount), one factor a picture, at most 1.
 
   Args:
@@ -119,8 +127,6 @@ def brightness(amount: float) -> Transform:
   Raises:
     InputError: amount is outside [0, 1].
   """
-  if not 0 <= amount <= 1:
-    raise InputError(f'amount: {amount:g} given, in [0, 1] expected')
 
   def apply(rngs, images):
     draw = lambda r: jax.random.uniform(r, (), minval=-amount, maxval=amount)
@@ -131,7 +137,9 @@ def brightness(amount: float) -> Transform:
   return apply
 
 
-def jpeg(quality: int = 75, subsampling: str = '4:4:4') -> Transform:
+@checks.checked
+@by_value
+def jpeg(quality: checks.Quality = 75, subsampling: str = '4:4:4') -> Transform:
   """Saved as JPEG and loaded again, see `attacks.jpeg.jpeg`.
 
   Args:
@@ -141,13 +149,8 @@ def jpeg(quality: int = 75, subsampling: str = '4:4:4') -> Transform:
   Raises:
     InputError: quality or subsampling is not that.
   """
-  jpeg_model.check_options(quality, subsampling)
+  jpeg_model.check_subsampling(subsampling)
   return lambda rngs, images: jpeg_model.jpeg(images, quality, subsampling)
-
-
-def _check_share(name, value):
-  if not 0 < value <= 1:
-    raise InputError(f'{name}: {value:g} given, in (0, 1] expected')
 
 
 def _draw(draw, rngs):

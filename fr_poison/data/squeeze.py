@@ -8,6 +8,7 @@ they scraped; detectors look at how far a picture's embedding moves.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
 from PIL import Image
@@ -63,7 +64,10 @@ def chain(squeezers: Sequence[Mapping]) -> Squeezer:
   return squeeze
 
 
-def bit_depth(bits: int) -> Squeezer:
+@checks.checked
+def bit_depth(
+  bits: Annotated[int, checks.Range(1, 8, is_whole=True)],
+) -> Squeezer:
   """Fewer grey levels: round(x (2^b - 1)) / (2^b - 1) for x in [0, 1].
 
   Args:
@@ -72,7 +76,6 @@ def bit_depth(bits: int) -> Squeezer:
   Raises:
     InputError: bits is not that.
   """
-  checks.whole('bits', bits, 1, 8)
   last = 2**bits - 1
   # Of odd numbers both, neither quotient ever ends in one half.
   coarse = np.rint(np.arange(256) * last / 255)
@@ -80,7 +83,8 @@ def bit_depth(bits: int) -> Squeezer:
   return _each(lambda image: levels[image])
 
 
-def median(size: int) -> Squeezer:
+@checks.checked
+def median(size: checks.Count) -> Squeezer:
   """The median over a square around each pixel, in each channel.
 
   scipy.ndimage's, as in EvadeML-Zoo: an even square reaches one pixel further
@@ -93,14 +97,16 @@ def median(size: int) -> Squeezer:
   Raises:
     InputError: size is not that.
   """
-  checks.whole('size', size, 1)
   return _each(
     lambda image: ndimage.median_filter(image, (size, size, 1), mode='reflect')
   )
 
 
+@checks.checked
 def non_local_means(
-  strength: float, patch: int = 3, search: int = 11
+  strength: checks.Positive,
+  patch: checks.Count = 3,
+  search: checks.Count = 11,
 ) -> Squeezer:
   """The mean of the pixels around whose surroundings look alike.
 
@@ -119,15 +125,14 @@ def non_local_means(
   Raises:
     InputError: strength, patch or search is not that.
   """
-  checks.number('strength', strength, ends='(]')
   for field, value in (('patch', patch), ('search', search)):
-    checks.whole(field, value, 1)
     if value % 2 == 0:
       raise InputError(f'{field}: {value} given, odd number expected')
   return _each(lambda image: _non_local_mean(image, strength, patch, search))
 
 
-def gaussian(sigma: float) -> Squeezer:
+@checks.checked
+def gaussian(sigma: checks.Positive) -> Squeezer:
   """Gaussian blur, cut off at 4 sigma, mirrored at the edges.
 
   Args:
@@ -136,14 +141,14 @@ def gaussian(sigma: float) -> Squeezer:
   Raises:
     InputError: sigma is not that.
   """
-  checks.number('sigma', sigma, ends='(]')
   sigmas = (sigma, sigma, 0)
   return _each(
     lambda image: _round(ndimage.gaussian_filter(np.float32(image), sigmas))
   )
 
 
-def jpeg(quality: int, subsampling: str = '4:2:0') -> Squeezer:
+@checks.checked
+def jpeg(quality: checks.Quality, subsampling: str = '4:2:0') -> Squeezer:
   """Saved as JPEG and loaded again, by Pillow.
 
   Args:
@@ -154,7 +159,6 @@ def jpeg(quality: int, subsampling: str = '4:2:0') -> Squeezer:
   Raises:
     InputError: quality or subsampling is not that.
   """
-  checks.whole('quality', quality, 1, 100)
   if subsampling not in _SUBSAMPLINGS:
     raise InputError(
       f'subsampling: {subsampling!r} is unknown; known: {list(_SUBSAMPLINGS)}'

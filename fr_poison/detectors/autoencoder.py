@@ -77,18 +77,19 @@ def kl_divergence(mean: Array, log_variance: Array) -> Array:
   return jnp.sum(terms, tuple(range(1, terms.ndim))) / 2
 
 
+@checks.checked
 def fit(
   clean: np.ndarray,
   *,
   kind: str = 'plain',
-  num_epochs: int = 40,
-  batch_size: int = 16,
-  learning_rate: float = 2e-3,
-  features: tuple[int, ...] = (16, 32, 64),
-  code_size: int = 16,
-  noise: float = 0.025,
-  kl_weight: float = 1e-3,
-  seed: int = 0,
+  num_epochs: checks.Count = 40,
+  batch_size: checks.Count = 16,
+  learning_rate: checks.Positive = 2e-3,
+  features: tuple[checks.Count, ...] = (16, 32, 64),
+  code_size: checks.Count = 16,
+  noise: checks.NotNegative = 0.025,
+  kl_weight: checks.NotNegative = 1e-3,
+  seed: checks.Seed = 0,
 ) -> Model:
   """Trains on clean faces only, by mean squared error.
 
@@ -225,8 +226,5 @@ def _network(settings):
 def _check_settings(settings):
   if settings['kind'] not in KINDS:
     raise InputError(f'kind: {settings["kind"]!r} is unknown; known: {KINDS}')
-  for features in settings['features'] or (0,):
-    checks.whole('features', features)
-  checks.whole('code_size', settings['code_size'])
-  for name in ('noise', 'kl_weight'):
-    checks.number(name, settings[name])
+  if not settings['features']:
+    raise InputError('features: none given, one or more expected')

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fr_poison import weights
+from fr_poison import checks, weights
 from fr_poison.recognizers import linear
-from fr_poison.types import Array, InputError
+from fr_poison.types import Array, InputError, calling
 
 
 class Detector(NamedTuple):
@@ -58,7 +58,14 @@ def make(
     check_pictures(images, size=size)
     if not len(images):
       return np.zeros(0)
-    return np.asarray(score(images), np.float64)
+    with calling('score'):
+      scores = score(images)
+    if np.shape(scores) != (len(images),):
+      raise InputError(
+        f'score: gave {list(np.shape(scores))}; one number a picture '
+        f'expected, [{len(images)}]'
+      )
+    return np.asarray(scores, np.float64)
 
   return Detector(checked, name, features, digest)
 
@@ -122,7 +129,10 @@ def check_training_set(clean: np.ndarray, cloaked: np.ndarray) -> None:
     raise InputError('cloaked: not a pixel differs from the clean pictures')
 
 
-def fit_log_odds(clean: Array, cloaked: Array, *, C: float = 1.0) -> LogOdds:
+@checks.checked
+def fit_log_odds(
+  clean: Array, cloaked: Array, *, C: checks.Positive = 1.0
+) -> LogOdds:
   """Logistic regression on features, [N, F] and [M, F].
 
   Args:

@@ -10,7 +10,7 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 
-from fr_poison import extractors, weights
+from fr_poison import checks, extractors, weights
 from fr_poison.detectors import base, trunk
 from fr_poison.detectors.base import Detector, LogOdds
 from fr_poison.extractors import Extractor
@@ -23,13 +23,14 @@ ALEXNET = trunk.ALEXNET
 alexnet = trunk.alexnet
 
 
+@checks.checked
 def fit(
   extractor: Extractor,
   clean: np.ndarray,
   cloaked: np.ndarray,
   *,
-  C: float = 1.0,
-  batch_size: int = 20,
+  C: checks.Positive = 1.0,
+  batch_size: checks.Count = 20,
 ) -> Detector:
   """Logistic regression on frozen features; scores are log-odds.
 
@@ -50,13 +51,14 @@ def fit(
   return _detector(extractor, name, model, clean, {'C': C}, batch_size)
 
 
+@checks.checked
 def train(
   extractor: Extractor,
   clean: np.ndarray,
   cloaked: np.ndarray,
   *,
-  C: float = 1.0,
-  batch_size: int = 20,
+  C: checks.Positive = 1.0,
+  batch_size: checks.Count = 20,
 ) -> LogOdds:
   """What `fit` learns; arguments and errors as there."""
   _check(extractor, clean, cloaked)
@@ -91,6 +93,7 @@ def as_network(extractor: Extractor, model: LogOdds) -> Extractor:
   return Extractor(embed_fn, params, spec, extractor.input_size, digest)
 
 
+@checks.checked
 def fine_tune(
   extractor: Extractor,
   clean: np.ndarray,
@@ -98,7 +101,7 @@ def fine_tune(
   recipe: Recipe,
   *,
   start_head: str = 'linear',
-  batch_size: int = 20,
+  batch_size: checks.Count = 20,
 ) -> Detector:
   """The whole network and two classes, trained end to end; log-odds.
 

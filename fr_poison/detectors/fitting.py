@@ -23,16 +23,17 @@ BatchFn = Callable[[int, np.ndarray], Any]  # step, which rows -> batch
 _CHECK_EVERY = 100  # steps whose losses are looked at together
 
 
+@checks.checked
 def minimize(
   loss_fn: LossFn,
   params: Params,
-  num_rows: int,
+  num_rows: checks.Count,
   batch_fn: BatchFn,
   *,
-  num_epochs: int,
-  batch_size: int,
-  learning_rate: float,
-  seed: int,
+  num_epochs: checks.Count,
+  batch_size: checks.Count,
+  learning_rate: checks.Positive,
+  seed: checks.Seed,
 ) -> Params:
   """Adam, its rate falling to 0 along a cosine.
 
@@ -50,9 +51,6 @@ def minimize(
   Raises:
     InputError: a number that cannot be meant, or a loss that is not finite.
   """
-  checks.whole('num_epochs', num_epochs)
-  checks.whole('batch_size', batch_size)
-  checks.whole('seed', seed, 0)
   rows = np.arange(num_rows)
   sampler = Sampler(rows, np.zeros_like(rows), batch_size, seed=seed)
   num_steps = num_epochs * sampler.steps_per_epoch

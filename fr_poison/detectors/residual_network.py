@@ -10,6 +10,7 @@ no picture's estimate depends on its batch.
 
 import functools
 from collections.abc import Sequence
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -61,19 +62,20 @@ class ResidualNetwork(nn.Module):
     return x[:, :height, :width]
 
 
+@checks.checked
 def fit(
   clean: np.ndarray,
   cloaked: Sequence[np.ndarray],
   *,
-  num_epochs: int = 30,
-  batch_size: int = 32,
-  learning_rate: float = 2e-3,
+  num_epochs: checks.Count = 30,
+  batch_size: checks.Count = 32,
+  learning_rate: checks.Positive = 2e-3,
   loss: str = 'l1',
-  crop: int = 56,
-  channels: int = 32,
-  depth: int = 6,
-  block: int = 2,
-  seed: int = 0,
+  crop: checks.Count = 56,
+  channels: checks.Count = 32,
+  depth: Annotated[int, checks.Range(2, is_whole=True)] = 6,
+  block: checks.Count = 2,
+  seed: checks.Seed = 0,
 ) -> Model:
   """Trains on clean pictures and what public tools made of them.
 
@@ -123,8 +125,9 @@ def fit(
   return Model(params, settings)
 
 
+@checks.checked
 def estimate(
-  model: Model, images: np.ndarray, *, batch_size: int = 32
+  model: Model, images: np.ndarray, *, batch_size: checks.Count = 32
 ) -> np.ndarray:
   """What was added to each picture, grey for grey ones.
 
@@ -209,8 +212,6 @@ def _check_pairs(clean, cloaked):
 
 
 def _check_settings(settings):
-  for name, low in (('crop', 1), ('channels', 1), ('depth', 2), ('block', 1)):
-    checks.whole(name, settings[name], low)
   if settings['loss'] not in _LOSSES:
     raise InputError(
       f'loss: {settings["loss"]!r} is unknown; known: {tuple(_LOSSES)}'

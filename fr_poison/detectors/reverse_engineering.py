@@ -20,6 +20,7 @@ import optax
 from fr_poison import checks
 from fr_poison.attacks import constraints, loop, transforms
 from fr_poison.attacks.gradient import gradient_attack
+from fr_poison.attacks.networks import embed
 from fr_poison.attacks.objectives import Objective, mirror, normalize
 from fr_poison.data.batches import map_batches
 from fr_poison.detectors import base, fitting, residual_network
@@ -88,16 +89,17 @@ def residual(model: Model) -> Estimator:
   )
 
 
+@checks.checked
 def consistency(
   embed_fn: EmbedFn,
   params: Params,
   *,
   features: str,
   views: Sequence[Mapping] = VIEWS,
-  penalty_weight: float = 1000.0,
-  num_steps: int = 20,
-  learning_rate: float = 0.5 / 255,
-  batch_size: int = 16,
+  penalty_weight: checks.Positive = 1000.0,
+  num_steps: checks.Count = 20,
+  learning_rate: checks.Positive = 0.5 / 255,
+  batch_size: checks.Count = 16,
 ) -> Estimator:
   """Finds the small change after which all views embed alike.
 
@@ -125,7 +127,6 @@ def consistency(
     'num_steps': num_steps,
     'learning_rate': learning_rate,
   }
-  checks.whole('batch_size', batch_size)
   search = _search(embed_fn, **settings)
 
   def estimate(images):
@@ -154,8 +155,9 @@ def inconsistency(embed_fn: EmbedFn, views: Sequence[Callable]) -> Objective:
   def distance(params, reference, images, rngs):
     del reference
     stacked = [images, *(view(rngs, images) for view in views)]
-    embeddings = embed_fn(params[0], jnp.concatenate(stacked))
-    unit = normalize(embeddings).reshape(len(stacked), len(images), -1)
+    embeddings = embed(embed_fn, params[0], jnp.concatenate(stacked))
+    shape = len(stacked), len(images), embeddings.shape[1]
+    unit = normalize(embeddings).reshape(shape)
     return jnp.mean(jnp.sum((unit[1:] - unit[0]) ** 2, -1), 0)
 
   nothing = lambda params, images, targets: ()
@@ -163,11 +165,6 @@ def inconsistency(embed_fn: EmbedFn, views: Sequence[Callable]) -> Objective:
 
 
 def _search(embed_fn, views, penalty_weight, num_steps, learning_rate):
-  for name, value in (
-    ('penalty_weight', penalty_weight),
-    ('learning_rate', learning_rate),
-  ):
-    checks.number(name, value, ends='(]')
   if not views:
     raise InputError('views: at least one expected')
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fr_poison import extractors, weights
+from fr_poison import checks, extractors, weights
 from fr_poison.data import squeeze
 from fr_poison.detectors import base
 from fr_poison.detectors.base import Detector
@@ -24,11 +24,12 @@ NAME = 'squeezing'
 SQUEEZERS = (*squeeze.XU_JOINT, {'name': 'jpeg', 'quality': 75})
 
 
+@checks.checked
 def make(
   extractor: Extractor,
   squeezers: Sequence[Mapping] = SQUEEZERS,
   *,
-  batch_size: int = 20,
+  batch_size: checks.Count = 20,
 ) -> Detector:
   """The largest distance between a picture and its squeezed selves.
 

@@ -12,6 +12,7 @@ one.
 import numpy as np
 from scipy import fft
 
+from fr_poison import checks
 from fr_poison.detectors import base
 from fr_poison.detectors.base import Detector
 from fr_poison.types import InputError
@@ -48,7 +49,10 @@ def features(images: np.ndarray) -> np.ndarray:
   return np.stack([_of_one(np.float64(image)) for image in images])
 
 
-def fit(clean: np.ndarray, cloaked: np.ndarray, *, C: float = 1.0) -> Detector:
+@checks.checked
+def fit(
+  clean: np.ndarray, cloaked: np.ndarray, *, C: checks.Positive = 1.0
+) -> Detector:
   """Logistic regression on `features`; scores are log-odds.
 
   Args:

@@ -17,7 +17,10 @@ from fr_poison.detectors.base import Detector
 from fr_poison.types import Array, InputError
 
 
-def choose(scores_of_clean: Array, false_positive_rate: float) -> float:
+@checks.checked
+def choose(
+  scores_of_clean: Array, false_positive_rate: checks.ShareBelowOne
+) -> float:
   """The smallest threshold that flags no larger share of clean pictures.
 
   Clean pictures of equal scores are flagged all or none. With fewer than
@@ -35,20 +38,20 @@ def choose(scores_of_clean: Array, false_positive_rate: float) -> float:
     raise InputError(
       'scores_of_clean: expected [N] finite numbers, N at least 1'
     )
-  checks.number('false_positive_rate', false_positive_rate, 0, 1, ends='[)')
   # .29 * 100 is 28.999999999999996, but 29 / 100 is .29.
   shares = np.arange(len(scores)) / len(scores)
   flagged = np.flatnonzero(shares <= false_positive_rate)[-1]
   return float(scores[flagged])
 
 
+@checks.checked
 def save(
   path: str | os.PathLike,
   detector: Detector,
-  threshold: float,
+  threshold: checks.Number,
   *,
-  false_positive_rate: float,
-  num_clean: int,
+  false_positive_rate: checks.ShareBelowOne,
+  num_clean: checks.Count,
 ) -> None:
   """Writes a threshold and whose it is, as JSON; never half a file.
 
@@ -60,9 +63,8 @@ def save(
     num_clean: on how many clean pictures.
 
   Raises:
-    InputError: the threshold is not finite, or cannot be written.
+    InputError: a number out of range, or it cannot be written.
   """
-  _check_finite(threshold, 'threshold')
   content = {
     **_identity(detector),
     'threshold': float(threshold),

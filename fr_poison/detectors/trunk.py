@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from fr_poison import extractors, weights
+from fr_poison import checks, extractors, weights
 from fr_poison.attacks import alexnet as lpips_alexnet
 from fr_poison.attacks import perceptual
 from fr_poison.extractors import Extractor, NetworkSpec
@@ -94,8 +94,9 @@ def check_size(images: np.ndarray) -> None:
     )
 
 
+@checks.checked
 def standardized(
-  extractor: Extractor, images: np.ndarray, batch_size: int = 20
+  extractor: Extractor, images: np.ndarray, batch_size: checks.Count = 20
 ) -> Extractor:
   """To be trained: its columns have mean 0 and deviation 1 on `images`.
 

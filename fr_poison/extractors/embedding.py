@@ -12,7 +12,7 @@ from fr_poison.data.batches import (
   silent,
 )
 from fr_poison.extractors.registry import Extractor
-from fr_poison.types import Embeddings
+from fr_poison.types import Embeddings, InputError, calling
 
 # With 20, mobileface and dlib_resnet would embed many a fifth faster (faceres
 # would not), and all of them one picture as slowly as 20.
@@ -33,6 +33,10 @@ def embed(
     batch_size: pictures at a time on an accelerator; on CPU it changes
       nothing.
     progress: is given the loop over batches; see `data.batches.silent`.
+
+  Raises:
+    InputError: the network gives something else than [B, D]. What it raises
+      itself passes through, with a note.
   """
   return map_batches(
     lambda batch: _embed(extractor.embed_fn, extractor.params, batch),
@@ -44,4 +48,12 @@ def embed(
 
 @functools.partial(jax.jit, static_argnums=0)
 def _embed(embed_fn, params, images):
-  return embed_fn(params, images)
+  with calling('extractor.embed_fn'):
+    embeddings = embed_fn(params, images)
+  shape = getattr(embeddings, 'shape', ())
+  if len(shape) != 2 or shape[0] != len(images):
+    raise InputError(
+      f'extractor.embed_fn: gave {type(embeddings).__name__} {list(shape)}; '
+      f'one array [{len(images)}, D] expected'
+    )
+  return embeddings

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fr_poison import extractors
+from fr_poison import checks, extractors
 from fr_poison.data.batches import map_batches
 from fr_poison.data.splits import Split
 from fr_poison.extractors import Extractor
@@ -144,7 +144,10 @@ def fit(
   return fitter.fit(images, labels)
 
 
-def rank(model: EndToEnd, probes: np.ndarray, top_k: int = 1) -> Ranking:
+@checks.checked
+def rank(
+  model: EndToEnd, probes: np.ndarray, top_k: checks.Count = 1
+) -> Ranking:
   """The likeliest people of uint8 pictures [M, H, W, 3]; probabilities.
 
   Raises:
@@ -168,6 +171,7 @@ def predict(model: EndToEnd, probes: np.ndarray) -> Labels:
   return rank(model, probes).labels[:, 0]
 
 
+@checks.checked
 def rank_protected(
   clean: np.ndarray,
   cloaked: np.ndarray,
@@ -176,7 +180,7 @@ def rank_protected(
   splits: Sequence[Split],
   *,
   fitter: Fitter,
-  top_k: int = 1,
+  top_k: checks.Count = 1,
 ) -> list[Ranking]:
   """What `fit` and `rank` say, one protected person at a time.
 

@@ -38,13 +38,14 @@ class Linear(NamedTuple):
   labels: Labels  # [C], rising
 
 
+@checks.checked
 def fit(
   embeddings: Embeddings,
   labels: Labels,
   *,
-  C: float = 1.0,
-  max_steps: int = 1000,
-  tolerance: float = 1e-4,
+  C: checks.Positive = 1.0,
+  max_steps: checks.Count = 1000,
+  tolerance: checks.Positive = 1e-4,
 ) -> Linear:
   """Fits the weights, from zero.
 
@@ -60,7 +61,6 @@ def fit(
     InputError: a setting out of range, embeddings that are not finite, or
       fewer than two people.
   """
-  _check_settings(C, max_steps, tolerance)
   check_embeddings(embeddings)
   gallery = standardization.make_gallery(
     np.asarray(embeddings), np.asarray(labels)
@@ -74,7 +74,8 @@ def predict(model: Linear, probes: Embeddings) -> Labels:
   return rank(model, probes).labels[:, 0]
 
 
-def rank(model: Linear, probes: Embeddings, top_k: int = 1) -> Ranking:
+@checks.checked
+def rank(model: Linear, probes: Embeddings, top_k: checks.Count = 1) -> Ranking:
   """The `top_k` likeliest people of each probe and how likely, [M, top_k].
 
   Args:
@@ -96,6 +97,7 @@ def rank(model: Linear, probes: Embeddings, top_k: int = 1) -> Ranking:
   return Ranking(model.labels[np.asarray(index)], np.asarray(scores))
 
 
+@checks.checked
 def rank_protected(
   clean: Embeddings,
   cloaked: Embeddings,
@@ -103,10 +105,10 @@ def rank_protected(
   protected: Sequence[int],
   splits: Sequence[Split],
   *,
-  top_k: int = 1,
-  C: float = 1.0,
-  max_steps: int = 1000,
-  tolerance: float = 1e-4,
+  top_k: checks.Count = 1,
+  C: checks.Positive = 1.0,
+  max_steps: checks.Count = 1000,
+  tolerance: checks.Positive = 1e-4,
 ) -> list[Ranking]:
   """What `fit` and `rank` would say, one protected person at a time.
 
@@ -131,7 +133,6 @@ def rank_protected(
   Raises:
     InputError: as `fit` and `rank`, or somebody without a training picture.
   """
-  _check_settings(C, max_steps, tolerance)
   clean, cloaked = np.asarray(clean), np.asarray(cloaked)
   labels, protected = np.asarray(labels), np.asarray(protected)
   check_embeddings(clean, 'clean')
@@ -184,12 +185,6 @@ def _chunk_size(gallery, num_probes):
   logits = 3 * (pictures + num_probes) * people
   weights = (6 * logistic.MEMORY + 10) * columns * people
   return max(1, _CHUNK_BYTES // (4 * (logits + weights)))
-
-
-def _check_settings(C, max_steps, tolerance):
-  checks.number('C', C, ends='(]')
-  checks.number('tolerance', tolerance, ends='(]')
-  checks.whole('max_steps', max_steps)
 
 
 def _check_everybody_trains(labels, protected, split, people):

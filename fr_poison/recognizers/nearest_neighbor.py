@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fr_poison import checks
 from fr_poison.data.splits import Split
 from fr_poison.recognizers import nearest_people
 from fr_poison.recognizers.ranking import (
@@ -35,12 +36,13 @@ class NearestNeighbor(NamedTuple):
   k: int = 1
 
 
+@checks.checked
 def fit(
   embeddings: Embeddings,
   labels: Labels,
   *,
   normalize: bool = False,
-  k: int = 1,
+  k: checks.Count = 1,
 ) -> NearestNeighbor:
   """Remembers the gallery (the paper's KNeighborsClassifier(1)).
 
@@ -66,7 +68,10 @@ def predict(model: NearestNeighbor, probes: Embeddings) -> Labels:
   return rank(model, probes).labels[:, 0]
 
 
-def rank(model: NearestNeighbor, probes: Embeddings, top_k: int = 1) -> Ranking:
+@checks.checked
+def rank(
+  model: NearestNeighbor, probes: Embeddings, top_k: checks.Count = 1
+) -> Ranking:
   """The `top_k` likeliest people of each probe, [M, top_k].
 
   Args:
@@ -90,6 +95,7 @@ def rank(model: NearestNeighbor, probes: Embeddings, top_k: int = 1) -> Ranking:
   return ranking
 
 
+@checks.checked
 def rank_protected(
   clean: Embeddings,
   cloaked: Embeddings,
@@ -97,9 +103,9 @@ def rank_protected(
   protected: Sequence[int],
   splits: Sequence[Split],
   *,
-  top_k: int = 1,
+  top_k: checks.Count = 1,
   normalize: bool = False,
-  k: int = 1,
+  k: checks.Count = 1,
 ) -> list[Ranking]:
   """What `fit` and `rank` would say, one protected person at a time.
 
@@ -168,7 +174,8 @@ def squared_distances(a: Embeddings, b: Embeddings) -> Array:
 
 
 def _prepare(embeddings, normalize):
-  embeddings = jnp.asarray(embeddings)
+  # Distances of half precision would be too coarse to tell people apart.
+  embeddings = jnp.asarray(embeddings, jnp.float32)
   if not normalize:
     return embeddings
   length = jnp.linalg.norm(embeddings, axis=-1, keepdims=True)

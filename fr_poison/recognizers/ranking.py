@@ -41,7 +41,9 @@ def check_embeddings(embeddings: Embeddings, name: str = 'embeddings') -> None:
     InputError: wrong rank, or NaN or infinite values.
   """
   if np.ndim(embeddings) != 2:
-    raise InputError(f'{name}: expected [N, D], got {list(embeddings.shape)}')
+    raise InputError(
+      f'{name}: expected [N, D], got {list(np.shape(embeddings))}'
+    )
   finite = np.isfinite(np.asarray(embeddings)).all(1)
   if not finite.all():
     raise InputError(

@@ -1,18 +1,30 @@
 """Pictures that vary from step to step, each by its own random key."""
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 
+from fr_poison import checks
 from fr_poison.types import Images, Rng
 
+# Of `jittered`: with more, nothing may be left of a picture.
+Amount = Annotated[float, checks.Range(0, 0.5)]
 
-def mirrored(images: Images, rngs: Rng, share: float) -> Images:
-  """Each picture left-right exchanged with probability `share`."""
+
+@checks.checked
+def mirrored(images: Images, rngs: Rng, share: checks.Share) -> Images:
+  """Each picture left-right exchanged with probability `share`.
+
+  Raises:
+    InputError: share outside [0, 1].
+  """
   draw = jax.vmap(lambda rng: jax.random.bernoulli(rng, share))(rngs)
   return jnp.where(draw[:, None, None, None], images[:, :, ::-1], images)
 
 
-def jittered(images: Images, rngs: Rng, amount: float) -> Images:
+@checks.checked
+def jittered(images: Images, rngs: Rng, amount: Amount) -> Images:
   """Each picture moved, scaled and lit a little differently.
 
   Evenly drawn: moves down and right up to amount / 2 of the picture's sides,
@@ -23,6 +35,9 @@ def jittered(images: Images, rngs: Rng, amount: float) -> Images:
     images: [B, H, W, 3].
     rngs: [B] keys.
     amount: in [0, 0.5].
+
+  Raises:
+    InputError: amount is not that.
   """
   return jax.vmap(lambda *one: _jittered(*one, amount))(images, rngs)
 

@@ -9,7 +9,7 @@ are their gradients: nothing is held constant in them.
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,8 @@ from fr_poison import checks
 from fr_poison.attacks.objectives import normalize
 from fr_poison.training import angles, triplets
 from fr_poison.types import InputError
+
+Angle = Annotated[float, checks.Range(0, math.pi / 2)]  # in radians
 
 
 class Head(NamedTuple):
@@ -54,7 +56,8 @@ def softmax() -> Head:
   return Head(init, losses, logits)
 
 
-def arcface(scale: float = 64.0, margin: float = 0.5) -> Head:
+@checks.checked
+def arcface(scale: checks.Positive = 64.0, margin: Angle = 0.5) -> Head:
   """-log softmax of s cos(theta), with cos(theta + m) at the label.
 
   Deng et al. (2019), eq. 3. Where theta + m exceeds pi, cos(theta) - m sin(m)
@@ -67,12 +70,14 @@ def arcface(scale: float = 64.0, margin: float = 0.5) -> Head:
   Raises:
     InputError: either outside its range.
   """
-  checks.number('scale', scale, ends='(]')
-  checks.number('margin', margin, 0, math.pi / 2)
   return _margin_head(scale, lambda _, *angle: angles.add(*angle, margin))
 
 
-def cosface(scale: float = 64.0, margin: float = 0.4) -> Head:
+@checks.checked
+def cosface(
+  scale: checks.Positive = 64.0,
+  margin: Annotated[float, checks.Range(0, 2)] = 0.4,
+) -> Head:
   """-log softmax of s cos(theta), with cos(theta) - m at the label.
 
   Wang et al. (2018), eq. 4.
@@ -84,18 +89,17 @@ def cosface(scale: float = 64.0, margin: float = 0.4) -> Head:
   Raises:
     InputError: either outside its range.
   """
-  checks.number('scale', scale, ends='(]')
-  checks.number('margin', margin, 0, 2)
   return _margin_head(scale, lambda embeddings, cosines, _: cosines - margin)
 
 
+@checks.checked
 def magface(
-  scale: float = 64.0,
-  low_margin: float = 0.45,
-  high_margin: float = 0.8,
-  low_norm: float = 10.0,
-  high_norm: float = 110.0,
-  weight: float = 35.0,
+  scale: checks.Positive = 64.0,
+  low_margin: Angle = 0.45,
+  high_margin: Angle = 0.8,
+  low_norm: checks.Positive = 10.0,
+  high_norm: checks.Positive = 110.0,
+  weight: checks.NotNegative = 35.0,
 ) -> Head:
   """ArcFace whose margin grows with the embedding's length: its quality.
 
@@ -117,12 +121,8 @@ def magface(
   Raises:
     InputError: any outside its range.
   """
-  checks.number('scale', scale, ends='(]')
-  checks.number('low_margin', low_margin, 0, math.pi / 2)
   checks.number('high_margin', high_margin, low_margin, math.pi / 2)
-  checks.number('low_norm', low_norm, ends='(]')
   checks.number('high_norm', high_norm, low_norm, ends='(]')
-  checks.number('weight', weight)
   slope = (high_margin - low_margin) / (high_norm - low_norm)
 
   def lengths(embeddings):
@@ -139,7 +139,10 @@ def magface(
   return _margin_head(scale, move, price)
 
 
-def triplet(margin: float = 0.2, mining: str = 'all') -> Head:
+@checks.checked
+def triplet(
+  margin: Annotated[float, checks.Range(0, 4)] = 0.2, mining: str = 'all'
+) -> Head:
   """max(|a - p|^2 - |a - n|^2 + m, 0) of unit embeddings (FaceNet, 3.1).
 
   Every picture is an anchor; its positives and negatives are the others of
@@ -158,7 +161,6 @@ def triplet(margin: float = 0.2, mining: str = 'all') -> Head:
     InputError: margin outside its range, unknown mining; in `losses`, label
       smoothing.
   """
-  checks.number('margin', margin, 0, 4)
   if mining not in triplets.MINING:
     known = ', '.join(triplets.MINING)
     raise InputError(f'mining: {mining!r} is unknown; known: {known}')

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import jax
 import numpy as np
 
-from fr_poison import extractors
+from fr_poison import checks, extractors
 from fr_poison.training import parallel, step
 from fr_poison.training.recipe import Recipe
 from fr_poison.training.sampling import Sampler
@@ -25,13 +25,14 @@ class Trainer:
     num_steps: of a whole training.
   """
 
+  @checks.checked
   def __init__(
     self,
     recipe: Recipe,
     extractor: extractors.Extractor,
     *,
-    num_classes: int,
-    num_images: int,
+    num_classes: checks.Count,
+    num_images: checks.Count,
     wrap: Callable[[StepFn], StepFn] = lambda step: step,
   ):
     """Builds the pmapped steps; nothing is computed yet.

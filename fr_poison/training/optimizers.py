@@ -11,18 +11,19 @@ _SCHEDULES = ('constant', 'cosine', 'step')
 _OPTIMIZERS = ('adadelta', 'adagrad', 'adam', 'adamw', 'sgd')
 
 
+@checks.checked
 def make(
   name: str = 'adam',
   *,
-  learning_rate: float = 1e-3,
+  learning_rate: checks.Positive = 1e-3,
   schedule: str = 'constant',
-  num_steps: int = 1,
-  warmup: float = 0.0,
-  drops: tuple[float, ...] = (),
-  drop_factor: float = 0.1,
-  momentum: float = 0.9,
-  weight_decay: float = 0.0,
-  max_norm: float | None = None,
+  num_steps: checks.Count = 1,
+  warmup: checks.Share = 0.0,
+  drops: tuple[checks.Share, ...] = (),
+  drop_factor: checks.Positive = 0.1,
+  momentum: checks.Share = 0.9,
+  weight_decay: checks.NotNegative = 0.0,
+  max_norm: checks.Positive | None = None,
 ) -> optax.GradientTransformation:
   """An optax optimiser; durations are shares of the training, in [0, 1].
 
@@ -48,15 +49,6 @@ def make(
   ):
     if value not in known:
       raise InputError(f'{field}: {value!r} is unknown; known: {known}')
-  checks.number('learning_rate', learning_rate, ends='(]')
-  checks.number('weight_decay', weight_decay)
-  checks.number('drop_factor', drop_factor, ends='(]')
-  if max_norm is not None:
-    checks.number('max_norm', max_norm, ends='(]')
-  shares = {'warmup': [warmup], 'momentum': [momentum], 'drops': drops}
-  for field, values in shares.items():
-    for value in values:
-      checks.number(field, value, 0, 1)
   rate = _rate(learning_rate, schedule, num_steps, warmup, drops, drop_factor)
   if name == 'adam':
     optimizer = optax.adam(rate)

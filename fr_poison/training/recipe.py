@@ -6,7 +6,7 @@ from typing import Any
 import optax
 
 from fr_poison import checks
-from fr_poison.training import heads, optimizers
+from fr_poison.training import augmentation, heads, optimizers
 from fr_poison.types import InputError
 
 _DTYPES = ('float32', 'bfloat16')
@@ -36,21 +36,21 @@ class Recipe:
     InputError: a number that cannot be meant, an unknown name.
   """
 
-  num_epochs: int = 10
-  batch_size: int = 32
+  num_epochs: checks.Count = 10
+  batch_size: checks.Count = 32
   optimizer: dict[str, Any] = dataclasses.field(default_factory=dict)
   head: dict[str, Any] = dataclasses.field(
     default_factory=lambda: {'name': 'softmax'}
   )
-  label_smoothing: float = 0.0
-  flip: float = 0.5
-  jitter: float = 0.0
+  label_smoothing: checks.ShareBelowOne = 0.0
+  flip: checks.Share = 0.5
+  jitter: augmentation.Amount = 0.0
   balanced: bool = False
-  per_person: int = 1
-  num_micro_batches: int = 1
-  ema_decay: float | None = None
+  per_person: checks.Count = 1
+  num_micro_batches: checks.Count = 1
+  ema_decay: checks.ShareBelowOne | None = None
   dtype: str = 'float32'
-  seed: int = 0
+  seed: checks.Seed = 0
 
   @classmethod
   def from_config(cls, settings: dict, field: str = 'training') -> 'Recipe':
@@ -67,15 +67,7 @@ class Recipe:
 
   def __post_init__(self):
     """Checks every value."""
-    counts = 'num_epochs', 'batch_size', 'per_person', 'num_micro_batches'
-    for name in counts:
-      checks.whole(name, getattr(self, name))
-    checks.whole('seed', self.seed, 0)
-    checks.number('flip', self.flip, 0, 1)
-    checks.number('jitter', self.jitter, 0, 0.5)
-    checks.number('label_smoothing', self.label_smoothing, 0, 1, ends='[)')
-    if self.ema_decay is not None:
-      checks.number('ema_decay', self.ema_decay, 0, 1, ends='[)')
+    checks.check_fields(self)
     if self.dtype not in _DTYPES:
       raise InputError(f'dtype: {self.dtype!r} is unknown; known: {_DTYPES}')
     self.make_optimizer(1)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fr_poison import checks
 from fr_poison.data.faces import to_float
 from fr_poison.training.step import Batch
 from fr_poison.types import InputError
@@ -14,15 +15,16 @@ class Sampler:
   very batches it would have seen.
   """
 
+  @checks.checked
   def __init__(
     self,
     images: np.ndarray,
     labels: np.ndarray,
-    batch_size: int,
+    batch_size: checks.Count,
     *,
-    seed: int = 0,
+    seed: checks.Seed = 0,
     balanced: bool = False,
-    per_person: int = 1,
+    per_person: checks.Count = 1,
   ):
     """Remembers the pictures, uint8 [N, H, W, 3], and labels [N] from 0.
 
@@ -39,12 +41,10 @@ class Sampler:
 
     Raises:
       InputError: no pictures, another number of labels, a label below 0 or
-        without a picture, batch_size below 1.
+        without a picture, a number out of range.
     """
-    if not len(images) or batch_size < 1:
-      raise InputError(
-        f'training: {len(images)} pictures, batch_size {batch_size}'
-      )
+    if not len(images):
+      raise InputError('training: 0 pictures to learn from')
     self._images, self._labels = images, np.asarray(labels, np.int32)
     if len(labels) != len(images):
       raise InputError(

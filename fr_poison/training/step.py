@@ -13,9 +13,17 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from fr_poison import checks
 from fr_poison.training import augmentation
 from fr_poison.training.heads import Head
-from fr_poison.types import Array, Images, Params, Rng
+from fr_poison.types import (
+  Array,
+  Images,
+  InputError,
+  Params,
+  Rng,
+  calling,
+)
 
 Batch = dict[str, Array]
 TrainFn = Callable[[Params, Images], tuple[Array, Any]]
@@ -112,16 +120,17 @@ def _sums(head, params, embeddings, batch, label_smoothing):
   }
 
 
+@checks.checked
 def make_train_step(
   train_fn: TrainFn,
   head: Head,
   optimizer: optax.GradientTransformation,
   *,
-  label_smoothing: float = 0.0,
-  flip: float = 0.0,
-  jitter: float = 0.0,
-  num_micro_batches: int = 1,
-  ema_decay: float | None = None,
+  label_smoothing: checks.ShareBelowOne = 0.0,
+  flip: checks.Share = 0.0,
+  jitter: augmentation.Amount = 0.0,
+  num_micro_batches: checks.Count = 1,
+  ema_decay: checks.ShareBelowOne | None = None,
   axis_name: str | None = None,
 ) -> StepFn:
   """A step down the mean loss of the batch's pictures, of all devices.
@@ -145,9 +154,15 @@ def make_train_step(
 
   def total(params, batch_stats, batch):
     stats = {'batch_stats': batch_stats} if batch_stats else {}
-    embeddings, batch_stats = train_fn(
-      {'params': params['extractor']} | stats, batch['images']
-    )
+    variables = {'params': params['extractor']} | stats
+    with calling('train_fn'):
+      found = train_fn(variables, batch['images'])
+    if not isinstance(found, tuple) or len(found) != 2:
+      raise InputError(
+        f'train_fn: gave a {type(found).__name__}; embeddings and new '
+        'batch_stats expected, {} without any'
+      )
+    embeddings, batch_stats = found
     sums = _sums(head, params['head'], embeddings, batch, label_smoothing)
     return sums['loss'], (batch_stats, sums)
 
@@ -188,11 +203,12 @@ def _updated(state, grads, batch_stats, optimizer, ema_decay):
   )
 
 
+@checks.checked
 def make_eval_step(
   embed_fn: Callable,
   head: Head,
   *,
-  label_smoothing: float = 0.0,
+  label_smoothing: checks.ShareBelowOne = 0.0,
   axis_name: str | None = None,
 ):
   """eval_step(state, batch) -> the same sums as a train step's, no update."""

@@ -22,7 +22,7 @@ def test_the_shipped_config_is_right(config):
   'field, value, message',
   [
     ('num_validation', 23, 'config.num_people: 40 leaves nobody'),
-    ('num_train', 0, 'config.num_train: 0 is below 1'),
+    ('num_train', 0, 'config.num_train: 0; a whole'),
     ('surrogate', 'arcnet', "config.surrogate: 'arcnet'"),
     ('train_sets', (('pgd',),), "config.train_sets: 'pgd'"),
     ('train_sets', ((),), "config.train_sets: ''"),

@@ -13,10 +13,16 @@ CONFIG = arcface_from_scratch.get_config('smoke').to_dict()
   [
     ({'network': 'pixels'}, "config.network: 'pixels' is unknown"),
     ({'dataset': 'olivetti'}, "config.dataset: 'olivetti' is unknown"),
-    ({'num_train_people': 1}, 'config.num_train_people: 1 is below 2'),
-    ({'num_eval_people': 3}, 'config.num_eval_people: 3 is below 4'),
-    ({'eval_every': 0}, 'config.eval_every: 0 is below 1'),
-    ({'batch_size': 0}, 'config.batch_size: 0 is below 1'),
+    (
+      {'num_train_people': 1},
+      'config.num_train_people: 1; a whole',
+    ),
+    (
+      {'num_eval_people': 3},
+      'config.num_eval_people: 3; a whole',
+    ),
+    ({'eval_every': 0}, 'config.eval_every: 0; a whole number'),
+    ({'batch_size': 0}, 'config.batch_size: 0; a whole number'),
     ({'test_fraction': 1.0}, 'config.test_fraction: 1.0 is outside'),
     ({'save_every': 0.0}, 'config.save_every: 0.0 is outside'),
     ({'save_every': float('nan')}, 'config.save_every: nan is outside'),

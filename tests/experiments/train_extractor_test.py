@@ -169,5 +169,7 @@ def test_another_training_in_the_folder_is_refused(done, train):
 
 def test_a_bad_value_is_one_line_and_no_folder(train, tmp_path):
   errors = train(tmp_path / 'new', '--config.num_splits=0', status=2)
-  assert errors == 'error: config.num_splits: 0 is below 1\n'
+  assert (
+    errors == 'error: config.num_splits: 0; a whole number from 1 expected\n'
+  )
   assert not (tmp_path / 'new').exists()

@@ -1,6 +1,7 @@
 """No number that cannot be meant gets past a config, whichever field it is."""
 
 import copy
+import dataclasses
 import math
 import runpy
 
@@ -12,8 +13,13 @@ import pytest
 import settings
 from hypothesis import strategies as st
 from properties import hostile
+from properties.ranges_test import bad, is_numeric, wrapped
 
-from fr_poison import config_args
+from fr_poison import attacks, checks, config_args
+from fr_poison.adversaries import adversarial_training
+from fr_poison.attacks.fawkes import fawkes_v03, fawkes_v1
+from fr_poison.recognizers import linear, nearest_neighbor
+from fr_poison.training import Recipe, heads, optimizers
 from fr_poison.types import InputError
 
 CONFIGS = {
@@ -22,6 +28,10 @@ CONFIGS = {
   'detect': detector_settings.Settings,
   'end_to_end': settings.Settings,
   'fawkes_high': poison_settings.Settings,
+}
+CLASSES = CONFIGS | {
+  'adversarial_training': settings.Settings,
+  'linear': settings.Settings,
 }
 # The same type as before, or ml_collections refuses it.
 _OTHERS = {
@@ -67,6 +77,117 @@ def test_a_wrong_number_or_name_is_refused(name, root):
     and not field.startswith('input_size.')
     and not field.endswith('.checkpoint')
   ]
+
+
+# Where a config's numbers end up: (config, path to them, whose they are).
+_ROBUST = ('adversaries', 'adversarial_training')
+SECTIONS = {
+  'training': ('arcface_from_scratch', ('training',), Recipe),
+  'optimizer': (
+    'arcface_from_scratch',
+    ('training', 'optimizer'),
+    optimizers.make,
+  ),
+  'attack in the loop': (
+    'adversarial_training',
+    (*_ROBUST, 'attack'),
+    adversarial_training.make_attack,
+  ),
+  'share': (
+    'adversarial_training',
+    _ROBUST,
+    adversarial_training.wrap_with_attack,
+  ),
+  'linear': ('linear', ('recognizers', 'linear'), linear.fit),
+  '1-NN': (
+    'adaptive',
+    ('recognizers', 'nearest_neighbor'),
+    nearest_neighbor.fit,
+  ),
+}
+RECIPES = {
+  'eot_pgd': attacks.eot_pgd,
+  'evading_pgd': attacks.evading_pgd,
+  'fawkes_v03': fawkes_v03,
+  'fawkes_v1': fawkes_v1,
+  'feature_shift': attacks.feature_shift,
+  'lowkey': attacks.lowkey,
+  'pgd': attacks.pgd,
+  'protected_set': attacks.protected_set,
+}
+SECTIONS |= {f'own {n}': (n, (), CONFIGS[n]) for n in CONFIGS}
+SECTIONS |= {
+  f'attacks {n}': ('adaptive', ('attacks', n), f) for n, f in RECIPES.items()
+}
+SECTIONS |= {
+  f'head {n}': ('arcface_from_scratch', ('training', 'head'), f)
+  for n, f in heads.HEADS.items()
+}
+# Not from a config: the training's length makes it.
+_COMPUTED = {('optimizer', 'num_steps')}
+SECTION_FIELDS = [
+  (section, name)
+  for section, (_, _, owner) in SECTIONS.items()
+  for name in checks.declared(owner)
+  if (section, name) not in _COMPUTED
+]
+
+
+def _config(name, root):
+  path = root / 'experiments' / 'configs' / f'{name}.py'
+  return runpy.run_path(str(path))['get_config']('smoke').to_dict()
+
+
+def _with(config, path, name, value):
+  """A copy of the config with one number at the path."""
+  changed = copy.deepcopy(config)
+  inner = changed
+  for key in path:
+    inner = inner.setdefault(key, {})
+  inner[name] = value
+  return changed
+
+
+@pytest.mark.parametrize('section, name', SECTION_FIELDS)
+def test_every_number_that_a_config_may_have_is_checked(section, name, root):
+  config_name, path, owner = SECTIONS[section]
+  config = _config(config_name, root)
+  if section.startswith('head '):
+    config['training']['head'] = {'name': section.removeprefix('head ')}
+  settings_class = CLASSES[config_name]
+  annotation = checks.declared(owner)[name]
+  (found, *_) = checks.ranges(annotation)
+  for value in bad(found):
+    changed = _with(config, path, name, wrapped(annotation, value))
+    with pytest.raises(InputError) as caught:
+      settings_class.from_config(changed)
+    message = str(caught.value)
+    assert name in message and '\n' not in message
+
+
+@pytest.mark.parametrize('owner', [*set(CONFIGS.values()), Recipe])
+def test_every_numeric_field_declares_its_range(owner):
+  fields = dataclasses.fields(owner)
+  numbers = {f.name for f in fields if is_numeric(f.type)}
+  assert numbers - {'jpeg'} == checks.declared(owner).keys()
+
+
+@pytest.mark.parametrize(
+  'name, field, value',
+  [
+    ('adaptive', 'num_splits', 10**6),
+    ('adaptive', 'test_fraction', 0.999),
+    ('adaptive', 'seed', 2**32 - 1),
+    ('arcface_from_scratch', 'num_train_people', 2),
+    ('arcface_from_scratch', 'save_every', 1e-6),
+    ('detect', 'epsilons', (1.0,)),
+    ('fawkes_high', 'max_dssim', 0.999),
+    ('fawkes_high', 'max_dssim', None),
+    ('fawkes_high', 'size', 32),
+  ],
+)
+def test_numbers_at_the_ends_are_taken(name, field, value, root):
+  CONFIGS[name].from_config(_config(name, root) | {field: value})
 
 
 @hypothesis.given(

@@ -65,10 +65,11 @@ def test_a_person_drawn_once_may_give_several_pictures():
 def test_what_cannot_be_sampled_is_refused():
   for message, images, labels, size in (
     ('0 pictures', IMAGES[:0], LABELS[:0], 2),
-    ('batch_size 0', IMAGES, LABELS, 0),
     ('label 1 has no picture', IMAGES, LABELS * 2, 2),
     ('6 labels for 7 pictures', IMAGES, LABELS[1:], 2),
     ('label -1 is below 0', IMAGES, LABELS - 1, 2),
   ):
     with pytest.raises(InputError, match=f'^training: .*{message}'):
       Sampler(images, labels, size)
+  with pytest.raises(InputError, match='^batch_size: 0; a whole number'):
+    Sampler(IMAGES, LABELS, 0)
