@@ -22,6 +22,7 @@ ROOMS = [
   {'recognizers'},
   {'detectors'},
   {'adversaries'},
+  {'evaluation'},
   {'report'},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
@@ -64,7 +65,7 @@ def test_attacks_know_functions_not_networks(root):
 
 def test_files_stay_short(root):
   sources = _sources(root) + sorted((root / 'experiments').rglob('*.py'))
-  long = {p.name: n for p in sources if (n := _lines(p)) > 300}
+  long = {p.name: n for p in sources if (n := _lines(p)) > 400}
   assert not long
 
 

@@ -44,3 +44,11 @@ def test_depends_on_the_seed_and_the_picture_only(perturbations):
   both = draw(0, perturbations)
   np.testing.assert_array_equal(both[1:], draw(0, perturbations[1:]))
   assert (both != draw(1, perturbations)).any()
+
+
+def test_every_picture_has_phases_of_its_own(perturbations):
+  # With one field of phases for all, the noise of a change turned around would
+  # be the noise of the change turned around.
+  both = np.stack([perturbations[0], -perturbations[0]])
+  one, other = matched_noise(both)
+  assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.3

@@ -201,3 +201,15 @@ def test_rounding_is_all_that_aligning_adds():
     np.testing.assert_array_equal(align.align(image, landmarks), np.rint(exact))
     real = align.warp(image.astype(np.float32) / 255, landmarks, 112)
     np.testing.assert_allclose(real * 255, exact, atol=1)
+
+
+def test_a_small_face_gets_every_change_where_it_belongs():
+  # A change that says its own place on the template, on a face of a quarter of
+  # the size: each pixel gets the place that it is shown at, to a tenth.
+  x = np.broadcast_to(np.arange(112.0)[None, :, None], (112, 112, 1))
+  points = align.template_points('dlib', 112) / 4 + [3, 2]
+  back = align.warp_back(x.astype(np.float32), points, (40, 40))
+  columns = np.arange(40)
+  shown = (columns - 3) * 4.0
+  inner = (shown > 4) & (shown < 107)
+  np.testing.assert_allclose(back[20, inner, 0], shown[inner], atol=0.1)

@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import toys
@@ -205,3 +206,30 @@ def test_disagreement_by_hand():
 def test_a_search_that_cannot_be_meant_is_refused(settings, field):
   with pytest.raises(InputError, match=field):
     search(**settings)
+
+
+def test_the_price_of_a_change_does_not_grow_with_the_picture():
+  # f sees the halves' mean brightness, and a mirror exchanges them. The same
+  # scene in twice as many pixels has the same best change of every pixel.
+  def halves(params, images):
+    del params
+    width = images.shape[2] // 2
+    left, right = images[:, :, :width], images[:, :, width:]
+    return jnp.stack([left.mean((1, 2, 3)), right.mean((1, 2, 3))], -1)
+
+  found = reverse_engineering.consistency(
+    halves,
+    {'unused': np.zeros(1)},
+    features='halves',
+    views=MIRROR,
+    penalty_weight=1.0,
+    num_steps=60,
+  )
+  small = np.full((1, 8, 8, 3), 200, np.uint8)
+  small[:, :, 4:] = 100
+  large = small.repeat(4, 1).repeat(4, 2)
+  change, same = found.estimate(small), found.estimate(large)
+  assert np.abs(change).max() > 1 / 255
+  np.testing.assert_allclose(
+    same, change.repeat(4, 1).repeat(4, 2), atol=0.2 / 255
+  )
