@@ -45,7 +45,7 @@ from absl import flags
 
 from fr_poison import attacks, extractors
 from fr_poison.attacks import perceptual
-from fr_poison.report import records
+from fr_poison.report import record_file
 
 _NETWORKS = flags.DEFINE_list(
   'networks', ['mobileface', 'faceres:128', 'dlib_resnet'], 'name[:size].'
@@ -140,7 +140,7 @@ def measure(extractor, images, num_steps, repeats):
 def main(argv):
   """Prints one line per network."""
   del argv
-  print(records.environment()['device'], 'jax', jax.__version__)
+  print(record_file.environment()['device'], 'jax', jax.__version__)
   if _RECOGNIZERS.value:
     sizes = (int(x) for x in _FACES.value)
     for line in recognizer_benchmark.lines(*sizes):

@@ -24,7 +24,7 @@ from detector_training import Workshop
 
 from fr_poison import detection_metrics, roc
 from fr_poison.detectors import threshold
-from fr_poison.report import detection, records
+from fr_poison.report import record_file, tables
 
 _RATES = (0.01, 0.001)  # false positive rates
 
@@ -95,11 +95,11 @@ def run(
   with workdir_lock.held(workdir):
     for name in ('thresholds', 'detectors'):
       (workdir / name).mkdir(exist_ok=True)
-    return _run(settings, scene, records.config_hash(config), workdir)
+    return _run(settings, scene, record_file.config_hash(config), workdir)
 
 
 def _run(settings, scene, config_hash, workdir):
-  shared = records.environment() | {
+  shared = record_file.environment() | {
     'config_hash': config_hash,
     'seed': settings.seed,
     'surrogate': settings.surrogate.split('+'),
@@ -143,12 +143,10 @@ def _run(settings, scene, config_hash, workdir):
 
   # What is left of the protection behind a filter or a purifier.
   results = run_pipeline(scene, workshop, filters, shared)
-  detection.write(workdir / 'detection.jsonl', found)
-  records.write_text(workdir / 'detection.md', detection.markdown(found))
-  detection.write_trainers(workdir / 'trainers.jsonl', results)
-  records.write_text(
-    workdir / 'trainers.md', detection.trainers_markdown(results)
-  )
+  record_file.write(workdir / 'detection.jsonl', found)
+  record_file.write_text(workdir / 'detection.md', tables.detection(found))
+  record_file.write(workdir / 'trainers.jsonl', results)
+  record_file.write_text(workdir / 'trainers.md', tables.trainers(results))
   return found, results
 
 
@@ -157,8 +155,8 @@ def main(argv):
   given = run_flags.parse(argv, 'detect.py')
   start = time.monotonic()
   found, results = run(*given)
-  print(detection.markdown(found))
-  print(detection.trainers_markdown(results))
+  print(tables.detection(found))
+  print(tables.trainers(results))
   print(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
 
 

@@ -10,7 +10,7 @@ from config_fields import check_fields, check_known, check_least
 
 from fr_poison import extractors, version
 from fr_poison.data import detect_faces
-from fr_poison.report import records
+from fr_poison.report import record_file
 from fr_poison.types import InputError
 
 _FORMATS = {'png': '.png', 'jpeg': '.jpg'}
@@ -126,7 +126,7 @@ class Settings:
     config = dataclasses.asdict(self)
     del config['batch_size']  # no bit on CPU, the rounding elsewhere
     weights = {network.spec.name: network.sha256 for network in networks}
-    return records.config_hash(
+    return record_file.config_hash(
       {
         'config': config,
         'weights': weights,

@@ -5,7 +5,7 @@ r"""Makes the tables, the figures and the page again, from records alone.
 
 --records may be given several times, and be a folder of records: those of
 evaluate.py, detect.py and distractors.py together. A line that cannot be used
-is told on the page, and the others are used. Writes report.html (without
+is named on the page, and the others are used. Writes report.html (without
 pictures of people, which are not in the records), table.md, table.tex,
 records.csv, heat_map.svg and figures/*.svg, *.png into the folder --output.
 """
@@ -13,10 +13,9 @@ records.csv, heat_map.svg and figures/*.svg, *.png into the folder --output.
 import pathlib
 
 import cli
-import report_files
 from absl import flags
 
-from fr_poison.report import sources
+from fr_poison.report import page, sources
 
 _RECORDS = flags.DEFINE_multi_string(
   'records', None, 'A file or a folder.', required=True
@@ -33,9 +32,9 @@ def main(argv):
   """Reads --records, writes into --output."""
   del argv
   found, output = sources.read(_files(_RECORDS.value)), _OUTPUT.value
-  report_files.write(found, pathlib.Path(output))
-  for told in found.skipped:
-    print(f'not used: {told}')
+  page.write_folder(found, pathlib.Path(output))
+  for reason in found.skipped:
+    print(f'not used: {reason}')
   print(f'{output}: {len(found.all())} records')
 
 

@@ -2,8 +2,7 @@
 
 from collections import Counter
 
-from fr_poison.report import drawing, grid
-from fr_poison.report.drawing import Dots, Drawing
+from fr_poison.report import words
 
 # What the trainer does, in the order in which it costs him more.
 MOVES = {
@@ -21,17 +20,11 @@ _MOVE_OF = {
   'purifying': 'cleaning',
 }
 _PROTECTS = 0.5  # of the pictures, before the network it was made for
-_CAPTION = """\
-How many of the clean test pictures of cloaked people the recognizer gets
-wrong, with the 95% interval. Large: what is left when the trainer chooses
-best among what was tried, as he moves last; pale: his other choices; hollow:
-of those still enrolled, where he dropped all pictures of others. Grey: the
-errors made without any cloak. Recognizer: {}."""
 
 
 def move(record: dict) -> str:
   """What the trainer did, one of `MOVES`, or his own word for it."""
-  first, _, _ = grid.clean(record['adversary']).partition(' ')
+  first, _, _ = words.clean(record['adversary']).partition(' ')
   first = first.removesuffix(':')
   if first in ('baseline', 'oblivious'):
     is_own = record['network'] in record['surrogate']
@@ -46,7 +39,7 @@ def by_one_recognizer(records: list[dict]) -> list[dict]:
   """
   left_out = ('noise', 'history')
   found = [r for r in records if r['attack'] not in left_out]
-  found = [r for r in found if r['network'] != grid.PIXELS]
+  found = [r for r in found if r['network'] != words.PIXELS]
   return _commonest(found, 'recognizer')
 
 
@@ -67,7 +60,7 @@ def lowest(records: list[dict]) -> dict[str, dict[str, dict]]:
   baseline's as well.
   """
   chosen = {r['attack']: {} for r in records if r['attack'] != 'none'}
-  order = lambda r: r['protection_rate'] if _has_rate(r) else -1
+  order = lambda r: r['protection_rate'] if has_rate(r) else -1
   for record in sorted(records, key=order):
     trainer = move(record)
     cells = chosen.setdefault(record['attack'], {})
@@ -97,29 +90,29 @@ def sentence(records: list[dict]) -> str:
   """The answer in a sentence or two; '' where fewer than two moves were tried.
 
   Args:
-    records: as in `draw`.
+    records: of the protection, and of trainers behind a detector.
   """
   everything = comparable(records)
   found, every = lowest(protecting(everything)), lowest(everything)
   errors = [
     r['protection_rate']
-    for r in filter(_has_rate, found.pop('none', {}).values())
+    for r in filter(has_rate, found.pop('none', {}).values())
   ]
   tried = [m for m in MOVES if any(m in cells for cells in found.values())]
   if len(tried) < 2:
     return ''
   parts = [_part(m, [c[m] for c in found.values() if m in c]) for m in tried]
-  names = ', '.join(map(grid.attack_name, found))
+  names = ', '.join(map(words.attack_name, found))
   text = (
     f'Of the clean pictures of cloaked people ({names}), a trainer who chooses '
     f'well gets wrong: {"; ".join(parts)}'
   )
   if errors:
-    text += f'. Without a cloak: at most {grid.percent(max(errors))}%'
+    text += f'. Without a cloak: at most {words.percent(max(errors))}%'
   failing = [a for a in every if a != 'none' and a not in found]
   if failing:
-    names = ', '.join(map(grid.attack_name, failing))
-    rate = grid.percent(max(_baseline(every[a]) for a in failing))
+    names = ', '.join(map(words.attack_name, failing))
+    rate = words.percent(max(_baseline(every[a]) for a in failing))
     text += (
       f'. Not counted: {names}, at most {rate}% even before the network that '
       'they were made for'
@@ -127,36 +120,9 @@ def sentence(records: list[dict]) -> str:
   return text + '.'
 
 
-def draw(records: list[dict]) -> Drawing | None:
-  """Protection rate by the trainer's move, one series an attack.
-
-  Args:
-    records: as in `records`, and of trainers behind a detector.
-
-  Returns:
-    None where fewer than two moves were tried.
-  """
-  text = sentence(records)
-  if not text:
-    return None
-  found = protecting(comparable(records))
-  best = lowest(found)
-  tried = dict.fromkeys([*MOVES, *map(move, found)])
-  rows = [m for m in tried if any(m in cells for cells in best.values())]
-  series = [_dots(attack, cells, found) for attack, cells in best.items()]
-  recognizer = found[0]['recognizer'].replace('_', ' ')
-  return Drawing(
-    'answer',
-    "What the trainer's move leaves of the protection",
-    _CAPTION.format(recognizer),
-    text,
-    drawing.dot_plot(rows, series, 'protection rate, %'),
-  )
-
-
 def _baseline(cells):
   record = cells.get('baseline')
-  return record['protection_rate'] if record and _has_rate(record) else 1
+  return record['protection_rate'] if record and has_rate(record) else 1
 
 
 def _commonest(records, name):
@@ -165,38 +131,18 @@ def _commonest(records, name):
 
 
 def _part(trainer, cells):
-  known = sorted(r['protection_rate'] for r in filter(_has_rate, cells))
-  nobody = [grid.attack_name(r['attack']) for r in cells if not _has_rate(r)]
+  known = sorted(r['protection_rate'] for r in filter(has_rate, cells))
+  nobody = [words.attack_name(r['attack']) for r in cells if not has_rate(r)]
   text = 'nobody is enrolled'
   if known:
-    ends = dict.fromkeys(map(grid.percent, (known[0], known[-1])))
+    ends = dict.fromkeys(map(words.percent, (known[0], known[-1])))
     text = ' to '.join(ends) + '%'
-    if any(map(_is_partial, cells)):
+    if any(r.get('not_enrolled_rate') for r in cells):
       text += ' of those still enrolled'
       text += f' (nobody with {", ".join(nobody)})' if nobody else ''
   return f'{text} when he {MOVES[trainer]} ({trainer})'
 
 
-def _dots(attack, cells, records):
-  faint = {}
-  for record in filter(_has_rate, records):
-    if record['attack'] == attack:
-      faint.setdefault(move(record), []).append(record['protection_rate'])
-  known = {m: r for m, r in cells.items() if _has_rate(r)}
-  return Dots(
-    'no cloak' if attack == 'none' else grid.attack_name(attack),
-    drawing.protection(known),
-    faint,
-    {m: 'nobody enrolled' for m in cells if m not in known},
-    {m for m, r in cells.items() if _is_partial(r)},
-    is_grey=attack == 'none',
-  )
-
-
-def _has_rate(record):
+def has_rate(record: dict) -> bool:
+  """Says whether anybody is enrolled, so that there is a rate."""
   return record['protection_rate'] is not None
-
-
-def _is_partial(record):
-  """Whether the trainer lost people, having dropped all their pictures."""
-  return bool(record.get('not_enrolled_rate'))

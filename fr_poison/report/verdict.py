@@ -1,9 +1,7 @@
 """Do given cloaks protect? The answer in plain words, from the records."""
 
 from fr_poison import metrics
-from fr_poison.report import grid as grid_lib
-from fr_poison.report import records as records_lib
-from fr_poison.report import summary
+from fr_poison.report import prose, record_file, words
 
 _NUM_SHOWN = 6  # recognizers in a sentence
 _KINDS = {
@@ -27,7 +25,7 @@ def sentences(records: list[dict]) -> list[str]:
   given = [
     r
     for r in records
-    if r['attack'] == 'given' and r['network'] != grid_lib.PIXELS
+    if r['attack'] == 'given' and r['network'] != words.PIXELS
   ]
   if not given:
     return []
@@ -41,16 +39,16 @@ def sentences(records: list[dict]) -> list[str]:
     if found:
       texts.append(f'{_KINDS[kind]}: {_list(found, with_kind)}.')
   texts.append(_certainty(given))
-  texts += [f'Beware: {x}.' for x in summary.gathered(records, 'warnings')]
-  if left_out := summary.gathered(records, 'left_out'):
+  texts += [f'Beware: {x}.' for x in prose.gathered(records, 'warnings')]
+  if left_out := prose.gathered(records, 'left_out'):
     path, reason = left_out[0]
     texts.append(f'Left out: {len(left_out)} pictures, as {path}: {reason}.')
-  untested = summary.not_tested(records)
+  untested = prose.not_tested(records)
   return [*texts, f'Not tested: {" ".join(untested)}']
 
 
 def _place(record):
-  return grid_lib.column(record), record['recognizer']
+  return words.column(record), record['recognizer']
 
 
 def _kind(record, bare) -> str:
@@ -77,14 +75,14 @@ def _headline(kinds, given) -> str:
     return f'These cloaks protect against none {tried}{rest}.'
   networks = sorted({r['network'] for r in yes})
   own = set(yes[0]['surrogate'])
-  names = ' and '.join(map(grid_lib.clean, networks))
+  names = ' and '.join(map(words.clean, networks))
   if own >= set(networks):
     return (
       f'These cloaks protect only against what they were made for, {names}: do '
       'not count on them. A trainer who takes another network recognises '
       'these people, or may.'
     )
-  if len(networks) == 1 and own == {records_lib.UNKNOWN}:
+  if len(networks) == 1 and own == {record_file.UNKNOWN}:
     return (
       f'These cloaks protect against one network only, {names}, as a cloak '
       'does from the network it was made for: do not count on them.'
@@ -107,8 +105,8 @@ def _list(found, with_kind) -> str:
   for record in order[:_NUM_SHOWN]:
     column, recognizer = _place(record)
     name = f'{column}, {recognizer.replace("_", " ")}' if with_kind else column
-    rate = grid_lib.percent(record['protection_rate'])
-    ci = grid_lib.interval(record['protection_ci'], ' to ')
+    rate = words.percent(record['protection_rate'])
+    ci = words.interval(record['protection_ci'], ' to ')
     texts.append(f'{name} {rate}% ({ci}%)')
   more = len(found) - _NUM_SHOWN
   return '; '.join(texts + ([f'{more} more'] if more > 0 else []))

@@ -3,26 +3,6 @@ import pytest
 from fr_poison.report import answer
 
 
-@pytest.fixture
-def moves(make_record):
-  """One attack, every move, and two trainers of some."""
-  make = lambda name, rate, network='mobileface', **fields: make_record(
-    network=network, rate=rate, adversary=name, **fields
-  )
-  gone = {'not_enrolled_rate': 1.0, 'protection_rate': None}
-  return [
-    make_record('none', '', rate=0.01),
-    make('baseline', 1.0),
-    make('oblivious', 0.97, 'faceres'),
-    make('oblivious', 0.033, 'dlib_resnet'),
-    make('adaptive', 0.02),
-    make('top2', 0.05),
-    make('squeezing blur', 0.5),
-    make('purifying: jpeg', 0.8),
-    make('detecting: statistics', 1.0) | gone,
-  ]
-
-
 @pytest.mark.parametrize(
   'adversary,network,expected',
   [
@@ -88,21 +68,9 @@ def test_one_recognizer_and_one_budget_are_compared(moves, make_record):
   )
 
 
-def test_figure_has_a_row_each_move(moves):
-  drawing = answer.draw(moves)
-  (axis,) = drawing.figure.axes
-  rows = [label.get_text() for label in axis.get_yticklabels()]
-  assert rows == list(answer.MOVES)
-  notes = [text.get_text() for text in axis.texts]
-  assert notes == ['nobody enrolled'] and drawing.alt == answer.sentence(moves)
-  legend = [x.get_text() for x in drawing.figure.legends[0].get_texts()]
-  assert legend == ['LowKey', 'no cloak']
-  assert 'nearest neighbor' in drawing.caption
-
-
 def test_nothing_to_answer(moves):
   for records in ([], moves[:2], moves[:1]):
-    assert answer.sentence(records) == '' and answer.draw(records) is None
+    assert answer.sentence(records) == ''
 
 
 def test_cloaks_that_never_work_are_named_and_not_counted(moves, make_record):

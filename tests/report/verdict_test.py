@@ -2,7 +2,8 @@
 
 import pytest
 
-from fr_poison.report import html, tables, verdict
+from fr_poison.report import page, tables, verdict
+from fr_poison.report.grid import arrange
 
 
 @pytest.fixture
@@ -140,13 +141,13 @@ def test_oddities_and_gaps_are_told(judged):
 
 def test_it_stands_above_the_table_and_on_the_page(judged, tmp_path):
   records = judged({'mobileface': (0, 0.1)}, left_out=[['<x>.jpg', 'no face']])
-  text = tables.markdown(records)
+  text = tables.protection(arrange(records))
   first, rest = text.split('\n\n', 1)
   assert first.startswith('These cloaks protect against none')
   assert '| Your cloaks' in rest and '<x>' not in text
   assert max(map(len, text.splitlines())) <= 100
-  html.write(tmp_path / 'report.html', records)
-  page = (tmp_path / 'report.html').read_text()
-  assert page.index('protect against none') < page.index('<table>')
-  assert '&lt;x&gt;.jpg</th><td>no face</td>' in page
-  assert 'holds faces' not in page  # none were shown
+  page.write(tmp_path / 'report.html', arrange(records))
+  text = (tmp_path / 'report.html').read_text()
+  assert text.index('protect against none') < text.index('<table>')
+  assert '&lt;x&gt;.jpg</th><td>no face</td>' in text
+  assert 'holds faces' not in text  # none were shown

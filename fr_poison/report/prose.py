@@ -1,8 +1,10 @@
 """The result in plain sentences, and the facts beside it, from records."""
 
-from fr_poison.report import grid as grid_lib
-from fr_poison.report import records as records_lib
+from fr_poison.report import answer, record_file, words
+from fr_poison.report.grid import Grid, arrange
+from fr_poison.report.sources import Sources
 
+_NUM_SENTENCES = 6
 _ADVERSARIES = {
   'baseline': 'using the network the cloak was made for (baseline)',
   'oblivious': 'using another, later network (oblivious)',
@@ -13,26 +15,46 @@ _ADVERSARIES = {
 }
 
 
-def sentences(records: list[dict], limit: int = 6) -> list[str]:
-  """The result, one sentence for each cloak, at most `limit`.
+def lead(found: Sources, grids: list[Grid]) -> list[str]:
+  """Writes what a page begins with: the answer, and what it is made from.
+
+  Args:
+    found: the records.
+    grids: of those of a protection.
+  """
+  if not found.all():
+    return ['There are no records, so there is nothing to report.']
+  text = answer.sentence(found.protection + found.trainers)
+  texts = [text] if text else []
+  runs = {grid.run for grid in grids}
+  if not texts and len(runs) == 1:
+    texts = sentences(arrange(found.protection))
+  if len(runs) > 1:
+    texts.append(
+      f'Here are {len(runs)} runs, of other seeds or configurations: the '
+      'figures hold them all, each has tables of its own.'
+    )
+  if found.skipped:
+    texts.append('Some records were not used; why, is said below.')
+  return texts
+
+
+def sentences(grid: Grid) -> list[str]:
+  """Writes the result, one sentence for each cloak, at most a few.
 
   Each says the rate against the cloak's own network, and the best and the
   worst one against others (raw pixels aside), every one beside its noise.
-
-  Raises:
-    InputError: as `grid.arrange`.
   """
-  rows = grid_lib.arrange(records).rows
   texts = []
-  for row, control in zip(rows, [*rows[1:], None], strict=True):
+  for row, control in zip(grid.rows, [*grid.rows[1:], None], strict=True):
     if row.kind == 'attack':
       is_control = control is not None and control.kind == 'noise'
       texts.append(_sentence(row, control.cells if is_control else {}))
-  return texts[:limit]
+  return texts[:_NUM_SENTENCES]
 
 
 def not_tested(records: list[dict]) -> list[str]:
-  """What a reader might think was measured, and was not, a sentence each.
+  """Writes what a reader might think was measured, a sentence each.
 
   Trainers and recognizers that no record has, and the records' `not_tested`.
   """
@@ -40,7 +62,7 @@ def not_tested(records: list[dict]) -> list[str]:
   adversaries = {r['adversary'].partition(':')[0] for r in records}
   recognizers = {record['recognizer'] for record in records}
   trainers = [x for name, x in _ADVERSARIES.items() if name not in adversaries]
-  kinds = [x for x in records_lib.RECOGNIZERS if x not in recognizers]
+  kinds = [x for x in record_file.RECOGNIZERS if x not in recognizers]
   sentences = [f'A trainer {x}.' for x in trainers]
   if kinds:
     sentences.append(f'Recognizers: {", ".join(kinds).replace("_", " ")}.')
@@ -51,45 +73,31 @@ def not_tested(records: list[dict]) -> list[str]:
   return list(dict.fromkeys(sentences + gathered(records, 'not_tested')))
 
 
+def limits(found: Sources) -> list[str]:
+  """Writes the same of every kind of record, and ORL's limits."""
+  records = found.protection + found.trainers
+  texts = not_tested(records)
+  if any(r.get('dataset', '').startswith('orl') for r in records):
+    texts.append(
+      'Large galleries, colour, cameras of today: ORL is 40 people, grey, and '
+      'of 1992 to 1994.'
+    )
+  return texts
+
+
 def gathered(records: list[dict], name: str) -> list:
-  """What the records' lists of that name hold, each once."""
+  """Lists what the records' lists of that name hold, each once."""
   found = [x for record in records for x in record.get(name, [])]
   return [*{str(x): x for x in found}.values()]
 
 
-def provenance(records: list[dict]) -> dict[str, list[str]]:
-  """Where the numbers come from: each field's distinct values, as text."""
-  pairs = lambda name: [
-    f'{key} {value}'
-    for record in records
-    for key, value in sorted(record[name].items())
-  ]
-  fields = {
-    'Device': [record['device'] for record in records],
-    'Versions': pairs('versions'),
-    'Configuration': [record['config_hash'] for record in records],
-    'Weights, by SHA-256': pairs('weights'),
-    'Seed': [str(record['seed']) for record in records],
-    'Wall time': [
-      f'{max(r["wall_seconds"] for r in records):.0f} s for the slowest row'
-    ],
-  }
-  return {name: list(dict.fromkeys(xs)) for name, xs in fields.items() if xs}
-
-
-def values(records: list[dict], name: str) -> str:
-  """A field's values in all records that have it, as text, or ''."""
-  found = dict.fromkeys(str(r[name]) for r in records if name in r)
-  return ' or '.join(found)
-
-
 def _sentence(row, noise):
-  epsilon = grid_lib.levels(row.record['epsilon'])
+  epsilon = words.levels(row.record['epsilon'])
   own = [n for n in row.cells if row.is_own(n)]
-  others = [n for n in row.cells if n not in own and n != grid_lib.PIXELS]
+  others = [n for n in row.cells if n not in own and n != words.PIXELS]
   others.sort(key=lambda n: -row.cells[n]['protection_rate'])
   ends = list(dict.fromkeys(others[:1] + others[-1:]))
-  cloak = grid_lib.attack_name(row.record['attack'])
+  cloak = words.attack_name(row.record['attack'])
   cloak += f' at {epsilon}' if epsilon else ''
   parts = [
     _rate(
@@ -107,7 +115,7 @@ def _sentence(row, noise):
     parts.append(
       f'on networks it was not made for{order}: {" and ".join(rates)}'
     )
-  made_for = grid_lib.surrogate_name(row.record)
+  made_for = words.surrogate_name(row.record)
   _, _, told = row.label.partition(', ')  # recognizer, history
   made_for += f' ({told})' if told else ''
   return f'{cloak} made for {made_for}: {"; ".join(parts) or "not tried"}.'
@@ -115,8 +123,8 @@ def _sentence(row, noise):
 
 def _rate(cell, relation, ci_label, noise, noise_label):
   """'100% on mobileface (95% interval 98 to 100%; noise 0%)'."""
-  detail = f'{ci_label}{grid_lib.interval(cell["protection_ci"], " to ")}%'
+  detail = f'{ci_label}{words.interval(cell["protection_ci"], " to ")}%'
   if noise is not None:
-    detail += f'; {noise_label} {grid_lib.percent(noise["protection_rate"])}%'
-  rate = grid_lib.percent(cell['protection_rate'])
-  return f'{rate}% {relation} {grid_lib.column(cell)} ({detail})'
+    detail += f'; {noise_label} {words.percent(noise["protection_rate"])}%'
+  rate = words.percent(cell['protection_rate'])
+  return f'{rate}% {relation} {words.column(cell)} ({detail})'
