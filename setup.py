@@ -51,6 +51,7 @@ setuptools.setup(
     'safetensors>=0.5.3',
     'scipy>=1.14.1',
     'tensorflow-datasets>=4.9.10',
+    'tqdm>=4.67.0',
   ],
   extras_require={
     'convert': _CONVERT,

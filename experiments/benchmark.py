@@ -46,13 +46,18 @@ from absl import flags
 from fr_poison import attacks, extractors
 from fr_poison.attacks import perceptual
 from fr_poison.report import record_file
+from fr_poison.types import InputError
 
 _NETWORKS = flags.DEFINE_list(
   'networks', ['mobileface', 'faceres:128', 'dlib_resnet'], 'name[:size].'
 )
-_NUM_STEPS = flags.DEFINE_integer('num_steps', 40, 'Steps of the attack.')
-_BATCH_SIZE = flags.DEFINE_integer('batch_size', 8, 'Pictures.')
-_REPEATS = flags.DEFINE_integer('repeats', 2, 'Runs; the fastest counts.')
+_NUM_STEPS = flags.DEFINE_integer(
+  'num_steps', 40, 'Steps of the attack.', lower_bound=1
+)
+_BATCH_SIZE = flags.DEFINE_integer('batch_size', 8, 'Pictures.', lower_bound=1)
+_REPEATS = flags.DEFINE_integer(
+  'repeats', 2, 'Runs; the fastest counts.', lower_bound=1
+)
 _PEER = flags.DEFINE_enum('peer', None, ['torch'], 'Compare with it instead.')
 _CONVOLUTIONS = flags.DEFINE_bool(
   'convolutions', False, 'Compare single convolutions instead.'
@@ -71,6 +76,18 @@ _REMAT = flags.DEFINE_bool('remat', False, 'Less memory, more time.')
 _DTYPE = flags.DEFINE_enum(
   'dtype', 'float32', ['float32', 'bfloat16'], 'Of the networks.'
 )
+
+
+def _size(name, text):
+  if not text.isdecimal() or int(text) < 1:
+    raise InputError(f'{name}: {text!r}: a whole number from 1 expected')
+  return int(text)
+
+
+def _sizes(flag):
+  if len(flag.value) != 3:
+    raise InputError(f'--{flag.name}: three whole numbers expected')
+  return [_size(f'--{flag.name}', text) for text in flag.value]
 
 
 def _seconds(fns, repeats):
@@ -142,12 +159,12 @@ def main(argv):
   del argv
   print(record_file.environment()['device'], 'jax', jax.__version__)
   if _RECOGNIZERS.value:
-    sizes = (int(x) for x in _FACES.value)
+    sizes = _sizes(_FACES)
     for line in recognizer_benchmark.lines(*sizes):
       print(line, flush=True)
     return
   if _SEARCH.value:
-    sizes = (int(x) for x in _GALLERY.value)
+    sizes = _sizes(_GALLERY)
     for line in search_benchmark.lines(*sizes, _REPEATS.value):
       print(line, flush=True)
     return
@@ -170,7 +187,7 @@ def main(argv):
     name, _, size = text.partition(':')
     extractor = extractors.load(
       name,
-      input_size=int(size) if size else None,
+      input_size=_size('--networks', size) if size else None,
       dtype=jnp.dtype(_DTYPE.value),
       remat=_REMAT.value,
     )

@@ -1,9 +1,28 @@
 """What the configs of several programs are checked for."""
 
+import contextlib
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from fr_poison.types import InputError
+from fr_poison import checks
+from fr_poison.types import InputError, NotKeptError
+
+
+@contextlib.contextmanager
+def naming(flag: str) -> Iterator[None]:
+  """Begins the message of what cannot be used with the flag that gave it.
+
+  Raises:
+    InputError: within the block; or a file could not be read or written.
+  """
+  try:
+    yield
+  except NotKeptError:  # names what moves it
+    raise
+  except InputError as error:
+    raise InputError(f'{flag}: {error}') from error
+  except OSError as error:
+    raise InputError(f'{flag}: {error.filename}: {error.strerror}') from error
 
 
 def check_fields(settings: type, config: dict) -> None:
@@ -28,8 +47,10 @@ def check_known(field: str, name: str, names: Iterable[str]) -> None:
     InputError: it is not.
   """
   if name not in names:
+    hint = checks.suggestion(name, names) if isinstance(name, str) else ''
     raise InputError(
-      f'config.{field}: {name!r} is unknown; known: {", ".join(names)}'
+      f'config.{field}: {name!r} is unknown{hint or ";"} '
+      f'known: {", ".join(names)}'
     )
 
 

@@ -30,13 +30,13 @@ import hashlib
 import pathlib
 
 import cli
+import config_fields
 import shipped_weights
 from absl import flags
 
 from fr_poison import extractors, weights
 from fr_poison.extractors import cache
 from fr_poison.extractors.convert import reading
-from fr_poison.types import InputError
 
 _NETWORK = flags.DEFINE_string('network', None, 'Which network.', required=True)
 _SOURCE = flags.DEFINE_string(
@@ -63,17 +63,22 @@ def convert(network: str, source: pathlib.Path, output: pathlib.Path) -> int:
     InputError: no such network, a file that cannot be read, one that is not
       the network's weights, or nothing can be written.
   """
-  extractors.spec(network)  # before a large file is read
-  arrays = reading.read(source)
-  try:
+  with config_fields.naming('--network'):
+    extractors.spec(network)  # before a large file is read
+  with config_fields.naming('--source'):
+    arrays = reading.read(source)
+    with open(source, 'rb') as file:
+      digest = hashlib.file_digest(file, 'sha256').hexdigest()
+  with config_fields.naming(f'--source: {source}'):
     extractor = extractors.from_state_dict(network, arrays)
-  except InputError as error:
-    raise InputError(f'{source}: {error}') from error
-  with open(source, 'rb') as file:
-    digest = hashlib.file_digest(file, 'sha256').hexdigest()
-  cache.write(
-    output, network, extractor.params, source=source.name, source_sha256=digest
-  )
+  with config_fields.naming('--output'):
+    cache.write(
+      output,
+      network,
+      extractor.params,
+      source=source.name,
+      source_sha256=digest,
+    )
   return len(weights.flatten(extractor.params))
 
 

@@ -21,6 +21,7 @@ from detection_scene import Scene, Test
 from detector_pipeline import run_pipeline
 from detector_settings import Settings
 from detector_training import Workshop
+from progress import Progress, say
 
 from fr_poison import detection_metrics, roc
 from fr_poison.detectors import threshold
@@ -110,9 +111,11 @@ def _run(settings, scene, config_hash, workdir):
     known = settings.detectors[settings.evasion['detector']]
     scene.evade(workshop.differentiable(known, settings.train_sets[0]))
   all_tests, found, filters = scene.all_tests(), [], {}
+  shown = Progress(len(settings.detectors) * len(settings.train_sets), 'set')
   for label, chosen in settings.detectors.items():
     learns = workshop.learns_from_cloaks(chosen)
     for attacks in settings.train_sets if learns else settings.train_sets[:1]:
+      shown.update(f'{label}, on {"+".join(attacks)}')
       start = time.monotonic()
       detector = workshop.detector(chosen, attacks)
       cut = threshold.choose(
@@ -139,10 +142,12 @@ def _run(settings, scene, config_hash, workdir):
       found += [judge(detector, cut, test, scene, fields) for test in tests]
       # Filters are those trained on all tools, which come first.
       filters.setdefault(label, (detector, cut))
-      print(f'{label}, trained on {name}: done', flush=True)
+      say(f'{label}, trained on {name}: done')
 
   # What is left of the protection behind a filter or a purifier.
+  shown.update('filters and purifiers')
   results = run_pipeline(scene, workshop, filters, shared)
+  shown.close()
   record_file.write(workdir / 'detection.jsonl', found)
   record_file.write_text(workdir / 'detection.md', tables.detection(found))
   record_file.write(workdir / 'trainers.jsonl', results)
@@ -161,4 +166,4 @@ def main(argv):
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(main, kept='cloaks and detectors that are finished stay in --workdir')

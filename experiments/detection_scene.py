@@ -9,7 +9,7 @@ import network_loader
 import numpy as np
 import people
 from detector_settings import Settings
-from progress import Progress
+from progress import Progress, over
 
 from fr_poison import extractors
 from fr_poison.data import squeeze
@@ -72,7 +72,10 @@ class Scene:
   def embed(self, network: str, images: np.ndarray) -> np.ndarray:
     """[N, D] of uint8 pictures [N, H, W, 3]."""
     return extractors.embed(
-      self.networks[network], images, self.settings.batch_size
+      self.networks[network],
+      images,
+      self.settings.batch_size,
+      over(f'embedding, {network}', delay=5),
     )
 
   def training(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -185,7 +188,7 @@ class Scene:
       chosen = {'name': key[0]} | chosen
     members = self.settings.surrogate.split('+')
     people = np.unique(faces.labels[rows]).tolist()
-    progress = Progress(len(people))
+    progress = Progress(len(people), 'person')
     cloaks = cloaking.cloak(
       faces,
       people,

@@ -66,7 +66,8 @@ def _measure_attacks(judge, shared, folder):
   """Every attack on every surrogate, among them."""
   settings, found = judge.scene.settings, []
   progress = Progress(
-    len(settings.surrogates) * len(settings.attacks) * settings.num_protected
+    len(settings.surrogates) * len(settings.attacks) * settings.num_protected,
+    'person',
   )
   for surrogate in settings.surrogates:
     for name in settings.attacks:
@@ -86,4 +87,4 @@ def main(argv):
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(main, kept='cloaks that are finished stay in --workdir')

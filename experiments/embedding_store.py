@@ -10,13 +10,14 @@ Started again it computes what is missing, damaged, or of other pictures.
 import pathlib
 
 import cli
+import config_fields
+import progress
 import workdir_lock
 from absl import flags
 
 from fr_poison import extractors
 from fr_poison.data import datasets
 from fr_poison.search import store
-from fr_poison.types import InputError
 
 _DATASET = flags.DEFINE_enum('dataset', 'orl', datasets.NAMES, 'The pictures.')
 _DATA_DIR = flags.DEFINE_string('data_dir', None, "The data set's own folder.")
@@ -24,7 +25,9 @@ _NETWORK = flags.DEFINE_string(
   'network', None, 'A shipped one, or the path of a checkpoint.', required=True
 )
 _OUTPUT = flags.DEFINE_string('output', None, 'A folder.', required=True)
-_BATCH_SIZE = flags.DEFINE_integer('batch_size', 20, 'Pictures on a device.')
+_BATCH_SIZE = flags.DEFINE_integer(
+  'batch_size', 20, 'Pictures on a device.', lower_bound=1
+)
 
 
 def _open(dataset, data_dir):
@@ -37,23 +40,29 @@ def _open(dataset, data_dir):
       images[start : start + size] for start in range(0, len(images), size)
     )
     return stream, len(images)
-  prepared = datasets.prepare(dataset, data_dir)
-  return (
-    lambda size: (batch.images for batch in prepared.stream(size)),
-    len(prepared),
+  prepared = datasets.prepare(
+    dataset, data_dir, progress=progress.over(f'reading {dataset}', delay=2)
   )
+  stream = lambda size: (batch.images for batch in prepared.stream(size))
+  return stream, len(prepared)
 
 
 def main(argv):
   """Fills --output and says what had to be computed."""
-  if len(argv) > 1:
-    raise InputError(f'{argv[1]}: unexpected argument')
-  extractor = extractors.load(_NETWORK.value)
-  stream, count = _open(_DATASET.value, _DATA_DIR.value)
+  del argv
+  with config_fields.naming('--network'):
+    extractor = extractors.load(_NETWORK.value)
+  with config_fields.naming('--data_dir'):
+    stream, count = _open(_DATASET.value, _DATA_DIR.value)
   output = pathlib.Path(_OUTPUT.value)
   with workdir_lock.held(output, '--output'):
     found = store.fill(
-      output, extractor, stream, count, batch_size=_BATCH_SIZE.value
+      output,
+      extractor,
+      stream,
+      count,
+      batch_size=_BATCH_SIZE.value,
+      progress=progress.over(f'embedding, {extractor.spec.name}'),
     )
   for block in found.damaged:
     print(f'block {block}: its bytes had changed, computed again')
@@ -63,4 +72,4 @@ def main(argv):
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(main, kept='blocks that are finished stay in --output')

@@ -28,7 +28,6 @@ from public_people import PublicPeople
 from scene import Scene, load_extractors, load_faces
 from scraped import Scraped
 from settings import Settings
-from training_run import Stopped
 
 from fr_poison.data.faces import FaceSet
 from fr_poison.report import page, record_file, tables
@@ -106,7 +105,8 @@ def run_attacks(
   """Every attack on every surrogate: records, and pictures to show."""
   settings, results, strips = judge.scene.settings, [], []
   progress = Progress(
-    len(settings.surrogates) * len(settings.attacks) * settings.num_protected
+    len(settings.surrogates) * len(settings.attacks) * settings.num_protected,
+    'person',
   )
   for surrogate in settings.surrogates:
     cloaks = {}
@@ -202,15 +202,11 @@ def main(argv):
   """Runs --config and prints its table."""
   given = run_flags.parse(argv, 'orl.py')
   start = time.monotonic()
-  try:
-    results = run(*given)
-  except Stopped as stop:
-    print(stop)
-    return
+  results = run(*given)
   print(tables.protection(arrange(results)))
   seconds = time.monotonic() - start
   print(f'{seconds:.0f} s. See {given.workdir}/report.html')
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(main, kept='cloaks and networks that are finished stay in --workdir')

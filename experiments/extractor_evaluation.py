@@ -2,6 +2,7 @@
 
 import numpy as np
 from extractor_settings import Settings
+from progress import over
 
 from fr_poison import extractors, roc, verification
 from fr_poison.data.faces import FaceSet
@@ -33,7 +34,12 @@ def make(
     known = trainer.evaluate(state, held_out.images, held_out.labels)
     network = trainer.extractor._replace(params=variables(state))
     embeddings, mirrored = (
-      extractors.embed(network, images, settings.batch_size)
+      extractors.embed(
+        network,
+        images,
+        settings.batch_size,
+        over(f'embedding, {settings.network}', delay=5),
+      )
       for images in (others.images, others.images[:, :, ::-1])
     )
     return (

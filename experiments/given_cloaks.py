@@ -11,6 +11,7 @@ import given_notes
 import given_pairs
 import numpy as np
 import people
+import progress
 from given_pairs import Face
 from settings import Settings
 
@@ -149,9 +150,15 @@ def _load_gallery(
 ) -> tuple[FaceSet, list[Rejected], list[str]]:
   if source.gallery == _ORL:
     options = {'source_dir': data_dir} if data_dir else {}
-    return datasets.load(_ORL, size=given_pairs.SIZE, **options), [], []
+    with config_fields.naming('--data_dir' if data_dir else 'config.gallery'):
+      return datasets.load(_ORL, size=given_pairs.SIZE, **options), [], []
   try:
-    prepared = datasets.prepare('folder', source.gallery, placement=placement)
+    prepared = datasets.prepare(
+      'folder',
+      source.gallery,
+      placement=placement,
+      progress=progress.over('reading config.gallery', delay=2),
+    )
     faces = prepared.faces(min_pictures=2)
   except InputError as error:
     raise InputError(f'config.gallery: {error}') from error

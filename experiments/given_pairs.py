@@ -141,7 +141,7 @@ def read_faces(
     several_faces: see `detect_faces.choose`.
   """
   faces, rejected = [], []
-  progress = Progress(len(files.pairs))
+  progress = Progress(len(files.pairs), 'pair')
   for pair in files.pairs:
     progress.update(pair.original)
     try:

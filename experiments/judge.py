@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scraped
+from progress import over
 from replies import Combination, Reply
 from scene import Scene
 from scraped import Scraped
@@ -72,7 +73,9 @@ class Judge:
   ) -> Iterator[tuple[Cell, dict]]:
     """`measure`, a cell at a time."""
     known, shared = {}, shared | version.fields
-    for cell in filter(wanted, self.cells()):
+    cells = list(filter(wanted, self.cells()))
+    what = f'recognizers, {version.fields["attack"]}'
+    for cell in over(what, 'recognizer', delay=5)(cells, len(cells)):
       start = time.monotonic()
       found = self._rankings(cell, version.images, known)
       yield (
@@ -112,6 +115,7 @@ class Judge:
       reply.extractor,
       purifying.apply(reply.squeezer, images),
       self.scene.settings.batch_size,
+      over(f'embedding, {reply.network}', delay=5),
     )
 
   def clean(self, reply: Reply) -> np.ndarray:

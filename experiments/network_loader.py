@@ -1,9 +1,12 @@
 """Networks by name; --download decides whether the network may be asked."""
 
+import os
+
 from absl import flags
 
 from fr_poison import extractors
 from fr_poison.extractors import cache
+from fr_poison.types import InputError
 
 flags.DEFINE_bool(
   'download',
@@ -17,12 +20,17 @@ def is_here(name: str) -> bool:
   """Whether a known network's weights ship, are kept, or may be fetched."""
   if name == extractors.PIXELS or extractors.spec(name).pretrained:
     return True
-  return flags.FLAGS['download'].value or cache.path_of(name).exists()
+  return flags.FLAGS['download'].value or os.path.exists(cache.path_of(name))
 
 
 def load(name: str, input_size: int | None = None) -> extractors.Extractor:
   """`extractors.load`, as the command line allows."""
   # Not the flag's holder, which has no value where no command line was read.
-  return extractors.load(
-    name, input_size=input_size, download=flags.FLAGS['download'].value
-  )
+  download = flags.FLAGS['download'].value
+  try:
+    return extractors.load(name, input_size=input_size, download=download)
+  except InputError as error:
+    head, _, rest = str(error).partition(': ')
+    if head != 'input_size':
+      raise
+    raise InputError(f'config.input_size.{name}: {rest}') from error

@@ -3,7 +3,9 @@
 import sys
 from typing import NamedTuple
 
+import config_fields
 import numpy as np
+import progress
 
 from fr_poison.data import (
   align,
@@ -61,22 +63,14 @@ def find(
     InputError: there are fewer; the data set cannot be read; ORL is to be
       aligned, which it is.
   """
-  source = {'source_dir': data_dir} if data_dir else {}
-  left_out = []
-  if dataset == 'orl':
-    if alignment != 'none':
-      raise InputError(f'config.align: {alignment}, but orl is aligned already')
-    faces = datasets.load(dataset, **source)
-  else:
-    placement = None
-    if alignment != 'none':
-      placement = detect_faces.aligned(template=alignment)
-    found = datasets.prepare(
-      dataset, placement=placement, strict=strict, **source
-    )
-    print(*found.report(), sep='\n', file=sys.stderr)
-    left_out = [list(row) for row in found.skipped]
-    faces = found.faces(num_people, min_pictures=2)
+  if dataset == 'orl' and alignment != 'none':
+    raise InputError(f'config.align: {alignment}, but orl is aligned already')
+  placement = None
+  if alignment != 'none':
+    placement = detect_faces.aligned(template=alignment)
+  is_given = data_dir or dataset != 'orl'
+  with config_fields.naming('--data_dir' if is_given else 'config.dataset'):
+    faces, left_out = _read(dataset, num_people, data_dir, placement, strict)
   if num_people > len(faces.names):
     raise InputError(
       f'config.{field}: {num_people} people, but {dataset} has '
@@ -84,6 +78,26 @@ def find(
     )
   rows = np.flatnonzero(faces.labels < num_people)
   return People(faces.subset(rows), left_out)
+
+
+def _read(dataset, num_people, data_dir, placement, strict):
+  """All of ORL, or of another data set that many people at most."""
+  source = {'source_dir': data_dir} if data_dir else {}
+  left_out = []
+  if dataset == 'orl':
+    faces = datasets.load(dataset, **source)
+  else:
+    found = datasets.prepare(
+      dataset,
+      placement=placement,
+      strict=strict,
+      progress=progress.over(f'reading {dataset}', delay=2),
+      **source,
+    )
+    print(*found.report(), sep='\n', file=sys.stderr)
+    left_out = [list(row) for row in found.skipped]
+    faces = found.faces(num_people, min_pictures=2)
+  return faces, left_out
 
 
 def split(faces: FaceSet, label: int) -> tuple[FaceSet, FaceSet]:

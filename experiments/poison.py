@@ -217,8 +217,7 @@ def _summary(rows, num_ignored):
 
 def main(argv):
   """Cloaks --input into --output and prints how many."""
-  if len(argv) > 1:
-    raise InputError(f'{_printable(argv[1])}: unexpected argument')
+  del argv
   for flag in ('config', 'input', 'output'):
     if not flags.FLAGS[flag].value:
       raise InputError(f'--{flag}: missing')
@@ -247,4 +246,4 @@ def main(argv):
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(main, kept='pictures that are finished stay in --output')

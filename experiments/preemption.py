@@ -40,6 +40,11 @@ class Preemption:
       signal.signal(number, signal.SIG_DFL if handler is None else handler)
     self._old.clear()
 
+  @property
+  def status(self) -> int:
+    """Of the process that then ends: a preempted one has done its work."""
+    return 128 + signal.SIGINT if self._interrupted else 0
+
   def reached(self, step: int) -> bool:
     """Whether to save and end after `step`; the same on all processes.
 

@@ -1,42 +1,121 @@
-"""One line that says what is being done, how far it is, and how long yet."""
+"""What is being done, how far it is, how fast, and how long yet: tqdm.
 
+On a terminal it is tqdm's bar. Elsewhere (a log, CI) it is a line now and then,
+so that nothing floods and nothing is silent.
+"""
+
+import io
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
+
+from tqdm import tqdm
+
+_LINE = (
+  '{desc}: {n_fmt}/{total_fmt} done, ETA {remaining} ({rate_fmt}, after '
+  '{elapsed})'
+)
+_EVERY = 10  # seconds between two lines
+_OPEN = []  # of these only the last one, which is within the others, is heard
+
+
+class _Bar(tqdm):
+  monitor_interval = 0  # `Progress` looks after it itself
 
 
 class Progress:
-  """Counts finished units; rewrites its line on a terminal.
+  """Counts finished units, and is never silent for long meanwhile."""
 
-  Where output is not a terminal (a log, CI) it prints a new line at most
-  every ten seconds, so that nothing floods and nothing is silent.
-  """
+  def __init__(
+    self, total: int | None, unit: str = 'it', *, delay: float = 0.0
+  ):
+    """Says nothing yet.
 
-  def __init__(self, total: int):
-    """`total`: how many units there will be."""
-    self._total, self._done, self._skipped = total, 0, 0
-    self._start = time.monotonic()
-    self._printed = -1e9
+    Args:
+      total: how many units there will be, if that is known.
+      unit: what one is called.
+      delay: seconds before the first word, for what may be done by then.
+    """
+    is_terminal = sys.stderr.isatty()
+    # Below 0.1 s tqdm would draw an empty bar at once.
+    options = {'leave': False, 'dynamic_ncols': True, 'delay': max(delay, 0.1)}
+    if not is_terminal:
+      options = {'bar_format': _LINE, 'mininterval': 1e9, 'delay': 1e9}
+    file = sys.stderr if is_terminal else io.StringIO()
+    self._bar = _Bar(total=total, unit=unit, file=file, miniters=0, **options)
+    self._is_terminal, self._delay = is_terminal, delay
+    self._running, self._start = 0, time.monotonic()
+    self._ended = threading.Event()
+    _OPEN.append(self)
+    threading.Thread(target=self._keep_talking, daemon=True).start()
 
   def skip(self) -> None:
     """One unit was finished by an earlier run, and takes no time now."""
-    self._skipped += 1
+    self._bar.initial += 1
+    self._bar.n += 1
 
-  def update(self, what: str) -> None:
-    """One more unit is about to start (`what` names it)."""
-    now = time.monotonic()
-    done = self._done + self._skipped
-    left = self._total - done
-    eta = (now - self._start) / self._done * left if self._done else None
-    clock = f'{int(eta) // 60}:{int(eta) % 60:02d}' if self._done else '-:--'
-    line = f'{what}: {done}/{self._total} done, ETA {clock}'
-    self._done += 1
-    if sys.stderr.isatty():
-      print(f'\r\x1b[K{line}', end='', file=sys.stderr, flush=True)
-    elif now - self._printed > 10:
-      print(line, file=sys.stderr, flush=True)
-      self._printed = now
+  def update(self, what: str, count: int = 1) -> None:
+    """`count` more units are about to start (`what` names them)."""
+    text = ''.join(c if c.isprintable() else '?' for c in what)
+    self._bar.set_description_str(text, refresh=False)
+    is_first = not self._running
+    self._bar.update(self._running)
+    self._running = count
+    if is_first and not self._delay:
+      self._show()
 
   def close(self) -> None:
     """Ends the line."""
-    if sys.stderr.isatty():
-      print('\r\x1b[K', end='', file=sys.stderr, flush=True)
+    if self in _OPEN:
+      _OPEN.remove(self)
+      self._ended.set()
+      if self._is_terminal:
+        self._bar.clear()
+      self._bar.close()
+
+  def _show(self):
+    if self._is_terminal:
+      self._bar.refresh()
+    elif self is _OPEN[-1]:
+      print(self._bar, file=sys.stderr, flush=True)
+
+  def _keep_talking(self):
+    while not self._ended.wait(1 if self._is_terminal else _EVERY):
+      if self._running and time.monotonic() - self._start > self._delay:
+        try:
+          self._show()
+        except (OSError, ValueError, IndexError):  # nobody reads; it is over
+          return
+
+
+def over(
+  what: str, unit: str = 'picture', *, delay: float = 0.0
+) -> Callable[..., Iterator]:
+  """A function that shows how far a loop is, for the library to call.
+
+  Args:
+    what: is being done.
+    unit: see `Progress`.
+    delay: see `Progress`.
+
+  Returns:
+    (items, total, each=1) -> the items, of which each is so many units.
+  """
+
+  def run(items: Iterable, total: int | None, each: int = 1) -> Iterator:
+    progress = Progress(total, unit, delay=delay)
+    try:
+      for item in items:
+        progress.update(what, each)
+        yield item
+    finally:
+      progress.close()
+
+  return run
+
+
+def say(text: str) -> None:
+  """Prints a line above the bars that are there."""
+  tqdm.write(text)
+  sys.stdout.flush()

@@ -2,7 +2,7 @@
 
 import cloaking
 import numpy as np
-from progress import Progress
+from progress import Progress, over
 from settings import Settings
 
 from fr_poison import extractors
@@ -32,7 +32,10 @@ class PublicPeople:
     """Embeddings [N, D] of their clean pictures."""
     if network not in self._clean:
       self._clean[network] = extractors.embed(
-        self._networks[network], self.faces.images, self.settings.batch_size
+        self._networks[network],
+        self.faces.images,
+        self.settings.batch_size,
+        over(f'embedding, {network}', delay=5),
       )
     return self._clean[network]
 
@@ -45,7 +48,7 @@ class PublicPeople:
   def _cloak(self, attack, surrogate):
     members = surrogate.split('+')
     people = np.unique(self.faces.labels).tolist()
-    progress = Progress(len(people))
+    progress = Progress(len(people), 'person')
     cloaks = cloaking.cloak(
       self.faces,
       people,

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
+import config_fields
 import digests
 import jax
 import training_run
@@ -123,8 +124,9 @@ def load_checkpoint(settings: Settings) -> Reply | None:
   path = settings.extractor.get('checkpoint')
   if not path:
     return None
-  extractor = extractors.load(path)
-  _, description = checkpoints.read(path)
+  with config_fields.naming('config.extractor.checkpoint'):
+    extractor = extractors.load(path)
+    _, description = checkpoints.read(path)
   seen = description.get('trained_on', {})
   number = seen.get('num_people', 0)
   if seen.get('dataset') == settings.dataset and number > settings.num_public:

@@ -13,9 +13,11 @@ records.csv, heat_map.svg and figures/*.svg, *.png into the folder --output.
 import pathlib
 
 import cli
+import config_fields
 from absl import flags
 
 from fr_poison.report import page, sources
+from fr_poison.types import InputError
 
 _RECORDS = flags.DEFINE_multi_string(
   'records', None, 'A file or a folder.', required=True
@@ -25,14 +27,21 @@ _OUTPUT = flags.DEFINE_string('output', None, 'A folder.', required=True)
 
 def _files(given):
   for path in map(pathlib.Path, given):
-    yield from sorted(path.glob('*.jsonl')) if path.is_dir() else [path]
+    files = sorted(path.glob('*.jsonl')) if path.is_dir() else [path]
+    if not files:
+      raise InputError(f'{path}: no records (*.jsonl) in it')
+    yield from files
 
 
 def main(argv):
   """Reads --records, writes into --output."""
   del argv
-  found, output = sources.read(_files(_RECORDS.value)), _OUTPUT.value
-  page.write_folder(found, pathlib.Path(output))
+  with config_fields.naming('--records'):
+    found, output = sources.read(_files(_RECORDS.value)), _OUTPUT.value
+  try:
+    page.write_folder(found, pathlib.Path(output))
+  except OSError as error:
+    raise InputError(f'--output: {error.filename}: {error.strerror}') from error
   for reason in found.skipped:
     print(f'not used: {reason}')
   print(f'{output}: {len(found.all())} records')

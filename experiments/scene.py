@@ -6,6 +6,7 @@ import jax
 import network_loader
 import numpy as np
 import people
+from progress import over
 from settings import Settings, members
 
 from fr_poison import extractors, metrics
@@ -106,7 +107,10 @@ class Scene:
     key = extractor.embed_fn, extractor.sha256
     if key not in self._clean:
       self._clean[key] = extractors.embed(
-        extractor, self.faces.images, self.settings.batch_size
+        extractor,
+        self.faces.images,
+        self.settings.batch_size,
+        over(f'embedding, {extractor.spec.name}', delay=5),
       )
     return self._clean[key]
 

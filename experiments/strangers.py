@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 from judge import Judge
+from progress import over
 from replies import Reply
 from scene import Scene
 from scraped import Scraped
@@ -38,9 +39,10 @@ class StrangersJudge(Judge):
       counts: numbers of strangers.
     """
     super().__init__(scene, answers, [])
+    shown = over('nearest strangers', 'network', delay=5)
     self._nearest = {
       reply.key: list(self._strangers(reply, public, counts))
-      for reply in answers
+      for reply in shown(answers, len(answers))
     }
 
   def measure(self, version: Scraped, shared: dict) -> list[dict]:

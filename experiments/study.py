@@ -12,7 +12,6 @@ with the flags of distributed.py and one --workdir that all of them see. Writes
 the files of report.py, and cells, cloaks and networks, into --workdir.
 """
 
-import sys
 import time
 
 import cli
@@ -24,9 +23,9 @@ import study_units
 import study_workers
 import workdir_lock
 from absl import flags
+from progress import Progress, say
 from study_plan import Plan
 from study_settings import StudySettings
-from training_run import Stopped
 
 from fr_poison import processes
 from fr_poison.report import page, record_file, sources
@@ -46,11 +45,14 @@ def run_share(
   """The pieces of a phase that are this process's."""
   units = study_units.units(plan, share.phase, todo)
   mine = study_units.share(units, share.index, share.count)
+  shown = Progress(len(mine), 'piece', delay=1)
   for i, unit in enumerate(mine):
+    shown.update(unit.name)
     start = time.monotonic()
     unit.run()
     took = time.monotonic() - start
-    print(f'{i + 1}/{len(mine)} {unit.name}: {took:.0f} s', flush=True)
+    say(f'{i + 1}/{len(mine)} {unit.name}: {took:.0f} s')
+  shown.close()
 
 
 def run(plan: Plan, only: list[str], num_here: int = 1) -> None:
@@ -118,22 +120,19 @@ def main(argv):
   if _DRY_RUN.value:
     dry_run(plan, only, num_here)
     return
-  try:
-    if share is not None:
-      study_workers.end_with_parent()
-      run_share(plan, share, study_units.Todo.read(plan.workdir / _TODO))
-      return
-    with workdir_lock.held(given.workdir):
-      run(plan, only, num_here)
-      if processes.is_first():
-        found = write(plan)
-        seconds = time.monotonic() - start
-        print(f'{len(found.all())} records, {seconds:.0f} s.')
-        print(f'See {given.workdir}/report.html')
-  except Stopped as stop:
-    print(stop)
-    sys.exit(share is not None)  # a phase is not over because a worker stops
+  if share is not None:
+    study_workers.end_with_parent()
+    todo = study_units.Todo.read(plan.workdir / _TODO)
+    study_workers.run_quietly(lambda: run_share(plan, share, todo))
+    return
+  with workdir_lock.held(given.workdir):
+    run(plan, only, num_here)
+    if processes.is_first():
+      found = write(plan)
+      seconds = time.monotonic() - start
+      print(f'{len(found.all())} records, {seconds:.0f} s.')
+      print(f'See {given.workdir}/report.html')
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(main, kept='what is finished stays in --workdir')

@@ -98,7 +98,7 @@ class Plan:
   @functools.cache  # noqa: B019, a plan lives as long as its process
   def cloak(self, label: str, surrogate: str) -> scraped.Scraped:
     """The protected people's cloaks; goes on after a stop."""
-    progress = Progress(len(self.scene.protected))
+    progress = Progress(len(self.scene.protected), 'person')
     found = scraped.cloaked(
       self.scene, label, surrogate, self.workdir / 'cloaks', progress
     )

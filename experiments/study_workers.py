@@ -2,12 +2,14 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import interruption
 from absl import flags
 
 from fr_poison.types import InputError
@@ -46,6 +48,16 @@ def end_with_parent() -> None:
     os._exit(1)
 
   threading.Thread(target=watch, daemon=True).start()
+
+
+def run_quietly(work: Callable[[], None]) -> None:
+  """A worker's share; who started it says how it was stopped."""
+  signal.signal(signal.SIGINT, signal.SIG_IGN)  # comes to the starter, too
+  try:
+    work()
+  except interruption.Stopped as stop:
+    print(stop)
+    sys.exit(1)  # a phase is not over because a worker stops
 
 
 def num_local() -> int:

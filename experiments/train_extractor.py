@@ -88,13 +88,8 @@ def main(argv):
   """Runs --config and says where the network is."""
   given = run_flags.parse(argv, 'arcface_from_scratch.py')
   distributed.start()
-  try:
-    metrics = run(*given, tensorboard=_TENSORBOARD.value)
-  except training_run.Stopped as stop:
-    metrics = None
-    if processes.is_first():
-      print(stop)
-  if metrics and processes.is_first():
+  metrics = run(*given, tensorboard=_TENSORBOARD.value)
+  if processes.is_first():
     print(
       f'accuracy on {given.config["num_eval_people"]} people never seen: '
       f'{metrics["eval_accuracy"]:.1%} by 1-NN\n'
@@ -106,4 +101,4 @@ def main(argv):
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(main, kept='the newest checkpoint stays in --workdir')

@@ -21,7 +21,6 @@ from absl import flags
 from public_people import PublicPeople
 from scene import load_extractors, load_faces
 from settings import TRAINED, Settings
-from training_run import Stopped
 
 from fr_poison import processes
 from fr_poison.types import InputError
@@ -86,15 +85,10 @@ def main(argv):
   """Runs --config."""
   given = run_flags.parse(argv, 'adaptive.py')
   distributed.start()
-  try:
-    run(
-      *given,
-      tensorboard=_TENSORBOARD.value,
-    )
-  except Stopped as stop:
-    if processes.is_first():
-      print(stop)
+  run(*given, tensorboard=_TENSORBOARD.value)
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(
+    main, kept='cloaks and checkpoints that are finished stay in --workdir'
+  )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import jax
 import workdir_lock
+from interruption import Stopped
 from metrics_file import MetricsFile
 from preemption import Preemption
 from progress import Progress
@@ -21,10 +22,6 @@ from fr_poison.training import Trainer, TrainState
 from fr_poison.training.loop import Means
 from fr_poison.training.sampling import Sampler
 from fr_poison.types import InputError
-
-
-class Stopped(Exception):
-  """A signal asked for the end; the step is saved."""
 
 
 def run(
@@ -98,10 +95,8 @@ def run(
         checkpoints.save(step, _saved(state, means.sums(step)))
       if stop and step < last:
         checkpoints.wait()
-        raise Stopped(
-          f'stopped at step {step} of {last}, which is saved in {folder}; run '
-          'the same command again to go on'
-        )
+        text = f'stopped at step {step} of {last}, which is saved in {folder}'
+        raise Stopped(text * processes.is_first(), preemption.status)
       log.update(sums)
   return jax.device_get(state)
 
@@ -113,7 +108,7 @@ class _Log:
     self._start, self._label, self._left = time.monotonic(), label, last - step
     self._previous, self._progress, self._file = None, None, None
     if processes.is_first():
-      self._progress = Progress(last)
+      self._progress = Progress(last, 'step')
       for _ in range(step):
         self._progress.skip()
     processes.on_first(lambda: self._open(folder, step, tensorboard))

@@ -1,7 +1,9 @@
 """Numbers from outside: in their range, or refused with name and range."""
 
+import difflib
 import math
 import numbers
+from collections.abc import Iterable
 from typing import Any
 
 from fr_poison.types import InputError
@@ -57,3 +59,15 @@ def whole(name: str, value: Any, low: int = 1, high: float = math.inf) -> int:
       f'{name}: {value!r}; a whole number from {low}{top} expected'
     )
   return int(value)
+
+
+def suggestion(given: str, known: Iterable[str], form: str = '{!r}') -> str:
+  """'; did you mean ...?' for a name that is mistyped, or ''.
+
+  Args:
+    given: the name.
+    known: those that there are.
+    form: of a name in the result.
+  """
+  found = difflib.get_close_matches(given, list(known), 1, 0.7)
+  return f'; did you mean {form.format(found[0])}?' if found else ''

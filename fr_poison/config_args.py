@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fr_poison import checks
 from fr_poison.types import InputError
 
 _BOOLS = {'true': True, 'false': False, '1': True, '0': False}
@@ -26,7 +27,9 @@ def parse(arg: str | None, **defaults: Any) -> dict[str, Any]:
     name, _, text = part.partition('=')
     if name not in defaults:
       raise InputError(
-        f'config argument {name!r} is unknown; known: {sorted(defaults)}'
+        f'config argument {name!r} is unknown'
+        f'{checks.suggestion(name, defaults) or ";"} '
+        f'known: {", ".join(sorted(defaults))}'
       )
     kind = type(defaults[name])
     try:
@@ -38,7 +41,8 @@ def parse(arg: str | None, **defaults: Any) -> dict[str, Any]:
       ) from error
     if values[name] not in choices.get(name, (values[name],)):
       raise InputError(
-        f'config argument {name}: {text!r} is unknown; known: '
-        f'{", ".join(choices[name])}'
+        f'config argument {name}: {text!r} is unknown'
+        f'{checks.suggestion(text, choices[name]) or ";"} '
+        f'known: {", ".join(choices[name])}'
       )
   return values

@@ -29,6 +29,10 @@ class InputError(ValueError):
   """
 
 
+class NotKeptError(InputError):
+  """A cache cannot be written; the message says which variable moves it."""
+
+
 def check_images(images: Images, name: str = 'images') -> None:
   """Refuses arrays that are not RGB pictures in [0, 1].
 

@@ -78,6 +78,9 @@ TESTED = {
   'poison_test.test_shipped_configs_run_in_little': (
     'poison fawkes_high --input --output',
   ),
+  'prepared_pictures_test.test_what_was_prepared_is_listed_and_deleted': (
+    'prepared_pictures --delete',
+  ),
   'remat_test.test_remat_needs_less_memory': ('benchmark --remat',),
   'scripts_test.test_benchmark_prints_a_line_of_ratios_per_network': (
     'benchmark --networks',
@@ -199,7 +202,7 @@ def parse(words):
     own = {'flag_values': values}
     if function == 'DEFINE_config_file':
       config_flags.DEFINE_config_file(name, sys_argv=args, **own)
-    elif function == 'DEFINE_enum':
+    elif 'enum' in function:
       flags.DEFINE_string(name, None, '', **own)
     else:
       getattr(flags, function)(name, None, '', **own)

@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import pytest
 
 from fr_poison.report import (
-  answer,
   figures,
   heat_map,
+  moves,
   record_file,
   sources,
   tables,
@@ -158,7 +158,7 @@ def test_the_study_beside_the_paper_is_what_its_records_say(readme, root):
             r
             for r in rates
             if (r['attack'], r['recognizer']) == (attack, kind)
-            and answer.move(r) == move
+            and moves.move(r) == move
             and (move != 'adaptive' or r['adversary'] == 'adaptive')
           ),
           key=lambda r: r['protection_rate'],

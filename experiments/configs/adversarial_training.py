@@ -1,15 +1,15 @@
-r"""The trainer attacks himself while he trains: ORL, PGD in the loop.
+r"""The trainer attacks the network while it trains: ORL, PGD in the loop.
 
   python experiments/evaluate.py \
     --config=experiments/configs/adversarial_training.py
 
 Under 3 minutes on 2 CPU cores. Expect the protection of LowKey and Fawkes,
 99-100% against 1-NN on the network as it was, to fall to 1%, and the accuracy
-on everybody else to stay at 99%. All numbers:
+on everybody else to stay at 99%; on ORL, of cloaks within 8/255. All numbers:
 docs/adversarial_training/table.md.
 
-He never sees a cloak: each step attacks half of its batch in feature space,
-against the network as it is by then. `--config.adversaries.\
+This trainer never sees a cloak: each step attacks half of its batch in feature
+space, against the network as it is by then. `--config.adversaries.\
 adversarial_training.attack.num_steps=1` is FGSM. The argument `smoke` is the
 same in little; its numbers mean nothing.
 """

@@ -6,7 +6,10 @@ Under 15 minutes on 2 CPU cores. Expect an area under the ROC curve of 1.000
 for LowKey and Fawkes from logistic regression on an ImageNet network's
 features, or on plain noise statistics, .99 to 1 where either was trained on the
 other cloak alone; .6 from an autoencoder; and 0-1% protection behind the
-autoencoder as a purifier. All numbers: docs/detect.
+autoencoder as a purifier. All numbers: docs/detect. That is of ORL and of clean
+pictures that nothing was done to: noise statistics also flag a quarter of other
+people's clean pictures at a nominal 1%, nearly all with camera noise of a grey
+level, and find few cloaks after JPEG at quality 75.
 The argument `smoke` is the same in little; its numbers mean nothing.
 """
 
@@ -30,7 +33,7 @@ def get_config(arg=None):
   config.num_validation = 1 if smoke else 4
   config.surrogate = 'mobileface'  # that all cloaks are aimed at
   config.attacks = orl.get_config(arg).attacks
-  # Of which no detector is told.
+  # That no detector learns from.
   config.unseen_attacks = ConfigDict(
     {
       'pgd': {'epsilon': epsilon, 'num_steps': steps},

@@ -5,8 +5,9 @@ r"""Protection among up to a million strangers, on ORL faces, 1-NN.
 Under 2 minutes on 2 CPU cores. Half of the people are the real strangers, and
 what the model of the others is fitted to. Expect the errors without any cloak
 to rise from 0% to 1% on mobileface at a million, cloaks made for it to stay at
-99-100% there, and at 0-1% on the other networks. All numbers:
-docs/distractors/distractors.md.
+99-100% there, and at 0-1% on the other networks of this config. All numbers:
+docs/distractors/distractors.md. Beyond ORL's 200 pictures of public people the
+strangers are draws of a model, not faces.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """

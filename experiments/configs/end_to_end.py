@@ -3,8 +3,9 @@ r"""ORL faces as in orl.py; extractor and last layer are fine-tuned together.
   python experiments/evaluate.py --config=experiments/configs/end_to_end.py
 
 Under 5 minutes on 2 CPU cores. Expect LowKey to protect at 97% and Fawkes at
-37%, where the logistic regression that it starts from leaves 100% and 67%. All
-numbers: docs/end_to_end/table.md.
+37%, where the logistic regression that it starts from leaves 100% and 67%; on
+ORL and with the preset `gentle`: other presets leave less. All numbers:
+docs/end_to_end/table.md.
 
 The argument `preset` chooses the training: `gentle`, `adam` (1e-3) or
 `adadelta` (1.0), as in `end_to_end.py:preset=adam`. A network of one's own,

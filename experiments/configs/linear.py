@@ -4,8 +4,8 @@ r"""ORL faces as in orl.py, with logistic regression beside 1-NN.
 
 A bit more than a minute on 2 CPU cores. Expect LowKey to protect at 100% from
 both recognizers, Fawkes at 100% from 1-NN and at 62% from logistic regression;
-and 12% and 2% where half of a person's pictures are clean. All numbers:
-docs/linear/table.md.
+and 12% and 2% where half of a person's pictures are clean; on ORL, of the plain
+forms of both. All numbers: docs/linear/table.md.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """
@@ -27,7 +27,7 @@ def get_config(arg=None):
   config.recognizers = ConfigDict(
     {'nearest_neighbor': {'normalize': True}, 'linear': {'C': 1.0}}
   )
-  # Half of a person's pictures are from before he had a tool.
+  # Half of a person's pictures are from before there was a tool.
   config.histories = ConfigDict(
     {'half clean': {'clean': 0.5, 'fawkes': 0.25, 'lowkey': 0.25}}
   )

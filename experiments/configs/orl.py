@@ -4,8 +4,10 @@ r"""ORL faces, LowKey and Fawkes, baseline and oblivious trainers, 1-NN.
 
 Under 4 minutes on 2 CPU cores. Expect protection rates of 99.9-100% against
 the network that a cloak was made for, 85-100% against its sibling (faceres and
-faceres_deep), and at most 9% against the other networks, where the noise
-controls give up to 6%. All numbers: docs/orl/table.md.
+faceres_deep), and at most 9% against the other networks of this config, where
+the noise controls give up to 6%. All numbers: docs/orl/table.md. They hold for
+ORL, these networks and this budget; cloaks from stronger networks on colour
+pictures do cross to other families (README, "What it does not show").
 
 The argument `smoke` is the same in little: 8 people, 2 of them protected, two
 steps, one surrogate; its numbers mean nothing.
@@ -53,7 +55,7 @@ def get_config(arg=None):
       'lowkey': {
         'epsilon': epsilon,
         'num_steps': steps,
-        'learning_rate': None,  # 2.5 epsilon / num_steps
+        'learning_rate': placeholder(float),  # 2.5 epsilon / num_steps
         'lpips_weight': 0.0,
         'mirrored': False,
       },
@@ -66,7 +68,7 @@ def get_config(arg=None):
   # What the trainer fits, with its settings; normalize=False compares raw
   # embeddings, as the paper's code does.
   config.recognizers = ConfigDict({'nearest_neighbor': {'normalize': True}})
-  # What he does with what he scraped: here he just waits for other networks.
+  # What they do with what was scraped: here they just wait for other networks.
   config.adversaries = ConfigDict({'oblivious': {}})
   # A network trained by train_robust.py or train_extractor.py, to be tried too.
   config.extractor = ConfigDict({'checkpoint': placeholder(str)})

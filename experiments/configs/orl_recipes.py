@@ -5,8 +5,8 @@ r"""ORL faces and the attacks as their authors released them; else as orl.py.
 LowKey with LPIPS and mirror images, 50 steps, no pixel limit; Fawkes 1.0 in
 mode 'high', 150 steps, DSSIM .017. One surrogate, since they take their time:
 about 5 minutes on 2 CPU cores. Expect protection rates of 96% (LowKey) and 100%
-(Fawkes) on its network, and at most 3% on any other. All numbers:
-docs/orl_recipes/table.md.
+(Fawkes) on its network, and at most 3% on the others of this config, on these
+faces. All numbers: docs/orl_recipes/table.md.
 
 The argument `smoke` is the same in little, as in orl.py.
 """

@@ -4,8 +4,8 @@ r"""The trainer filters every picture, gallery and probe: ORL, 1-NN.
 
 A bit more than a minute on 2 CPU cores. Expect blur to bring the protection of
 both attacks from 100% to 2% (Fawkes) and 16% (LowKey) at no cost in accuracy,
-and fewer grey levels to change next to nothing. All numbers:
-docs/squeezing/table.md.
+and fewer grey levels to change next to nothing; on ORL, of cloaks that were not
+made to survive blur. All numbers: docs/squeezing/table.md.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """

@@ -1,11 +1,13 @@
 """Batches of one fixed shape: the tail is padded, and cut off again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import jax
 import numpy as np
 
 from fr_poison.data.faces import to_float
+
+Progress = Callable[..., Iterable]  # as `silent`
 
 
 def pictures_a_call(wanted: int, on_cpu: int) -> int:
@@ -22,8 +24,23 @@ def pictures_a_call(wanted: int, on_cpu: int) -> int:
   return on_cpu if jax.default_backend() == 'cpu' else wanted
 
 
+def silent(items: Iterable, total: int | None, each: int = 1) -> Iterable:
+  """The items: what shows nobody how far a loop is.
+
+  Args:
+    items: what is looped over.
+    total: units in all of them, if that is known.
+    each: units an item.
+  """
+  del total, each
+  return items
+
+
 def map_batches(
-  fn: Callable[[np.ndarray], np.ndarray], images: np.ndarray, batch_size: int
+  fn: Callable[[np.ndarray], np.ndarray],
+  images: np.ndarray,
+  batch_size: int,
+  progress: Progress = silent,
 ) -> np.ndarray:
   """fn over uint8 pictures [N, H, W, 3], a fixed number at a time.
 
@@ -33,12 +50,14 @@ def map_batches(
     images: any number of pictures; the last batch is filled up with copies,
       whose results are dropped, so that `fn` is compiled once.
     batch_size: pictures a call.
+    progress: is given the loop over them; see `silent`.
 
   Returns:
     [N, ...]
   """
   results = []
-  for start in range(0, len(images), batch_size):
+  starts = range(0, len(images), batch_size)
+  for start in progress(starts, len(images), batch_size):
     batch = images[start : start + batch_size]
     index = np.minimum(np.arange(batch_size), len(batch) - 1)
     results.append(np.asarray(fn(to_float(batch[index])))[: len(batch)])

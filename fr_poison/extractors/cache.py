@@ -42,9 +42,10 @@ def path_of(name: str) -> pathlib.Path:
   """
   folder = os.environ.get('FR_POISON_CACHE')
   if not folder:
-    caches = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
-    folder = pathlib.Path(caches) / 'fr_poison'
-  return pathlib.Path(folder).expanduser() / f'{name}.safetensors'
+    caches = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
+    folder = os.path.join(caches, 'fr_poison')
+  # Unlike pathlib's, not an error where nobody has a home.
+  return pathlib.Path(os.path.expanduser(folder)) / f'{name}.safetensors'
 
 
 def write(
@@ -177,7 +178,10 @@ def _make_folder(folder):
   try:
     folder.mkdir(parents=True, exist_ok=True)
   except OSError as error:
-    raise InputError(f'{folder}: {error.strerror}') from error
+    hint = ''
+    if folder == path_of('').parent:
+      hint = '; set FR_POISON_CACHE to a folder that can be written'
+    raise InputError(f'{folder}: {error.strerror}{hint}') from error
 
 
 @contextlib.contextmanager

@@ -5,7 +5,12 @@ import functools
 import jax
 import numpy as np
 
-from fr_poison.data.batches import map_batches, pictures_a_call
+from fr_poison.data.batches import (
+  Progress,
+  map_batches,
+  pictures_a_call,
+  silent,
+)
 from fr_poison.extractors.registry import Extractor
 from fr_poison.types import Embeddings
 
@@ -15,7 +20,10 @@ CPU_BATCH = 8
 
 
 def embed(
-  extractor: Extractor, images: np.ndarray, batch_size: int = 20
+  extractor: Extractor,
+  images: np.ndarray,
+  batch_size: int = 20,
+  progress: Progress = silent,
 ) -> Embeddings:
   """Embeddings [N, D] of uint8 pictures [N, H, W, 3], N at least 1.
 
@@ -24,11 +32,13 @@ def embed(
     images: the pictures.
     batch_size: pictures at a time on an accelerator; on CPU it changes
       nothing.
+    progress: is given the loop over batches; see `data.batches.silent`.
   """
   return map_batches(
     lambda batch: _embed(extractor.embed_fn, extractor.params, batch),
     images,
     pictures_a_call(batch_size, CPU_BATCH),
+    progress,
   )
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fr_poison import extractors
-from fr_poison.report import answer, drawing, tables, words
+from fr_poison.report import drawing, moves, prose, tables, words
 from fr_poison.report.drawing import Drawing, Series
 from fr_poison.report.sources import Sources
 from fr_poison.types import Embeddings, InputError
@@ -56,21 +56,21 @@ def by_move(records: list[dict]) -> Drawing | None:
   Returns:
     None where fewer than two moves were tried.
   """
-  text = answer.sentence(records)
+  text = prose.answer(records)
   if not text:
     return None
-  found = answer.protecting(answer.comparable(records))
-  best = answer.lowest(found)
-  tried = dict.fromkeys([*answer.MOVES, *map(answer.move, found)])
+  found = moves.protecting(moves.comparable(records))
+  best = moves.lowest(found)
+  tried = dict.fromkeys([*moves.MOVES, *map(moves.move, found)])
   rows = [m for m in tried if any(m in cells for cells in best.values())]
   series = []
   for i, (attack, cells) in enumerate(best.items()):
     bare, faint = attack == 'none', {}
-    for record in filter(answer.has_rate, found):
+    for record in filter(moves.has_rate, found):
       if record['attack'] == attack:
-        rates = faint.setdefault(answer.move(record), [])
+        rates = faint.setdefault(moves.move(record), [])
         rates.append(record['protection_rate'])
-    points = _points({m: r for m, r in cells.items() if answer.has_rate(r)})
+    points = _points({m: r for m, r in cells.items() if moves.has_rate(r)})
     series.append(
       Series(
         'no cloak' if bare else words.attack_name(attack),
@@ -93,8 +93,8 @@ def timeline(records: list[dict]) -> Drawing | None:
   """
   found = [
     r
-    for r in answer.protecting(answer.comparable(records))
-    if answer.move(r) in ('baseline', 'oblivious')
+    for r in moves.protecting(moves.comparable(records))
+    if moves.move(r) in ('baseline', 'oblivious')
     and r['attack'] != 'none'
     and year_and_mark(r['network'])
   ]
@@ -113,7 +113,7 @@ def timeline(records: list[dict]) -> Drawing | None:
       cloak,
       _points(dict(sorted(cells.items()))),
       drawing.look(i),
-      hollow=[x for x, r in cells.items() if answer.move(r) == 'baseline'],
+      hollow=[x for x, r in cells.items() if moves.move(r) == 'baseline'],
     )
     for i, (cloak, cells) in enumerate(sorted(series.items()))
   ]
@@ -147,10 +147,10 @@ def by_epsilon(records: list[dict]) -> Drawing | None:
     None where no attack was tried at two budgets.
   """
   found = [r for r in records if r['attack'] != 'none' and r['epsilon']]
-  found, lines = answer.by_one_recognizer(found), {}
+  found, lines = moves.by_one_recognizer(found), {}
   for epsilon in sorted({r['epsilon'] for r in found}):
     same = [r for r in found if r['epsilon'] == epsilon]
-    for attack, cells in answer.lowest(same).items():
+    for attack, cells in moves.lowest(same).items():
       for move in ('baseline', 'oblivious'):
         if move in cells:
           line = lines.setdefault((words.attack_name(attack), move), {})
@@ -228,7 +228,7 @@ def trade_off(records: list[dict]) -> Drawing | None:
   Returns:
     None where fewer than two choices were tried, with a cloak and without.
   """
-  found = answer.comparable(records)
+  found = moves.comparable(records)
   accurate, worst = {}, {}
   for record in found:
     name, rate = words.column(record), record['protection_rate']

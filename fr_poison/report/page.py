@@ -18,7 +18,6 @@ from fr_poison.report import (
   prose,
   record_file,
   tables,
-  verdict,
   words,
 )
 from fr_poison.report import grid as grids
@@ -65,7 +64,7 @@ def write(
     InputError: as `drawing.strip`; nothing is written.
   """
   found = Sources(grid.records)
-  sentences = verdict.sentences(grid.records) or prose.sentences(grid)
+  sentences = prose.verdict(grid.records) or prose.sentences(grid)
   _write(path, found, [grid], strips, title=title, sentences=sentences)
 
 

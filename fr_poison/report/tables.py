@@ -2,7 +2,7 @@
 
 import textwrap
 
-from fr_poison.report import verdict, words
+from fr_poison.report import prose, words
 from fr_poison.report.grid import Grid
 from fr_poison.report.sources import Sources
 
@@ -46,7 +46,7 @@ def protection(grid: Grid) -> str:
     if row.kind != 'noise'
   ]
   return _page(
-    *[textwrap.fill(_escape(x), 80) for x in verdict.sentences(grid.records)],
+    *[textwrap.fill(_escape(x), 80) for x in prose.verdict(grid.records)],
     _table(['protection rate', *columns, 'DSSIM', 'PSNR', 'L-inf'], rates),
     _LEGENDS['protection'],
     _table(['accuracy', *columns], accuracy),

@@ -20,7 +20,12 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from fr_poison import checks
 from fr_poison.data import decode
-from fr_poison.data.batches import map_batches, pictures_a_call
+from fr_poison.data.batches import (
+  Progress,
+  map_batches,
+  pictures_a_call,
+  silent,
+)
 from fr_poison.extractors.embedding import CPU_BATCH
 from fr_poison.extractors.registry import Extractor
 from fr_poison.types import Embeddings, InputError
@@ -48,6 +53,7 @@ def fill(
   *,
   batch_size: int = 20,
   block_size: int = BLOCK_SIZE,
+  progress: Progress = silent,
 ) -> Store:
   """Brings the store of these pictures and this network up to date.
 
@@ -62,6 +68,7 @@ def fill(
     count: how many pictures there are.
     batch_size: pictures on a device at a time; on CPU it changes nothing.
     block_size: pictures of which a killed run loses the work at most.
+    progress: is given the loop over blocks; see `data.batches.silent`.
 
   Raises:
     InputError: no weights to name the store by, a number out of range, another
@@ -82,7 +89,8 @@ def fill(
   folder = pathlib.Path(folder) / _name(header)
   try:
     embed = _embed_on_all_devices(extractor, batch_size)
-    return _fill(folder, header, embed, stream, count)
+    blocks = progress(stream(block_size), count, block_size)
+    return _fill(folder, header, embed, blocks, count)
   except OSError as error:
     raise InputError(f'{error.filename or folder}: {error.strerror}') from error
 
@@ -102,7 +110,7 @@ def _fill(folder, header, embed, stream, count):
   known = _read_manifest(folder / MANIFEST, header)
   blocks, num_computed, damaged = {}, 0, []
   stop = 0
-  for number, images in enumerate(stream(header['block_size'])):
+  for number, images in enumerate(stream):
     rows, key = slice(stop, stop + len(images)), str(number)
     stop = rows.stop
     if stop > count:

@@ -155,13 +155,6 @@ def test_damaged_preparation(tmp_path, monkeypatch):
     orl.load()
 
 
-def test_unwritable_folder(tmp_path, monkeypatch):
-  (tmp_path / 'file').write_text('')
-  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'file'))
-  with pytest.raises(InputError, match='file'):
-    orl.load()
-
-
 def test_unknown_name():
   with pytest.raises(InputError, match="'lwf' is unknown, known: orl"):
     datasets.load('lwf')
@@ -182,3 +175,16 @@ def test_imports_and_silence(tmp_path, monkeypatch):
   )
   assert done.returncode == 0, done.stderr
   assert done.stdout == '' and 'WARNING' not in done.stderr
+
+
+def test_where_nothing_can_be_kept_it_is_read_from_its_source(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path))
+  kept = orl.load()
+  (tmp_path / 'file').write_bytes(b'')
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'file' / 'none'))
+  again = orl.load()
+  np.testing.assert_array_equal(again.images, kept.images)
+  np.testing.assert_array_equal(again.labels, kept.labels)
+  assert again.paths == kept.paths

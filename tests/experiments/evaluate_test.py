@@ -145,14 +145,18 @@ def test_bad_input_is_one_line_and_exit_status_2(
     ('networks', ('arcnet',), "config.networks: 'arcnet'"),
     ('surrogates', ('mobileface+x',), "config.surrogates: 'x'"),
     ('num_public', 5, 'config.num_public: 5 of 8'),
-    ('extractor.checkpoint', 'no/where', 'no/where'),
+    (
+      'extractor.checkpoint',
+      'no/where',
+      'config.extractor.checkpoint: no/where',
+    ),
     ('dataset', 'lfw2', "config.dataset: 'lfw2'"),
-    ('input_size.faceres', 7, 'input_size: 7 is below 32'),
+    ('input_size.faceres', 7, 'config.input_size.faceres: 7 is below 32'),
     ('num_people', 41, 'config.num_people: 41'),
     ('num_protected', 9, 'config.num_protected: 9 of 8'),
     ('test_fraction', 1.5, 'config.test_fraction: 1.5'),
     ('seed', -1, 'config.seed: -1'),
-    ('data_dir', 'nowhere', 'nowhere: no such folder'),
+    ('data_dir', 'nowhere', '--data_dir: nowhere: no such folder'),
   ],
 )
 def test_what_cannot_be_is_named_before_anything_is_written(

@@ -22,7 +22,10 @@ ROOT = pathlib.Path(__file__).parents[2]
     ({'surrogates': ()}, 'config.surrogates: no network'),
     ({'surrogates': ('pixels',)}, "config.surrogates: 'pixels' is unknown"),
     ({'input_size': {'arcnet': 9}}, "config.input_size: 'arcnet'"),
-    ({'input_size': {'mobileface': 96}}, 'input_size: mobileface only takes'),
+    (
+      {'input_size': {'mobileface': 96}},
+      'config.input_size.mobileface: mobileface only',
+    ),
     ({'size': 31}, 'config.size: 31 is below 32'),
     ({'batch_size': 0}, 'config.batch_size: 0 is below 1'),
     ({'align': 'already'}, "config.align: 'already' is unknown; known: none,"),

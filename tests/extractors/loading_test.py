@@ -185,3 +185,20 @@ def test_an_original_file_is_not_guessed_at(tiny, tmp_path):
 def test_a_missing_path_is_named(name):
   with pytest.raises(InputError, match=f'{name}: no such file'):
     extractors.load(name)
+
+
+def test_a_cache_that_cannot_be_made_names_the_variable(tmp_path, monkeypatch):
+  (tmp_path / 'file').write_bytes(b'')
+  monkeypatch.setenv('FR_POISON_CACHE', str(tmp_path / 'file' / 'cache'))
+  variables = {'params': {'x': np.zeros(1, np.float32)}}
+  about = {'source': 'x', 'source_sha256': 'y'}
+  with pytest.raises(InputError, match='cache: .*; set FR_POISON_CACHE to'):
+    cache.write(cache.path_of('tiny'), 'tiny', variables, **about)
+  with pytest.raises(InputError) as told:  # a place that the user named
+    cache.write(tmp_path / 'file' / 'x' / 'y', 'tiny', variables, **about)
+  assert 'FR_POISON_CACHE' not in str(told.value)
+  # Nobody's home is no error before anything is written.
+  monkeypatch.delenv('FR_POISON_CACHE')
+  monkeypatch.setenv('HOME', '')
+  monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
+  assert cache.path_of('tiny').name == 'tiny.safetensors'

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fr_poison import types
-from fr_poison.report import answer, figures
+from fr_poison.report import figures, prose
+from fr_poison.report import moves as moves_lib
 from fr_poison.report.sources import Sources
 
 
@@ -12,9 +13,9 @@ def test_figure_has_a_row_each_move(moves):
   drawing = figures.by_move(moves)
   (axis,) = drawing.figure.axes
   rows = [label.get_text() for label in axis.get_yticklabels()]
-  assert rows == list(answer.MOVES)
+  assert rows == list(moves_lib.MOVES)
   notes = [text.get_text() for text in axis.texts]
-  assert notes == ['nobody enrolled'] and drawing.alt == answer.sentence(moves)
+  assert notes == ['nobody enrolled'] and drawing.alt == prose.answer(moves)
   legend = [x.get_text() for x in drawing.figure.legends[0].get_texts()]
   assert legend == ['LowKey', 'no cloak']
   assert 'nearest neighbor' in drawing.caption

@@ -8,6 +8,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING
 
+from fr_poison.data.batches import Progress, silent
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.placement import Placement, centred
 from fr_poison.types import InputError
@@ -49,6 +50,7 @@ def prepare(
   size: int = 112,
   placement: Placement | None = None,
   strict: bool = False,
+  progress: Progress = silent,
   **options,
 ) -> 'Prepared':
   """Checks every picture of a data set and keeps it at one size on disk.
@@ -63,6 +65,8 @@ def prepare(
     placement: how they come to their size; None: `centred(size)`.
     strict: refuses a data set with unusable files, or with names that differ
       in case or Unicode form only; else they are in the result.
+    progress: is given the loop over pictures where they are prepared, and that
+      over those that `Prepared.faces` reads; see `data.batches.silent`.
     **options: of the data set, as megaface's `part`.
 
   Raises:
@@ -78,10 +82,13 @@ def prepare(
   make = getattr(_module(page), class_name)
   placement = placement or centred(size)
   with builder.quiet_tfds():
-    built = builder.build(
-      lambda **tfds: make(source_dir, placement, **options, **tfds)
-    )
-    result = prepared.Prepared(built)
+
+    def build(**tfds):
+      result = make(source_dir, placement, **options, **tfds)
+      result.progress = progress
+      return result
+
+    result = prepared.Prepared(builder.build(build))
   if strict and (problems := result.problems()):
     raise InputError(
       f'{source_dir}: {len(problems)} problems, as: {problems[0]}'

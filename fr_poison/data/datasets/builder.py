@@ -16,9 +16,10 @@ from absl import logging
 from array_record.python import array_record_module
 
 from fr_poison.data import decode, folder
+from fr_poison.data.batches import Progress, silent
 from fr_poison.data.datasets import pixels_only
 from fr_poison.data.placement import Placement
-from fr_poison.types import InputError
+from fr_poison.types import InputError, NotKeptError
 
 _PER_SHARD = 4096
 _NUM_THREADS = os.cpu_count() or 1
@@ -63,6 +64,8 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
   VERSION = tfds.core.Version('1.0.1')
   CARD: Card
+  IS_STREAM = False  # too many items to be listed before they are read
+  progress: Progress = staticmethod(silent)  # is given the loop over them
 
   def __init__(
     self,
@@ -115,7 +118,12 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
   def _generate_examples(self):
     people, skipped = collections.Counter(), []
-    for item, image in _map_in_order(self._store, self.items()):
+    items, total = self.items(), self.CARD.num_pictures
+    if not self.IS_STREAM:
+      items = list(items)
+      total = len(items)
+    items = self.progress(items, total)
+    for item, image in _map_in_order(self._store, items):
       if item.person is not None:
         people[item.person] += isinstance(image, bytes)
       if isinstance(image, bytes):
@@ -185,16 +193,18 @@ def build(
     make: takes `data_dir`.
 
   Raises:
-    InputError: it cannot be written, as when the disk is full.
+    NotKeptError: it cannot be written: no home, or a full disk.
   """
   data_dir = os.environ.get('TFDS_DATA_DIR')  # TFDS looks at import time only.
   builder = make(data_dir=data_dir)
   try:
     builder.download_and_prepare()
   except OSError as error:
-    if not builder.data_path.exists():
-      reason = error.strerror or error
-      raise InputError(f'{builder.data_path}: {reason}') from error
+    if not os.path.exists(builder.data_path):
+      raise NotKeptError(
+        f'{builder.data_path}: {error.strerror or error}; prepared pictures '
+        'are kept there: set TFDS_DATA_DIR to a folder that can be written'
+      ) from error
     builder = make(data_dir=data_dir)  # Another process was first.
   return builder
 

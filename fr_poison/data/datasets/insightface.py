@@ -33,6 +33,8 @@ class CasiaWebface(FaceBuilder):
     """The records and their index."""
     return [self.source / 'train.rec', self.source / 'train.idx']
 
+  IS_STREAM = True
+
   def items(self) -> Iterator[Item]:
     """See the module."""
     end = math.inf

@@ -116,7 +116,9 @@ class Prepared:
     rows.sort()
     images = None
     chosen = grain.MapDataset.source([i for *_, i in rows]).map(self._picture)
-    for i, (image, *_) in enumerate(chosen.to_iter_dataset(_READING)):
+    pictures = chosen.to_iter_dataset(_READING)
+    pictures = self._built.progress(pictures, len(rows))
+    for i, (image, *_) in enumerate(pictures):
       if images is None:
         images = np.empty([len(rows), *image.shape], np.uint8)
       images[i] = image

@@ -190,7 +190,9 @@ def test_full_disk(method, full, people, monkeypatch, tfds_dir):
   failing = type('Failing', (writer,), {method: full})
   with monkeypatch.context() as patch:
     patch.setattr(builder.array_record_module, 'ArrayRecordWriter', failing)
-    with pytest.raises(InputError, match='No space left on device$') as info:
+    with pytest.raises(
+      InputError, match='No space left on device; .*TFDS'
+    ) as info:
       prepare(people)
   assert '\n' not in str(info.value)
   assert not list(tfds_dir.rglob('*array_record*'))
@@ -304,3 +306,31 @@ def test_all_processes_take_the_same_steps(ten):
 def test_stream_refuses(kwargs, message, ten):
   with pytest.raises(InputError, match=message):
     ten.stream(**kwargs)
+
+
+def test_a_home_that_cannot_be_written_names_the_variable(
+  people, tmp_path, monkeypatch
+):
+  (tmp_path / 'file').write_bytes(b'')
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'file' / 'tfds'))
+  with pytest.raises(InputError, match='set TFDS_DATA_DIR to a folder that'):
+    prepare(people)
+
+
+def test_who_asks_is_shown_each_picture(people, capsys):
+  seen = []
+
+  def progress(items, total, each=1):
+    for number, item in enumerate(items, 1):
+      seen.append((number, total, each))
+      yield item
+
+  prepared = prepare(people, progress=progress)
+  count = len(prepared) + len(prepared.skipped)
+  assert seen == [(i + 1, count, 1) for i in range(count)]
+  seen.clear()
+  prepared.faces()
+  assert seen == [(i + 1, len(prepared), 1) for i in range(len(prepared))]
+  prepare(people).faces()  # silent by itself
+  captured = capsys.readouterr()
+  assert captured.out == captured.err == ''

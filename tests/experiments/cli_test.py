@@ -1,0 +1,305 @@
+"""Every slip on a command line is one line: field, value, what is expected."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import cli
+import config_flag
+import interruption
+import pytest
+from absl import flags
+
+from fr_poison.types import InputError
+
+# What a config file may hold, by the name that it gets here.
+FILES = {
+  'raises.py': 'def get_config(arg=None):\n  return 1 / 0\n',
+  'cut.py': 'def get_config(arg=None):\n  return (\n',
+  'imports.py': 'import mlcollections\n',
+  'empty.py': '',
+  'forgets.py': 'def get_config(arg=None):\n  pass\n',
+  'plain.py': (
+    'from ml_collections import ConfigDict\n'
+    'def get_config():\n'
+    '  return ConfigDict({"seed": 0})\n'
+  ),
+}
+ORL, HIGH = (f'experiments/configs/{n}.py' for n in ('orl', 'fawkes_high'))
+SLIPS = {
+  # The file.
+  '--config=experiments/configs/fawkes_hihg.py': (
+    '--config: experiments/configs/fawkes_hihg.py: no such file; did you mean '
+    'experiments/configs/fawkes_high.py?'
+  ),
+  '--config=no/ort.py': (
+    '--config: no/ort.py: no such file; did you mean experiments/configs/orl.py'
+  ),
+  '--config=': '--config: .: a folder',
+  '--config={folder}': '--config: {folder}: a folder; there are: cut, empty,',
+  '--config={folder}/raises.py': (
+    '{folder}/raises.py, line 2: ZeroDivisionError: division by zero'
+  ),
+  '--config={folder}/cut.py': '{folder}/cut.py, line 2: SyntaxError: ',
+  '--config={folder}/imports.py': '{folder}/imports.py, line 1: ModuleNotFound',
+  '--config={folder}/empty.py': '{folder}/empty.py: has no function get_config',
+  '--config={folder}/forgets.py': 'forgets.py: get_config gives a NoneType; a',
+  '--config={folder}/plain.py:smoke': "takes no argument, but 'smoke' was",
+  # Its argument.
+  f'--config={HIGH}:smok': (
+    f"--config: {HIGH}: config argument 'smok' is unknown; did you mean "
+    "'smoke'? known: smoke"
+  ),
+  f'--config={HIGH}:smoke=2': "config argument smoke: '2' is not bool",
+  # Fields.
+  f'--config={HIGH} --config.input_size.mobileface=64': (
+    '--config.input_size.mobileface: no such field; fields of '
+    'config.input_size: faceres (--config.input_size="{{...}}" replaces'
+  ),
+  f'--config={ORL} --config.num_step=3': (
+    '--config.num_step: no such field; did you mean --config.attacks.'
+  ),
+  f'--config={ORL} --config.atacks.lowkey.epsilon=.1': (
+    '--config.atacks.lowkey.epsilon: no such field; did you mean '
+    '--config.attacks.lowkey.epsilon?'
+  ),
+  f'--config={ORL} --config.seed.x=1': 'no such field; config.seed is 0',
+  f'--config={ORL} --config.9x=1': '--config.9x: not the name of a field',
+  '--config.seed=1': '--config: missing, though --config.seed is given',
+  f'--config.seed=1 --config={ORL}': '--config.seed: has to come after --conf',
+  f'--config={ORL} --config.seed=1 --config.seed=1': (
+    '--config.seed: given twice'
+  ),
+  # Their values.
+  f'--config={HIGH} --config.output=jpeg': "--config.output: 'jpeg': a dict",
+  f'--config={HIGH} --config.max_dssim=None': (
+    "--config.max_dssim: 'None': a number expected"
+  ),
+  f'--config={HIGH} --config.batch_size=1e1': (
+    "--config.batch_size: '1e1': a whole number expected"
+  ),
+  f'--config={HIGH} --config.seed=9223372036854775808': (
+    "--config.seed: '9223372036854775808': a whole number of at most 64 bits"
+  ),
+  f'--config={ORL} --config.seed=': "--config.seed: '': a whole number",
+  f'--config={ORL} --config.seed one': "--config.seed: 'one': a whole number",
+  f'--config={ORL} --config.seed': 'Missing value for flag --config.seed',
+  f'--config={ORL} --config.strict=maybe': (
+    "--config.strict: 'maybe': true or false expected"
+  ),
+  f'--config={ORL} --noconfig.seed': 'config.seed is not true or false',
+  f'--config={ORL} --config.attacks.lowkey.epsilon=8/255': (
+    "--config.attacks.lowkey.epsilon: '8/255': a number (did you mean 0.03137"
+  ),
+  f'--config={ORL} --config.networks=(mobileface,faceres)': (
+    "--config.networks: '(mobileface,faceres)': a tuple, such as "
+    "\"('mobileface', 'faceres')\", expected"
+  ),
+  # Other flags.
+  '--workdirs=a': '--workdirs: no such flag; did you mean --workdir?',
+  '--workdir=a --workdir=b': '--workdir: given 2 times',
+  '--strict --nostrict': '--strict: given 2 times',
+  '--strict=maybe': "--strict: 'maybe': true or false expected",
+  '--number=x': "--number: 'x': a whole number expected",
+  '--number=0': "--number: '0': 0 is not a positive integer",
+  '--number=99999999999999999999': 'has more than 64 bits',
+  '--dataset=lwf': "--dataset: 'lwf': value should be one of <orl|lfw>",
+  '--flagfile={folder}/none': 'Unable to open flagfile',
+}
+
+
+@pytest.fixture
+def read(root, tmp_path, monkeypatch):
+  """Reads a command line as a program with some flags does."""
+  monkeypatch.chdir(root)
+  for name, text in FILES.items():
+    (tmp_path / name).write_text(text)
+
+  def run(line, is_required=False):
+    argv = ['program', *line.format(folder=tmp_path).split()]
+    own = {'flag_values': flags.FlagValues()}
+    config_flag.define(own['flag_values'], argv)
+    flags.DEFINE_string('workdir', None, '', required=is_required, **own)
+    flags.DEFINE_bool('strict', False, '', **own)
+    flags.DEFINE_integer('number', 1, '', lower_bound=1, **own)
+    flags.DEFINE_enum('dataset', 'orl', ['orl', 'lfw'], '', **own)
+    flags.DEFINE_multi_string('only', [], '', **own)
+    return cli.parse(argv, own['flag_values']), own['flag_values']
+
+  return run
+
+
+@pytest.mark.parametrize('line', SLIPS)
+def test_a_slip_is_named(read, tmp_path, line):
+  with pytest.raises((InputError, flags.Error)) as told:
+    read(line)
+  message = str(told.value)
+  assert SLIPS[line].format(folder=tmp_path) in message
+  assert '\n' not in message and len(message) < 400
+
+
+def test_a_flag_that_is_needed_is_named(read):
+  with pytest.raises(InputError, match='^--workdir: missing$'):
+    read('', is_required=True)
+
+
+def test_what_is_right_is_read(read, tmp_path):
+  left, values = read(
+    f'--config={ORL}:smoke --config.strict --config.seed 3 --only=a --only=b '
+    '--config.networks=faceres --config.networks=pixels '
+    "--config.input_size={{'mobileface':112}} "
+    '--config.attacks.lowkey.learning_rate=1e-2 stray'
+  )
+  config = values['config'].value
+  assert left == ['program', 'stray']
+  assert config.strict is True and config.seed == 3
+  assert config.networks == ('faceres', 'pixels')
+  assert config.input_size.to_dict() == {'mobileface': 112}
+  assert config.attacks.lowkey.learning_rate == 0.01
+  assert config.num_people == 8  # the argument's
+  with pytest.raises(AttributeError):
+    config.num_step = 1
+  config = read('--config={folder}/plain.py')[1]['config'].value
+  assert config.to_dict() == {'seed': 0}
+
+
+def test_a_config_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+  path = tmp_path / 'mine.py'
+  path.write_bytes(b'\xff\0')
+  with pytest.raises(InputError, match=f'--config: {path}'):
+    config_flag.load(path, None)
+
+  def refuse(self, name):
+    raise PermissionError(13, 'Permission denied')
+
+  monkeypatch.setattr('importlib.machinery.SourceFileLoader.get_data', refuse)
+  with pytest.raises(InputError, match=f'{path}: Permission denied'):
+    config_flag.load(path, None)
+
+
+def test_one_line_whatever_is_in_the_names(capsys):
+  with pytest.raises(SystemExit) as told:
+    cli.exit_with(InputError('a\x1b[31m\n  b'))
+  assert told.value.code == 2
+  assert capsys.readouterr().err == 'error: a\\x1b[31m b\n'
+
+
+# Waits, prints, or fails, as its last word says.
+PROGRAM = """
+import sys, time
+import cli
+def main(argv):
+  print('ready', flush=True)
+  kind = sys.argv.pop()
+  while kind == 'wait':
+    time.sleep(.01)
+  for i in range(100_000):
+    print(i)
+cli._refuse_strays = lambda argv: None
+cli.run(main, kept='what is finished stays in --workdir')
+"""
+
+
+@contextlib.contextmanager
+def _program(root, *args, **kwargs):
+  process = subprocess.Popen(
+    [sys.executable, '-c', PROGRAM, *args],
+    cwd=root / 'experiments',
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+    **kwargs,
+  )
+  try:
+    yield process
+  finally:
+    process.kill()
+    process.communicate()
+
+
+def test_signals_are_a_line_and_closed_pipes_none(root):
+  with contextlib.ExitStack() as stack:
+    start = lambda *args: stack.enter_context(_program(root, *args))
+    interrupted = start('--', 'a b', '--overwrite', 'wait')
+    terminated, piped = start('wait'), start('print')
+    for number, process in (
+      (signal.SIGINT, interrupted),
+      (signal.SIGTERM, terminated),
+    ):
+      assert process.stdout.readline() == 'ready\n'
+      process.send_signal(number)
+      errors = process.communicate(timeout=60)[1]
+      assert process.returncode == 128 + number
+      (line,) = errors.splitlines()
+      assert line.startswith(
+        'stopped: what is finished stays in --workdir; to go on: python -c'
+      )
+      assert 'overwrite' not in line  # which would begin anew
+    assert piped.stdout.readline() == 'ready\n'
+    piped.stdout.close()
+    assert piped.stderr.read() == ''
+    assert piped.wait(60) == 128 + signal.SIGPIPE
+
+
+def test_the_command_that_goes_on(monkeypatch):
+  monkeypatch.setattr(sys, 'argv', ['x.py', '--input=a b', '--overwrite=true'])
+  assert interruption.describe(None) == (
+    "stopped: nothing is kept; to start again: python x.py '--input=a b'"
+  )
+  monkeypatch.setattr(sys, 'argv', ["it's\n\x1b"])
+  assert interruption.command() == r"python $'it\'s\n\x1b'"
+
+
+def test_ctrl_c_while_it_is_loaded(root):
+  code = 'import cli\nraise KeyboardInterrupt'
+  result = subprocess.run(
+    [sys.executable, '-c', code],
+    cwd=root / 'experiments',
+    capture_output=True,
+    text=True,
+  )
+  assert result.returncode == 128 + signal.SIGINT
+  (line,) = result.stderr.splitlines()
+  assert line.startswith('stopped: nothing was begun; to go on: python')
+
+
+# They write whole files, or none.
+KEEPS_NOTHING = {
+  *('benchmark', 'convert_weights', 'prepared_pictures', 'report')
+}
+
+
+def test_every_program_says_what_it_keeps(root):
+  texts = {p.stem: p.read_text() for p in (root / 'experiments').glob('*.py')}
+  programs = {n for n, text in texts.items() if '\n  cli.run(main' in text}
+  assert {'evaluate', 'poison', 'study'} < programs
+  silent = {
+    n for n in programs if not re.search(r'cli.run\(\s*main, kept=', texts[n])
+  }
+  assert silent == KEEPS_NOTHING
+  # Nobody else ends a program, or reads a command line.
+  for name, text in texts.items():
+    if name not in ('cli', 'interruption', 'study_workers'):
+      assert 'sys.exit' not in text, name
+    assert 'app.run' not in text or name == 'cli'
+
+
+def test_a_file_that_cannot_be_written_is_named(monkeypatch, capsys, tmp_path):
+  def fail(argv):
+    (tmp_path / 'none' / 'x').write_text('')
+
+  monkeypatch.setattr(
+    cli.app, 'run', lambda guarded, flags_parser: guarded(['program'])
+  )
+  old = signal.getsignal(signal.SIGTERM)
+  try:
+    with pytest.raises(SystemExit):
+      flags.FLAGS(['program']) if not flags.FLAGS.is_parsed() else None
+      cli.run(fail)
+  finally:
+    signal.signal(signal.SIGTERM, old)
+  line = f'error: {tmp_path}/none/x: {os.strerror(2)}\n'
+  assert capsys.readouterr().err == line

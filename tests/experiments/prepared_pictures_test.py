@@ -1,0 +1,46 @@
+import photos
+import prepared_pictures
+import pytest
+from absl.testing import flagsaver
+
+from fr_poison.data import datasets, decode
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+  """TFDS's folder, with a person's pictures prepared."""
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'tfds'))
+  (tmp_path / 'people' / 'ann').mkdir(parents=True)
+  for seed in range(2):
+    path = tmp_path / 'people' / 'ann' / f'{seed}.png'
+    decode.write_png(path, photos.picture(40, 40, seed))
+  datasets.prepare('folder', tmp_path / 'people')
+  return tmp_path / 'tfds'
+
+
+def test_what_was_prepared_is_listed_and_deleted(kept, tmp_path, capsys):
+  theirs = kept / 'folder' / '0.1.1' / 'precious'  # TFDS's own, of that name
+  theirs.parent.mkdir()
+  theirs.write_bytes(b'')
+  (kept / 'folder' / ('a' * 16)).symlink_to(tmp_path / 'people')
+  (found,) = prepared_pictures.find()
+  assert found.dataset == 'folder' and found.num_bytes > 1000
+  with flagsaver.as_parsed(delete=['lfw']):
+    prepared_pictures.main([])
+  assert capsys.readouterr().out.startswith(f'kept: {found.folder}, ')
+  with flagsaver.as_parsed(delete=['lfw', 'folder']):
+    prepared_pictures.main([])
+  assert capsys.readouterr().out.startswith(f'deleted: {found.folder}, ')
+  assert prepared_pictures.find() == []
+  assert theirs.exists() and len(list((tmp_path / 'people').rglob('*'))) == 3
+
+
+def test_the_folder_is_that_of_the_home_without_a_variable(
+  tmp_path, monkeypatch
+):
+  monkeypatch.delenv('TFDS_DATA_DIR', raising=False)
+  monkeypatch.setenv('HOME', str(tmp_path))
+  assert prepared_pictures.find() == []
+  place = tmp_path / 'tensorflow_datasets' / 'orl' / ('0' * 16)
+  place.mkdir(parents=True)
+  assert [kept.folder for kept in prepared_pictures.find()] == [place]
