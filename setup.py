@@ -32,7 +32,7 @@ setuptools.setup(
   package_data={
     'fr_poison': ['pretrained/*'],
     'fr_poison.data.datasets': ['*.npz'],
-    'fr_poison.report': ['*.html'],
+    'fr_poison.report': ['*.html', '*.toml'],
   },
   install_requires=[  # the lowest versions tested together
     'absl-py>=2.2.0',

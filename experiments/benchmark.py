@@ -45,7 +45,7 @@ from absl import flags
 
 from fr_poison import attacks, extractors
 from fr_poison.attacks import perceptual
-from fr_poison.report import records
+from fr_poison.report import record_file
 from fr_poison.types import InputError
 
 _NETWORKS = flags.DEFINE_list(
@@ -157,7 +157,7 @@ def measure(extractor, images, num_steps, repeats):
 def main(argv):
   """Prints one line per network."""
   del argv
-  print(records.environment()['device'], 'jax', jax.__version__)
+  print(record_file.environment()['device'], 'jax', jax.__version__)
   if _RECOGNIZERS.value:
     sizes = _sizes(_FACES)
     for line in recognizer_benchmark.lines(*sizes):

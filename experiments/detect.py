@@ -25,7 +25,7 @@ from progress import Progress, say
 
 from fr_poison import detection_metrics, roc
 from fr_poison.detectors import threshold
-from fr_poison.report import detection, records
+from fr_poison.report import record_file, tables
 
 _RATES = (0.01, 0.001)  # false positive rates
 
@@ -96,11 +96,11 @@ def run(
   with workdir_lock.held(workdir):
     for name in ('thresholds', 'detectors'):
       (workdir / name).mkdir(exist_ok=True)
-    return _run(settings, scene, records.config_hash(config), workdir)
+    return _run(settings, scene, record_file.config_hash(config), workdir)
 
 
 def _run(settings, scene, config_hash, workdir):
-  shared = records.environment() | {
+  shared = record_file.environment() | {
     'config_hash': config_hash,
     'seed': settings.seed,
     'num_drawn': settings.num_people,
@@ -152,12 +152,10 @@ def _run(settings, scene, config_hash, workdir):
   shown.update('filters and purifiers')
   results = run_pipeline(scene, workshop, filters, shared)
   shown.close()
-  detection.write(workdir / 'detection.jsonl', found)
-  records.write_text(workdir / 'detection.md', detection.markdown(found))
-  detection.write_trainers(workdir / 'trainers.jsonl', results)
-  records.write_text(
-    workdir / 'trainers.md', detection.trainers_markdown(results)
-  )
+  record_file.write(workdir / 'detection.jsonl', found)
+  record_file.write_text(workdir / 'detection.md', tables.detection(found))
+  record_file.write(workdir / 'trainers.jsonl', results)
+  record_file.write_text(workdir / 'trainers.md', tables.trainers(results))
   return found, results
 
 
@@ -166,8 +164,8 @@ def main(argv):
   given = run_flags.parse(argv, 'detect.py')
   start = time.monotonic()
   found, results = run(*given)
-  print(detection.markdown(found))
-  print(detection.trainers_markdown(results))
+  print(tables.detection(found))
+  print(tables.trainers(results))
   print(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
 
 

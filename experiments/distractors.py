@@ -22,8 +22,7 @@ from scene import Scene, load_extractors, load_faces
 from settings import Settings
 from strangers import StrangersJudge, check_config
 
-from fr_poison.report import distractors as report
-from fr_poison.report import records
+from fr_poison.report import record_file, tables
 
 
 def run(
@@ -42,7 +41,7 @@ def run(
     cloaks: another run's --workdir, whose cloaks are taken and added to.
   """
   # Everything that can be wrong is found before anything is written.
-  config_hash = records.config_hash(config)
+  config_hash = record_file.config_hash(config)
   counts = tuple(config.pop('num_distractors', ()))
   settings = Settings.from_config(config)
   check_config(settings, counts)
@@ -56,8 +55,10 @@ def run(
     judge = StrangersJudge(scene, answers, found.public, counts)
     results = judge.measure(scraped.untouched(scene), shared)
     results += _measure_attacks(judge, shared, (cloaks or workdir) / 'cloaks')
-    records.write(workdir / 'distractors.jsonl', results)
-    records.write_text(workdir / 'distractors.md', report.markdown(results))
+    record_file.write(workdir / 'distractors.jsonl', results)
+    record_file.write_text(
+      workdir / 'distractors.md', tables.distractors(results)
+    )
   return results
 
 
@@ -81,7 +82,7 @@ def main(argv):
   """Runs --config and prints its tables."""
   start = time.monotonic()
   given = run_flags.parse(argv, 'distractors.py')
-  print(report.markdown(run(*given)))
+  print(tables.distractors(run(*given)))
   print(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
 
 

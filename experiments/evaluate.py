@@ -30,7 +30,8 @@ from scraped import Scraped
 from settings import Settings
 
 from fr_poison.data.faces import FaceSet
-from fr_poison.report import html, records, tables
+from fr_poison.report import page, record_file, tables
+from fr_poison.report.grid import arrange
 
 _NUM_SHOWN = 4  # pictures in the report per attack and surrogate
 
@@ -40,7 +41,7 @@ def shared_fields(settings: Settings, config_hash: str) -> dict:
   not_tested = ['Cloaks after JPEG compression, resizing or screenshots.']
   if not settings.histories:
     not_tested.append('People of whom clean pictures are online as well.')
-  return records.environment() | {
+  return record_file.environment() | {
     'config_hash': config_hash,
     'seed': settings.seed,
     'num_people': settings.num_protected,
@@ -66,18 +67,18 @@ def budget(settings: dict) -> str:
 
 def show(
   scene: Scene, name: str, surrogate: str, caption: str, images: np.ndarray
-) -> html.Strip:
+) -> page.Strip:
   """Some cloaked pictures for the report, spread over the protected people."""
   last = len(scene.to_cloak) - 1
   shown = scene.to_cloak[np.linspace(0, last, _NUM_SHOWN).astype(int)]
-  return html.Strip(
+  return page.Strip(
     name, surrogate, caption, scene.faces.images[shown], images[shown]
   )
 
 
 def run_attack(
   judge: Judge, name: str, surrogate: str, shared: dict, folder, progress
-) -> tuple[list[dict], html.Strip, Scraped]:
+) -> tuple[list[dict], page.Strip, Scraped]:
   """One attack on one surrogate: records, pictures to show, the scraped set."""
   scene = judge.scene
   found = scraped.cloaked(scene, name, surrogate, folder, progress)
@@ -88,7 +89,7 @@ def run_attack(
 
 def run_given(
   judge: Judge, cloaks: GivenCloaks, shared: dict
-) -> tuple[list[dict], list[html.Strip]]:
+) -> tuple[list[dict], list[page.Strip]]:
   """Cloaks that were given as files: records, and pictures to show."""
   fields = cloaks.cloak_fields | {'attack': 'given'}
   fields |= judge.scene.distortion(cloaks.images)
@@ -101,7 +102,7 @@ def run_given(
 
 def run_attacks(
   judge: Judge, shared: dict, folder: pathlib.Path
-) -> tuple[list[dict], list[html.Strip]]:
+) -> tuple[list[dict], list[page.Strip]]:
   """Every attack on every surrogate: records, and pictures to show."""
   settings, results, strips = judge.scene.settings, [], []
   progress = Progress(
@@ -166,7 +167,7 @@ def run(
   # Everything that can be wrong is found before anything is written.
   loaded = load(config, data_dir)
   with workdir_lock.held(workdir):
-    return _run(loaded, records.config_hash(config), workdir)
+    return _run(loaded, record_file.config_hash(config), workdir)
 
 
 def _run(loaded, config_hash, workdir):
@@ -196,9 +197,10 @@ def _run(loaded, config_hash, workdir):
   results += found
 
   # The report is made from the records (and the pictures) alone.
-  records.write(workdir / 'records.jsonl', results)
-  records.write_text(workdir / 'table.md', tables.markdown(results))
-  html.write(workdir / 'report.html', results, strips)
+  record_file.write(workdir / 'records.jsonl', results)
+  grid = arrange(results)
+  record_file.write_text(workdir / 'table.md', tables.protection(grid))
+  page.write(workdir / 'report.html', grid, strips)
   return results
 
 
@@ -207,7 +209,7 @@ def main(argv):
   given = run_flags.parse(argv, 'orl.py')
   start = time.monotonic()
   results = run(*given)
-  print(tables.markdown(results))
+  print(tables.protection(arrange(results)))
   seconds = time.monotonic() - start
   print(f'{seconds:.0f} s. See {given.workdir}/report.html')
 

@@ -4,12 +4,11 @@ import numpy as np
 from extractor_settings import Settings
 from progress import over
 
-from fr_poison import extractors, roc
+from fr_poison import extractors, roc, verification
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
 from fr_poison.recognizers import nearest_neighbor
 from fr_poison.training import Trainer, variables
-from fr_poison.verification import averages, pairs, rates
 
 
 def make(
@@ -46,7 +45,7 @@ def make(
     return (
       {f'held_out_{name}': value for name, value in known.items()}
       | {'eval_accuracy': tell(embeddings)}
-      | verify(averages.flip_average(embeddings, mirrored))
+      | verify(verification.flip_average(embeddings, mirrored))
     )
 
   return evaluate
@@ -63,18 +62,19 @@ def make_verify(labels: np.ndarray, seed: int):
     InputError: people without such pairs.
   """
   num_people = len(np.unique(labels))
-  anyone = pairs.draw(labels, num_folds=1, seed=seed)
-  apart = pairs.draw(labels, num_folds=min(10, num_people // 2), seed=seed)
+  anyone = verification.draw(labels, num_folds=1, seed=seed)
+  num_folds = min(10, num_people // 2)
+  apart = verification.draw(labels, num_folds=num_folds, seed=seed)
 
   def verify(embeddings):
-    scores = pairs.score(embeddings, anyone)
-    accuracy = rates.accuracy(
-      pairs.score(embeddings, apart), apart.is_genuine, apart.folds
+    scores = verification.score(embeddings, anyone)
+    accuracy = verification.accuracy(
+      verification.score(embeddings, apart), apart.is_genuine, apart.folds
     )
     return {
       'verification_auc': roc.auc(scores, anyone.is_genuine),
-      'verification_eer': rates.eer(scores, anyone.is_genuine),
-      'verification_accuracy': accuracy.mean,
+      'verification_eer': verification.eer(scores, anyone.is_genuine),
+      'verification_accuracy': accuracy,
     }
 
   return verify

@@ -33,7 +33,7 @@ from poison_settings import Settings
 from progress import Progress
 
 from fr_poison.data import decode
-from fr_poison.report import records
+from fr_poison.report import record_file
 from fr_poison.types import InputError
 
 _INPUT = flags.DEFINE_string('input', None, 'The folder of pictures.')
@@ -192,7 +192,7 @@ def run(
         _refuse(source, path, row['output'] is None and row['reason'])
 
     left = [path for path in paths if path not in rows.rows]
-    device = records.environment()['device']
+    device = record_file.environment()['device']
     count = f'{len(left)} of {len(paths)} pictures to do'
     print(f'{device}, jax {jax.__version__}: {count}', flush=True)
     if settings.cannot_look:

@@ -14,7 +14,7 @@ from config_fields import check_fields, check_known
 
 from fr_poison import checks, extractors, stages, version
 from fr_poison.data import detect_faces
-from fr_poison.report import records
+from fr_poison.report import record_file
 from fr_poison.types import InputError
 
 _FORMATS = ('source', 'png', 'jpeg')
@@ -153,7 +153,7 @@ class Settings:
     config = dataclasses.asdict(self) | {'align': self.alignment}
     del config['batch_size']  # no bit on CPU, the rounding elsewhere
     weights = {network.spec.name: network.sha256 for network in networks}
-    return records.config_hash(
+    return record_file.config_hash(
       {
         'config': config,
         'weights': weights,

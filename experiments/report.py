@@ -5,7 +5,7 @@ r"""Makes the tables, the figures and the page again, from records alone.
 
 --records may be given several times, and be a folder of records: those of
 evaluate.py, detect.py and distractors.py together. A line that cannot be used
-is told on the page, and the others are used. Writes report.html (without
+is named on the page, and the others are used. Writes report.html (without
 pictures of people, which are not in the records), table.md, table.tex,
 records.csv, heat_map.svg and figures/*.svg, *.png into the folder --output.
 """
@@ -14,10 +14,9 @@ import pathlib
 
 import cli
 import config_fields
-import report_files
 from absl import flags
 
-from fr_poison.report import sources
+from fr_poison.report import page, sources
 from fr_poison.types import InputError
 
 _RECORDS = flags.DEFINE_multi_string(
@@ -40,11 +39,11 @@ def main(argv):
   with config_fields.naming('--records'):
     found, output = sources.read(_files(_RECORDS.value)), _OUTPUT.value
   try:
-    report_files.write(found, pathlib.Path(output))
+    page.write_folder(found, pathlib.Path(output))
   except OSError as error:
     raise InputError(f'--output: {error.filename}: {error.strerror}') from error
-  for told in found.skipped:
-    print(f'not used: {told}')
+  for reason in found.skipped:
+    print(f'not used: {reason}')
   print(f'{output}: {len(found.all())} records')
 
 

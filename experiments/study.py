@@ -17,7 +17,6 @@ import time
 import cli
 import distributed
 import jax
-import report_files
 import run_flags
 import study_map
 import study_units
@@ -29,7 +28,7 @@ from study_plan import Plan
 from study_settings import StudySettings
 
 from fr_poison import processes
-from fr_poison.report import records, sources
+from fr_poison.report import page, record_file, sources
 
 _ONLY = flags.DEFINE_multi_string(
   'only', [], 'Patterns of cells, as in config.cells; detect; distractors.'
@@ -73,7 +72,7 @@ def run(plan: Plan, only: list[str], num_here: int = 1) -> None:
 def write(plan: Plan) -> sources.Sources:
   """Gathers all records there are, and makes the report of them."""
   found, missing = plan.found()
-  records.write(plan.workdir / 'records.jsonl', found)
+  record_file.write(plan.workdir / 'records.jsonl', found)
   paths = [plan.workdir / 'records.jsonl']
   for program, names in study_units.PROGRAMS.items():
     if getattr(plan.settings, program) and study_units.is_done(plan, program):
@@ -85,7 +84,7 @@ def write(plan: Plan) -> sources.Sources:
     )
   shown = {name.version: None for name in plan.names if name not in missing}
   cloaks = [version for version in shown if version.kind == 'cloak']
-  report_files.write(gathered, plan.workdir, study_map.strips(plan, cloaks))
+  page.write_folder(gathered, plan.workdir, study_map.strips(plan, cloaks))
   return gathered
 
 
@@ -115,7 +114,7 @@ def main(argv):
     jax.config.update('jax_platforms', 'cpu')
     distributed.start()
   settings = StudySettings.from_config(given.config)
-  config_hash = records.config_hash(given.config)
+  config_hash = record_file.config_hash(given.config)
   plan = Plan(settings, config_hash, given.workdir, given.data_dir)
   study_units.check_only(plan, only)
   if _DRY_RUN.value:

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from fr_poison.report import records
+from fr_poison.report import record_file
 from fr_poison.types import InputError
 
 NOTHING = '-'  # stands for the surrogate where nobody has cloaked
@@ -104,7 +104,7 @@ class Store:
   def get(self, key: str) -> dict | None:
     """The record, or None where there is none, or a damaged one."""
     try:
-      (record,) = records.read(self._path(key))
+      (record,) = record_file.read(self._path(key))
     except (InputError, ValueError):
       return None
     return record if record.get('key') == key else None
@@ -112,7 +112,7 @@ class Store:
   def put(self, key: str, record: dict) -> None:
     """Keeps it, whole or not at all."""
     self._folder.mkdir(parents=True, exist_ok=True)
-    records.write(self._path(key), [record | {'key': key}])
+    record_file.write(self._path(key), [record | {'key': key}])
 
   def _path(self, key):
     return self._folder / f'{key[:24]}.jsonl'

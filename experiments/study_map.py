@@ -10,8 +10,7 @@ from study_cells import Version
 from study_plan import Plan
 
 from fr_poison import extractors
-from fr_poison.report import embedding_map as map_lib
-from fr_poison.report import html
+from fr_poison.report import figures, page
 
 _NUM_NEIGHBOURS = 3  # people nearest to the clean pictures, and to the cloaked
 
@@ -38,10 +37,10 @@ def embedding_map(judge: Judge, cell: Cell, scraped: Scraped) -> dict:
     distances = np.linalg.norm(centres - embeddings.mean(0), axis=1)
     near |= set(people[np.argsort(distances)[:_NUM_NEIGHBOURS]].tolist())
   others = clean[np.isin(labels, sorted(near))]
-  return map_lib.project(clean[own], cloaked, others)
+  return figures.project(clean[own], cloaked, others)
 
 
-def strips(plan: Plan, versions: Iterable[Version]) -> list[html.Strip]:
+def strips(plan: Plan, versions: Iterable[Version]) -> list[page.Strip]:
   """Pictures before and after each cloak."""
   return [
     evaluate.show(

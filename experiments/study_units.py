@@ -22,7 +22,7 @@ from study_cells import CellName, Version, matches, select
 from study_map import embedding_map
 from study_plan import Plan
 
-from fr_poison.report import records as records_lib
+from fr_poison.report import record_file
 from fr_poison.training import Recipe
 
 PHASES = ('cloaks', 'trainings', 'records')
@@ -50,7 +50,7 @@ class Todo(NamedTuple):
 
   def write(self, path: pathlib.Path) -> None:
     """For the processes that share it: all have to divide the same list."""
-    records_lib.write_text(path, json.dumps(self))
+    record_file.write_text(path, json.dumps(self))
 
   @classmethod
   def read(cls, path: pathlib.Path) -> 'Todo':
@@ -222,7 +222,7 @@ def _run_program(plan, program: str) -> None:
   folder, config = plan.workdir / program, getattr(plan.settings, program)
   run(dict(config), folder, plan.data_dir, cloaks=plan.workdir)
   note = json.dumps({'key': _program_key(plan, program)})
-  records_lib.write_text(folder / 'done.json', note)
+  record_file.write_text(folder / 'done.json', note)
 
 
 def is_done(plan: Plan, program: str) -> bool:

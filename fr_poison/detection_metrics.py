@@ -1,7 +1,9 @@
 """How well scores tell cloaked pictures from clean ones.
 
 A picture is flagged when its score is above a threshold, so pictures of equal
-scores are flagged together.
+scores are flagged together. Everywhere: scores [N], finite; is_cloaked [N],
+bool, both kinds among them unless said otherwise; users [N], whose picture it
+is. InputError where they are not that.
 """
 
 from collections.abc import Callable
@@ -21,16 +23,9 @@ class PrecisionRecall(NamedTuple):
 
 
 def average_precision(scores: Array, is_cloaked: Array) -> float:
-  """Precision at each threshold, weighted with the recall that it adds.
+  """Averages the precision, weighted with the recall each threshold adds.
 
   As scikit-learn's: no interpolation, pictures of equal scores together.
-
-  Args:
-    scores: [N], finite.
-    is_cloaked: [N] bool, both of them there.
-
-  Raises:
-    InputError: they are not that.
   """
   _, clean, cloaked = roc.counts(scores, is_cloaked)
   clean, cloaked = clean[::-1], cloaked[::-1]
@@ -41,17 +36,7 @@ def average_precision(scores: Array, is_cloaked: Array) -> float:
 def precision_recall(
   scores: Array, is_cloaked: Array, users: Labels, threshold: float
 ) -> PrecisionRecall:
-  """Of the pictures flagged; all of them may be clean, or none flagged.
-
-  Args:
-    scores: [N], finite.
-    is_cloaked: [N] bool.
-    users: [N], whose picture it is.
-    threshold: pictures above it are flagged.
-
-  Raises:
-    InputError: scores are not that.
-  """
+  """Rates the flags of one threshold; all may be clean, or none flagged."""
   scores, is_cloaked = roc.checked(scores, is_cloaked)
   flagged, users = scores > threshold, np.asarray(users)
   share = lambda hits, of: (
@@ -65,19 +50,10 @@ def precision_recall(
 def tpr_at_fpr(
   scores: Array, is_cloaked: Array, users: Labels, rate: float
 ) -> metrics.Rate:
-  """`roc.tpr_at_fpr` with its 95% interval.
+  """Gives `roc.tpr_at_fpr` its 95% interval.
 
   As `metrics.rate`, but every draw of people finds its own threshold, which
   few clean pictures leave as uncertain as the rate.
-
-  Args:
-    scores: [N], finite.
-    is_cloaked: [N] bool, both of them there.
-    users: [N], whose picture it is.
-    rate: the false positive rate, in [0, 1].
-
-  Raises:
-    InputError: they are not that.
   """
   found = lambda *given: roc.tpr_at_fpr(roc.curve(*given), rate)
   value, count = found(scores, is_cloaked), int(np.sum(is_cloaked))
@@ -98,20 +74,10 @@ def people_interval(
   num_samples: int = 200,
   seed: int = 0,
 ) -> tuple[float, float]:
-  """95% percentile interval of a statistic when whole people are redrawn.
+  """Redraws whole people for the 95% percentile interval of a statistic.
 
-  A point where all people give the same: it does not know of their number.
-
-  Args:
-    statistic: of scores and `is_cloaked`, as `average_precision`.
-    scores: [N], finite.
-    is_cloaked: [N] bool, both kinds of every person.
-    users: [N], whose picture it is.
-    num_samples: bootstrap draws.
-    seed: of the draws.
-
-  Raises:
-    InputError: they are not that.
+  Of scores and is_cloaked, with both kinds of every person. It is a point where
+  all people give the same: it does not know of their number.
   """
   scores, is_cloaked = roc.checked(scores, is_cloaked)
   rows = [np.flatnonzero(users == user) for user in np.unique(users)]
@@ -131,7 +97,7 @@ def auc_interval(
   num_samples: int = 2000,
   seed: int = 0,
 ) -> tuple[float, float]:
-  """95% interval of the AUC that covers few pictures and few people.
+  """Finds the 95% interval of the AUC: few pictures, and few people.
 
   As `metrics.rate`: from the lower of two lower ends to the higher of the
   higher ones. One interval takes pictures for independent (Newcombe, 2006,
@@ -139,16 +105,6 @@ def auc_interval(
   that an area of 1 is no proof); the other redraws whole people, clean and
   cloaked pictures of a person together. Draws without either kind tell nothing
   and are left out.
-
-  Args:
-    scores: [N], finite.
-    is_cloaked: [N] bool, both of them there.
-    users: [N], whose picture it is.
-    num_samples: bootstrap draws.
-    seed: of the draws.
-
-  Raises:
-    InputError: they are not that.
   """
   area = roc.auc(scores, is_cloaked)
   num_cloaked = int(np.sum(is_cloaked))

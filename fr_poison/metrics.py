@@ -27,7 +27,7 @@ class Rate(NamedTuple):
 def wilson_interval(
   successes: float, count: int, z: float = Z95
 ) -> tuple[float, float]:
-  """Wilson's score interval of a binomial share (Wilson, 1927).
+  """Gives Wilson's score interval of a binomial share (Wilson, 1927).
 
   Raises:
     InputError: count below 1.
@@ -43,7 +43,7 @@ def wilson_interval(
 def user_bootstrap_interval(
   errors: Array, users: Array, *, num_samples: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
-  """95% percentile interval of the mean when whole users are redrawn.
+  """Redraws whole users for the 95% percentile interval of the mean.
 
   Args:
     errors: [N] in [0, 1], one per picture.
@@ -62,7 +62,7 @@ def user_bootstrap_interval(
 
 
 def rate(errors: Array, users: Array) -> Rate:
-  """The mean of per-picture errors with an interval that covers both chances.
+  """Averages per-picture errors; the interval covers both chances.
 
   The interval runs from the lower of the two lower ends (Wilson over
   pictures, bootstrap over users) to the higher of the two upper ends: Wilson
@@ -86,11 +86,11 @@ def rate(errors: Array, users: Array) -> Rate:
 
 
 def psnr(a: Array, b: Array) -> float | None:
-  """Peak signal-to-noise ratio in dB of uint8 pictures; None if they agree."""
+  """Measures the PSNR in dB of uint8 pictures; None if they agree."""
   error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
   return None if error == 0 else float(10 * np.log10(255**2 / error))
 
 
 def linf(a: Array, b: Array) -> float:
-  """Largest change of any pixel of uint8 pictures, in [0, 1]."""
+  """Measures the largest change of a pixel of uint8 pictures, in [0, 1]."""
   return float(np.abs(a.astype(np.int32) - b.astype(np.int32)).max() / 255)

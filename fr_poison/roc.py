@@ -1,6 +1,8 @@
 """How well scores tell positives from negatives: the curve, and what is on it.
 
 A score above a threshold is accepted, so equal scores are accepted together.
+Everywhere: scores [N], finite; is_positive [N], bool, both kinds among them.
+InputError where they are not that.
 """
 
 from typing import NamedTuple
@@ -20,15 +22,7 @@ class Curve(NamedTuple):
 
 
 def curve(scores: Array, is_positive: Array) -> Curve:
-  """The receiver operating characteristic, every distinct score a point.
-
-  Args:
-    scores: [N], finite.
-    is_positive: [N] bool, both of them there.
-
-  Raises:
-    InputError: they are not that.
-  """
+  """Draws the receiver operating characteristic, a point a distinct score."""
   levels, negatives, positives = counts(scores, is_positive)
   shares = lambda x: np.append(0, np.cumsum(x[::-1])) / x.sum()
   return Curve(
@@ -37,7 +31,7 @@ def curve(scores: Array, is_positive: Array) -> Curve:
 
 
 def corners(points: Curve) -> tuple[np.ndarray, np.ndarray]:
-  """The curve's turning points, (fpr, tpr): the same line, fewer numbers."""
+  """Keeps the curve's turning points, (fpr, tpr): the same line."""
   steps = np.diff(points.fpr), np.diff(points.tpr)
   turns = steps[0][:-1] * steps[1][1:] != steps[0][1:] * steps[1][:-1]
   keep = np.concatenate([[True], turns, [True]])
@@ -45,16 +39,9 @@ def corners(points: Curve) -> tuple[np.ndarray, np.ndarray]:
 
 
 def auc(scores: Array, is_positive: Array) -> float:
-  """Chance that a positive outscores a negative; ties count one half.
+  """Gives the chance that a positive outscores a negative; ties count half.
 
   The area under the ROC curve, as Mann and Whitney count it (1947).
-
-  Args:
-    scores: [N], finite.
-    is_positive: [N] bool, both of them there.
-
-  Raises:
-    InputError: they are not that.
   """
   _, negatives, positives = counts(scores, is_positive)
   outscored = np.cumsum(negatives) - negatives / 2
@@ -62,7 +49,7 @@ def auc(scores: Array, is_positive: Array) -> float:
 
 
 def tpr_at_fpr(points: Curve, rate: float) -> float:
-  """The largest accepted share of positives at no more false accepts.
+  """Finds the largest accepted share of positives at no more false accepts.
 
   Where no threshold has exactly that rate, that of the next lower one: between
   two points of the curve nothing is made up.
@@ -79,7 +66,7 @@ def tpr_at_fpr(points: Curve, rate: float) -> float:
 
 
 def checked(scores: Array, is_positive: Array) -> tuple[np.ndarray, np.ndarray]:
-  """Scores [N] as float64, and [N] bool.
+  """Checks shapes and scores; returns float64 and bool, of any kinds.
 
   Raises:
     InputError: other shapes, or a score that is not finite.
@@ -99,7 +86,7 @@ def checked(scores: Array, is_positive: Array) -> tuple[np.ndarray, np.ndarray]:
 def counts(
   scores: Array, is_positive: Array
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Distinct scores, rising, and how many negatives and positives have each.
+  """Counts negatives and positives by distinct score, rising.
 
   Raises:
     InputError: as `checked`, or only one of the two kinds is there.

@@ -14,7 +14,7 @@ SUM = 'checksum'  # its field
 
 
 def dumps(value: Any) -> str:
-  """One text for one value: sorted keys; NumPy scalars are plain numbers.
+  """Writes one text for one value: sorted keys, NumPy scalars as numbers.
 
   Raises:
     InputError: JSON cannot say it, as NaN.
@@ -32,17 +32,17 @@ def dumps(value: Any) -> str:
 
 
 def digest(value: Any) -> str:
-  """16 hexadecimal digits: of the SHA-256 of `dumps`."""
+  """Returns 16 hexadecimal digits of the SHA-256 of `dumps`."""
   return hashlib.sha256(dumps(value).encode()).hexdigest()[:16]
 
 
 def sealed(content: dict) -> dict:
-  """The object and its sum, which is of what will be read back."""
+  """Adds to an object its sum, which is of what will be read back."""
   return content | {SUM: digest(json.loads(dumps(content)))}
 
 
 def loads(text: bytes) -> Any:
-  """What was written, of `sealed` without its sum.
+  """Reads what was written, of `sealed` without its sum.
 
   Raises:
     ValueError: not strict JSON, as NaN, or not UTF-8.

@@ -25,7 +25,7 @@ from fr_poison.data import datasets, squeeze
 from fr_poison.data.faces import to_float
 from fr_poison.data.splits import split_per_person
 from fr_poison.recognizers import nearest_neighbor
-from fr_poison.report import plots
+from fr_poison.report import drawing
 
 NUM_PEOPLE = 20  # of the 40
 NUM_STEPS = 50  # LowKey's own
@@ -108,7 +108,7 @@ print(f'squared distance moved: {info["feature_distance"].mean():.2f} of 4')
 # Before, after, and ten times the difference:
 
 # %%
-STRIP.write_bytes(plots.strip(faces.images[own[:3]], cloaked[own[:3]]))
+STRIP.write_bytes(drawing.strip(faces.images[own[:3]], cloaked[own[:3]]))
 
 # %% [markdown]
 # ## The control

@@ -14,7 +14,7 @@ import pathlib, sys
 sys.path.insert(0, sys.argv[1])
 import fr_poison.version
 from fr_poison import extractors, weights
-from fr_poison.report import html
+from fr_poison.report import page
 assert str(pathlib.Path(extractors.__file__)).startswith(sys.argv[1])
 shapes = {'dense/bias': (256,)}
 try:

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from fr_poison.data import decode
-from fr_poison.report import html, records
+from fr_poison.report import page as page_lib
+from fr_poison.report import record_file
+from fr_poison.report.grid import arrange
 
 _XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">planted in XMP</x:xmpmeta>'
 
@@ -51,9 +53,9 @@ def test_what_is_encoded_again_has_pixels_only(format, tmp_path):
 
 def test_a_report_shows_pixels_only(root, tmp_path):
   image = np.stack([decode.decode(_picture(f), 'a') for f in FORMATS])
-  strip = html.Strip('lowkey', 'mobileface', 'Theirs.', image, image[::-1])
-  found = records.read(root / 'docs' / 'orl' / 'records.jsonl')
-  html.write(tmp_path / 'report.html', found, [strip])
+  strip = page_lib.Strip('lowkey', 'mobileface', 'Theirs.', image, image[::-1])
+  found = record_file.read(root / 'docs' / 'orl' / 'records.jsonl')
+  page_lib.write(tmp_path / 'report.html', arrange(found), [strip])
   page = (tmp_path / 'report.html').read_bytes()
   photos.check_pixels_only(page, 'report.html')
   pictures = re.findall(rb'data:image/png;base64,([\w+/=]+)', page)

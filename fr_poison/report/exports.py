@@ -1,12 +1,11 @@
 """Records for spreadsheets and papers: CSV, and a table in LaTeX."""
 
 import csv
-import hashlib
 import io
 import json
 
-from fr_poison.report import grid as grid_lib
-from fr_poison.report import tables
+from fr_poison.report import record_file, words
+from fr_poison.report.grid import Grid
 
 _CURVES = ('roc', 'embedding_map')  # of many points: for figures, not cells
 _SPECIAL = {
@@ -14,26 +13,28 @@ _SPECIAL = {
   '~': r'\textasciitilde{}',
   '^': r'\textasciicircum{}',
 } | {c: f'\\{c}' for c in '&%$#_{}'}
-
-
-def anchor(record: dict) -> str:
-  """A record's name in a page and a file: a short hash of what it says."""
-  text = json.dumps(record, sort_keys=True)
-  return f'r-{hashlib.sha256(text.encode()).hexdigest()[:10]}'
+_LATEX = r"""\resizebox{{\linewidth}}{{!}}{{%
+\begin{{tabular}}{{l{}}}
+\toprule
+{}
+\midrule
+{}
+\bottomrule
+\end{{tabular}}}}
+"""
 
 
 def flat(record: dict) -> dict[str, str]:
-  """The record's fields as text, its anchor first, without long curves."""
-  values = {k: v for k, v in record.items() if k not in _CURVES}
-  return {'record': anchor(record)} | {
+  """Writes a record's fields as text, its anchor first, without long curves."""
+  return {'record': record_file.anchor(record)} | {
     k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)
-    for k, v in sorted(values.items())
-    if v is not None
+    for k, v in sorted(record.items())
+    if v is not None and k not in _CURVES
   }
 
 
 def csv_text(records: list[dict]) -> str:
-  """All records, a line each; columns in order of the fields' appearance.
+  """Writes all records, a line each, columns in order of their appearance.
 
   A text that a spreadsheet would take for a formula is led by an apostrophe.
   """
@@ -48,47 +49,29 @@ def csv_text(records: list[dict]) -> str:
   return file.getvalue()
 
 
-def latex(records: list[dict]) -> str:
-  """The protection table, for the packages booktabs and graphicx.
+def latex(grids: list[Grid]) -> str:
+  """Writes the protection tables, for the packages booktabs and graphicx."""
+  head = lambda grid: f'% {grid.title}\n\n' if grid.title else ''
+  return '\n'.join(head(grid) + _latex(grid) for grid in grids)
 
-  Args:
-    records: valid records, see `records`.
 
-  Raises:
-    InputError: as `grid.arrange`.
-  """
-  grid = grid_lib.arrange(records)
+def _latex(grid):
   head = ['protection rate, \\%', *map(_escape, grid.columns)]
   head += ['DSSIM', 'PSNR', '$L_\\infty$']
   rows = [
     [r'\quad ' * (row.kind == 'noise') + _escape(row.label)]
     + [_cell(row, column) for column in grid.columns]
-    + tables.measures(row.record)
+    + words.measures(row.record)
     for row in grid.rows
   ]
-  lines = [' & '.join(cells) + r' \\' for cells in (head, *rows)]
-  return '\n'.join(
-    [
-      r'\resizebox{\linewidth}{!}{%',
-      rf'\begin{{tabular}}{{l{"r" * (len(head) - 1)}}}',
-      r'\toprule',
-      lines[0],
-      r'\midrule',
-      *lines[1:],
-      r'\bottomrule',
-      r'\end{tabular}}',
-      '',
-    ]
-  )
+  first, *rest = [' & '.join(cells) + r' \\' for cells in (head, *rows)]
+  return _LATEX.format('r' * (len(head) - 1), first, '\n'.join(rest))
 
 
 def _cell(row, column):
-  record = row.cells.get(column)
-  if record is None:
-    return ''
-  rate = grid_lib.percent(record['protection_rate'])
+  rate, ci = words.rate(row.cells.get(column), 'protection', '--')
   rate = rf'\textbf{{{rate}}}' if row.is_own(column) else rate
-  return rf'{rate} ({grid_lib.interval(record["protection_ci"], "--")})'
+  return f'{rate} ({ci})' if ci else ''
 
 
 def _escape(text):

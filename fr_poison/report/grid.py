@@ -1,29 +1,18 @@
 """Records arranged as every report shows them: cloaks in rows, trainers and
-their networks in columns, and the words and numbers of both.
+their networks in columns.
 """
 
-import math
-import textwrap
 from typing import NamedTuple
 
-from fr_poison import types
-from fr_poison.report import records as records_lib
+from fr_poison.report import words
+from fr_poison.types import InputError
 
-_AND = ', '  # between a column's network and its trainer
-PIXELS = 'pixels'  # the network that is none: 1-NN on raw pixels
-_DISPLAY = {
-  'lowkey': 'LowKey',
-  'fawkes': 'Fawkes',
-  'fawkes_v03': 'Fawkes 0.3',
-  'fawkes_v1': 'Fawkes 1.0',
-  'pgd': 'PGD',
-  'eot_pgd': 'PGD through transforms',
-  'evading_pgd': 'PGD evading the detector',
-  'feature_shift': 'Feature shift',
-  'protected_set': 'Protected set',
-  'history': 'Several tools',
-  'given': 'Your cloaks',
-}
+# What tells two runs apart, the least of it first.
+_RUN_FIELDS = (
+  {},
+  {'seed': 'seed'},
+  {'seed': 'seed', 'config_hash': 'configuration'},
+)
 
 
 class Row(NamedTuple):
@@ -31,25 +20,35 @@ class Row(NamedTuple):
 
   kind: str  # 'none', 'attack' or 'noise'
   label: str
-  record: dict  # the first of `cells`, for what they share
   cells: dict[str, dict]  # column -> record
+  sources: dict[str, dict]  # column -> the record that a cell's number is in
+
+  @property
+  def record(self) -> dict:
+    """The first of `cells`, for what they share."""
+    return next(iter(self.cells.values()))
 
   def is_own(self, column: str) -> bool:
-    """Whether the cloak was made for this column's network."""
-    network, _, _ = column.partition(_AND)
+    """Says whether the cloak was made for this column's network."""
+    network, _, _ = column.partition(words.AND)
     return self.kind == 'attack' and network in map(
-      clean, self.record['surrogate']
+      words.clean, self.record['surrogate']
     )
 
 
 class Grid(NamedTuple):
-  """What a report shows, in the order in which it is shown."""
+  """What a table and a heat map show, in the order in which it is shown."""
 
+  title: str  # what tells it from the report's other grids, or ''
+  run: str  # the same without the recognizer
   columns: list[str]  # in order of appearance, the raw pixels last
   rows: list[Row]  # no cloak first, each attack followed by its control
+  records: list[dict]  # that it is made of
 
 
 class _Key(NamedTuple):
+  """What two records of one row have in common."""
+
   attack: str
   surrogate: tuple
   epsilon: float | None
@@ -57,92 +56,72 @@ class _Key(NamedTuple):
   history: str  # of cloaks of several tools; else empty
 
 
-def arrange(records: list[dict]) -> Grid:
-  """Sorts records into the grid that tables and plots draw.
+def arrange(records: list[dict], title: str = '', run: str = '') -> Grid:
+  """Sorts records into a grid.
 
   Where an attack has no record of its noise control, its fields
   `noise_protection_rate` and `noise_protection_ci` stand in.
 
+  Args:
+    records: valid records, see `record_file`.
+    title: of the grid.
+    run: that it is of.
+
   Raises:
-    InputError: no records, one that is not valid, or two for one cell.
+    InputError: no records, or two for one cell.
   """
   if not records:
-    raise types.InputError('records: there are none, so nothing to report')
-  for record in records:
-    records_lib.validate(record)
-  columns = sorted(dict.fromkeys(map(column, records)), key=PIXELS.__eq__)
+    raise InputError('records: there are none, so nothing to report')
+  columns = sorted(
+    dict.fromkeys(map(words.column, records)), key=words.PIXELS.__eq__
+  )
   attacks = _collect(r for r in records if r['attack'] not in ('noise', 'none'))
   noises = _collect((r for r in records if r['attack'] == 'noise'), attacks)
   bare = _collect(r for r in records if r['attack'] == 'none')
 
-  rows = [_row('none', 'no cloak', *row, bare) for row in bare.items()]
-  for key, cells in attacks.items():
-    rows.append(_row('attack', '{}', key, cells, attacks))
-    control = _stand_ins(cells) | noises.pop(key, {})
-    if control:
-      rows.append(_row('noise', 'same-strength noise', key, control, [key]))
-  rows += [
-    _row('noise', 'noise as strong as {}', *row, noises)
-    for row in noises.items()
+  rows = [
+    Row('none', _label('no cloak', key, cells, bare), cells, cells)
+    for key, cells in bare.items()
   ]
-  return Grid(columns, rows)
+  for key, cells in attacks.items():
+    label = _label('{}', key, cells, attacks)
+    rows.append(Row('attack', label, cells, cells))
+    own = noises.pop(key, {})
+    if control := _stand_ins(cells) | own:
+      rows.append(Row('noise', 'same-strength noise', control, cells | own))
+  for key, cells in noises.items():
+    label = _label('noise as strong as {}', key, cells, noises)
+    rows.append(Row('noise', label, cells, cells))
+  return Grid(title, run, columns, rows, records)
 
 
-def column(record: dict) -> str:
-  """The network, and what its trainer did unless he just waited.
+def tables(records: list[dict]) -> list[Grid]:
+  """Arranges records of any runs: a grid each run and recognizer.
 
-  Without a comma 'baseline' or 'oblivious': the row's cloak says which.
+  One run has no title. Several are told apart by their seeds, or, where that
+  is not enough, by their configurations as well.
+
+  Raises:
+    InputError: two records of one run are for the same cell.
   """
-  network, adversary = clean(record['network']), clean(record['adversary'])
-  if adversary in ('baseline', 'oblivious'):
-    return network
-  return network + _AND + adversary.replace('_', ' ')
-
-
-def in_lines(name: str, longest: int) -> list[str]:
-  """A column's or a row's name on short lines, what is after a comma apart."""
-  parts = clean(name).split(_AND)
-  return [line for part in parts for line in textwrap.wrap(part, longest)]
-
-
-def percent(rate: float) -> str:
-  """A rate in percent: whole, but 0 and 100 only where they are meant."""
-  value = 100 * rate
-  if 0 < value < 0.5 or 99.5 <= value < 100 - 1e-6:
-    return f'{min(max(value, 0.1), 99.9):.1f}'
-  return f'{value:.0f}'
-
-
-def interval(ci: tuple[float, float], dash: str = '-') -> str:
-  """An interval of rates in whole percent, rounded outwards."""
-  low, high = math.floor(100 * ci[0] + 1e-6), math.ceil(100 * ci[1] - 1e-6)
-  return f'{low}{dash}{high}'
-
-
-def levels(value: float | None) -> str:
-  """A pixel difference in [0, 1] as grey levels of 255."""
-  return '' if value is None else f'{255 * value:.3g}/255'
-
-
-def attack_name(attack: str) -> str:
-  """The attack's name as its authors write it."""
-  return _DISPLAY.get(attack, attack)
-
-
-def cloak_name(attack: str, surrogate: str) -> str:
-  """What cloak it is, and for which network if that is known."""
-  is_known = surrogate != records_lib.UNKNOWN
-  return f'{attack} for {surrogate}' if is_known else attack
-
-
-def surrogate_name(record: dict) -> str:
-  """The network, or networks, that the cloak was made for."""
-  return ' + '.join(map(clean, record['surrogate']))
-
-
-def clean(name: str) -> str:
-  """A name on one line, with nothing in it that a terminal would obey."""
-  return ' '.join(''.join(c if c.isprintable() else ' ' for c in name).split())
+  error = None
+  for fields in _RUN_FIELDS:
+    runs = {}
+    for r in records:
+      run = ', '.join(
+        f'{x} {words.clean(str(r[k]))}' for k, x in fields.items()
+      )
+      runs.setdefault(run, {}).setdefault(r['recognizer'], []).append(r)
+    try:
+      return [
+        arrange(same, ', '.join(filter(None, title)), run)
+        for run, kinds in runs.items()
+        for kind, same in kinds.items()
+        for title in [(run, words.plain(kind) if len(kinds) > 1 else '')]
+      ]
+    except InputError as collision:
+      error = collision
+  raise error
 
 
 def _collect(records, attacks=()):
@@ -153,11 +132,11 @@ def _collect(records, attacks=()):
     twins = [k for k in attacks if k._replace(epsilon=key.epsilon) == key]
     if key not in twins and len(twins) == 1:
       key = twins[0]
-    cells, place = rows.setdefault(key, {}), column(record)
+    cells, place = rows.setdefault(key, {}), words.column(record)
     if place in cells:
-      raise types.InputError(
+      raise InputError(
         f'records: two of {record["attack"]} for '
-        f'{surrogate_name(record) or "no network"} against {place} '
+        f'{words.surrogate_name(record) or "no network"} against {place} '
         f'by {record["recognizer"]}; report one run at a time'
       )
     cells[place] = record
@@ -171,28 +150,26 @@ def _key(record):
     surrogate=() if bare else tuple(record['surrogate']),
     epsilon=None if bare else record['epsilon'],
     recognizer=record['recognizer'],
-    history=clean(record.get('history', '')),
+    history=words.clean(record.get('history', '')),
   )
 
 
-def _row(kind, label, key, cells, keys):
+def _label(text, key, cells, rivals):
   """Labels a row, with what tells it from the others of its attack."""
-  rivals = [k for k in keys if k.attack == key.attack]
-  told = {
-    'epsilon': levels(key.epsilon),
-    'recognizer': key.recognizer.replace('_', ' '),
+  texts = {
+    'epsilon': words.levels(key.epsilon),
+    'recognizer': words.plain(key.recognizer),
     'history': key.history,
   }
   varying = [
     text
-    for name, text in told.items()
-    if text and len({getattr(k, name) for k in rivals}) > 1
+    for name, text in texts.items()
+    if text
+    and len({getattr(k, name) for k in rivals if k.attack == key.attack}) > 1
   ]
-  record = next(iter(cells.values()))
-  label = label.format(
-    cloak_name(attack_name(key.attack), surrogate_name(record))
-  )
-  return Row(kind, ', '.join([label, *varying]), record, cells)
+  surrogate = words.surrogate_name(next(iter(cells.values())))
+  cloak = words.cloak_name(key.attack, surrogate)
+  return ', '.join([text.format(cloak), *varying])
 
 
 def _stand_ins(cells):

@@ -1,90 +1,193 @@
-"""Tables in Markdown that read as well in a terminal."""
+"""Tables of every kind of record, in Markdown that reads well in a terminal."""
 
 import textwrap
 
-from fr_poison.report import grid as grid_lib
-from fr_poison.report import verdict
+from fr_poison.report import prose, words
+from fr_poison.report.grid import Grid
+from fr_poison.report.sources import Sources
 
-_LEGEND = """\
-Protection rate in %: of the clean test pictures of people who had cloaked
-their training pictures, how many the recognizer gets wrong. In brackets: its
-95% interval, rounded outwards. Columns: the network the recognizer is built
-on, and after a comma what its trainer did if he did not just wait. **Bold**:
-the network the cloak was made for. "pixels" compares raw pixels,
-no network. "no cloak": the errors made anyway. "same-strength noise": the
-errors that a random change of the same budget and smoothness causes. Only what
-stands above both is the cloak's own doing.
-DSSIM: visible change, 0 is none. PSNR: in dB, higher is less change. L-inf:
-the largest change of a pixel, in grey levels of 255."""
-_ACCURACY_LEGEND = """\
-Accuracy in %: of the test pictures of everybody else, who did not cloak, how
-many the same recognizer gets right, with its 95% interval."""
+_LEGENDS = words.TEXTS['tables']
 
 
-def markdown(records: list[dict]) -> str:
-  """The protection table, the accuracy table, and what their numbers say.
-
-  Given cloaks have the answer in plain words above.
+def markdown(found: Sources, grids: list[Grid]) -> str:
+  """Writes the tables of every kind of record, one below the other.
 
   Args:
-    records: valid records, see `records`.
-
-  Raises:
-    InputError: as `grid.arrange`.
+    found: the records.
+    grids: of those of a protection.
   """
-  grid = grid_lib.arrange(records)
+  head = lambda grid: f'## {grid.title}\n\n' if grid.title else ''
+  parts = [head(grid) + protection(grid) for grid in grids]
+  for records, write in (
+    (found.trainers, trainers),
+    (found.detection, detection),
+    (found.distractors, distractors),
+  ):
+    parts += [write(records)] if records else []
+  return '\n'.join(parts) or 'No records.\n'
+
+
+def protection(grid: Grid) -> str:
+  """Writes the protection table, the accuracy table, and their legends.
+
+  Given cloaks have the answer in plain words above.
+  """
   columns = [_escape(name) for name in grid.columns]
-  protection = [
-    [_label(row)]
-    + [_rate(row, column) for column in grid.columns]
-    + measures(row.record)
+  rates = [
+    [('- ' if row.kind == 'noise' else '') + _escape(row.label)]
+    + [_bold(row, column) for column in grid.columns]
+    + words.measures(row.record)
     for row in grid.rows
   ]
   accuracy = [
-    [_label(row)]
-    + [_cell(row.cells.get(c), 'accuracy', 'accuracy_ci') for c in grid.columns]
+    [_escape(row.label)]
+    + [words.cell(row.cells.get(c), 'accuracy') for c in grid.columns]
     for row in grid.rows
     if row.kind != 'noise'
   ]
-  return '\n\n'.join(
-    [textwrap.fill(_escape(x), 80) for x in verdict.sentences(records)]
-    + [
-      table(
-        ['protection rate', *columns, 'DSSIM', 'PSNR', 'L-inf'], protection
-      ),
-      _LEGEND,
-      table(['accuracy', *columns], accuracy),
-      _ACCURACY_LEGEND + '\n',
-    ]
+  return _page(
+    *[textwrap.fill(_escape(x), 80) for x in prose.verdict(grid.records)],
+    _table(['protection rate', *columns, 'DSSIM', 'PSNR', 'L-inf'], rates),
+    _LEGENDS['protection'],
+    _table(['accuracy', *columns], accuracy),
+    _LEGENDS['accuracy'],
   )
 
 
-def measures(record: dict) -> list[str]:
-  """DSSIM, PSNR (dB) and L-inf (grey levels of 255), empty where null."""
-  linf = record['linf']
-  return [
-    '' if record['dssim'] is None else f'{record["dssim"]:.4f}',
-    '' if record['psnr'] is None else f'{record["psnr"]:.1f}',
-    '' if linf is None else f'{255 * linf:.3g}',
+def trainers(records: list[dict]) -> str:
+  """Writes what is left of the protection, and of people, by trainer."""
+  rows = [
+    [
+      f'{words.attack_name(r["attack"])}, {r["adversary"]}',
+      words.cell(r, 'protection'),
+      words.cell(r, 'not_enrolled'),
+      words.cell(accuracy_behind(r), 'accuracy'),
+      words.cell(r, 'others_not_enrolled'),
+    ]
+    for r in records
   ]
+  head = ['cloak, trainer', 'protection', 'not enrolled', 'accuracy']
+  return _page(
+    _table([*head, 'others not enrolled'], rows), _LEGENDS['trainers']
+  )
 
 
-def _label(row):
-  return ('- ' if row.kind == 'noise' else '') + _escape(row.label)
+def detection(records: list[dict]) -> str:
+  """Writes tables of AUCs: a row a detector, a column an attack.
+
+  First every attack at its own budget, then detectors trained on a single
+  tool, other budgets, and JPEG.
+  """
+  sections = {}
+  for record, (title, row) in zip(records, variants(records), strict=True):
+    rows = sections.setdefault(title, {})
+    name = words.detector_name(record)
+    rows.setdefault((name, row), {})[record['test_attack']] = record
+  found = [_section(title, rows) for title, rows in sorted(sections.items())]
+  return _page(*found, _LEGENDS['detection'])
 
 
-def _rate(row, column):
-  text = _cell(row.cells.get(column), 'protection_rate', 'protection_ci')
-  if text and row.is_own(column):
-    rate, _, ci = text.partition(' ')
-    return f'**{rate}** {ci}'
-  return text
+def variants(records: list[dict]) -> list[tuple[str, str]]:
+  """Says of each detection record what is not as usual, and its value.
+
+  ('', '') where nothing is: the attack at its own budget, which comes first,
+  saved as it is, and the detector trained on all tools or on none.
+  """
+  budgets = {}
+  for record in records:
+    budgets.setdefault(record['test_attack'], record['epsilon'])
+  most = max((r['train_attack'].count('+') for r in records), default=0)
+  tools = next(
+    (x for r in records if (x := r['train_attack']).count('+') == most), ''
+  )
+  found = []
+  for record in records:
+    if record['train_attack'] not in (tools, 'none'):
+      found.append(('trained on', record['train_attack']))
+    elif record['jpeg']:
+      found.append(('JPEG', record['jpeg']))
+    elif record['epsilon'] != budgets[record['test_attack']]:
+      found.append(('epsilon', words.levels(record['epsilon'])))
+    else:
+      found.append(('', ''))
+  return found
 
 
-def _cell(record, rate, ci):
+def distractors(records: list[dict]) -> str:
+  """Writes the protection, the accuracy, and how good the model is.
+
+  Args:
+    records: of experiments/distractors.py.
+  """
+  numbers = sorted({r['num_distractors'] for r in records})
+  rows = {}
+  for record, cloak, kind in among_strangers(records):
+    name = ', '.join((cloak, record['network'], kind))
+    rows.setdefault(name, {})[record['num_distractors']] = record
+  table = lambda head, name: _table(
+    [head, *(f'{n:,}' for n in numbers)],
+    [
+      [label, *(words.cell(row.get(n), name) for n in numbers)]
+      for label, row in rows.items()
+    ],
+  )
+  checked = {r['network']: r['check'] for r in records if 'check' in r}
+  head = ['distance of the nearest', 'strangers', 'real', 'model', 'difference']
+  fits = [
+    [name, str(c['num_people']), *(f'{c[key]:.3f}' for key in head[2:])]
+    for name, c in checked.items()
+  ]
+  return _page(
+    table('protection rate', 'protection'),
+    _LEGENDS['distractors'],
+    table('accuracy', 'accuracy'),
+    _LEGENDS['distractors_accuracy'],
+    _table(head, fits),
+    _LEGENDS['distractors_model'],
+  )
+
+
+def among_strangers(records: list[dict]) -> list[tuple[dict, str, str]]:
+  """Lists record, cloak and kind of strangers; without any, both kinds."""
+  found = []
+  for record in records:
+    surrogate, kind = words.surrogate_name(record), record['distractors']
+    cloak = words.cloak_name(record['attack'], surrogate)
+    for each in ('real', 'model') if kind == 'none' else (kind,):
+      found.append((record, cloak if surrogate else 'no cloak', each))
+  return found
+
+
+def accuracy_behind(record: dict) -> dict:
+  """Adds the accuracy, which trainers behind a detector report as error."""
+  if record.get('error_rate') is None:
+    return record
+  low, high = record['error_ci']
+  accuracy = 1 - record['error_rate']
+  return record | {'accuracy': accuracy, 'accuracy_ci': (1 - high, 1 - low)}
+
+
+def _section(title, rows):
+  attacks = dict.fromkeys(a for cells in rows.values() for a in cells)
+  body = [
+    [*key[: 2 if title else 1], *(_area(cells.get(a)) for a in attacks)]
+    for key, cells in rows.items()
+  ]
+  head = ['detector', title] if title else ['detector']
+  return _table(head + [words.attack_name(a) for a in attacks], body)
+
+
+def _area(record):
   if record is None:
     return ''
-  return f'{grid_lib.percent(record[rate])} ({grid_lib.interval(record[ci])})'
+  found = words.percent(record['tpr_at_fpr']['0.01'])
+  return f'{words.cell(record, "auc")}, TPR {found}'
+
+
+def _bold(row, column):
+  rate, ci = words.rate(row.cells.get(column), 'protection')
+  rate = f'**{rate}**' if row.is_own(column) else rate
+  return f'{rate} ({ci})' if ci else ''
 
 
 def _escape(text):
@@ -92,7 +195,11 @@ def _escape(text):
   return ''.join('\\' + c if c in '\\|*`[]~' else c for c in text)
 
 
-def table(head, rows):
+def _page(*parts):
+  return '\n\n'.join(parts) + '\n'
+
+
+def _table(head, rows):
   """Pads columns to equal width: words to the left, numbers to the right."""
   columns = zip(head, *rows, strict=True)
   widths = [max(3, *map(len, column)) for column in columns]

@@ -22,7 +22,7 @@ from fr_poison.data.datasets import facescrub, lfw, megaface, pixels_only
 from fr_poison.detectors import base, model, threshold
 from fr_poison.extractors import cache
 from fr_poison.extractors.convert import dlib_dat, numpy_pickle, reading, tfjs
-from fr_poison.report import records, sources
+from fr_poison.report import record_file, sources
 
 _DETECTOR = base.Detector(None, 'toy', 'none', '12')
 _DOCS = pathlib.Path(__file__).parents[2] / 'docs'
@@ -75,7 +75,7 @@ def _tfjs(path):
 
 def _records(path):
   sources.read([path])
-  records.read(path)
+  record_file.read(path)
 
 
 def _save_threshold(path):
@@ -154,7 +154,7 @@ TARGETS = {
   'records': Target(
     _records,
     [
-      lambda path: records.write(path, [seeds.RECORD]),
+      lambda path: record_file.write(path, [seeds.RECORD]),
       *_text(json.dumps(seeds.RECORD)),
       *(
         lambda path, name=name: (_DOCS / name).read_bytes().split(b'\n')[0]

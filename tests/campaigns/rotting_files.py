@@ -18,7 +18,7 @@ from fr_poison import extractors, weights
 from fr_poison.checkpoints import Checkpoints
 from fr_poison.detectors import base, model, threshold
 from fr_poison.extractors import cache, registry
-from fr_poison.report import records
+from fr_poison.report import record_file
 from fr_poison.search import store
 
 
@@ -133,15 +133,15 @@ def _read_store(folder):
 
 
 _DOCS = pathlib.Path(__file__).parents[2] / 'docs'
-RECORDS = records.read(_DOCS / 'orl' / 'records.jsonl')[-2:]
+RECORDS = record_file.read(_DOCS / 'orl' / 'records.jsonl')[-2:]
 
 
 def _write_records(folder):
-  records.write(folder / 'records.jsonl', RECORDS)
+  record_file.write(folder / 'records.jsonl', RECORDS)
 
 
 def _read_records(folder):
-  found = records.read(folder / 'records.jsonl')
+  found = record_file.read(folder / 'records.jsonl')
   return {'records': _texts(found, RECORDS[0])}, False
 
 

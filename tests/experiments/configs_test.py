@@ -6,7 +6,7 @@ That of adaptive.py: train_robust_test.py.
 import programs
 import pytest
 
-from fr_poison.report import records
+from fr_poison.report import record_file
 
 _WAITING = {'baseline'}
 _ONE = {'nearest_neighbor'}
@@ -26,7 +26,7 @@ def test_every_reply_is_recorded(name, tmp_path, tmp_path_factory):
   env = programs.environment(tmp_path_factory)
   process = programs.start('evaluate', name, tmp_path / 'out', env=env)
   programs.finish(process)
-  found = records.read(tmp_path / 'out' / 'records.jsonl')
+  found = record_file.read(tmp_path / 'out' / 'records.jsonl')
   adversaries, recognizers = REPLIES[name]
   assert {r['adversary'] for r in found} == adversaries
   assert {r['recognizer'] for r in found} == recognizers

@@ -5,7 +5,7 @@ import json
 import programs
 import pytest
 
-from fr_poison.report import detection
+from fr_poison.report import record_file
 
 
 @pytest.fixture(scope='module')
@@ -17,7 +17,7 @@ def test_it_writes_everything_and_is_in_order(env, tmp_path):
   process = programs.start('detect', 'detect', tmp_path / 'out', env=env)
   out = programs.finish(process)
   folder = tmp_path / 'out'
-  found = detection.read(folder / 'detection.jsonl')
+  found = record_file.read(folder / 'detection.jsonl')
   assert (folder / 'detection.md').read_text().strip() in out
   assert (folder / 'trainers.md').read_text().strip() in out
   # Two that it was told of and two others, and two of them as JPEG.

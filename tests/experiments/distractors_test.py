@@ -7,7 +7,7 @@ import sys
 import programs
 import pytest
 
-from fr_poison.report import distractors, records
+from fr_poison.report import record_file, tables
 
 
 def test_smoke_run_records_every_number_of_strangers(
@@ -18,8 +18,8 @@ def test_smoke_run_records_every_number_of_strangers(
     'distractors', 'distractors', tmp_path / 'out', env=env
   )
   printed = programs.finish(process)
-  found = records.read(tmp_path / 'out' / 'distractors.jsonl')
-  assert distractors.markdown(found).strip() in printed
+  found = record_file.read(tmp_path / 'out' / 'distractors.jsonl')
+  assert tables.distractors(found).strip() in printed
   assert [(r['distractors'], r['num_distractors']) for r in found] == [
     ('none', 0),
     ('real', 10),

@@ -17,7 +17,7 @@ from configs import orl
 from evaluate import run
 
 from fr_poison.data import decode
-from fr_poison.report import records
+from fr_poison.report import record_file
 from fr_poison.types import InputError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def _stable(path):
   """The records without what may differ between two runs."""
   return [
     {k: v for k, v in record.items() if k != 'wall_seconds'}
-    for record in records.read(path)
+    for record in record_file.read(path)
   ]
 
 
@@ -88,9 +88,8 @@ def test_the_recipes_as_released_run_in_little(evaluate, tmp_path):
     config='orl_recipes',
   )
   assert result.returncode == 0, result.stderr
-  found = records.read(
-    tmp_path / 'results' / 'orl_recipes-smoke' / 'records.jsonl'
-  )
+  path = tmp_path / 'results' / 'orl_recipes-smoke' / 'records.jsonl'
+  found = record_file.read(path)
   cloaked = [r for r in found if r['attack'] in ('lowkey', 'fawkes')]
   assert len(cloaked) == 2 and all(r['epsilon'] is None for r in cloaked)
   assert {r['attack'] for r in cloaked if r['linf'] > 0} == {'lowkey', 'fawkes'}

@@ -9,7 +9,7 @@ from configs import my_cloaks
 from PIL import Image
 
 from fr_poison.data import decode
-from fr_poison.report import records
+from fr_poison.report import record_file
 from fr_poison.types import InputError
 
 _NUM_PICTURES = 4
@@ -83,7 +83,7 @@ def test_from_folders_to_a_report(trees, tmp_path_factory):
   )
   printed = programs.finish(process)
   assert (out / 'table.md').read_text() in printed
-  found = records.read(out / 'records.jsonl')
+  found = record_file.read(out / 'records.jsonl')
   given, *_ = (r for r in found if r['attack'] == 'given')
   bare, *_ = (r for r in found if r['attack'] == 'none')
   # Nobody's clean picture is near a black one.

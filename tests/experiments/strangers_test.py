@@ -14,7 +14,7 @@ from settings import Settings
 from fr_poison import extractors
 from fr_poison.data.faces import FaceSet
 from fr_poison.recognizers.ranking import Ranking
-from fr_poison.report import distractors as report
+from fr_poison.report import tables
 from fr_poison.types import InputError
 
 PIXELS = Reply('', 'pixels', extractors.load('pixels'))
@@ -94,7 +94,7 @@ def test_without_strangers_it_is_the_judge_and_more_of_them_never_help(scene):
     assert right == sorted(right, reverse=True)
   check = found[-1]['check']
   assert check['num_people'] == 2 and check['real'] > 0 and check['model'] > 0
-  text = report.markdown(found)
+  text = tables.distractors(found)
   assert '| no cloak, pixels, model |' in text
   head = text.splitlines()[0]
   assert [c.strip() for c in head.split('|')][2:-1] == ['0', '1', '20', '9,000']

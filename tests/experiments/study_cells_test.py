@@ -5,7 +5,7 @@ import study_units
 from study_cells import CellName, Store, Version, matches, select
 from study_units import Unit
 
-from fr_poison.report import records
+from fr_poison.report import record_file
 from fr_poison.types import InputError
 
 NAME = CellName('lowkey', 'a+b', 'squeezing blur', 'faceres', 'linear')
@@ -52,7 +52,7 @@ def test_a_version_says_what_it_is(attack, kind, label):
 
 
 def test_a_record_comes_back_by_its_key_only(tmp_path, root):
-  record = records.read(root / 'docs' / 'orl' / 'records.jsonl')[0]
+  record = record_file.read(root / 'docs' / 'orl' / 'records.jsonl')[0]
   store = Store(tmp_path / 'cells')
   key = 'ab' * 32
   assert not store.has(key) and store.get(key) is None

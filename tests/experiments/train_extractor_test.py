@@ -10,7 +10,7 @@ import programs
 import pytest
 
 from fr_poison import checkpoints, extractors
-from fr_poison.report import records
+from fr_poison.report import record_file
 
 # 40 pictures in batches of 16: 3 steps an epoch, 12 in all; of the network
 # that compiles fastest.
@@ -90,7 +90,7 @@ def test_what_it_prints_is_what_evaluate_takes(done, tmp_path_factory):
   assert 'of the pictures that are evaluated, as s' in refused
   little = '--config.num_protected=1', "--config.networks=('pixels',)"
   programs.finish(run('--config.num_public=4', *little))
-  found = records.read(result / 'records.jsonl')
+  found = record_file.read(result / 'records.jsonl')
   (network,) = {r['network'] for r in found} - {'pixels'}
   own = [r for r in found if r['network'] == network]
   assert {r['adversary'] for r in own} == {'baseline', 'oblivious'}

@@ -7,7 +7,7 @@ import programs
 import pytest
 
 from fr_poison import checkpoints, extractors
-from fr_poison.report import records
+from fr_poison.report import record_file
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_evaluate_finds_everything_done(run, tmp_path):
   # Neither a cloak nor a checkpoint is made again, nor another one.
   run('evaluate')
   assert _times(tmp_path / 'out') == before
-  found = records.read(tmp_path / 'out' / 'records.jsonl')
+  found = record_file.read(tmp_path / 'out' / 'records.jsonl')
   assert {(r['recognizer'], r['adversary']) for r in found} == {
     *itertools.product(
       ('nearest_neighbor', 'linear', 'end_to_end'),
@@ -56,7 +56,7 @@ def test_evaluate_finds_everything_done(run, tmp_path):
   # With the checkpoint, another folder needs no training.
   run('evaluate', line.split()[-1], folder='other')
   assert not (tmp_path / 'other' / 'trained').exists()
-  again = records.read(tmp_path / 'other' / 'records.jsonl')
+  again = record_file.read(tmp_path / 'other' / 'records.jsonl')
   rates = lambda rs: [(r['adversary'], r['protection_rate']) for r in rs]
   assert rates(again) == rates(found)
 

@@ -11,11 +11,11 @@ import pytest
 import safetensors.numpy
 from PIL import Image
 
-from fr_poison.report import records
+from fr_poison.report import record_file
 
 _TESTS = pathlib.Path(__file__).parents[1]
 PICTURES = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP', 'AVIF', 'HEIF')
-RECORD = records.read(_TESTS.parent / 'docs' / 'orl' / 'records.jsonl')[-1]
+RECORD = record_file.read(_TESTS.parent / 'docs' / 'orl' / 'records.jsonl')[-1]
 # A picture `jpeg` with the label 0, and where in the file it is.
 RECORDIO = bytes.fromhex('0a23d7ce1c000000') + bytes(24) + b'jpeg'
 RECORDIO_INDEX = b'0\t0\n1\t0\n'

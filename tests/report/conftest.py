@@ -83,3 +83,23 @@ def records():
           'noise_protection_ci': [0.004, 0.05],
         }
   return found
+
+
+@pytest.fixture
+def moves(make_record):
+  """One attack, every move, and two trainers of some."""
+  make = lambda name, rate, network='mobileface', **fields: make_record(
+    network=network, rate=rate, adversary=name, **fields
+  )
+  gone = {'not_enrolled_rate': 1.0, 'protection_rate': None}
+  return [
+    make_record('none', '', rate=0.01),
+    make('baseline', 1.0),
+    make('oblivious', 0.97, 'faceres'),
+    make('oblivious', 0.033, 'dlib_resnet'),
+    make('adaptive', 0.02),
+    make('top2', 0.05),
+    make('squeezing blur', 0.5),
+    make('purifying: jpeg', 0.8),
+    make('detecting: statistics', 1.0) | gone,
+  ]

@@ -2,10 +2,12 @@ import io
 import re
 from xml.etree import ElementTree
 
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
 
+from fr_poison import types
 from fr_poison.report import drawing
 
 _HOSTILE = '<script>alert(1)</script> $x_1$ "&\n\x1b\ud800 漢'
@@ -13,12 +15,13 @@ _HOSTILE = '<script>alert(1)</script> $x_1$ "&\n\x1b\ud800 漢'
 
 @pytest.fixture(scope='module')
 def drawn():
-  dots = drawing.Dots(
+  dots = drawing.Series(
     _HOSTILE,
     {'first': (0.5, (0.25, 0.75)), _HOSTILE: (1.0, (0.9, 1.0))},
-    {'first': [0.6]},
-    {'third': 'nothing'},
-    {'first'},
+    drawing.look(0),
+    faint={'first': [0.6]},
+    notes={'third': 'nothing'},
+    hollow={'first'},
   )
   figure = drawing.dot_plot(['first', _HOSTILE, 'third'], [dots], 'rate, %')
   alt = _HOSTILE.replace('\x1b', '').replace('\ud800', '')
@@ -40,11 +43,13 @@ def test_svg_is_words_that_a_page_may_hold(drawn):
 
 
 def test_ids_are_the_drawings_own_and_found(drawn):
-  svg = drawn.svg().decode()
-  ids = re.findall(r'\bid="([^"]*)"', svg)
-  assert len(ids) == len(set(ids)) and all(i.startswith('name-') for i in ids)
-  used = re.findall(r'(?:url\(|href=")#([^")]*)', svg)
-  assert used and set(used) <= set(ids)
+  ids = []
+  for name in ('name', 'other'):
+    svg = drawn._replace(name=name).svg().decode()
+    ids += re.findall(r'\bid="([^"]*)"', svg)
+    used = re.findall(r'(?:url\(|href=")#([^")]*)', svg)
+    assert used and set(used) <= set(ids)
+  assert len(ids) == len(set(ids))  # on one page, too
 
 
 def test_ink_follows_the_scheme_and_the_bytes_stay(drawn):
@@ -89,7 +94,41 @@ def test_colors_contrast_with_white_and_black():
     assert 1.05 / luminance > 3 and luminance / 0.0586 > 3
 
 
-def test_labels_are_one_short_line():
-  assert drawing.short('a\nb\x1b') == 'a b'
-  assert drawing.short('x' * 31) == 'x' * 29 + '…'
-  assert drawing.short('x' * 30) == 'x' * 30
+def test_ink_contrasts_with_every_color():
+  # WCAG 2: the better of black and white is never under sqrt(21), 4.58.
+  for rate in np.linspace(0, 1, 101):
+    color = np.array(matplotlib.colormaps['viridis'](rate)[:3])
+    linear = ((color + 0.055) / 1.055) ** 2.4
+    linear = np.where(color <= 0.04045, color / 12.92, linear)
+    luminance = linear @ [0.2126, 0.7152, 0.0722] + 0.05
+    is_dark = drawing.contrasting(color) == 'black'
+    assert (luminance / 0.05 if is_dark else 1.05 / luminance) > 4.5
+
+
+def test_strip_is_original_cloaked_difference():
+  rng = np.random.default_rng(0)
+  original = rng.integers(0, 256, (2, 7, 5, 3), np.uint8)
+  cloaked = np.clip(original.astype(int) + 3, 0, 255).astype(np.uint8)
+  png = drawing.strip(original, cloaked)
+  image = np.asarray(Image.open(io.BytesIO(png)))
+  # Two pictures of 7 x 5 below each other, three beside, 4 pixels between.
+  assert image.shape == (2 * 7 + 4, 3 * 5 + 2 * 4, 4)
+  np.testing.assert_array_equal(image[11:, :5, :3], original[1])
+  np.testing.assert_array_equal(image[:7, 9:14, :3], cloaked[0])
+  change = cloaked[0].astype(int) - original[0]
+  np.testing.assert_array_equal(image[:7, 18:, :3], 128 + 10 * change)
+  assert not image[7:11, :, 3].any() and not image[:, 5:9, 3].any()
+
+
+@pytest.mark.parametrize(
+  'original',
+  [
+    np.zeros((1, 7, 5, 3), np.float32),
+    np.zeros((7, 5, 3), np.uint8),
+    np.zeros((1, 7, 5), np.uint8),
+    np.zeros((0, 7, 5, 3), np.uint8),
+  ],
+)
+def test_strip_refuses_other_arrays(original):
+  with pytest.raises(types.InputError, match='strip'):
+    drawing.strip(original, original)

@@ -1,13 +1,7 @@
 import csv
 
-from fr_poison.report import exports
-
-
-def test_anchors_tell_records_apart(make_record):
-  first, second = make_record(), make_record(seed=1)
-  assert exports.anchor(first) == exports.anchor(dict(reversed(first.items())))
-  assert exports.anchor(first) != exports.anchor(second)
-  assert exports.anchor(first).startswith('r-')
+from fr_poison.report import exports, record_file
+from fr_poison.report.grid import arrange
 
 
 def test_csv_has_every_field_of_every_kind(make_record):
@@ -16,7 +10,7 @@ def test_csv_has_every_field_of_every_kind(make_record):
   first, second = csv.DictReader(
     exports.csv_text([record, other]).splitlines(keepends=True)
   )
-  assert first['record'] == exports.anchor(record)
+  assert first['record'] == record_file.anchor(record)
   assert first['network'] == record['network'] and first['seed'] == '0'
   assert first['protection_ci'] == '[0.96, 1]' and 'roc' not in first
   assert second['auc'] == '0.5' and second['network'] == ''
@@ -30,13 +24,12 @@ def test_no_cell_is_a_formula(make_record):
 
 
 def test_latex(make_record):
-  text = exports.latex(
-    [
-      make_record(rate=0.5),
-      make_record('noise', rate=0.02, control_of='lowkey'),
-      make_record(rate=0.04, network='50%_{\\x}~^$&#'),
-    ]
-  )
+  records = [
+    make_record(rate=0.5),
+    make_record('noise', rate=0.02, control_of='lowkey'),
+    make_record(rate=0.04, network='50%_{\\x}~^$&#'),
+  ]
+  text = exports.latex([arrange(records)])
   lines = text.splitlines()
   head = r'& 50\%\_\{\textbackslash{}x\}\textasciitilde{}\textasciicircum{}\$'
   assert head + r'\&\#' in lines[3]

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from fr_poison import types
-from fr_poison.report import records, sources
+from fr_poison.report import record_file, sources
 
 
 def _lines(*records):
@@ -13,7 +13,7 @@ def _lines(*records):
 _DETECTION = {
   'detector': 'statistics', 'features': 'noise', 'train_attack': 'fawkes',
   'test_attack': 'lowkey', 'epsilon': 0.03, 'jpeg': '', 'auc': 0.9,
-  'auc_ci': [0.8, 1], 'average_precision': 0.9, 'tpr_at_fpr': {},
+  'auc_ci': [0.8, 1], 'average_precision': 0.9, 'tpr_at_fpr': {'0.01': 0.5},
   'num_people': 20,
 }  # fmt: skip
 
@@ -45,12 +45,12 @@ def test_every_kind_finds_its_place(tmp_path, make_record):
   'line,reason',
   [
     ('{"attack": "low', 'not a whole record'),
-    ('{"attack": "lowkey"}', 'epsilon: missing'),  # an older schema
+    ('{"attack": "lowkey"}', 'surrogate: missing'),  # an older schema
     ('[1]', 'expected an object, got list'),
     ('{"attack": NaN}', 'NaN is not strict JSON'),
     ('[' * 100_000, 'recursion'),
-    (json.dumps(_DETECTION | {'auc': 'x'}), 'not supported'),
-    ('{"not_enrolled_rate": 1}', 'protection_rate: missing'),
+    (json.dumps(_DETECTION | {'auc': 'x'}), 'auc: expected a number in [0, 1]'),
+    ('{"not_enrolled_rate": 1}', 'attack: missing'),
   ],
 )
 def test_what_cannot_be_used_is_told_and_the_rest_used(
@@ -93,33 +93,11 @@ def test_a_missing_file_is_named(tmp_path):
     sources.read([tmp_path / 'gone.jsonl'])
 
 
-def test_runs_that_no_table_can_hold_together(make_record):
-  first, other = make_record(), make_record(network='faceres')
-  assert sources.runs([first, other]) == {'': [first, other]}
-  assert sources.runs([]) == {}
-
-  second = make_record(seed=1)
-  assert sources.runs([first, second, other]) == {
-    'seed 0': [first, other],
-    'seed 1': [second],
-  }
-
-  configured = make_record(config_hash='f00')
-  assert list(sources.runs([first, configured, second])) == [
-    'seed 0, configuration 0123456789abcdef',
-    'seed 0, configuration f00',
-    'seed 1, configuration 0123456789abcdef',
-  ]
-
-  with pytest.raises(types.InputError, match='two of lowkey'):
-    sources.runs([first, first | {'device': 'another'}])
-
-
 def test_another_digit_is_told_and_a_sum_names_no_other_record(
   tmp_path, make_record
 ):
   path = tmp_path / 'r.jsonl'
-  records.write(path, [make_record(), make_record(rate=0.97)])
+  record_file.write(path, [make_record(), make_record(rate=0.97)])
   (tmp_path / 'old.jsonl').write_text(_lines(make_record()))
   path.write_text(path.read_text().replace('0.97', '0.98'))
   found = sources.read([path, tmp_path / 'old.jsonl'])

@@ -1,8 +1,6 @@
-import pytest
-
-from fr_poison import types
 from fr_poison.report import grid as grid_lib
-from fr_poison.report import summary, tables
+from fr_poison.report import prose, tables
+from fr_poison.report.sources import Sources
 
 
 def _cells(line):
@@ -10,7 +8,7 @@ def _cells(line):
 
 
 def test_rows_columns_and_numbers(records):
-  text = tables.markdown(records)
+  text = tables.protection(grid_lib.arrange(records))
   head, _, *rows = text.split('\n\n')[0].splitlines()
   assert _cells(head) == (
     'protection rate,mobileface,faceres,dlib_resnet,pixels,DSSIM,PSNR,L-inf'
@@ -38,43 +36,27 @@ def test_rows_columns_and_numbers(records):
 
 
 def test_fits_a_terminal(records):
-  lines = tables.markdown(records).splitlines()
+  lines = tables.protection(grid_lib.arrange(records)).splitlines()
   assert max(map(len, lines)) <= 120
-  table = tables.markdown(records).split('\n\n')[0].splitlines()
+  table = (
+    tables.protection(grid_lib.arrange(records)).split('\n\n')[0].splitlines()
+  )
   assert len({len(line) for line in table}) == 1  # columns line up
 
 
 def test_accuracy_table_has_no_noise(records):
-  table = tables.markdown(records).split('\n\n')[2]
+  table = tables.protection(grid_lib.arrange(records)).split('\n\n')[2]
   assert 'noise' not in table
   assert table.count('98 (96-100)') == 16
 
 
 def test_hostile_names_stay_in_their_cell(make_record):
   name = 'a|b\n<script>\x1b[31m*'
-  text = tables.markdown([make_record(surrogate=name, network=name)])
+  text = tables.protection(
+    grid_lib.arrange([make_record(surrogate=name, network=name)])
+  )
   assert r'a\|b &lt;script> \[31m\*' in text
   assert '\x1b' not in text and '<script' not in text
-
-
-def test_what_differs_between_rows_is_in_their_labels(make_record):
-  labels = [
-    row.label
-    for row in grid_lib.arrange(
-      [
-        make_record(),
-        make_record(epsilon=4 / 255),
-        make_record(recognizer='linear'),
-        make_record('fawkes'),
-      ]
-    ).rows
-  ]
-  assert labels == [
-    'LowKey for mobileface, 8/255, nearest neighbor',
-    'LowKey for mobileface, 4/255, nearest neighbor',
-    'LowKey for mobileface, 8/255, linear',
-    'Fawkes for mobileface',
-  ]
 
 
 def test_what_the_trainer_did_is_a_column_of_its_own(make_record):
@@ -84,73 +66,111 @@ def test_what_the_trainer_did_is_a_column_of_its_own(make_record):
   (row,) = grid.rows
   assert row.label == 'LowKey for mobileface'
   assert all(map(row.is_own, grid.columns))
-  (sentence,) = summary.sentences(records)
+  (sentence,) = prose.sentences(grid_lib.arrange(records))
   rates = sentence.split('; ')
   assert rates[0].startswith('LowKey at 8/255 made for mobileface: 100% prot')
   assert rates[1].startswith('100% on mobileface, adversarial training (95%')
 
 
-def test_controls_find_their_attack(make_record):
-  control = make_record('noise', control_of='fawkes', epsilon=None)
-  orphan = make_record('noise', control_of='pgd')
-  grid = grid_lib.arrange([orphan, control, make_record('fawkes')])
-  assert [row.label for row in grid.rows] == [
-    'Fawkes for mobileface',
-    'same-strength noise',
-    'noise as strong as PGD for mobileface',
+def _detection(**fields):
+  return {
+    'detector': 'statistics',
+    'features': 'noise',
+    'train_attack': 'fawkes',
+    'test_attack': 'lowkey',
+    'epsilon': 8 / 255,
+    'jpeg': '',
+    'auc': 0.934,
+    'auc_ci': [0.901, 0.956],
+    'average_precision': 0.9,
+    'tpr_at_fpr': {'0.01': 0.5, '0.001': 0.25},
+    'num_people': 20,
+  } | fields
+
+
+def _trainer(**fields):
+  return {
+    'attack': 'lowkey',
+    'adversary': 'detecting: statistics',
+    'protection_rate': None,
+    'protection_ci': None,
+    'not_enrolled_rate': 1.0,
+    'not_enrolled_ci': [0.72, 1.0],
+    'error_rate': 0.02,
+    'error_ci': [0.011, 0.052],
+    'others_not_enrolled_rate': 0.0,
+    'others_not_enrolled_ci': [0.0, 0.2],
+  } | fields
+
+
+def _tables(text):
+  """Of each table its head and its rows, as cells."""
+  cells = lambda line: [cell.strip() for cell in line.strip('|').split('|')]
+  blocks = (block.splitlines() for block in text.split('\n\n'))
+  return [
+    (cells(b[0]), [cells(line) for line in b[2:]])
+    for b in blocks
+    if '|' in b[0]
   ]
 
 
-def test_every_surrogate_is_marked(make_record):
-  surrogate = ['mobileface', 'faceres']
-  record = make_record(network='faceres') | {'surrogate': surrogate}
-  (row,) = grid_lib.arrange([record]).rows
-  assert row.is_own('faceres') and not row.is_own('pixels')
-  assert row.label == 'LowKey for mobileface + faceres'
-
-
-def test_records_that_cannot_be_shown(make_record):
-  with pytest.raises(types.InputError, match='none'):
-    tables.markdown([])
-  with pytest.raises(types.InputError, match='two of lowkey'):
-    tables.markdown([make_record(), make_record(seed=1)])
-  with pytest.raises(types.InputError, match='network'):
-    tables.markdown([make_record(network=3)])
-
-
-@pytest.mark.parametrize(
-  'rate,text',
-  [(0, '0'), (1, '100'), (0.5, '50'), (0.995, '99.5'), (0.998, '99.8'),
-   (0.004, '0.4'), (1 - 1e-12, '100')],
-)  # fmt: skip
-def test_only_what_is_0_or_100_says_so(rate, text):
-  assert grid_lib.percent(rate) == text
-
-
-def test_intervals_round_outwards():
-  assert grid_lib.interval([0.981, 1]) == '98-100'
-  assert grid_lib.interval([0, 0.0185]) == '0-2'
-  assert grid_lib.interval([0.07, 0.29]) == '7-29'  # 100 * 0.29 < 29
-
-
-def test_sentences_state_the_result(records):
-  first, second, third = summary.sentences(records)
-  assert first == (
-    'LowKey at 8/255 made for mobileface: 100% protected against a recognizer '
-    'built on mobileface (95% interval 96 to 100%; plain noise of the same '
-    'strength 2%); on networks it was not made for: 97% on faceres '
-    '(93 to 100%; noise 2%) and 3% on dlib_resnet (0 to 8%; noise 2%).'
+def test_attacks_are_columns_and_every_kind_of_test_has_its_table():
+  both = {'train_attack': 'fawkes+lowkey'}
+  text = tables.detection(
+    [
+      _detection(**both),
+      _detection(test_attack='pgd', epsilon=2 / 255, **both),
+      _detection(detector='autoencoder', features='plain', train_attack='none'),
+      _detection(epsilon=4 / 255, auc=0.7, auc_ci=[0.6, 0.8], **both),
+      _detection(jpeg='75 4:2:0', **both),
+      _detection(),
+    ]
   )
-  assert second.startswith('Fawkes') and 'dlib_resnet: 99.5%' in third
-
-
-def test_sentence_without_control_or_other_network(make_record):
-  assert summary.sentences([make_record(epsilon=None)]) == [
-    'LowKey made for mobileface: 100% protected against a recognizer built on '
-    'mobileface (95% interval 96 to 100%).'
+  cell = '93 (90-96), TPR 50'
+  assert _tables(text) == [
+    (
+      ['detector', 'LowKey', 'PGD'],
+      [
+        ['statistics (noise)', cell, cell],
+        ['autoencoder (plain)', cell, ''],
+      ],
+    ),
+    (
+      ['detector', 'JPEG', 'LowKey'],
+      [['statistics (noise)', '75 4:2:0', cell]],
+    ),
+    (
+      ['detector', 'epsilon', 'LowKey'],
+      [['statistics (noise)', '4/255', '70 (60-80), TPR 50']],
+    ),
+    (
+      ['detector', 'trained on', 'LowKey'],
+      [['statistics (noise)', 'fawkes', cell]],
+    ),
   ]
 
 
-def test_half_a_control_is_none(make_record):
-  grid = grid_lib.arrange([make_record(noise_protection_rate=0.1)])
-  assert [row.kind for row in grid.rows] == ['attack']
+def test_who_is_not_enrolled_has_no_protection_rate():
+  text = tables.trainers([_trainer()])
+  row = text.split('\n\n')[0].splitlines()[2]
+  cells = [cell.strip() for cell in row.strip('|').split('|')]
+  assert cells == [
+    'LowKey, detecting: statistics',
+    '',
+    '100 (72-100)',
+    '98 (94-99)',
+    '0 (0-20)',
+  ]
+
+
+def test_tables_of_all_kinds(records, make_record):
+  write = lambda found: tables.markdown(
+    found, grid_lib.tables(found.protection)
+  )
+  text = tables.protection(grid_lib.arrange(records))
+  assert write(Sources(records)) == text
+  runs = [make_record(), make_record(seed=1)]
+  text = write(Sources(runs, detection=[_detection(auc=0.9, auc_ci=[0.8, 1])]))
+  assert '## seed 0\n\n' in text and '## seed 1\n\n' in text
+  assert '90 (80-100), TPR 50' in text
+  assert write(Sources()) == 'No records.\n'

@@ -17,7 +17,7 @@ import numpy as np
 from fr_poison.data import folder
 from fr_poison.data.datasets.builder import Card, FaceBuilder, Item
 from fr_poison.types import InputError
-from fr_poison.verification.pairs import Pairs
+from fr_poison.verification import Pairs
 
 _PICTURE = re.compile(r'(?:[^/]+/)?(?P<name>[^/]+)/(?P=name)_\d{4}\.jpg')
 

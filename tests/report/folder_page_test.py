@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 
-from fr_poison.report import html as html_lib
-from fr_poison.report import sources as sources_lib
-from fr_poison.report import study
+from fr_poison.report import page as page_lib
+from fr_poison.report import record_file
+from fr_poison.report.sources import Sources
 
 _CHROMIUM = next(
   filter(None, map(shutil.which, ('chromium', 'google-chrome'))), None
@@ -47,11 +47,17 @@ onload = () => {
 """
 
 
+_DETECTION = {
+  'detector': 'statistics', 'features': 'noise', 'train_attack': 'fawkes',
+  'test_attack': 'lowkey', 'epsilon': 8 / 255, 'jpeg': '', 'auc': 0.9,
+  'auc_ci': [0.8, 1], 'average_precision': 0.9, 'tpr_at_fpr': {'0.01': 0.5},
+  'num_people': 20,
+}  # fmt: skip
+
+
 def _write(folder, records, **kinds):
-  found = sources_lib.Sources(records, [], [], [], [])._replace(**kinds)
-  path = folder / 'report.html'
-  html_lib.write_study(path, found, study.figures(found))
-  return path.read_text(encoding='utf-8')
+  page_lib.write_folder(Sources(records, **kinds), folder)
+  return (folder / 'report.html').read_text(encoding='utf-8')
 
 
 def test_every_number_leads_to_its_record(tmp_path, records):
@@ -60,15 +66,14 @@ def test_every_number_leads_to_its_record(tmp_path, records):
   assert len(ids) == len(set(ids))
   links = re.findall(r'href="#(r-[^"]*)"', text)
   # Both tables link each number: protection 4 columns of 7 rows, accuracy 4 of
-  # the 4 rows that are no noise. So does the map, but for the control that is
-  # told in its cloak's records.
-  assert len(links) == 4 * 7 + 4 * 4 + 4 * 6 and set(links) <= set(ids)
+  # the 4 rows that are no noise. So does the map, with a box and two numbers.
+  assert len(links) == 4 * 7 + 4 * 4 + 3 * 4 * 7 and set(links) <= set(ids)
   assert len({x for x in ids if x.startswith('r-')}) == len(records)
-  # Fawkes has no records of its noise, so that leads to its own: links to
-  # noise, beside those of both tables.
+  # Fawkes has no records of its noise, so that leads to its own: two numbers
+  # in the first table, one in the other, and twice three in the map.
   fawkes = [r for r in records if r['attack'] == 'fawkes']
-  counts = [links.count(study.exports.anchor(r)) for r in fawkes]
-  assert counts == [4] * 4
+  counts = [links.count(record_file.anchor(r)) for r in fawkes]
+  assert counts == [2 + 1 + 6] * 4
 
 
 def test_runs_and_what_was_skipped_are_told(tmp_path, make_record):
@@ -128,7 +133,7 @@ def test_a_browser_shows_it(tmp_path, records):
   )
   for page in seen:
     assert page['overflow'] <= 0
-    assert all(page['images']) and len(page['charts']) == 3
+    assert all(page['images']) and len(page['charts']) == 4
     assert all(title and text for title, text in page['charts'])
     assert page['text'] >= 9  # CSS pixels, of the smallest letters' line
     assert page['focused'] and page['sort'] == 'ascending'
@@ -140,3 +145,42 @@ def test_a_browser_shows_it(tmp_path, records):
     # Each noise control is still under a cloak.
     pairs = zip(page['kinds'][1:], page['kinds'], strict=False)
     assert all(over == 'attack' for kind, over in pairs if kind == 'noise')
+
+
+def test_every_kind_of_record_has_a_row(tmp_path, make_record):
+  trainer = make_record(adversary='detecting: x') | {'protection_rate': None}
+  text = _write(
+    tmp_path, [make_record()], trainers=[trainer], detection=[_DETECTION]
+  )
+  table = text[text.index('<table class="sortable records">') :]
+  rows = [
+    re.findall(r'<td>([^<]*)</td>', row) for row in table.split('<tr id=')[1:]
+  ]
+  lowkey = ['LowKey', '8/255', 'mobileface', 'mobileface']
+  accuracy = ['98', '96–100', '0']
+  nn = 'nearest neighbor'
+  assert rows == [
+    lowkey + ['baseline', nn, 'protection', '100', '96–100'] + accuracy,
+    lowkey + ['detecting: x', nn, 'protection', '', ''] + accuracy,
+    ['LowKey', '8/255', '', 'noise', 'statistics trained on fawkes', '', 'AUC']
+    + ['90', '80–100', '', '', ''],
+  ]
+  heads = table.partition('</thead>')[0].count('<th scope="col">')
+  assert {len(row) for row in rows} == {heads - 2}  # its name, all it says
+
+
+def test_the_folder_has_every_file(tmp_path, records, make_record):
+  page_lib.write_folder(Sources(records), tmp_path / 'one')
+  names = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob('*.*')}
+  figures = ['answer', 'timeline', 'accuracy_robustness']
+  assert names == {
+    *(f'one/figures/{x}.{kind}' for x in figures for kind in ('svg', 'png')),
+    *('one/report.html', 'one/table.md', 'one/table.tex', 'one/records.csv'),
+    'one/heat_map.svg',
+  }
+  runs = [make_record(), make_record(seed=1)]
+  page_lib.write_folder(Sources(runs, detection=[_DETECTION]), tmp_path)
+  text = (tmp_path / 'table.tex').read_text()
+  assert '% seed 1\n\n' in text and text.count('toprule') == 2
+  assert len((tmp_path / 'records.csv').read_text().splitlines()) == 4
+  assert (tmp_path / 'heat_map_2.svg').exists()

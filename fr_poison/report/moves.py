@@ -1,0 +1,95 @@
+"""What the trainer did, and which of their choices leaves least of a cloak."""
+
+from collections import Counter
+
+from fr_poison.report import words
+
+MOVES = words.TEXTS['moves']  # in the order of what they cost
+_MOVE_OF = {
+  'adversarial_training': 'adaptive',
+  'top2': 'adaptive',
+  'threshold': 'adaptive',
+  'squeezing': 'cleaning',
+  'purifying': 'cleaning',
+}
+_PROTECTS = 0.5  # of the pictures, before the network it was made for
+
+
+def move(record: dict) -> str:
+  """Says what the trainer did: one of `MOVES`, or the record's word for it."""
+  first, _, _ = words.clean(record['adversary']).partition(' ')
+  first = first.removesuffix(':')
+  if first in ('baseline', 'oblivious'):
+    is_own = record['network'] in record['surrogate']
+    return 'baseline' if is_own else 'oblivious'
+  return _MOVE_OF.get(first, first)
+
+
+def by_one_recognizer(records: list[dict]) -> list[dict]:
+  """Selects those of the recognizer of which there are most.
+
+  Without noise, raw pixels, and cloaks of several tools.
+  """
+  left_out = ('noise', 'history')
+  found = [r for r in records if r['attack'] not in left_out]
+  found = [r for r in found if r['network'] != words.PIXELS]
+  return _commonest(found, 'recognizer')
+
+
+def comparable(records: list[dict]) -> list[dict]:
+  """Selects of them each attack at the budget of which there are most."""
+  found = by_one_recognizer(records)
+  attacks = dict.fromkeys(r['attack'] for r in found)
+  split = ([r for r in found if r['attack'] == attack] for attack in attacks)
+  return [r for same in split for r in _commonest(same, 'epsilon')]
+
+
+def lowest(records: list[dict]) -> dict[str, dict[str, dict]]:
+  """Finds attack -> move -> the record that suits the trainer best.
+
+  That is the least protection, for the trainer moves last. Where nobody is
+  enrolled there is no rate, but the detector has found every cloak that was
+  tried: none beats that. Without a cloak every network is there from the
+  start, so that is the baseline's as well.
+  """
+  chosen = {r['attack']: {} for r in records if r['attack'] != 'none'}
+  order = lambda r: r['protection_rate'] if has_rate(r) else -1
+  for record in sorted(records, key=order):
+    trainer = move(record)
+    cells = chosen.setdefault(record['attack'], {})
+    cells.setdefault(trainer, record)
+    if record['attack'] == 'none' and trainer == 'oblivious':
+      cells.setdefault('baseline', record)
+  return chosen
+
+
+def protecting(records: list[dict]) -> list[dict]:
+  """Leaves out cloaks that fail before the very network they were made for.
+
+  None where no cloak does better, or where that was not tried.
+  """
+  best = lowest(records)
+  failing = {
+    attack
+    for attack, cells in best.items()
+    if attack != 'none' and baseline_rate(cells) < _PROTECTS
+  }
+  if failing == best.keys() - {'none'}:
+    return records
+  return [r for r in records if r['attack'] not in failing]
+
+
+def baseline_rate(cells: dict[str, dict]) -> float:
+  """Returns the rate before the cloak's own network, 1 where not tried."""
+  record = cells.get('baseline')
+  return record['protection_rate'] if record and has_rate(record) else 1
+
+
+def has_rate(record: dict) -> bool:
+  """Says whether anybody is enrolled, so that there is a rate."""
+  return record['protection_rate'] is not None
+
+
+def _commonest(records, name):
+  chosen = Counter(r[name] for r in records).most_common(1)
+  return [r for r in records if r[name] == chosen[0][0]]

@@ -1,0 +1,193 @@
+"""The report as one self-contained HTML page, and the folder around it."""
+
+import base64
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jinja2
+import numpy as np
+
+from fr_poison import version
+from fr_poison.report import (
+  drawing,
+  exports,
+  figures,
+  heat_map,
+  prose,
+  record_file,
+  tables,
+  words,
+)
+from fr_poison.report import grid as grids
+from fr_poison.report.sources import Sources
+
+_ENVIRONMENT = jinja2.Environment(
+  loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
+  autoescape=True,
+  undefined=jinja2.StrictUndefined,
+  trim_blocks=True,
+  lstrip_blocks=True,
+)
+_COLUMNS = (
+  *('Cloak', 'Budget', 'Made for', 'Network', 'Trainer', 'Recognizer'),
+  *('Measured', '%', '95% interval', 'Accuracy, %', '95% interval', 'Seed'),
+)
+
+
+class Strip(NamedTuple):
+  """Pictures before and after one cloak, uint8 RGB [N, H, W, 3] each."""
+
+  attack: str
+  surrogate: str
+  caption: str
+  original: np.ndarray
+  cloaked: np.ndarray
+
+
+def write(
+  path: str | os.PathLike,
+  grid: grids.Grid,
+  strips: Sequence[Strip] = (),
+  title: str = 'What is left of the cloak',
+) -> None:
+  """Writes the page of a run: no script, no request, light and dark.
+
+  Args:
+    path: the file, replaced if there; its folder must exist.
+    grid: of the records.
+    strips: pictures to show; they leave the machine with the page.
+    title: of the page.
+
+  Raises:
+    InputError: as `drawing.strip`; nothing is written.
+  """
+  found = Sources(grid.records)
+  sentences = prose.verdict(grid.records) or prose.sentences(grid)
+  _write(path, found, [grid], strips, title=title, sentences=sentences)
+
+
+def write_folder(
+  found: Sources, folder: pathlib.Path, strips: Sequence[Strip] = ()
+) -> None:
+  """Writes the report of a whole study: page, tables, CSV, LaTeX, figures.
+
+  Every number of the page leads to its record. Its tables can be sorted where
+  scripts run; it reads as well without.
+
+  Args:
+    found: the records, also none.
+    folder: made if it is not there.
+    strips: pictures to show.
+
+  Raises:
+    InputError: as `grid.tables` and `drawing.strip`.
+  """
+  shown, drawn = grids.tables(found.protection), figures.draw_all(found)
+  everything = found.all()
+  csv = exports.csv_text(everything)
+  (folder / 'figures').mkdir(parents=True, exist_ok=True)
+  for i, grid in enumerate(shown, 1):
+    name = 'heat_map.svg' if i == 1 else f'heat_map_{i}.svg'
+    (folder / name).write_bytes(heat_map.draw(grid).svg())
+  for one in drawn.drawings:
+    place = folder / 'figures' / one.name
+    place.with_suffix('.svg').write_bytes(one.svg())
+    place.with_suffix('.png').write_bytes(one.png())
+  for name, text in {
+    'table.md': tables.markdown(found, shown),
+    'table.tex': exports.latex(shown),
+    'records.csv': csv,
+  }.items():
+    record_file.write_text(folder / name, text)
+  data = base64.b64encode(csv.encode(errors='replace')).decode()
+  _write(
+    folder / 'report.html',
+    found,
+    shown,
+    strips,
+    is_study=True,
+    title='What is left of cloaks when the trainer moves',
+    sentences=prose.lead(found, shown),
+    drawings=drawn.drawings,
+    skipped=[*map(words.clean, found.skipped), *drawn.missing],
+    columns=_COLUMNS,
+    rows=list(map(_row, everything)),
+    csv=f'data:text/csv;charset=utf-8;base64,{data}',
+  )
+
+
+def _write(path, found, shown, strips, is_study=False, **fields):
+  records = found.protection
+  maps = [
+    heat_map.draw(grid, f'heat_map_{i}', linked=is_study)
+    for i, grid in enumerate(shown, 1)
+  ]
+  text = _ENVIRONMENT.get_template('template.html').render(
+    {'drawings': []} | fields,
+    is_study=is_study,
+    grids=[*zip(shown, maps, strict=True)],
+    not_tested=prose.limits(found),
+    strips=[(words.cloak_name(x[0], x[1]), x, _data_uri(x)) for x in strips],
+    holds_faces=any(strip.attack == 'given' for strip in strips),
+    left_out=prose.gathered(records, 'left_out'),
+    values=lambda name: ' or '.join(_distinct(records, name)),
+    facts=_facts(records) if records else {},
+    anchor=record_file.anchor,
+    measures=words.measures,
+    rate=words.rate,
+    version=version.__version__,
+  )
+  record_file.write_text(path, text)
+
+
+def _row(record):
+  """One line of the table of all records, which have as many kinds of words."""
+  is_detector = 'detector' in record
+  network, trainer = record.get('network'), record.get('adversary')
+  if is_detector:
+    network = record['features']
+    trainer = f'{record["detector"]} trained on {record["train_attack"]}'
+  cells = [
+    words.attack_name(record.get('attack') or record['test_attack']),
+    words.levels(record.get('epsilon')),
+    ' + '.join(record.get('surrogate', [])),
+    network,
+    trainer,
+    words.plain(record.get('recognizer', '')),
+    'AUC' if is_detector else 'protection',
+    *words.rate(record, 'auc' if is_detector else 'protection', '–'),
+    *words.rate(record, 'accuracy', '–'),
+    str(record.get('seed', '')),
+  ]
+  fields = {k: words.clean(v) for k, v in exports.flat(record).items()}
+  return record_file.anchor(record), [*map(words.clean, cells)], fields
+
+
+def _facts(records):
+  """Where the numbers come from: the distinct values of each field."""
+  pairs = lambda name: dict.fromkeys(
+    f'{key} {value}'
+    for record in records
+    for key, value in sorted(record[name].items())
+  )
+  slowest = max(r['wall_seconds'] for r in records)
+  fields = {
+    'Device': _distinct(records, 'device'),
+    'Versions': pairs('versions'),
+    'Configuration': _distinct(records, 'config_hash'),
+    'Weights, by SHA-256': pairs('weights'),
+    'Seed': _distinct(records, 'seed'),
+    'Wall time': [f'{slowest:.0f} s for the slowest row'],
+  }
+  return {name: values for name, values in fields.items() if values}
+
+
+def _distinct(records, name):
+  return dict.fromkeys(str(r[name]) for r in records if name in r)
+
+
+def _data_uri(strip):
+  png = drawing.strip(strip.original, strip.cloaked)
+  return f'data:image/png;base64,{base64.b64encode(png).decode()}'

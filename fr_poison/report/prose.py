@@ -1,0 +1,278 @@
+"""What a reader is to take away, in plain sentences."""
+
+from fr_poison import metrics
+from fr_poison.report import moves, record_file, words
+from fr_poison.report.grid import Grid, arrange
+from fr_poison.report.sources import Sources
+
+_NUM_SENTENCES = 6
+_NUM_SHOWN = 6  # recognizers in a sentence
+
+
+def lead(found: Sources, grids: list[Grid]) -> list[str]:
+  """Writes what a page begins with: the answer, and what it is made from.
+
+  Args:
+    found: the records.
+    grids: of those of a protection.
+  """
+  if not found.all():
+    return ['There are no records, so there is nothing to report.']
+  text = answer(found.protection + found.trainers)
+  texts = [text] if text else []
+  runs = {grid.run for grid in grids}
+  if not texts and len(runs) == 1:
+    texts = sentences(arrange(found.protection))
+  if len(runs) > 1:
+    texts.append(_say('answer', 'runs').format(len(runs)))
+  if found.skipped:
+    texts.append('Some records were not used; why, is said below.')
+  return texts
+
+
+def answer(records: list[dict]) -> str:
+  """Writes what each move of the trainer leaves, in a few sentences.
+
+  Args:
+    records: of the protection, and of trainers behind a detector.
+
+  Returns:
+    '' where fewer than two moves were tried.
+  """
+  everything = moves.comparable(records)
+  every = moves.lowest(everything)
+  found = moves.lowest(moves.protecting(everything))
+  bare = filter(moves.has_rate, found.pop('none', {}).values())
+  errors = [r['protection_rate'] for r in bare]
+  tried = [
+    m for m in moves.MOVES if any(m in cells for cells in found.values())
+  ]
+  if len(tried) < 2:
+    return ''
+  parts = [_part(m, [c[m] for c in found.values() if m in c]) for m in tried]
+  datasets = [words.clean(r['dataset']) for r in records if r.get('dataset')]
+  texts = [
+    _say('answer', 'result').format(
+      attacks=_attacks(found),
+      scope=f' on {" and ".join(dict.fromkeys(datasets))}' if datasets else '',
+      parts='; '.join(parts),
+    )
+  ]
+  if errors:
+    rate = words.percent(max(errors))
+    texts.append(_say('answer', 'bare').format(rate=rate))
+  if failing := [a for a in every if a != 'none' and a not in found]:
+    rate = words.percent(max(moves.baseline_rate(every[a]) for a in failing))
+    text = _say('answer', 'failing')
+    texts.append(text.format(attacks=_attacks(failing), rate=rate))
+  return ' '.join([*texts, _say('answer', 'limits')])
+
+
+def verdict(records: list[dict]) -> list[str]:
+  """Writes whether given cloaks protect, how sure that is, what is untested.
+
+  A cloak protects from a recognizer that gets most clean pictures wrong, and
+  more than without a cloak or with noise instead. `Most` is meant with the
+  whole 95% interval; raw pixels are no recognizer.
+
+  Args:
+    records: valid ones of a protection.
+
+  Returns:
+    [] where no cloak is `given`.
+  """
+  real = [r for r in records if r['network'] != words.PIXELS]
+  given = [r for r in real if r['attack'] == 'given']
+  if not given:
+    return []
+  bare = {_place(r): r for r in records if r['attack'] == 'none'}
+  kinds = {kind: [] for kind in words.TEXTS['verdict']['kinds']}
+  for record in given:
+    kinds[_kind(record, bare.get(_place(record)))].append(record)
+  with_kind = len({r['recognizer'] for r in given}) > 1
+  texts = [_headline(kinds, given)]
+  texts += [
+    f'{words.TEXTS["verdict"]["kinds"][kind]}: {_list(found, with_kind)}.'
+    for kind, found in kinds.items()
+    if found
+  ]
+  texts.append(_certainty(given))
+  texts += [f'Beware: {x}.' for x in gathered(records, 'warnings')]
+  if left_out := gathered(records, 'left_out'):
+    path, reason = left_out[0]
+    texts.append(f'Left out: {len(left_out)} pictures, as {path}: {reason}.')
+  return [*texts, f'Not tested: {" ".join(not_tested(records))}']
+
+
+def sentences(grid: Grid) -> list[str]:
+  """Writes the result, one sentence for each cloak, at most a few.
+
+  Each says the rate against the cloak's own network, and the best and the
+  worst one against others (raw pixels aside), every one beside its noise.
+  """
+  texts = []
+  for row, control in zip(grid.rows, [*grid.rows[1:], None], strict=True):
+    if row.kind == 'attack':
+      is_control = control is not None and control.kind == 'noise'
+      texts.append(_sentence(row, control.cells if is_control else {}))
+  return texts[:_NUM_SENTENCES]
+
+
+def not_tested(records: list[dict]) -> list[str]:
+  """Writes what a reader might think was measured, a sentence each.
+
+  Trainers and recognizers that no record has, and the records' `not_tested`.
+  """
+  # 'purifying: blur' is one of those who purify.
+  adversaries = {r['adversary'].partition(':')[0] for r in records}
+  recognizers = {record['recognizer'] for record in records}
+  texts = words.TEXTS['not_tested']
+  found = [x for k, x in texts['trainers'].items() if k not in adversaries]
+  kinds = [x for x in record_file.RECOGNIZERS if x not in recognizers]
+  if kinds:
+    found.append(f'Recognizers: {words.plain(", ".join(kinds))}.')
+  found += texts['always'] + gathered(records, 'not_tested')
+  return list(dict.fromkeys(found))
+
+
+def limits(found: Sources) -> list[str]:
+  """Writes the same of every kind of record, with their common limits."""
+  records = found.protection + found.trainers
+  texts = not_tested(records)
+  if any(r.get('dataset', '').startswith('orl') for r in records):
+    texts.append(_say('not_tested', 'orl'))
+  if found.detection:
+    texts.append(_say('not_tested', 'detection'))
+  return texts
+
+
+def gathered(records: list[dict], name: str) -> list:
+  """Lists what the records' lists of that name hold, each once."""
+  found = [x for record in records for x in record.get(name, [])]
+  return [*{str(x): x for x in found}.values()]
+
+
+def _say(*place):
+  """A text of texts.toml, on one line."""
+  text = words.TEXTS
+  for name in place:
+    text = text[name]
+  return text.replace('\n', '')
+
+
+def _attacks(attacks):
+  return ', '.join(map(words.attack_name, attacks))
+
+
+def _part(trainer, cells):
+  known = sorted(r['protection_rate'] for r in filter(moves.has_rate, cells))
+  nobody = [r['attack'] for r in cells if not moves.has_rate(r)]
+  text = 'nobody is enrolled'
+  if known:
+    ends = dict.fromkeys(map(words.percent, (known[0], known[-1])))
+    text = ' to '.join(ends) + '%'
+    if any(r.get('not_enrolled_rate') for r in cells):
+      text += ' of those still enrolled'
+      text += f' (nobody with {_attacks(nobody)})' if nobody else ''
+  return f'{text} when the trainer {moves.MOVES[trainer]} ({trainer})'
+
+
+def _place(record):
+  return words.column(record), record['recognizer']
+
+
+def _kind(record, bare):
+  low, high = record['protection_ci']
+  if high < 0.5:
+    return 'no'
+  if low <= 0.5:
+    return 'unsure'
+  others = [record.get('noise_protection_ci')]
+  others.append(bare and bare['protection_ci'])
+  return 'blind' if any(ci and ci[1] >= low for ci in others) else 'yes'
+
+
+def _headline(kinds, given):
+  yes, unsure = kinds['yes'], len(kinds['unsure'])
+  networks = {r['network'] for r in yes}
+  own = set(yes[0]['surrogate']) if yes else set()
+  if not yes:
+    key = 'none_but' if unsure else 'none'
+    key = key if kinds['no'] else 'nothing'
+  elif own >= networks:
+    key = 'own'
+  elif len(networks) == 1 and own == {record_file.UNKNOWN}:
+    key = 'one'
+  else:
+    key = 'all' if len(yes) == len(given) else 'some'
+  return _say('verdict', key).format(
+    tried=f'of the {len(given)} recognizers tried here',
+    names=' and '.join(map(words.clean, sorted(networks))),
+    given=len(given),
+    yes=len(yes),
+    unsure=unsure,
+    rest=len(given) - len(yes),
+  )
+
+
+def _list(found, with_kind):
+  order = sorted(found, key=lambda r: -r['protection_rate'])
+  texts = []
+  for record in order[:_NUM_SHOWN]:
+    column, recognizer = _place(record)
+    name = f'{column}, {words.plain(recognizer)}' if with_kind else column
+    rate, ci = words.rate(record, 'protection', ' to ')
+    texts.append(f'{name} {rate}% ({ci}%)')
+  more = len(found) - _NUM_SHOWN
+  return '; '.join(texts + ([f'{more} more'] if more > 0 else []))
+
+
+def _certainty(given):
+  pictures, people = given[0]['num_test_images'], given[0]['num_people']
+  widest = max(r['protection_ci'][1] - r['protection_ci'][0] for r in given)
+  text = _say('verdict', 'certainty')
+  if metrics.wilson_interval(pictures, pictures)[0] <= 0.5:
+    text += _say('verdict', 'too_few')
+  return text.format(
+    pictures=pictures,
+    people=f'{people} {"person" if people == 1 else "people"}',
+    width=100 * widest,
+  )
+
+
+def _sentence(row, noise):
+  own = [n for n in row.cells if row.is_own(n)]
+  others = [n for n in row.cells if n not in own and n != words.PIXELS]
+  others.sort(key=lambda n: -row.cells[n]['protection_rate'])
+  parts = [
+    _rate(
+      row.cells[place],
+      'on' if i else 'protected against a recognizer built on',
+      '95% interval ',
+      noise.get(place),
+      'plain noise of the same strength',
+    )
+    for i, place in enumerate(own)
+  ]
+  if ends := list(dict.fromkeys(others[:1] + others[-1:])):
+    order = ', best and worst' if len(others) > 2 else ''
+    rates = [_rate(row.cells[n], 'on', '', noise.get(n), 'noise') for n in ends]
+    parts.append(
+      f'on networks it was not made for{order}: {" and ".join(rates)}'
+    )
+  cloak = words.attack_name(row.record['attack'])
+  if epsilon := words.levels(row.record['epsilon']):
+    cloak += f' at {epsilon}'
+  made_for = words.surrogate_name(row.record)
+  if details := row.label.partition(', ')[2]:  # recognizer, history
+    made_for += f' ({details})'
+  return f'{cloak} made for {made_for}: {"; ".join(parts) or "not tried"}.'
+
+
+def _rate(cell, relation, ci_label, noise, noise_label):
+  """'100% on mobileface (95% interval 98 to 100%; noise 0%)'."""
+  rate, ci = words.rate(cell, 'protection', ' to ')
+  detail = f'{ci_label}{ci}%'
+  if noise is not None:
+    detail += f'; {noise_label} {words.rate(noise, "protection")[0]}%'
+  return f'{rate}% {relation} {words.column(cell)} ({detail})'

@@ -1,0 +1,133 @@
+"""Names and numbers as every table, figure and sentence writes them."""
+
+import math
+import pathlib
+import textwrap
+import tomllib
+
+from fr_poison.report import record_file
+
+AND = ', '  # between a column's network and its trainer
+PIXELS = 'pixels'  # the network that is none: 1-NN on raw pixels
+TEXTS = tomllib.loads(
+  pathlib.Path(__file__).with_name('texts.toml').read_text(encoding='utf-8')
+)
+_DISPLAY = {
+  'lowkey': 'LowKey',
+  'fawkes': 'Fawkes',
+  'fawkes_v03': 'Fawkes 0.3',
+  'fawkes_v1': 'Fawkes 1.0',
+  'pgd': 'PGD',
+  'eot_pgd': 'PGD through transforms',
+  'evading_pgd': 'PGD evading the detector',
+  'feature_shift': 'Feature shift',
+  'protected_set': 'Protected set',
+  'history': 'Several tools',
+  'given': 'Your cloaks',
+}
+
+
+def clean(name: str) -> str:
+  """Puts a name on one line, without anything that a terminal would obey."""
+  return ' '.join(''.join(c if c.isprintable() else ' ' for c in name).split())
+
+
+def in_lines(name: str, longest: int) -> list[str]:
+  """Breaks a column's or a row's name; what is after a comma stands apart."""
+  parts = clean(name).split(AND)
+  return [line for part in parts for line in textwrap.wrap(part, longest)]
+
+
+def short(name: str, longest: int = 30) -> str:
+  """Cuts a name for a label: one line of at most so many characters."""
+  name = clean(name)
+  return name if len(name) <= longest else name[: longest - 1] + '…'
+
+
+def plain(identifier: str) -> str:
+  """Writes an identifier, as `nearest_neighbor`, in words."""
+  return identifier.replace('_', ' ')
+
+
+def attack_name(attack: str) -> str:
+  """Writes the attack's name as its authors do."""
+  return _DISPLAY.get(attack, attack)
+
+
+def surrogate_name(record: dict) -> str:
+  """Names the network, or networks, that the cloak was made for."""
+  return ' + '.join(map(clean, record['surrogate']))
+
+
+def cloak_name(attack: str, surrogate: str) -> str:
+  """Says what cloak it is, and for which network if that is known."""
+  is_known = surrogate not in ('', record_file.UNKNOWN)
+  name = attack_name(attack)
+  return f'{name} for {surrogate}' if is_known else name
+
+
+def column(record: dict) -> str:
+  """Names the network, and what its trainer did other than wait.
+
+  Without a comma 'baseline' or 'oblivious': the row's cloak says which.
+  """
+  network, adversary = clean(record['network']), clean(record['adversary'])
+  if adversary in ('baseline', 'oblivious'):
+    return network
+  return network + AND + plain(adversary)
+
+
+def detector_name(record: dict) -> str:
+  """Names a detector and the features that it looks at."""
+  return f'{record["detector"]} ({record["features"]})'
+
+
+def percent(rate: float) -> str:
+  """Writes a rate in percent: whole, but 0 and 100 only where meant."""
+  value = 100 * rate
+  if 0 < value < 0.5 or 99.5 <= value < 100 - 1e-6:
+    return f'{min(max(value, 0.1), 99.9):.1f}'
+  return f'{value:.0f}'
+
+
+def interval(ci: tuple[float, float], dash: str = '-') -> str:
+  """Writes an interval of rates in whole percent, rounded outwards."""
+  low, high = math.floor(100 * ci[0] + 1e-6), math.ceil(100 * ci[1] - 1e-6)
+  return f'{low}{dash}{high}'
+
+
+def levels(value: float | None) -> str:
+  """Writes a pixel difference in [0, 1] as grey levels of 255."""
+  return '' if value is None else f'{255 * value:.3g}/255'
+
+
+def rate(record: dict | None, name: str, dash: str = '-') -> tuple[str, str]:
+  """Writes a record's rate and its 95% interval in percent, '' where none.
+
+  Args:
+    record: None for a cell without one.
+    name: 'protection', 'accuracy', 'auc', ...: the field's, without `_rate`.
+    dash: between the interval's ends.
+  """
+  if record is None:
+    return '', ''
+  value, ci = record.get(f'{name}_rate', record.get(name)), f'{name}_ci'
+  if value is None:
+    return '', ''
+  return percent(value), interval(record[ci], dash)
+
+
+def cell(record: dict | None, name: str) -> str:
+  """Writes the same for a table, as 97 (93-100)."""
+  value, ci = rate(record, name)
+  return f'{value} ({ci})' if value else ''
+
+
+def measures(record: dict) -> list[str]:
+  """Writes DSSIM, PSNR (dB) and L-inf (grey levels), empty where null."""
+  linf = record['linf']
+  return [
+    '' if record['dssim'] is None else f'{record["dssim"]:.4f}',
+    '' if record['psnr'] is None else f'{record["psnr"]:.1f}',
+    '' if linf is None else f'{255 * linf:.3g}',
+  ]

@@ -1,0 +1,169 @@
+"""Verification: do two pictures show one person?
+
+Genuine pairs do, impostors do not. Scores are the higher the more alike two
+pictures are; a pair is accepted when its score is above a threshold.
+`fr_poison.roc` has the curve and its area.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fr_poison import checks, roc
+from fr_poison.types import Array, Embeddings, InputError, Labels
+
+_BLOCK = 8192  # pairs whose embeddings are held at a time
+
+
+class Pairs(NamedTuple):
+  """Pairs of pictures by their indices, all [P]."""
+
+  first: np.ndarray
+  second: np.ndarray
+  is_genuine: np.ndarray
+  folds: np.ndarray  # 0, 1, ...; nobody is in two of them
+
+
+def draw(
+  labels: Labels, num_pairs: int = 6000, *, num_folds: int = 10, seed: int = 0
+) -> Pairs:
+  """Draws as many genuine as impostor pairs, in folds of different people.
+
+  Every pair of a fold is as likely as any other of its kind; none is drawn
+  twice. A fold without enough of one kind has fewer of both.
+
+  Args:
+    labels: [N], whose picture it is.
+    num_pairs: of both kinds in all folds, where there are so many.
+    num_folds: that people are dealt to.
+    seed: of the draws.
+
+  Raises:
+    InputError: a number below 1, or a fold without any pair of one kind.
+  """
+  half = checks.whole('num_pairs', num_pairs, 2) // 2
+  checks.whole('num_folds', num_folds)
+  labels, rng = np.asarray(labels), np.random.default_rng(seed)
+  people = rng.permutation(np.unique(labels))
+  drawn = []
+  for fold in range(num_folds):
+    own = np.flatnonzero(np.isin(labels, people[fold::num_folds]))
+    own = own[np.argsort(labels[own], kind='stable')]
+    count = half // num_folds + (fold < half % num_folds)
+    kinds = _fold_pairs(labels[own], count, rng)
+    if not len(kinds[0][0]):
+      raise InputError(
+        f'labels: fold {fold + 1} of {num_folds} has no pair of each kind; '
+        'it needs 2 people, and 2 pictures of one of them'
+      )
+    for is_genuine, rows in zip((True, False), kinds, strict=True):
+      first, second = own[rows]
+      same = np.full(len(first), is_genuine)
+      drawn.append((first, second, same, np.full(len(first), fold)))
+  return Pairs(*map(np.concatenate, zip(*drawn, strict=True)))
+
+
+def _fold_pairs(labels, count, rng):
+  """Genuine and impostor pairs, each [2, count or fewer], of sorted labels."""
+  rows = np.arange(len(labels))
+  ends = np.searchsorted(labels, labels, side='right')
+  # A picture's later ones: first those of the same person.
+  ranges = (rows + 1, ends), (ends, np.full(len(rows), len(rows)))
+  count = min(count, *(np.sum(stops - starts) for starts, stops in ranges))
+  return [_draw(*limits, count, rng) for limits in ranges]
+
+
+def _draw(starts, stops, count, rng):
+  """`count` of the pairs (i, j) with starts[i] <= j < stops[i], [2, count]."""
+  ends = np.cumsum(stops - starts)
+  drawn = np.sort(rng.choice(ends[-1], count, replace=False))
+  first = np.searchsorted(ends, drawn, side='right')
+  return np.stack([first, stops[first] - ends[first] + drawn])
+
+
+def flip_average(embeddings: Embeddings, mirrored: Embeddings) -> np.ndarray:
+  """Adds embeddings of pictures and of their mirror images, as units.
+
+  As insightface's `verification.py` and LowKey's evaluation have it.
+
+  Args:
+    embeddings: [N, D].
+    mirrored: likewise.
+  """
+  return _unit(embeddings + mirrored)
+
+
+def score(embeddings: Embeddings, pairs: Pairs) -> np.ndarray:
+  """Scores pairs [P] by their cosine, a few thousand at a time.
+
+  Args:
+    embeddings: [N, D]; a pair with one that is zero scores 0.
+    pairs: of them.
+  """
+  own = lambda rows: _unit(np.asarray(embeddings[rows], np.float64))
+  blocks = [
+    slice(start, start + _BLOCK) for start in range(0, len(pairs.first), _BLOCK)
+  ]
+  return np.concatenate(
+    [np.sum(own(pairs.first[b]) * own(pairs.second[b]), 1) for b in blocks]
+  )
+
+
+def eer(scores: Array, is_genuine: Array) -> float:
+  """Finds the rate where false accepts and false rejects are as frequent.
+
+  Between two points of the ROC curve: on the straight line between them.
+
+  Args:
+    scores: [P], finite.
+    is_genuine: [P] bool, both of them there.
+
+  Raises:
+    InputError: they are not that.
+  """
+  points = roc.curve(scores, is_genuine)
+  excess = points.fpr - (1 - points.tpr)  # rises from -1 to 1
+  after = np.searchsorted(excess, 0)
+  ends = [after - 1, after]
+  return float(np.interp(0, excess[ends], points.fpr[ends]))
+
+
+def accuracy(scores: Array, is_genuine: Array, folds: Array) -> float:
+  """Averages over folds, each with the threshold best on all the others.
+
+  As LFW's technical report has it (Huang et al., 2007).
+
+  Args:
+    scores: [P], finite.
+    is_genuine: [P] bool.
+    folds: [P], LFW's are ten; both kinds of pairs outside each.
+
+  Raises:
+    InputError: they are not that, or there is only one fold.
+  """
+  scores, is_genuine = roc.checked(scores, is_genuine)
+  folds = np.asarray(folds)
+  numbers = np.unique(folds)
+  if len(numbers) < 2:
+    raise InputError(f'folds: {len(numbers)}, at least 2 needed')
+  shares = []
+  for fold in numbers:
+    own = folds == fold
+    cut = _best_threshold(scores[~own], is_genuine[~own])
+    shares.append(np.mean((scores[own] > cut) == is_genuine[own]))
+  return float(np.mean(shares))
+
+
+def _best_threshold(scores, is_genuine):
+  """Half-way between two scores; the highest of several that are best."""
+  levels, impostors, genuine = roc.counts(scores, is_genuine)
+  rejected = np.append(0, np.cumsum(impostors - genuine))
+  best = len(levels) - np.argmax(rejected[::-1])
+  limits = np.concatenate([[-np.inf], levels, [np.inf]])
+  return (limits[best] + limits[best + 1]) / 2
+
+
+def _unit(embeddings):
+  """On the unit sphere; zero stays zero."""
+  lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+  return embeddings / np.maximum(lengths, 1e-10)

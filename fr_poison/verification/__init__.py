@@ -1,1 +1,0 @@
-"""Verification: do two pictures, or two sets of them, show one person?"""

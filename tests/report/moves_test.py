@@ -1,0 +1,54 @@
+import pytest
+
+from fr_poison.report import moves as moves_lib
+
+
+@pytest.mark.parametrize(
+  'adversary,network,expected',
+  [
+    ('oblivious', 'mobileface', 'baseline'),  # its own network, after all
+    ('baseline', 'faceres', 'oblivious'),
+    ('adversarial_training', 'mobileface', 'adaptive'),
+    ('threshold', 'mobileface', 'adaptive'),
+    ('squeezing bits', 'mobileface', 'cleaning'),
+    ('purifying: jpeg', 'mobileface', 'cleaning'),
+    ('detecting: alexnet', 'mobileface', 'detecting'),
+    ('praying', 'mobileface', 'praying'),
+    ('\x1b', 'mobileface', ''),
+  ],
+)
+def test_moves(make_record, adversary, network, expected):
+  record = make_record(adversary=adversary, network=network)
+  assert moves_lib.move(record) == expected
+
+
+def test_nobody_enrolled_beats_a_rate_and_none_has_every_network(
+  moves, make_record
+):
+  moves.append(make_record(rate=0.9, adversary='detecting: alexnet'))
+  found = moves_lib.lowest(moves)
+  assert found['lowkey']['detecting']['protection_rate'] is None
+  assert found['lowkey']['cleaning']['adversary'] == 'squeezing blur'
+  assert found['none'].keys() == {'baseline', 'oblivious'}
+  assert list(found) == ['lowkey', 'none']
+
+
+def test_one_recognizer_and_one_budget_are_compared(moves, make_record):
+  others = [
+    make_record(rate=0.3, recognizer='linear'),
+    make_record(rate=0.2, epsilon=2 / 255),
+    make_record('noise', rate=0.1, control_of='lowkey'),
+    make_record('history', rate=0.1),
+    make_record(rate=0.1, network='pixels'),
+  ]
+  by_attack = lambda records: sorted(map(str, records))
+  assert by_attack(moves_lib.comparable(others[:1] + moves + others[1:])) == (
+    by_attack(moves)
+  )
+
+
+def test_where_no_cloak_protects_none_is_left_out(make_record):
+  weak = make_record(rate=0.1)
+  assert moves_lib.protecting([weak]) == [weak]
+  strong = make_record('fawkes', rate=0.9)
+  assert moves_lib.protecting([weak, strong]) == [strong]

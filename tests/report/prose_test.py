@@ -1,0 +1,266 @@
+"""What is said, above all where a reader might take false comfort."""
+
+import pytest
+
+from fr_poison.report import figures, page, prose, tables
+from fr_poison.report import grid as grid_lib
+from fr_poison.report import moves as moves_lib
+from fr_poison.report.grid import arrange
+from fr_poison.report.sources import Sources
+
+
+def test_the_answer_is_one_sentence(moves):
+  assert prose.answer(moves) == (
+    'Of the clean pictures of cloaked people (LowKey), a trainer who chooses '
+    'well among what was tried gets wrong: 100% when the trainer takes the '
+    'network that the cloak was made for (baseline); 3% when the trainer takes '
+    'another of the networks tried (oblivious); 2% when the trainer trains on '
+    "the public tool's output (adaptive); 50% when the trainer cleans the "
+    'pictures first (cleaning); nobody is enrolled when the trainer drops what '
+    'a detector finds (detecting). Without a cloak: at most 1%. This holds for '
+    'these pictures, networks and settings only: a cloak made on another '
+    'network, or with a larger budget, may cross to networks that this one '
+    'does not, and a detector may flag clean pictures of another camera.'
+  )
+
+
+def test_the_answer_claims_no_more_than_was_tried(moves):
+  told = prose.answer([r | {'dataset': 'orl, 40 people'} for r in moves])
+  assert 'among what was tried on orl, 40 people gets wrong: ' in told
+  # With and without a cloak that fails, and on the figure.
+  for records in (moves, moves + [moves[-1] | {'attack': 'weak'}]):
+    assert 'these pictures, networks and settings only' in prose.answer(records)
+    drawing = figures.by_move(records)
+    assert 'was tried' in drawing.caption
+    assert 'in this experiment' in ' '.join(drawing.caption.split())
+
+
+def test_several_attacks_make_a_range_and_the_lost_are_counted(
+  moves, make_record
+):
+  partly = make_record('fawkes', rate=1.0, adversary='detecting: alexnet')
+  moves += [make_record('fawkes', rate=0.81), partly]
+  moves[-1]['not_enrolled_rate'] = 0.9
+  text = prose.answer(moves)
+  assert '(LowKey, Fawkes)' in text and 'wrong: 81 to 100% when' in text
+  told = '100% of those still enrolled (nobody with LowKey) when the trainer dr'
+  assert told in text
+
+
+def test_nothing_to_answer(moves):
+  for records in ([], moves[:2], moves[:1]):
+    assert prose.answer(records) == ''
+
+
+def test_cloaks_that_never_work_are_named_and_not_counted(moves, make_record):
+  weak = make_record(attack='protected_set', rate=0.1)
+  weaker = make_record('protected_set', network='faceres', rate=0.02)
+  text = prose.answer([*moves, weak, weaker])
+  assert text.startswith(prose.answer(moves).partition('. This holds')[0])
+  assert (
+    'Not counted: Protected set, with the settings of this run at most 10%'
+  ) in text
+  assert moves_lib.protecting([weak, weaker]) == [weak, weaker]  # all there is
+
+
+def test_sentences_state_the_result(records):
+  first, second, third = prose.sentences(arrange(records))
+  assert first == (
+    'LowKey at 8/255 made for mobileface: 100% protected against a recognizer '
+    'built on mobileface (95% interval 96 to 100%; plain noise of the same '
+    'strength 2%); on networks it was not made for: 97% on faceres '
+    '(93 to 100%; noise 2%) and 3% on dlib_resnet (0 to 8%; noise 2%).'
+  )
+  assert second.startswith('Fawkes') and 'dlib_resnet: 99.5%' in third
+
+
+def test_sentence_without_control_or_other_network(make_record):
+  assert prose.sentences(arrange([make_record(epsilon=None)])) == [
+    'LowKey made for mobileface: 100% protected against a recognizer built on '
+    'mobileface (95% interval 96 to 100%).'
+  ]
+
+
+def test_page_begins_with_the_answer(records, make_record):
+  begin = lambda records, skipped=(): prose.lead(
+    Sources(records, skipped=[*skipped]), grid_lib.tables(records)
+  )
+  (answer,) = begin(records)
+  assert answer.startswith('Of the clean pictures')
+  (result,) = begin([make_record()])
+  assert result.startswith('LowKey at 8/255 made for mobileface: 100%')
+  (nothing,) = begin([])
+  assert nothing.startswith('There are no records')
+  seeds, skipped = begin([make_record(), make_record(seed=1)], ['a line'])
+  assert seeds.startswith('Here are 2 runs') and 'not used' in skipped
+
+
+def test_what_was_tested_is_not_said_to_be_missing(make_record):
+  records = [make_record(dataset='orl, 40 people')]
+  text = ' '.join(prose.limits(Sources(records)))
+  assert '(detecting)' in text and 'ORL is 40 people' in text
+  trainer = make_record(adversary='detecting: statistics')
+  text = ' '.join(prose.limits(Sources(trainers=[trainer])))
+  assert '(detecting)' not in text and 'ORL' not in text
+  assert 'noise of a camera' not in text
+  text = ' '.join(prose.limits(Sources(detection=[{'detector': 'statistics'}])))
+  assert 'noise of a camera' in text  # what a detector may flag as well
+
+
+@pytest.fixture
+def judged(make_record):
+  """judged({'mobileface': (.9, 1)}): given cloaks with these intervals."""
+
+  def make(intervals, bare=(0, 0.04), surrogate='unknown', **fields):
+    found = []
+    for network, ci in intervals.items():
+      place = {'network': network, 'protection_ci': list(ci)}
+      given = make_record('given', surrogate, network, sum(ci) / 2, **fields)
+      found.append(given | place | {'epsilon': None})
+      none = make_record('none', '', network, sum(bare) / 2)
+      found.append(none | place | {'protection_ci': list(bare)})
+    return found
+
+  return make
+
+
+def _first(records):
+  return prose.verdict(records)[0]
+
+
+def test_other_cloaks_have_no_verdict(records):
+  assert prose.verdict(records) == []
+
+
+def test_protected_against_all_is_no_promise(judged):
+  records = judged({'mobileface': (0.9, 1), 'faceres': (0.6, 0.8)})
+  first, second, *_ = prose.verdict(records)
+  assert first == (
+    'These cloaks protect against all of the 2 recognizers tried here. That '
+    'is no promise for others: a trainer can choose later than you.'
+  )
+  assert second == (
+    'Protected against: mobileface 95% (90 to 100%); faceres 70% (60 to 80%).'
+  )
+
+
+def test_protected_against_none(judged):
+  records = judged({'mobileface': (0, 0.1), 'faceres': (0.2, 0.49)})
+  first, second, *_ = prose.verdict(records)
+  assert first == (
+    'These cloaks protect against none of the 2 recognizers tried here.'
+  )
+  assert second.startswith('Not protected against: faceres 34% (20 to 49%); mo')
+  records = judged({'mobileface': (0, 0.1), 'faceres': (0.2, 0.6)})
+  assert _first(records).endswith('tried here, but 1 of them are open.')
+
+
+def test_unsure_where_the_interval_holds_half(judged):
+  first, second, third, *_ = prose.verdict(
+    judged({'mobileface': (0.44, 1), 'faceres': (0.5, 0.9)}, num_test_images=3)
+  )
+  assert first.startswith('Nothing can be said for sure: too few pictures')
+  assert second.startswith('Too few pictures to say, against: mobileface 72%')
+  # 3 of 3: Wilson's interval is 3 / (3 + 1.96^2) = .44 to 1.
+  assert 'from 3 pictures of 40 people; the intervals are up to 56' in third
+  assert third.endswith('not even all of them wrong would prove protection: '
+                        'give more.')  # fmt: skip
+  # 4 of 4: 4 / (4 + 3.84) = .51, more than half.
+  four = judged({'mobileface': (0.51, 1)}, num_test_images=4)
+  assert not any('not even all' in x for x in prose.verdict(four))
+
+
+def test_one_network_only_is_no_protection(judged):
+  intervals = {'mobileface': (0.9, 1), 'faceres': (0, 0.1)}
+  assert _first(judged(intervals)).startswith(
+    'Of the networks tried here these cloaks protect against one only, '
+    'mobileface, perhaps the one they were made for: do not count on them.'
+  )
+  known = _first(judged(intervals, surrogate='mobileface'))
+  assert known.startswith(
+    'Of the 2 recognizers tried here these cloaks protect only against what '
+    'they were made for, mobileface: do not count on them.'
+  )
+  assert known.endswith('what is not listed was not tried.')
+  # Nor if no other was tried.
+  alone = judged({'mobileface': (0.9, 1)}, surrogate='mobileface')
+  assert 'only against what they were made for' in _first(alone)
+  assert 'against one only' in _first(judged({'mobileface': (0.9, 1)}))
+
+
+def test_every_verdict_says_that_only_these_were_tried(judged):
+  for own, other in (
+    ((0.9, 1), (0, 0.1)),
+    ((0.9, 1), (0.9, 1)),
+    ((0, 0.1),) * 2,
+  ):
+    for surrogate in ('unknown', 'mobileface'):
+      intervals = {'mobileface': own, 'faceres': other}
+      assert 'tried here' in _first(judged(intervals, surrogate=surrogate))
+
+
+def test_protected_against_some(judged):
+  first = _first(
+    judged(
+      {'mobileface': (0.9, 1), 'faceres': (0.8, 1), 'dlib_resnet': (0, 0.1)}
+    )
+  )
+  assert first.startswith(
+    'These cloaks protect against 2 of the 3 recognizers tried here, and not '
+    'for sure against the other 1.'
+  )
+  assert first.endswith('do not count on them.')
+
+
+def test_errors_made_anyway_are_no_protection(judged):
+  intervals = {'mobileface': (0.6, 1)}
+  for records in (
+    judged(intervals, bare=(0.5, 0.7)),
+    judged(intervals, noise_protection_rate=0.5,
+           noise_protection_ci=[0.4, 0.6]),
+  ):  # fmt: skip
+    first, second, *_ = prose.verdict(records)
+    assert first.startswith('Nothing can be said for sure')
+    assert second.startswith('Wrong about these people without a cloak')
+  noise = {'noise_protection_rate': 0.5, 'noise_protection_ci': [0.4, 0.59]}
+  assert 'against one only' in _first(judged(intervals, **noise))
+
+
+def test_pixels_are_no_recognizer(judged):
+  records = judged({'mobileface': (0, 0.1), 'pixels': (0.9, 1)})
+  assert 'none of the 1' in _first(records)
+  assert not any('pixels 9' in text for text in prose.verdict(records))
+
+
+def test_recognizers_are_told_apart_and_long_lists_end(judged):
+  intervals = {f'net{i}': (0, 0.1) for i in range(8)}
+  linear = judged(intervals, recognizer='linear')
+  text = prose.verdict(judged(intervals) + linear)[1]
+  assert 'net0, nearest neighbor 5% (0 to 10%)' in text
+  assert text.count('%)') == 6 and text.endswith('; 10 more.')
+
+
+def test_oddities_and_gaps_are_told(judged):
+  records = judged({'mobileface': (0, 0.1)}, warnings=['a leak'],
+                   left_out=[['x.jpg', 'no face']], num_people=1)  # fmt: skip
+  texts = prose.verdict(records)
+  assert 'Beware: a leak.' in texts
+  assert 'Left out: 1 pictures, as x.jpg: no face.' in texts
+  assert (
+    texts[-1].startswith('Not tested: A trainer') and 'adaptive' in texts[-1]
+  )
+  assert any('of 1 person;' in text for text in texts)
+
+
+def test_it_stands_above_the_table_and_on_the_page(judged, tmp_path):
+  records = judged({'mobileface': (0, 0.1)}, left_out=[['<x>.jpg', 'no face']])
+  text = tables.protection(arrange(records))
+  first, rest = text.split('\n\n', 1)
+  assert first.startswith('These cloaks protect against none')
+  assert '| Your cloaks' in rest and '<x>' not in text
+  assert max(map(len, text.splitlines())) <= 100
+  page.write(tmp_path / 'report.html', arrange(records))
+  text = (tmp_path / 'report.html').read_text()
+  assert text.index('protect against none') < text.index('<table>')
+  assert '&lt;x&gt;.jpg</th><td>no face</td>' in text
+  assert 'holds faces' not in text  # none were shown
