@@ -14,10 +14,11 @@ from flax import traverse_util
 from fr_poison.types import InputError, Params
 
 PRETRAINED = pathlib.Path(__file__).parent / 'pretrained'
+_SHOWN = 6  # of a list of arrays, in an error
 
 
 def manifest(folder: pathlib.Path = PRETRAINED) -> dict[str, dict]:
-  """By network: file, sha256, source, licence, credit.
+  """Reads, by network: file, sha256, source, licence, credit.
 
   Raises:
     InputError: the manifest is missing or is not JSON.
@@ -32,28 +33,59 @@ def manifest(folder: pathlib.Path = PRETRAINED) -> dict[str, dict]:
 def check_arrays(
   arrays: dict[str, np.ndarray], expected: dict[str, tuple], name: str
 ) -> None:
-  """Refuses any missing, unexpected, misshaped or non-finite array.
+  """Refuses other arrays than expected, and numbers that are none.
 
   Raises:
-    InputError: naming every one of them.
+    InputError: lists what is missing, unexpected, misshaped, no floating point
+      or not finite.
   """
-  missing = sorted(expected.keys() - arrays.keys())
-  unexpected = sorted(arrays.keys() - expected.keys())
-  if missing or unexpected:
-    raise InputError(f'{name}: missing {missing}, unexpected {unexpected}')
-  for key, shape in expected.items():
-    if arrays[key].shape != shape:
-      raise InputError(
-        f'{name}: {key} has shape {arrays[key].shape}, expected {shape}'
-      )
-    if not np.isfinite(arrays[key]).all():
-      raise InputError(f'{name}: {key} has NaN or infinite values')
+  common = sorted(arrays.keys() & expected.keys())
+  show = lambda key: f'{key} {list(arrays[key].shape)}'
+  right = [key for key in common if tuple(arrays[key].shape) == expected[key]]
+  is_float = lambda key: jnp.issubdtype(arrays[key].dtype, jnp.floating)
+  floats = list(filter(is_float, right))
+  problems = {
+    'missing': [
+      f'{key} {list(expected[key])}' for key in expected.keys() - arrays.keys()
+    ],
+    'unexpected': [
+      f'{show(key)} {arrays[key].dtype}'
+      for key in arrays.keys() - expected.keys()
+    ],
+    'misshaped': [
+      f'{show(key)}, expected {list(expected[key])}'
+      for key in set(common) - set(right)
+    ],
+    'not floating point': [
+      f'{show(key)} {arrays[key].dtype}' for key in set(right) - set(floats)
+    ],
+    'NaN or infinite': [
+      show(key) for key in floats if not _finite(arrays[key])
+    ],
+  }
+  if any(problems.values()):
+    text = '; '.join(
+      f'{what}: {_some(keys)}'
+      for what, keys in problems.items()
+      if keys or what in ('missing', 'unexpected')
+    )
+    raise InputError(f'{name}: not the weights of this network; {text}')
+
+
+def _finite(array):
+  with np.errstate(over='ignore'):  # what becomes infinite is refused as that
+    return np.isfinite(np.asarray(array, np.float32)).all()
+
+
+def _some(keys):
+  more = f', and {len(keys) - _SHOWN} more' * (len(keys) > _SHOWN)
+  return ', '.join(sorted(keys)[:_SHOWN]) + more or 'nothing'
 
 
 def expected_shapes(
   module, input_size: int, collection: str | None = 'params'
 ) -> dict[str, tuple]:
-  """{'block1/conv1/kernel': shape} of a Flax module, without computing.
+  """Gives {'block1/conv1/kernel': shape} of a Flax module, without computing.
 
   Args:
     module: takes pictures [B, input_size, input_size, 3].
@@ -67,12 +99,12 @@ def expected_shapes(
 
 
 def flatten(tree: Params) -> dict[str, Any]:
-  """A nested dict's leaves by their path, 'block1/conv1/kernel'."""
+  """Gives a nested dict's leaves by their path, 'block1/conv1/kernel'."""
   return traverse_util.flatten_dict(tree, sep='/')
 
 
 def digest(flat: dict[str, Any]) -> str:
-  """SHA-256 of named arrays, whatever their order."""
+  """Computes the SHA-256 of named arrays, whatever their order."""
   result = hashlib.sha256()
   for name in sorted(flat):
     array = np.ascontiguousarray(flat[name])
@@ -84,7 +116,7 @@ def digest(flat: dict[str, Any]) -> str:
 def load(
   name: str, expected: dict[str, tuple], folder: pathlib.Path = PRETRAINED
 ) -> tuple[Params, str]:
-  """The verified parameters of a shipped network, float32, and their SHA-256.
+  """Loads the parameters of a shipped network, float32, and their SHA-256.
 
   Args:
     name: the network's name in the manifest.

@@ -17,7 +17,7 @@ CPU_BATCH = 8
 def embed(
   extractor: Extractor, images: np.ndarray, batch_size: int = 20
 ) -> Embeddings:
-  """Embeddings [N, D] of uint8 pictures [N, H, W, 3], N at least 1.
+  """Embeds uint8 pictures [N, H, W, 3], N at least 1: gives [N, D].
 
   Args:
     extractor: the network; of one graph, any weights share a program.
