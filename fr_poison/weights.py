@@ -15,6 +15,10 @@ from fr_poison.types import InputError, Params
 
 PRETRAINED = pathlib.Path(__file__).parent / 'pretrained'
 _SHOWN = 6  # of a list of arrays, in an error
+_PROBLEMS = (
+  *('missing', 'unexpected', 'misshaped', 'not floating point'),
+  'NaN or infinite',
+)
 
 
 def manifest(folder: pathlib.Path = PRETRAINED) -> dict[str, dict]:
@@ -39,47 +43,39 @@ def check_arrays(
     InputError: lists what is missing, unexpected, misshaped, no floating point
       or not finite.
   """
-  common = sorted(arrays.keys() & expected.keys())
-  show = lambda key: f'{key} {list(arrays[key].shape)}'
-  right = [key for key in common if tuple(arrays[key].shape) == expected[key]]
-  is_float = lambda key: jnp.issubdtype(arrays[key].dtype, jnp.floating)
-  floats = list(filter(is_float, right))
-  problems = {
-    'missing': [
-      f'{key} {list(expected[key])}' for key in expected.keys() - arrays.keys()
-    ],
-    'unexpected': [
-      f'{show(key)} {arrays[key].dtype}'
-      for key in arrays.keys() - expected.keys()
-    ],
-    'misshaped': [
-      f'{show(key)}, expected {list(expected[key])}'
-      for key in set(common) - set(right)
-    ],
-    'not floating point': [
-      f'{show(key)} {arrays[key].dtype}' for key in set(right) - set(floats)
-    ],
-    'NaN or infinite': [
-      show(key) for key in floats if not _finite(arrays[key])
-    ],
-  }
+  problems = {what: [] for what in _PROBLEMS}
+  for key in sorted(arrays.keys() | expected.keys()):
+    if problem := _problem(arrays.get(key), expected.get(key)):
+      what, text = problem
+      problems[what].append(f'{key} {text}')
   if any(problems.values()):
     text = '; '.join(
-      f'{what}: {_some(keys)}'
-      for what, keys in problems.items()
-      if keys or what in ('missing', 'unexpected')
+      f'{what}: {_some(texts)}'
+      for what, texts in problems.items()
+      if texts or what in _PROBLEMS[:2]
     )
     raise InputError(f'{name}: not the weights of this network; {text}')
 
 
-def _finite(array):
+def _problem(array, shape):
+  """Says what is wrong with an array, and the array in words."""
+  if array is None:
+    return 'missing', f'{list(shape)}'
+  text = f'{list(array.shape)}'
+  if shape is None:
+    return 'unexpected', f'{text} {array.dtype}'
+  if tuple(array.shape) != shape:
+    return 'misshaped', f'{text}, expected {list(shape)}'
+  if not jnp.issubdtype(array.dtype, jnp.floating):
+    return 'not floating point', f'{text} {array.dtype}'
   with np.errstate(over='ignore'):  # what becomes infinite is refused as that
-    return np.isfinite(np.asarray(array, np.float32)).all()
+    finite = np.isfinite(np.asarray(array, np.float32)).all()
+  return None if finite else ('NaN or infinite', text)
 
 
-def _some(keys):
-  more = f', and {len(keys) - _SHOWN} more' * (len(keys) > _SHOWN)
-  return ', '.join(sorted(keys)[:_SHOWN]) + more or 'nothing'
+def _some(texts):
+  more = f', and {len(texts) - _SHOWN} more' * (len(texts) > _SHOWN)
+  return ', '.join(texts[:_SHOWN]) + more or 'nothing'
 
 
 def expected_shapes(

@@ -126,7 +126,9 @@ def fold(
   Returns:
     {'params': ...} of the same width and units.
   """
-  flat, folded = weights.flatten(variables), {}
+  flat = weights.flatten(variables)
+  # Batch norms only add and multiply, and PReLUs stay what they are.
+  folded = {key: a for key, a in flat.items() if key.endswith('/slope')}
 
   def affine(layer):
     """A frozen batch norm as (scale, shift), each [C]."""
@@ -134,47 +136,41 @@ def fold(
     scale = flat[f'{params}/scale'] / jnp.sqrt(flat[f'{stats}/var'] + epsilon)
     return scale, flat[f'{params}/bias'] - flat[f'{stats}/mean'] * scale
 
-  def kernel(layer):
-    return flat[f'params/{layer}/kernel']
-
-  def fold_block(name):
-    stage, block = map(
-      int, re.fullmatch(r'stage(\d+)_block(\d+)', name).groups()
-    )
-    size = -(-input_size // 2 ** (stage - (block == 1)))
-    (scale1, shift1), (scale2, shift2), (scale3, bias) = (
-      affine(f'{name}/norm{i}') for i in (1, 2, 3)
-    )
-    conv1 = kernel(f'{name}/conv1') * scale2
-    constant = jnp.broadcast_to(shift1, (1, size, size, len(shift1)))
-    bias_map = conv(constant, conv1, padding=((1, 1), (1, 1)))[0] + shift2
-    folded[f'{name}/conv1/kernel'] = conv1 * scale1[:, None]
-    folded[f'{name}/bias_map'] = bias_map
-    if f'params/{name}/shortcut/kernel' in flat:
-      scale, shift = affine(f'{name}/shortcut_norm')
-      folded[f'{name}/shortcut/kernel'] = kernel(f'{name}/shortcut') * scale
-      bias = bias + shift
-    folded[f'{name}/conv2/kernel'] = kernel(f'{name}/conv2') * scale3
-    folded[f'{name}/conv2/bias'] = bias
-
   for name in variables['params']:
     if '_block' in name:
-      fold_block(name)
-  folded |= {
-    key.removeprefix('params/'): array
-    for key, array in flat.items()
-    if key.endswith('/slope')
-  }
-  scale, folded['stem/bias'] = affine('stem_norm')
-  folded['stem/kernel'] = kernel('stem') * scale
+      block = _fold_block(flat, affine, name, input_size)
+      folded |= {f'params/{name}/{key}': a for key, a in block.items()}
+  stem, folded['params/stem/bias'] = affine('stem_norm')
+  folded['params/stem/kernel'] = flat['params/stem/kernel'] * stem
   scale, shift = affine('norm')
   out_scale, out_shift = affine('dense_norm')
-  dense = kernel('dense') * out_scale
-  positions = len(dense) // len(scale)
+  kernel = flat['params/dense/kernel'] * out_scale
+  positions = len(kernel) // len(scale)
   bias = flat['params/dense/bias'] * out_scale + out_shift
-  folded['dense/kernel'] = dense * jnp.repeat(scale, positions)[:, None]
-  folded['dense/bias'] = bias + jnp.repeat(shift, positions) @ dense
-  return {'params': traverse_util.unflatten_dict(folded, sep='/')}
+  folded['params/dense/kernel'] = kernel * jnp.repeat(scale, positions)[:, None]
+  folded['params/dense/bias'] = bias + jnp.repeat(shift, positions) @ kernel
+  return traverse_util.unflatten_dict(folded, sep='/')
+
+
+def _fold_block(flat, affine, name, input_size):
+  """Gives the frozen parameters of a block by their names in it."""
+  stage, block = map(int, re.findall(r'\d+', name))
+  size = -(-input_size // 2 ** (stage - (block == 1)))  # of its input
+  kernel = lambda layer: flat[f'params/{name}/{layer}/kernel']
+  norms = [affine(f'{name}/norm{i}') for i in (1, 2, 3)]
+  (scale1, shift1), (scale2, shift2), (scale3, bias) = norms
+  conv1 = kernel('conv1') * scale2
+  constant = jnp.broadcast_to(shift1, (1, size, size, len(shift1)))
+  folded = {
+    'conv1/kernel': conv1 * scale1[:, None],
+    'bias_map': conv(constant, conv1, padding=((1, 1), (1, 1)))[0] + shift2,
+    'conv2/kernel': kernel('conv2') * scale3,
+  }
+  if f'params/{name}/shortcut/kernel' in flat:
+    scale, shift = affine(f'{name}/shortcut_norm')
+    folded['shortcut/kernel'] = kernel('shortcut') * scale
+    bias = bias + shift
+  return folded | {'conv2/bias': bias}
 
 
 TABLE = torch_table(
