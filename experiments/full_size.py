@@ -27,7 +27,7 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
-  """Bilinear, antialiased when shrinking, as `preprocess.resize`.
+  """Bilinear, antialiased when shrinking, as `network.resize`.
 
   Args:
     image: [H, W, C].

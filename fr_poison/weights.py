@@ -14,10 +14,15 @@ from flax import traverse_util
 from fr_poison.types import InputError, Params
 
 PRETRAINED = pathlib.Path(__file__).parent / 'pretrained'
+_SHOWN = 6  # of a list of arrays, in an error
+_PROBLEMS = (
+  *('missing', 'unexpected', 'misshaped', 'not floating point'),
+  'NaN or infinite',
+)
 
 
 def manifest(folder: pathlib.Path = PRETRAINED) -> dict[str, dict]:
-  """By network: file, sha256, source, licence, credit.
+  """Reads, by network: file, sha256, source, licence, credit.
 
   Raises:
     InputError: the manifest is missing or is not JSON.
@@ -32,28 +37,51 @@ def manifest(folder: pathlib.Path = PRETRAINED) -> dict[str, dict]:
 def check_arrays(
   arrays: dict[str, np.ndarray], expected: dict[str, tuple], name: str
 ) -> None:
-  """Refuses any missing, unexpected, misshaped or non-finite array.
+  """Refuses other arrays than expected, and numbers that are none.
 
   Raises:
-    InputError: naming every one of them.
+    InputError: lists what is missing, unexpected, misshaped, no floating point
+      or not finite.
   """
-  missing = sorted(expected.keys() - arrays.keys())
-  unexpected = sorted(arrays.keys() - expected.keys())
-  if missing or unexpected:
-    raise InputError(f'{name}: missing {missing}, unexpected {unexpected}')
-  for key, shape in expected.items():
-    if arrays[key].shape != shape:
-      raise InputError(
-        f'{name}: {key} has shape {arrays[key].shape}, expected {shape}'
-      )
-    if not np.isfinite(arrays[key]).all():
-      raise InputError(f'{name}: {key} has NaN or infinite values')
+  problems = {what: [] for what in _PROBLEMS}
+  for key in sorted(arrays.keys() | expected.keys()):
+    if problem := _problem(arrays.get(key), expected.get(key)):
+      what, text = problem
+      problems[what].append(f'{key} {text}')
+  if any(problems.values()):
+    text = '; '.join(
+      f'{what}: {_some(texts)}'
+      for what, texts in problems.items()
+      if texts or what in _PROBLEMS[:2]
+    )
+    raise InputError(f'{name}: not the weights of this network; {text}')
+
+
+def _problem(array, shape):
+  """Says what is wrong with an array, and the array in words."""
+  if array is None:
+    return 'missing', f'{list(shape)}'
+  text = f'{list(array.shape)}'
+  if shape is None:
+    return 'unexpected', f'{text} {array.dtype}'
+  if tuple(array.shape) != shape:
+    return 'misshaped', f'{text}, expected {list(shape)}'
+  if not jnp.issubdtype(array.dtype, jnp.floating):
+    return 'not floating point', f'{text} {array.dtype}'
+  with np.errstate(over='ignore'):  # what becomes infinite is refused as that
+    finite = np.isfinite(np.asarray(array, np.float32)).all()
+  return None if finite else ('NaN or infinite', text)
+
+
+def _some(texts):
+  more = f', and {len(texts) - _SHOWN} more' * (len(texts) > _SHOWN)
+  return ', '.join(texts[:_SHOWN]) + more or 'nothing'
 
 
 def expected_shapes(
   module, input_size: int, collection: str | None = 'params'
 ) -> dict[str, tuple]:
-  """{'block1/conv1/kernel': shape} of a Flax module, without computing.
+  """Gives {'block1/conv1/kernel': shape} of a Flax module, without computing.
 
   Args:
     module: takes pictures [B, input_size, input_size, 3].
@@ -67,12 +95,12 @@ def expected_shapes(
 
 
 def flatten(tree: Params) -> dict[str, Any]:
-  """A nested dict's leaves by their path, 'block1/conv1/kernel'."""
+  """Gives a nested dict's leaves by their path, 'block1/conv1/kernel'."""
   return traverse_util.flatten_dict(tree, sep='/')
 
 
 def digest(flat: dict[str, Any]) -> str:
-  """SHA-256 of named arrays, whatever their order."""
+  """Computes the SHA-256 of named arrays, whatever their order."""
   result = hashlib.sha256()
   for name in sorted(flat):
     array = np.ascontiguousarray(flat[name])
@@ -84,7 +112,7 @@ def digest(flat: dict[str, Any]) -> str:
 def load(
   name: str, expected: dict[str, tuple], folder: pathlib.Path = PRETRAINED
 ) -> tuple[Params, str]:
-  """The verified parameters of a shipped network, float32, and their SHA-256.
+  """Loads the parameters of a shipped network, float32, and their SHA-256.
 
   Args:
     name: the network's name in the manifest.

@@ -16,7 +16,6 @@ FORBIDDEN = {
   'shutil.unpack_archive',
 }
 ALLOWED = {
-  'fr_poison/extractors/convert/numpy_pickle.py': {'pickle'},
   'fr_poison/extractors/download.py': {'http', 'urllib.request'},
 }
 FLAGS = {'shell', 'allow_pickle'}

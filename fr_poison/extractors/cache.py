@@ -30,12 +30,12 @@ except ImportError:  # Windows, where nothing keeps two downloads apart
   fcntl = None
 
 # Other addresses are pages, on which a person has to agree to something.
-_FILES = ('.bin', '.ckpt', '.h5', '.onnx', '.pt', '.pth', '.safetensors')
+_FILES = ('.bin', '.onnx', '.pt', '.pth', '.safetensors')
 _EVERY = 5  # seconds between two lines of progress
 
 
 def path_of(name: str) -> pathlib.Path:
-  """Where the weights of a network are kept: $FR_POISON_CACHE/NAME.safetensors.
+  """Says where a network's weights are kept: $FR_POISON_CACHE/NAME.safetensors.
 
   Without that variable it is the fr_poison folder of $XDG_CACHE_HOME or of
   ~/.cache.
@@ -84,7 +84,7 @@ def write(
 
 
 def read(path: str | os.PathLike) -> tuple[str, Params]:
-  """The network's name and its verified variables, of a converted file.
+  """Reads the network's name and its verified variables of a converted file.
 
   Raises:
     InputError: the file is missing, not a converted one, or damaged.
@@ -125,9 +125,34 @@ def _command(network, source):
   )
 
 
-def missing(entry: NetworkSpec) -> InputError:
-  """What to do where a network's weights are neither shipped nor kept."""
+def fill(
+  entry: NetworkSpec, convert: Callable[[pathlib.Path], Params] | None
+) -> pathlib.Path:
+  """Gives the file of a network's weights, which a download may have to make.
+
+  Args:
+    entry: the network's.
+    convert: makes variables from the path of the published file; None asks
+      nobody for it.
+
+  Raises:
+    InputError: it is not there and may not be asked for, its address is no
+      file's, `download.fetch` or `convert` failed, or nothing can be written.
+  """
   path = path_of(entry.name)
+  if path.exists():
+    return path
+  if convert is None or not _is_file(entry.url):
+    raise _missing(entry, path)
+  _make_folder(path.parent)
+  with _locked(path.parent):
+    if not path.exists():  # Another process may have been faster.
+      _download(entry, convert, path)
+  return path
+
+
+def _missing(entry, path):
+  """Says what to do where weights are neither shipped nor kept."""
   command = _command(entry.name, 'FILE')
   if not entry.url:
     ways = 'none are published; give the path of a checkpoint'
@@ -138,36 +163,28 @@ def missing(entry: NetworkSpec) -> InputError:
   return InputError(f'network: no weights of {entry.name} in {path}; {ways}')
 
 
-def fill(entry: NetworkSpec, convert: Callable[..., Params]) -> None:
-  """Downloads a network's weights, converts and keeps them.
+def _download(entry, convert, path):
+  original, last = path.with_suffix('.download'), time.monotonic()
+  say = lambda line: print(f'{entry.name}: {line}', file=sys.stderr, flush=True)
 
-  Args:
-    entry: of a network that is not in the cache.
-    convert: makes variables from the path of the published file.
+  def report(done, total):
+    nonlocal last
+    if time.monotonic() - last >= _EVERY:
+      last = time.monotonic()
+      whole = f' of {total / 1e6:.0f}' if total else ''
+      say(f'{done / 1e6:.0f}{whole} MB')
 
-  Raises:
-    InputError: its address is no file's, `download.fetch` or `convert` failed,
-      or nothing can be written.
-  """
-  if not _is_file(entry.url):
-    raise missing(entry)
-  path = path_of(entry.name)
-  _make_folder(path.parent)
-  with _locked(path.parent):
-    if path.exists():  # Another process was faster.
-      return
-    original = path.with_suffix('.download')
-    _say(f'{entry.name}: downloading {entry.url}')
-    digest = download.fetch(
-      entry.url, original, sha256=entry.sha256, report=_reporter(entry.name)
-    )
-    if not entry.sha256:
-      _say(f'{entry.name}: SHA-256 {digest}, and no other to compare it with')
-    try:
-      variables = convert(original)
-      write(path, entry.name, variables, source=entry.url, source_sha256=digest)
-    finally:
-      original.unlink()
+  say(f'downloading {entry.url}')
+  digest = download.fetch(
+    entry.url, original, sha256=entry.sha256, report=report
+  )
+  if not entry.sha256:
+    say(f'SHA-256 {digest}, and no other to compare it with')
+  try:
+    variables = convert(original)
+    write(path, entry.name, variables, source=entry.url, source_sha256=digest)
+  finally:
+    original.unlink()
 
 
 def _is_file(url):
@@ -186,31 +203,13 @@ def _make_folder(folder):
 
 @contextlib.contextmanager
 def _locked(folder):
-  """One download at a time; ends with the process, however that ends."""
-  if fcntl is None:
-    yield
-    return
-  descriptor = os.open(folder, os.O_RDONLY)
+  """Lets one download at a time; ends with the process, however that ends."""
+  descriptor = os.open(folder, os.O_RDONLY) if fcntl else None
   try:
-    with contextlib.suppress(OSError):  # Some file systems have no locks.
-      fcntl.flock(descriptor, fcntl.LOCK_EX)
+    if fcntl:
+      with contextlib.suppress(OSError):  # Some file systems have no locks.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
     yield
   finally:
-    os.close(descriptor)
-
-
-def _say(line):
-  print(line, file=sys.stderr, flush=True)
-
-
-def _reporter(name):
-  last = time.monotonic()
-
-  def report(done, total):
-    nonlocal last
-    if time.monotonic() - last >= _EVERY:
-      last = time.monotonic()
-      whole = f' of {total / 1e6:.0f}' if total else ''
-      _say(f'{name}: {done / 1e6:.0f}{whole} MB')
-
-  return report
+    if fcntl:
+      os.close(descriptor)

@@ -5,30 +5,16 @@ blocks with the norm first, a norm before the first of them, and the class
 token's embedding projected to the space shared with texts.
 """
 
-from typing import NamedTuple
+import functools
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from fr_poison.extractors.preprocess import Inputs
+from fr_poison.extractors.convert.state_dict import torch_table
+from fr_poison.extractors.network import Inputs, NetworkSpec
 from fr_poison.layers import Conv
 
-
-class Tower(NamedTuple):
-  """The fields of `ClipVit` in which the published towers differ."""
-
-  patch: int  # rows and columns of one
-  width: int
-  depth: int
-  embedding_size: int
-
-
-TOWERS = {
-  'vitb32': Tower(32, 768, 12, 512),
-  'vitb16': Tower(16, 768, 12, 512),
-  'vitl14': Tower(14, 1024, 24, 768),
-}
 _HEAD_SIZE = 64
 # .48145466, .4578275, .40821073 and .26862954, .26130258, .27577711 of [0, 1].
 INPUTS = Inputs(
@@ -38,7 +24,7 @@ INPUTS = Inputs(
 
 
 def _norm(name, x):
-  """Computes in float32 whatever the dtype of `x`, which it returns."""
+  """Computes in float32 whatever the dtype of `x`, and returns that."""
   norm = nn.LayerNorm(
     epsilon=1e-5, dtype=x.dtype, use_fast_variance=False, name=name
   )
@@ -50,7 +36,7 @@ class Block(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    """[B, tokens, width] -> the same shape."""
+    """Maps [B, tokens, width] to the same shape."""
     dense = lambda name, size: nn.Dense(size, dtype=x.dtype, name=name)
     batch, tokens, width = x.shape
     qkv = dense('qkv', 3 * width)(_norm('norm1', x))
@@ -66,8 +52,8 @@ class Block(nn.Module):
 class ClipVit(nn.Module):
   """[B, 224, 224, 3] in 0..255 -> [B, embedding_size], not normalised.
 
-  `remat` keeps only the blocks' inputs for the gradient and computes the rest
-  again.
+  `patch` is rows and columns of one; `remat` keeps only the blocks' inputs for
+  the gradient and computes the rest again.
   """
 
   patch: int = 32
@@ -98,3 +84,73 @@ class ClipVit(nn.Module):
       self.embedding_size, use_bias=False, dtype=x.dtype, name='projection'
     )(x)
     return jnp.asarray(x, jnp.float32)
+
+
+# OpenAI's names (clip/model.py), all below `visual`.
+TABLE = torch_table(
+  ('^patches/', 'conv1/'),
+  ('^norm_(pre|post)/', r'ln_\1/'),
+  # [width, embedding size] on both sides.
+  ('^projection/kernel$', 'proj'),
+  (
+    r'^block(\d+)/',
+    lambda match: f'transformer.resblocks.{int(match[1]) - 1}/',
+  ),
+  ('/norm([12])/', r'/ln_\1/'),
+  # Queries, keys and values side by side, with names of their own.
+  ('/qkv/kernel$', '/attn/in_proj_weight'),
+  ('/qkv/bias$', '/attn/in_proj_bias'),
+  ('/out/', '/attn/out_proj/'),
+  ('/dense1/', '/mlp/c_fc/'),
+  ('/dense2/', '/mlp/c_proj/'),
+  ('^', 'visual.'),
+)
+# What else the published files hold.
+TEXT_TOWER = (
+  r'transformer\..+|token_embedding\.weight|ln_final\.(weight|bias)|'
+  r'positional_embedding|text_projection|logit_scale|'
+  r'input_resolution|context_length|vocab_size'
+)
+
+
+def _spec(name, tower, year, file, sha256):
+  return NetworkSpec(
+    f'clip_{name}',
+    functools.partial(ClipVit, *tower),
+    224,
+    tower[-1],
+    pretrained=False,
+    inputs=INPUTS,
+    year=year,
+    licence='MIT (the repository)',
+    url=f'https://openaipublic.azureedge.net/clip/models/{sha256}/{file}.pt',
+    sha256=sha256,
+    table=TABLE,
+    ignored=TEXT_TOWER,
+    prefixes=('module.',),
+  )
+
+
+SPECS = (
+  _spec(
+    'vitb32',
+    (32, 768, 12, 512),
+    2021,
+    'ViT-B-32',
+    '40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af',
+  ),
+  _spec(
+    'vitb16',
+    (16, 768, 12, 512),
+    2021,
+    'ViT-B-16',
+    '5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f',
+  ),
+  _spec(
+    'vitl14',
+    (14, 1024, 24, 768),
+    2022,
+    'ViT-L-14',
+    'b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836',
+  ),
+)

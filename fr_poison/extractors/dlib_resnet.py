@@ -8,8 +8,13 @@ file is converted, so here every convolution just has a bias.
 
 import jax.numpy as jnp
 from flax import linen as nn
+from flax import traverse_util
 
+from fr_poison import weights
+from fr_poison.extractors.convert.dlib_dat import Layer
+from fr_poison.extractors.network import Inputs, NetworkSpec
 from fr_poison.layers import Conv, max_pool
+from fr_poison.types import InputError, Params
 
 # Channels of the residual blocks; True: halves the picture.
 BLOCKS = (
@@ -26,8 +31,11 @@ BLOCKS = (
 MEAN_RGB = (122.782, 117.001, 104.298)
 
 
+_INPUTS = Inputs(MEAN_RGB, 256.0)
+
+
 def add_padded(a, b):
-  """Sum of two [B, H, W, C], the smaller one zero-padded (dlib's add_prev).
+  """Adds two [B, H, W, C], the smaller one zero-padded (dlib's add_prev).
 
   Zeros go below, to the right, and behind the last channel.
   """
@@ -40,7 +48,7 @@ def add_padded(a, b):
 
 
 def average_pool(x):
-  """2x2 mean at stride 2; an odd last row or column is dropped."""
+  """Takes the 2x2 mean at stride 2; an odd last row or column is dropped."""
   b, h, w, c = x.shape
   x = x[:, : h // 2 * 2, : w // 2 * 2, :]
   return x.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
@@ -54,7 +62,7 @@ class Block(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    """[B, H, W, C] -> [B, H', W', features]."""
+    """Maps [B, H, W, C] to [B, H', W', features]."""
     # dlib pads only where the stride is 1.
     stride, padding = (2, 0) if self.down else (1, 1)
     first = Conv(self.features, 3, stride=stride, padding=padding, name='conv1')
@@ -75,7 +83,7 @@ class DlibResNet(nn.Module):
   @nn.compact
   def __call__(self, x):
     """Embeds pictures already at the network's size and range."""
-    x = (x - jnp.asarray(MEAN_RGB, x.dtype)) / 256
+    x = _INPUTS.scale(x)
     x = nn.relu(Conv(32, 7, stride=2, name='stem')(x))
     x = max_pool(x)
     block = nn.remat(Block) if self.remat else Block
@@ -84,3 +92,51 @@ class DlibResNet(nn.Module):
     x = jnp.mean(x, (1, 2))
     x = nn.Dense(128, use_bias=False, name='dense')(x)
     return jnp.asarray(x, jnp.float32)
+
+
+def from_layers(layers: list[Layer]) -> Params:
+  """Folds each affine layer of dlib's file into the convolution before it.
+
+  affine(conv(x)) = gamma * (w x + b) + beta = (gamma w) x + (gamma b + beta)
+
+  Returns:
+    {'params': ...} of `DlibResNet`, float32.
+
+  Raises:
+    InputError: the layers of another network.
+  """
+  names = ['stem']
+  for i in range(1, len(BLOCKS) + 1):
+    names += [f'block{i}/conv1', f'block{i}/conv2']
+  kinds = [layer.kind for layer in layers]
+  if kinds != ['con', 'affine'] * len(names) + ['fc']:
+    raise InputError(
+      f'not the weights of this network: {len(names)} convolutions with '
+      f'affine layers and a dense layer expected, found {len(kinds)} layers'
+    )
+  arrays = {'dense/kernel': layers[-1].params.reshape(layers[-1].shape)}
+  for name, con, affine in zip(names, layers[:-1:2], layers[1::2], strict=True):
+    channels = con.shape[0]
+    if affine.shape != (channels,):
+      raise InputError(f'{name}: affine layer does not fit its convolution')
+    gamma, beta = affine.params[:channels], affine.params[channels:]
+    kernel = con.params[:-channels].reshape(con.shape).transpose(2, 3, 1, 0)
+    arrays[f'{name}/kernel'] = kernel * gamma
+    arrays[f'{name}/bias'] = con.params[-channels:] * gamma + beta
+  expected = weights.expected_shapes(DlibResNet(), 150)
+  weights.check_arrays(arrays, expected, 'dlib_resnet')
+  return {'params': traverse_util.unflatten_dict(arrays, sep='/')}
+
+
+SPECS = (
+  NetworkSpec(
+    'dlib_resnet',
+    DlibResNet,
+    150,
+    128,
+    inputs=_INPUTS,
+    year=2017,
+    licence='CC0-1.0',
+    url='https://pypi.org/project/face-recognition-models/0.3.0/',
+  ),
+)

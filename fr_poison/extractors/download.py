@@ -5,6 +5,7 @@ Nothing here runs unless a user asks for a download.
 
 import hashlib
 import http.client
+import itertools
 import os
 import pathlib
 import re
@@ -46,8 +47,8 @@ def fetch(
     url: https, also after redirects.
     path: of the new file; its folder must exist.
     sha256: what the file must have; None for one that nobody has noted.
-    report: told the bytes that are there and, if the server says, all there
-      will be.
+    report: called with the bytes that are there and, if the server says, all
+      there will be.
 
   Raises:
     InputError: no answer, an error, a web page instead of the file, more than
@@ -73,21 +74,18 @@ def fetch(
 
 
 def _receive(url, part, tag, report):
-  """All of `url` into `part`, from where `part` ends if that is possible."""
+  """Gets all of `url` into `part`, from where that ends if it is possible."""
   size = part.stat().st_size if part.exists() and tag.exists() else 0
-  response = _open(url, size, tag.read_text('utf-8') if size else '')
-  with response:
-    start = size if response.status == 206 else 0
-    total = None if response.length is None else start + response.length
+  with _open(url, size, tag.read_text('utf-8') if size else '') as response:
+    done = size if response.status == 206 else 0
+    total = None if response.length is None else done + response.length
     chunks = _chunks(response, url)
     first = next(chunks, b'')
-    _check_file(url, response, b'' if start else first, total)
-    with open(part, 'ab' if start else 'wb') as file:
-      if not start:  # only now that no byte of another file is left
+    _check_file(url, response, b'' if done else first, total)
+    with open(part, 'ab' if done else 'wb') as file:
+      if not done:  # only now that no byte of another file is left
         tag.write_text(_tag(response), 'utf-8')
-      done = start + file.write(first)
-      report(done, total)
-      for chunk in chunks:
+      for chunk in itertools.chain([first], chunks):
         done += file.write(chunk)
         if done > _MAX_BYTES:
           raise InputError(f'{url}: more than {_MAX_BYTES} bytes')
@@ -125,7 +123,7 @@ def _open(url, size, tag):
 
 
 def _tag(response):
-  """What tells a changed file; '' where the server gives nothing that does."""
+  """Finds what sets a changed file apart; '' where the server gives nothing."""
   etag = response.headers.get('ETag', '')
   weak = not etag or etag.startswith('W/')
   return response.headers.get('Last-Modified', '') if weak else etag

@@ -25,7 +25,7 @@ def embed(
   batch_size: int = 20,
   progress: Progress = silent,
 ) -> Embeddings:
-  """Embeddings [N, D] of uint8 pictures [N, H, W, 3], N at least 1.
+  """Embeds uint8 pictures [N, H, W, 3], N at least 1: gives [N, D].
 
   Args:
     extractor: the network; of one graph, any weights share a program.

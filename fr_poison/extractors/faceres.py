@@ -9,6 +9,8 @@ takes any input size; 224 is the published one.
 import jax.numpy as jnp
 from flax import linen as nn
 
+from fr_poison.extractors.convert.state_dict import Table
+from fr_poison.extractors.network import NetworkSpec
 from fr_poison.layers import Conv, DepthwiseConv
 
 # (features, stride) of the 13 depthwise-separable blocks of MobileNet-v1.
@@ -38,7 +40,7 @@ class SeparableBlock(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    """[B, H, W, C] -> [B, H/stride, W/stride, features]."""
+    """Maps [B, H, W, C] to [B, H/stride, W/stride, features]."""
     channels = x.shape[-1:]
     scale = self.param('scale', nn.initializers.ones, channels)
     bias = self.param('bias', nn.initializers.zeros, channels)
@@ -62,3 +64,34 @@ class FaceRes(nn.Module):
     for i, (features, stride) in enumerate(BLOCKS):
       x = block(features, stride, name=f'block{i + 1}')(x)
     return jnp.mean(x, (1, 2), dtype=jnp.float32)
+
+
+_SPEC = NetworkSpec(
+  'faceres',
+  FaceRes,
+  224,
+  1024,
+  any_size=True,
+  year=2018,
+  licence='MIT (the package)',
+  # Constants of TF.js, batch norms folded by its converter.
+  table=Table(
+    (
+      ('^stem/kernel', 'conv1/convolution/merged_input'),
+      ('^stem/bias', 'conv1_bn/batchnorm_1/sub'),
+      (r'^block(\d+)/depthwise/kernel', r'conv_dw_\1/depthwise_kernel'),
+      (r'^block(\d+)/scale', r'conv_dw_\1_bn/batchnorm_1/mul'),
+      (r'^block(\d+)/bias', r'conv_dw_\1_bn/batchnorm_1/sub'),
+      (
+        r'^block(\d+)/pointwise/kernel',
+        r'conv_pw_\1/convolution/merged_input',
+      ),
+      (r'^block(\d+)/pointwise/bias', r'conv_pw_\1_bn/batchnorm_1/sub'),
+    )
+  ),
+  ignored=(
+    r'(feats|age_pred|gender_pred)/.*|'
+    r'conv\w+_relu/(Cast|Const)\w*|global_pooling/.*'
+  ),
+)
+SPECS = _SPEC, _SPEC._replace(name='faceres_deep')

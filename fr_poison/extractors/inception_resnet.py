@@ -4,11 +4,14 @@ The graph of facenet-pytorch's models/inception_resnet_v1.py (Szegedy et al.,
 2016, with David Sandberg's widths), without the dropout before its last layer.
 """
 
+import functools
+from collections.abc import Callable
+
 import jax.numpy as jnp
 from flax import linen as nn
 
-from fr_poison.extractors.preprocess import Inputs
-from fr_poison.extractors.resnet import norm
+from fr_poison.extractors.convert.state_dict import torch_table
+from fr_poison.extractors.network import Inputs, Network, NetworkSpec
 from fr_poison.layers import Conv, conv, max_pool
 
 FACENET = Inputs(127.5, 128.0)
@@ -55,13 +58,13 @@ class Unit(nn.Module):
 
   features: int
   size: tuple[int, int]
-  stride: int = 1
-  padded: bool = False
-  axis_name: str | None = None
+  stride: int
+  padded: bool
+  norm: Callable
 
   @nn.compact
-  def __call__(self, x, train=False):
-    """[B, H, W, C] -> [B, H', W', features]."""
+  def __call__(self, x):
+    """Maps [B, H, W, C] to [B, H', W', features]."""
     kernel = self.param(
       'kernel',
       nn.initializers.lecun_normal(),
@@ -74,8 +77,7 @@ class Unit(nn.Module):
       stride=self.stride,
       padding=((rows, rows), (columns, columns)),
     )
-    batch_norm = norm(x, train, self.axis_name, _EPSILON)
-    return nn.relu(batch_norm(name='norm')(x))
+    return nn.relu(self.norm(name='norm')(x))
 
 
 class Mixed(nn.Module):
@@ -86,22 +88,19 @@ class Mixed(nn.Module):
 
   branches: tuple
   width: int
-  scale: float | None = None
-  relu: bool = True
-  axis_name: str | None = None
+  scale: float | None
+  relu: bool
+  norm: Callable
 
   @nn.compact
-  def __call__(self, x, train=False):
-    """[B, H, W, C] -> the same, or [B, H', W', C'] of a reduction."""
+  def __call__(self, x):
+    """Maps [B, H, W, C] to the same, or [B, H', W', C'] of a reduction."""
     outputs = []
     for i, branch in enumerate(self.branches):
       y = x
       for j, (halves, size, stride) in enumerate(branch):
-        features = halves * self.width // 2
-        name = f'branch{i}_{j}'
-        y = Unit(
-          features, size, stride, stride == 1, self.axis_name, name=name
-        )(y, train)
+        shape = halves * self.width // 2, size, stride, stride == 1
+        y = Unit(*shape, self.norm, name=f'branch{i}_{j}')(y)
       outputs.append(y)
     if self.scale is None:
       return jnp.concatenate([*outputs, max_pool(x)], -1)
@@ -110,53 +109,38 @@ class Mixed(nn.Module):
     return nn.relu(y) if self.relu else y
 
 
-class InceptionResNet(nn.Module):
+class InceptionResNet(Network):
   """[B, 160, 160, 3] in 0..255 -> [B, 512], of length 1.
 
   `repeats` are the residual blocks at each resolution, `width` the channels of
-  the first convolution, of which all others are multiples. `remat` keeps only
-  the blocks' inputs for the gradient and computes the rest again; `axis_name`
-  is the pmapped axis whose devices' batches are normalised as one.
+  the first convolution, of which all others are multiples.
   """
 
   repeats: tuple[int, int, int] = REPEATS
   width: int = 32
   embedding_size: int = 512
-  remat: bool = False
-  axis_name: str | None = None
 
   @nn.compact
   def __call__(self, x, train=False):
-    """Embeds pictures already at the network's range; any size from 75 on.
-
-    Args:
-      x: [B, H, W, 3].
-      train: normalise by the batch and update `batch_stats`.
-    """
-    x = _stem(FACENET.scale(x), self.width, train, self.axis_name)
-    block = nn.remat(Mixed, static_argnums=(2,)) if self.remat else Mixed
+    """Embeds pictures already at the network's range; any size from 75 on."""
+    norm, block = self.norm(x, train, _EPSILON), self.block(Mixed)
+    x = FACENET.scale(x)
+    for name, halves, *shape in STEM:
+      if name == 'conv3b':
+        x = max_pool(x)
+      x = Unit(halves * self.width // 2, *shape, norm, name=name)(x)
     for name, branches, scale, relu in blocks(self.repeats):
-      x = block(branches, self.width, scale, relu, self.axis_name, name=name)(
-        x, train
-      )
+      x = block(branches, self.width, scale, relu, norm, name=name)(x)
     x = jnp.mean(x, (1, 2))
     x = nn.Dense(self.embedding_size, use_bias=False, name='dense')(x)
-    x = norm(x, train, self.axis_name, _EPSILON)(name='dense_norm')(x)
+    x = norm(dtype=x.dtype, name='dense_norm')(x)
     x = jnp.asarray(x, jnp.float32)
     length = jnp.linalg.norm(x, axis=-1, keepdims=True)
     return x / jnp.maximum(length, 1e-12)
 
 
-def _stem(x, width, train, axis_name):
-  for name, halves, *shape in STEM:
-    if name == 'conv3b':
-      x = max_pool(x)
-    x = Unit(halves * width // 2, *shape, axis_name, name=name)(x, train)
-  return x
-
-
 def blocks(repeats):
-  """(name, branches, scale, relu) of every `Mixed`, in order."""
+  """Yields (name, branches, scale, relu) of every `Mixed`, in order."""
   for stage, branches, scale, reduction in (
     (0, BLOCK35, 0.17, ('mixed6a', MIXED_6A, None, True)),
     (1, BLOCK17, 0.10, ('mixed7a', MIXED_7A, None, True)),
@@ -165,3 +149,51 @@ def blocks(repeats):
     for j in range(repeats[stage]):
       yield f'stage{stage + 1}_block{j + 1}', branches, scale, True
     yield reduction
+
+
+_FACENET = NetworkSpec(
+  'facenet',
+  InceptionResNet,
+  160,
+  512,
+  any_size=True,
+  min_size=MIN_SIZE,
+  pretrained=False,
+  batch_norm=True,
+  inputs=FACENET,
+  normalized=True,
+  year=2018,
+  licence='MIT (the repository)',
+  url='https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/20180402-114759-vggface2.pt',
+  sha256='281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b',
+  table=torch_table(
+    ('^dense/', 'last_linear/'),
+    ('^dense_norm/', 'last_bn/'),
+    ('/conv/', '/conv2d/'),  # of a block, behind its branches
+    (r'^(conv\d.|.+/branch\d_\d)/kernel$', r'\1/conv/kernel'),
+    ('/norm/', '/bn/'),
+    (r'^conv(\d.)/', r'conv2d_\1/'),
+    ('^mixed', 'mixed_'),
+    (r'^stage(\d)_block(\d+)/', r'repeat_\1.\2/'),
+    # A branch of one convolution is no list.
+    (r'^(repeat_.+|block8|mixed_6a)/branch0_0/', r'\1/branch0/'),
+    (r'/branch(\d)_(\d)/', r'/branch\1.\2/'),
+  ),
+  ignored=r'logits\.(weight|bias)',  # the people it was trained on
+  prefixes=('module.',),
+)
+SPECS = (
+  _FACENET,
+  # A design that two CPU cores train in minutes. Nobody publishes weights of
+  # it: the year is the design's.
+  _FACENET._replace(
+    name='facenet_small',
+    module=functools.partial(InceptionResNet, (1, 1, 1), 8, 128),
+    input_size=80,
+    embedding_size=128,
+    year=2015,
+    licence='',
+    url='',
+    sha256=None,
+  ),
+)

@@ -1,4 +1,4 @@
-"""IResNet (insightface, ArcFace): 112x112 -> 512, to train and frozen.
+"""IResNet (insightface: ArcFace, MagFace): 112x112 -> 512, to train and frozen.
 
 The graph of `iresnet18/34/50/100` in insightface's backbones/iresnet.py: batch
 norm before the first and after both convolutions of a block, no stride in the
@@ -6,13 +6,26 @@ stem. In the frozen form every batch norm is folded into its neighbours, so an
 attack computes none; `fold` turns the variables of one form into the other's.
 """
 
-from collections.abc import Mapping
+import functools
+import re
+from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
 from flax import linen as nn
+from flax import traverse_util
 
-from fr_poison.extractors.preprocess import Inputs
-from fr_poison.extractors.resnet import norm
+from fr_poison import weights
+from fr_poison.extractors import resnet
+from fr_poison.extractors.convert.state_dict import torch_table
+from fr_poison.extractors.network import (
+  ARCFACE,
+  Inputs,
+  Network,
+  NetworkSpec,
+  blocks,
+  dense_head,
+  shortcut,
+)
 from fr_poison.layers import Conv, PReLU, conv
 
 # Blocks a stage, by depth.
@@ -23,152 +36,87 @@ UNITS = {
   100: (3, 13, 30, 3),
   200: (6, 26, 60, 6),
 }
-ARCFACE = Inputs(127.5, 127.5)
 MAGFACE = Inputs(0.0, 255.0, 'BGR')
-MAGFACE_EPSILON = 2e-5
 _EPSILON = 1e-5
 
 
 class Block(nn.Module):
   """Norm, conv, norm, PReLU, strided conv, norm around a skip.
 
-  Frozen, the first norm becomes a bias map: its shift does not reach into the
-  zero padding, so at the border it adds less.
+  Frozen, without `norm`, the first one becomes a bias map: its shift does not
+  reach into the zero padding, so at the border it adds less.
   """
 
   features: int
   stride: int
-  frozen: bool
-  axis_name: str | None = None
-  epsilon: float = _EPSILON
+  norm: Callable | None
 
   @nn.compact
-  def __call__(self, x, train=False):
-    """[B, H, W, C] -> [B, H/stride, W/stride, features]."""
-    batch_norm = norm(x, train, self.axis_name, self.epsilon)
+  def __call__(self, x):
+    """Maps [B, H, W, C] to [B, H/stride, W/stride, features]."""
+    frozen = self.norm is None
+    norm = self.norm or (lambda name: lambda x: x)
     conv1 = Conv(self.features, 3, padding=1, use_bias=False, name='conv1')
     conv2 = Conv(
       self.features,
       3,
       stride=self.stride,
       padding=1,
-      use_bias=self.frozen,
+      use_bias=frozen,
       name='conv2',
     )
     skip = x
     if self.stride != 1 or x.shape[-1] != self.features:
-      shortcut = Conv(
-        self.features, 1, stride=self.stride, use_bias=False, name='shortcut'
-      )
-      skip = shortcut(x)
-      if not self.frozen:
-        skip = batch_norm(name='shortcut_norm')(skip)
-    if self.frozen:
-      x = conv1(x)
+      skip = shortcut(x, self.features, self.stride, norm)
+    x = conv1(norm(name='norm1')(x))
+    if frozen:
       bias = self.param('bias_map', nn.initializers.zeros, x.shape[1:])
-      x = PReLU(name='prelu')(x + bias.astype(x.dtype))
-      return conv2(x) + skip
-    x = batch_norm(name='norm2')(conv1(batch_norm(name='norm1')(x)))
-    x = conv2(PReLU(name='prelu')(x))
-    return batch_norm(name='norm3')(x) + skip
+      x = x + bias.astype(x.dtype)
+    x = conv2(PReLU(name='prelu')(norm(name='norm2')(x)))
+    return norm(name='norm3')(x) + skip
 
 
-class IResNet(nn.Module):
+class IResNet(Network):
   """[B, 112, 112, 3] in 0..255 -> [B, 512], not normalised.
 
   `units` are the blocks a stage, `width` the channels of the first one, which
-  double from stage to stage. `frozen` is the form without batch norm; `remat`
-  keeps only the blocks' inputs for the gradient and computes the rest again;
-  `axis_name` is the pmapped axis whose devices' batches are normalised as one;
-  `epsilon` is batch norm's.
+  double from stage to stage; `kind` is their module. `frozen` is the form
+  without batch norm, of which `epsilon` is.
   """
 
   units: tuple[int, ...] = UNITS[18]
   width: int = 64
   embedding_size: int = 512
   frozen: bool = False
-  remat: bool = False
-  axis_name: str | None = None
   epsilon: float = _EPSILON
   inputs: Inputs = ARCFACE
+  kind: Callable = Block
 
   @nn.compact
   def __call__(self, x, train=False):
     """Embeds pictures already at the network's size and range.
-
-    Args:
-      x: [B, H, W, 3].
-      train: normalise by the batch and update `batch_stats`.
 
     Raises:
       ValueError: `train` in the frozen form.
     """
     if train and self.frozen:
       raise ValueError('train: a frozen IResNet has no batch norm to train')
-    block = nn.remat(Block, static_argnums=(2,)) if self.remat else Block
-    batch_norm = norm(x, train, self.axis_name, self.epsilon)
+    norm = None if self.frozen else self.norm(x, train, self.epsilon)
+    block = self.block(self.kind)
     x = self.inputs.scale(x)
     x = Conv(self.width, 3, padding=1, use_bias=self.frozen, name='stem')(x)
-    if not self.frozen:
-      x = batch_norm(name='stem_norm')(x)
+    if norm:
+      x = norm(name='stem_norm')(x)
     x = PReLU(name='stem_prelu')(x)
     for name, features, stride in blocks(self.units, self.width):
-      x = block(
-        *(features, stride, self.frozen, self.axis_name, self.epsilon),
-        name=name,
-      )(x, train)
-    if not self.frozen:
-      x = batch_norm(name='norm')(x)
-    # PyTorch flattens channels first, and the published weights expect it.
-    x = x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1)
-    x = nn.Dense(self.embedding_size, name='dense')(x)
-    if not self.frozen:
-      dense_norm = norm(x, train, self.axis_name, self.epsilon)
-      x = dense_norm(name='dense_norm')(x)
-    return jnp.asarray(x, jnp.float32)
-
-
-def blocks(units, width):
-  """(name, features, stride) of every block, in order."""
-  for i, count in enumerate(units):
-    for j in range(count):
-      yield f'stage{i + 1}_block{j + 1}', width << i, 1 if j else 2
-
-
-def _affine(variables, epsilon, *path):
-  """A frozen batch norm as (scale, shift), each [C]."""
-  params, stats = variables['params'], variables['batch_stats']
-  for name in path:
-    params, stats = params[name], stats[name]
-  scale = params['scale'] / jnp.sqrt(stats['var'] + epsilon)
-  return scale, params['bias'] - stats['mean'] * scale
-
-
-def _fold_block(variables, epsilon, name, size):
-  """The frozen parameters of a block whose input has `size` rows."""
-  params = variables['params'][name]
-  scale1, shift1 = _affine(variables, epsilon, name, 'norm1')
-  scale2, shift2 = _affine(variables, epsilon, name, 'norm2')
-  scale3, bias = _affine(variables, epsilon, name, 'norm3')
-  kernel = params['conv1']['kernel'] * scale2
-  constant = jnp.broadcast_to(shift1, (1, size, size, len(shift1)))
-  folded = {
-    'conv1': {'kernel': kernel * scale1[:, None]},
-    'bias_map': conv(constant, kernel, padding=((1, 1), (1, 1)))[0] + shift2,
-    'prelu': params['prelu'],
-  }
-  if 'shortcut' in params:
-    scale, shift = _affine(variables, epsilon, name, 'shortcut_norm')
-    folded['shortcut'] = {'kernel': params['shortcut']['kernel'] * scale}
-    bias = bias + shift
-  folded['conv2'] = {'kernel': params['conv2']['kernel'] * scale3, 'bias': bias}
-  return folded
+      x = block(features, stride, norm, name=name)(x)
+    return dense_head(x, self.embedding_size, norm)
 
 
 def fold(
   variables: Mapping, input_size: int = 112, epsilon: float = _EPSILON
 ) -> dict:
-  """Variables of `IResNet` -> those of `IResNet(frozen=True)`, exactly.
+  """Turns variables of `IResNet` into those of `IResNet(frozen=True)`, exactly.
 
   Args:
     variables: `params` and `batch_stats`.
@@ -178,30 +126,100 @@ def fold(
   Returns:
     {'params': ...} of the same width and units.
   """
-  params = variables['params']
-  scale, shift = _affine(variables, epsilon, 'stem_norm')
-  folded = {
-    'stem': {'kernel': params['stem']['kernel'] * scale, 'bias': shift},
-    'stem_prelu': params['stem_prelu'],
-  }
-  size = input_size
-  # By stage and block, also past the ninth.
-  names = sorted((n for n in params if '_block' in n), key=_numbers)
-  for name in names:
-    folded[name] = _fold_block(variables, epsilon, name, size)
-    if name.endswith('_block1'):
-      size = -(-size // 2)
-  scale, shift = _affine(variables, epsilon, 'norm')
-  out_scale, out_shift = _affine(variables, epsilon, 'dense_norm')
-  kernel = params['dense']['kernel'] * out_scale
+  flat = weights.flatten(variables)
+  # Batch norms only add and multiply, and PReLUs stay what they are.
+  folded = {key: a for key, a in flat.items() if key.endswith('/slope')}
+
+  def affine(layer):
+    """A frozen batch norm as (scale, shift), each [C]."""
+    params, stats = f'params/{layer}', f'batch_stats/{layer}'
+    scale = flat[f'{params}/scale'] / jnp.sqrt(flat[f'{stats}/var'] + epsilon)
+    return scale, flat[f'{params}/bias'] - flat[f'{stats}/mean'] * scale
+
+  for name in variables['params']:
+    if '_block' in name:
+      block = _fold_block(flat, affine, name, input_size)
+      folded |= {f'params/{name}/{key}': a for key, a in block.items()}
+  stem, folded['params/stem/bias'] = affine('stem_norm')
+  folded['params/stem/kernel'] = flat['params/stem/kernel'] * stem
+  scale, shift = affine('norm')
+  out_scale, out_shift = affine('dense_norm')
+  kernel = flat['params/dense/kernel'] * out_scale
   positions = len(kernel) // len(scale)
-  bias = params['dense']['bias'] * out_scale + out_shift
-  folded['dense'] = {
-    'kernel': kernel * jnp.repeat(scale, positions)[:, None],
-    'bias': bias + jnp.repeat(shift, positions) @ kernel,
+  bias = flat['params/dense/bias'] * out_scale + out_shift
+  folded['params/dense/kernel'] = kernel * jnp.repeat(scale, positions)[:, None]
+  folded['params/dense/bias'] = bias + jnp.repeat(shift, positions) @ kernel
+  return traverse_util.unflatten_dict(folded, sep='/')
+
+
+def _fold_block(flat, affine, name, input_size):
+  """Gives the frozen parameters of a block by their names in it."""
+  stage, block = map(int, re.findall(r'\d+', name))
+  size = -(-input_size // 2 ** (stage - (block == 1)))  # of its input
+  kernel = lambda layer: flat[f'params/{name}/{layer}/kernel']
+  norms = [affine(f'{name}/norm{i}') for i in (1, 2, 3)]
+  (scale1, shift1), (scale2, shift2), (scale3, bias) = norms
+  conv1 = kernel('conv1') * scale2
+  constant = jnp.broadcast_to(shift1, (1, size, size, len(shift1)))
+  folded = {
+    'conv1/kernel': conv1 * scale1[:, None],
+    'bias_map': conv(constant, conv1, padding=((1, 1), (1, 1)))[0] + shift2,
+    'conv2/kernel': kernel('conv2') * scale3,
   }
-  return {'params': folded}
+  if f'params/{name}/shortcut/kernel' in flat:
+    scale, shift = affine(f'{name}/shortcut_norm')
+    folded['shortcut/kernel'] = kernel('shortcut') * scale
+    bias = bias + shift
+  return folded | {'conv2/bias': bias}
 
 
-def _numbers(name):
-  return [int(part.strip('stageblock')) for part in name.split('_')]
+TABLE = torch_table(
+  *resnet.RULES,
+  ('^stem_prelu/', 'prelu/'),
+  ('^norm/', 'bn2/'),
+  ('^dense/', 'fc/'),
+  ('^dense_norm/', 'features/'),
+)
+ARCFACE_SPEC = NetworkSpec(
+  '',
+  IResNet,
+  112,
+  512,
+  pretrained=False,
+  batch_norm=True,
+  inputs=ARCFACE,
+  year=2021,
+  licence='non-commercial research only',
+  url='https://github.com/deepinsight/insightface/tree/master/recognition/arcface_torch#model-zoo',
+  table=TABLE,
+  prefixes=('module.', 'backbone.'),
+)
+SPECS = (
+  *(
+    ARCFACE_SPEC._replace(
+      name=f'arcface_r{depth}', module=functools.partial(IResNet, units)
+    )
+    for depth, units in UNITS.items()
+  ),
+  ARCFACE_SPEC._replace(
+    name='magface_r100',
+    module=functools.partial(IResNet, UNITS[100], inputs=MAGFACE, epsilon=2e-5),
+    inputs=MAGFACE,
+    licence='Apache-2.0 (the repository)',
+    url='https://drive.google.com/file/d/1Bd87admxOZvbIOAyTkGEntsEz3fyMt7H',
+    # The classifier beside the network, which is `features`.
+    ignored=r'(module\.)?fc\.weight',
+    prefixes=('features.module.', 'module.features.'),
+  ),
+  # A design that two CPU cores train in minutes. Nobody publishes weights of
+  # it: the year is the design's.
+  ARCFACE_SPEC._replace(
+    name='arcface_small',
+    module=functools.partial(IResNet, (1, 1, 1, 1), 16),
+    input_size=64,
+    any_size=True,
+    year=2019,
+    licence='',
+    url='',
+  ),
+)

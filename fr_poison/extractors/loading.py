@@ -3,7 +3,7 @@
 import functools
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ import numpy as np
 from fr_poison import weights
 from fr_poison.extractors import cache, registry
 from fr_poison.extractors.convert import reading, state_dict
-from fr_poison.extractors.preprocess import resize
+from fr_poison.extractors.network import resize
 from fr_poison.extractors.registry import PIXELS, PIXELS_SPEC, Extractor
 from fr_poison.types import InputError, Params, Rng
 
@@ -25,7 +25,7 @@ def load(
   remat: bool = False,
   download: bool = False,
 ) -> Extractor:
-  """A network ready for use: shipped, published, or trained here.
+  """Loads a network ready for use: shipped, published, or trained here.
 
   Args:
     name: one of `names()`, whose weights ship or are in the cache (see
@@ -43,16 +43,18 @@ def load(
     InputError: unknown network, a size it cannot take, or weights that are
       missing (what to do is said), damaged, or of another network.
   """
+  options = {'input_size': input_size, 'dtype': dtype, 'remat': remat}
   if name == PIXELS:
     return Extractor(_pixels, {}, PIXELS_SPEC, 0, None)
-  options = {'input_size': input_size, 'dtype': dtype, 'remat': remat}
   if name not in registry.architectures() and _is_path(name):
     path = pathlib.Path(name)
     read = _load_checkpoint if path.is_dir() else _load_converted
     return read(path, options)
   entry = registry.spec(name)
   if not entry.pretrained:
-    return _load_converted(_cached(entry, download), options, name)
+    published = lambda file: from_state_dict(name, reading.read(file)).params
+    path = cache.fill(entry, published if download else None)
+    return _load_converted(path, options, name)
   size = registry.working_size(entry, input_size)
   shapes = weights.expected_shapes(entry.module(), size)
   params, digest = weights.load(name, shapes)
@@ -62,8 +64,43 @@ def load(
   )
 
 
+def _is_path(name):
+  path = pathlib.Path(name)
+  return os.sep in str(name) or path.suffix or path.exists()
+
+
+def _load_converted(path, options, wanted=None):
+  name, params = cache.read(path)
+  if wanted not in (None, name):
+    raise InputError(f'{path}: weights of {name}, expected those of {wanted}')
+  try:
+    return with_params(name, params, **options)
+  except InputError as error:
+    raise InputError(f'{path}: {error}') from error
+
+
+def _load_checkpoint(path, options):
+  """Loads the network of a `training.TrainState`, as its average where kept."""
+  from fr_poison import checkpoints  # Orbax takes a second to import
+
+  tree, description = checkpoints.read(path)
+  try:
+    network = description['network']
+    # What is empty is not in a checkpoint.
+    params = tree.get('ema', tree['params'])['extractor']
+    stats = tree.get('batch_stats')
+    name = network['name']
+    size = options['input_size'] or network['input_size']
+  except (KeyError, TypeError) as error:
+    raise InputError(
+      f'{path}: not the checkpoint of a network ({error} is missing)'
+    ) from error
+  variables = {'params': params} | ({'batch_stats': stats} if stats else {})
+  return with_params(name, variables, **options | {'input_size': size})
+
+
 def create(name: str, rng: Rng, *, input_size: int | None = None) -> Extractor:
-  """An untrained network with random weights.
+  """Creates an untrained network with random weights.
 
   Raises:
     InputError: no such network, or a size it cannot take.
@@ -83,14 +120,14 @@ def with_params(
   dtype=jnp.float32,
   remat: bool = False,
 ) -> Extractor:
-  """The network of that name with weights of one's own.
+  """Gives the network of that name weights of one's own.
 
   Args:
     name: one of `architectures()`.
     params: {'params': ..., 'batch_stats': ...} of its module.
-    input_size: see `load`.
-    dtype: see `load`.
-    remat: see `load`.
+    input_size: see `load`, as `dtype` and `remat`.
+    dtype: see there.
+    remat: see there.
 
   Raises:
     InputError: the arrays are not those of that network.
@@ -99,13 +136,9 @@ def with_params(
   size = registry.working_size(entry, input_size)
   flat = weights.flatten(params)
   weights.check_arrays(flat, _shapes(name, size), name)
-  return Extractor(
-    _embed_fn(name, size, dtype, remat),
-    jax.tree.map(jnp.asarray, params),
-    entry,
-    size,
-    weights.digest(flat),
-  )
+  embed_fn = _embed_fn(name, size, dtype, remat)
+  params = jax.tree.map(jnp.asarray, params)
+  return Extractor(embed_fn, params, entry, size, weights.digest(flat))
 
 
 def from_state_dict(
@@ -115,7 +148,7 @@ def from_state_dict(
   input_size: int | None = None,
   **options,
 ) -> Extractor:
-  """The network of that name with the weights its authors published.
+  """Gives the network of that name the weights that its authors published.
 
   Args:
     name: one of `architectures()`.
@@ -129,7 +162,7 @@ def from_state_dict(
   """
   entry = registry.spec(name)
   params = state_dict.to_flax(
-    _entries(entry),
+    _table(entry),
     arrays,
     _shapes(name, registry.working_size(entry, input_size)),
     ignored=entry.ignored,
@@ -140,12 +173,18 @@ def from_state_dict(
 
 
 def to_state_dict(extractor: Extractor) -> dict[str, np.ndarray]:
-  """The weights under their authors' keys, as `from_state_dict` takes them.
+  """Gives the weights under their authors' keys, for `from_state_dict`.
 
   Raises:
     InputError: no names are known for this network.
   """
-  return state_dict.to_state_dict(_entries(extractor.spec), extractor.params)
+  return state_dict.to_state_dict(_table(extractor.spec), extractor.params)
+
+
+def _table(entry):
+  if entry.table is None:
+    raise InputError(f'network: {entry.name} has no published names')
+  return entry.table
 
 
 @functools.cache  # tracing a deep network takes seconds
@@ -153,14 +192,10 @@ def _shapes(name, size):
   return weights.expected_shapes(registry.spec(name).module(), size, None)
 
 
-def _entries(entry):
-  if entry.entries is None:
-    raise InputError(f'network: {entry.name} has no PyTorch names')
-  return entry.entries()
-
-
-def train_fn(extractor: Extractor, *, dtype='float32', axis_name=None):
-  """What a train step needs: (variables, images) -> embeddings, batch_stats.
+def train_fn(
+  extractor: Extractor, *, dtype='float32', axis_name: str | None = None
+) -> Callable:
+  """Gives a train step's (variables, images) -> embeddings, batch_stats.
 
   Args:
     extractor: the network; its own params are not looked at.
@@ -186,51 +221,6 @@ def train_fn(extractor: Extractor, *, dtype='float32', axis_name=None):
     return embeddings.astype(jnp.float32), changed['batch_stats']
 
   return apply
-
-
-def _is_path(name):
-  path = pathlib.Path(name)
-  return os.sep in str(name) or path.suffix or path.exists()
-
-
-def _cached(entry, download):
-  path = cache.path_of(entry.name)
-  if not path.exists():
-    if not download:
-      raise cache.missing(entry)
-    published = lambda file: from_state_dict(entry.name, reading.read(file))
-    cache.fill(entry, lambda file: published(file).params)
-  return path
-
-
-def _load_converted(path, options, wanted=None):
-  name, params = cache.read(path)
-  if wanted not in (None, name):
-    raise InputError(f'{path}: weights of {name}, expected those of {wanted}')
-  try:
-    return with_params(name, params, **options)
-  except InputError as error:
-    raise InputError(f'{path}: {error}') from error
-
-
-def _load_checkpoint(path, options):
-  """The network of a `training.TrainState`, as its average where kept."""
-  from fr_poison import checkpoints  # Orbax takes a second to import
-
-  tree, description = checkpoints.read(path)
-  try:
-    network = description['network']
-    # What is empty is not in a checkpoint.
-    params = tree.get('ema', tree['params'])['extractor']
-    stats = tree.get('batch_stats')
-    name = network['name']
-    size = options['input_size'] or network['input_size']
-  except (KeyError, TypeError) as error:
-    raise InputError(
-      f'{path}: not the checkpoint of a network ({error} is missing)'
-    ) from error
-  variables = {'params': params} | ({'batch_stats': stats} if stats else {})
-  return with_params(name, variables, **options | {'input_size': size})
 
 
 @functools.cache  # the same function each time, so that jit compiles it once

@@ -9,7 +9,11 @@ the last layer and no activation after the pointwise convolutions.
 import jax.numpy as jnp
 from flax import linen as nn
 
+from fr_poison.extractors.convert.state_dict import Table
+from fr_poison.extractors.network import Inputs, NetworkSpec
 from fr_poison.layers import Conv, DepthwiseConv, PReLU
+
+_INPUTS = Inputs(127.5, 128.0)
 
 
 class Stage(nn.Module):
@@ -19,7 +23,7 @@ class Stage(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    """[B, H, W, C] -> [B, H/2, W/2, features]."""
+    """Maps [B, H, W, C] to [B, H/2, W/2, features]."""
     x = Conv(self.features, 1, use_bias=False, name='pointwise')(x)
     x = DepthwiseConv(stride=2, padding=1, name='depthwise0')(x)
     skip = x = PReLU(name='prelu0')(x)
@@ -38,7 +42,7 @@ class MobileFace(nn.Module):
   @nn.compact
   def __call__(self, x):
     """Embeds pictures already at the network's size and range."""
-    x = (x - 127.5) * 0.0078125
+    x = _INPUTS.scale(x)
     x = Conv(32, 3, stride=2, padding=1, use_bias=False, name='stem')(x)
     x = PReLU(name='stem_prelu')(x)
     stage = nn.remat(Stage) if self.remat else Stage
@@ -49,3 +53,31 @@ class MobileFace(nn.Module):
     scale = self.param('scale', nn.initializers.ones, (self.embedding_size,))
     bias = self.param('bias', nn.initializers.zeros, (self.embedding_size,))
     return jnp.asarray(x * scale + bias, jnp.float32)
+
+
+SPECS = (
+  NetworkSpec(
+    'mobileface',
+    MobileFace,
+    112,
+    256,
+    inputs=_INPUTS,
+    year=2018,
+    licence='MIT (the package)',
+    # Constants of TF.js, converted from MXNet, hence their names.
+    table=Table(
+      (
+        ('^stem/kernel', 'conv1_weight'),
+        ('^stem_prelu/slope', 'prelu1_gamma'),
+        ('^scale', 'batchnorm0/mul'),
+        ('^bias', 'batchnorm0/sub'),
+        *((f'^stage{i}/', f'stage{i + 1}_unit1_') for i in range(4)),
+        ('_pointwise/kernel', '_conv0_0_weight'),
+        ('_depthwise0/kernel', '_conv0_1_df'),
+        (r'_depthwise(\d)/kernel', r'_conv\1_df'),
+        (r'_prelu(\d)/slope', r'_prelu\1_gamma'),
+      )
+    ),
+    ignored=(r'(Maximum|Minimum|Pad)\w*/.*|\w+scalar0_second|flatten/Const'),
+  ),
+)

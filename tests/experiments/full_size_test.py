@@ -7,7 +7,7 @@ import pytest
 
 from fr_poison.attacks import perceptual
 from fr_poison.data.faces import to_float
-from fr_poison.extractors import preprocess
+from fr_poison.extractors import network
 
 
 def _codes(height, width, channels=3, seed=0):
@@ -25,7 +25,7 @@ def _add(image, change, max_dssim):
 def test_resize_is_that_of_the_networks(height, width):
   image = to_float(_codes(height, width))
   ours = full_size.resize(image, 112, 112)
-  theirs = preprocess.resize(image[None], 112)[0]
+  theirs = network.resize(image[None], 112)[0]
   np.testing.assert_allclose(ours, theirs, atol=1e-5)
   back = jax.image.resize(theirs, (height, width, 3), 'linear')
   ours = full_size.resize(np.asarray(theirs), height, width)

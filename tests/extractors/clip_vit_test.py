@@ -10,7 +10,7 @@ from extractors import recipe
 
 from fr_poison import weights
 from fr_poison.extractors import clip_vit
-from fr_poison.extractors.convert import clip_names, state_dict
+from fr_poison.extractors.convert import state_dict
 from fr_poison.types import InputError
 
 TINY = {'patch': 8, 'width': 128, 'depth': 1, 'embedding_size': 6}
@@ -56,13 +56,12 @@ def _tiny():
 
 def test_the_text_tower_of_the_file_is_ignored_and_nothing_else():
   module, variables = _tiny()
-  entries = clip_names.entries(TINY['depth'])
-  state = state_dict.to_state_dict(entries, variables)
+  state = state_dict.to_state_dict(clip_vit.TABLE, variables)
   convert = functools.partial(
     state_dict.to_flax,
-    entries,
+    clip_vit.TABLE,
     expected=weights.expected_shapes(module, 16, None),
-    ignored=clip_names.TEXT_TOWER,
+    ignored=clip_vit.TEXT_TOWER,
   )
   text = dict.fromkeys(TEXT_KEYS, np.zeros(2, np.int64))
   jax.tree.map(np.testing.assert_array_equal, convert(state | text), variables)
@@ -91,7 +90,7 @@ def test_a_tower_is_that_of_transformers():
     'transformers', reason='transformers is not installed'
   )
   module, variables = _tiny()
-  state = state_dict.to_state_dict(clip_names.entries(1), variables)
+  state = state_dict.to_state_dict(clip_vit.TABLE, variables)
   config = theirs.CLIPVisionConfig(
     hidden_size=128,
     intermediate_size=512,

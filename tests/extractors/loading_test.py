@@ -1,4 +1,3 @@
-import functools
 import hashlib
 import socket
 
@@ -48,7 +47,7 @@ def tiny(monkeypatch, tmp_path):
     pretrained=False,
     url='https://example.org/net.safetensors',
     sha256=hashlib.sha256(FILE).hexdigest(),
-    entries=functools.partial(state_dict.dense, 'fc', 'dense'),
+    table=state_dict.torch_table(('^dense/', 'fc/')),
     prefixes=('module.',),
   )
   monkeypatch.setitem(registry._SPECS, 'tiny', entry)
@@ -169,7 +168,7 @@ def test_a_converted_file_of_another_version_is_named(tiny, tmp_path):
   path = tmp_path / 'old.safetensors'
   params = {'params': {'dense': {'kernel': np.ones((3, 2))}}}
   cache.write(path, 'tiny', params, source='', source_sha256='')
-  with pytest.raises(InputError, match=f'{path}: .*missing .*dense/bias'):
+  with pytest.raises(InputError, match=f'{path}: .*missing: .*dense/bias'):
     extractors.load(path)
 
 

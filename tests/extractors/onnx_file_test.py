@@ -9,7 +9,7 @@ import pytest
 
 from fr_poison import weights
 from fr_poison.extractors import iresnet
-from fr_poison.extractors.convert import iresnet_names, onnx_file, state_dict
+from fr_poison.extractors.convert import onnx_file, state_dict
 from fr_poison.types import InputError
 
 onnx = pytest.importorskip('onnx', reason='onnx is not installed')
@@ -102,7 +102,7 @@ def test_an_exported_iresnet_gives_the_same_embeddings(golden):
   embed = jax.jit(module.apply)
   for name in ('iresnet.onnx', 'iresnet_dynamo.onnx'):
     variables = state_dict.to_flax(
-      iresnet_names.entries((2, 1)),
+      iresnet.TABLE,
       onnx_file.read(GOLDEN / name),
       weights.expected_shapes(module, 8, None),
     )

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from extractors import recipe
 
-from fr_poison import extractors
-from fr_poison.extractors import published
+from fr_poison import extractors, weights
 from fr_poison.extractors.convert import state_dict
 from fr_poison.types import InputError
 
@@ -25,7 +24,18 @@ def test_embeddings_and_names_are_the_authors(name, ignored, golden):
   assert extractor.spec.normalized == np.allclose(lengths, 1)
 
 
-@pytest.mark.parametrize('entry', published.SPECS, ids=lambda entry: entry.name)
+PUBLISHED = [
+  spec
+  for spec in map(extractors.spec, extractors.architectures())
+  if spec.url and not spec.pretrained
+]
+
+
+def test_every_published_network_is_here():
+  assert len(PUBLISHED) == 19
+
+
+@pytest.mark.parametrize('entry', PUBLISHED, ids=lambda entry: entry.name)
 def test_entries_say_what_a_user_asks(entry):
   assert 2015 <= entry.year <= 2022
   assert entry.licence and entry.url.startswith('https://')
@@ -35,8 +45,8 @@ def test_entries_say_what_a_user_asks(entry):
   assert getattr(module, 'embedding_size', entry.embedding_size) == (
     entry.embedding_size
   )
-  keys, names, _ = zip(*entry.entries(), strict=True)
-  assert len(set(keys)) == len(keys) == len(set(names))
+  names = weights.expected_shapes(module, entry.input_size, None)
+  assert len(set(map(entry.table.key, names))) == len(names)
 
 
 def test_inputs_read_as_a_formula():
@@ -62,19 +72,21 @@ def test_magface_files_lose_two_components_and_the_classifier(
   entry = extractors.spec('magface_r100')
   # `fc` is the name of the network's own dense layer, too, and `features`
   # that of its last norm.
-  table = [e for e in entry.entries() if e.key in ('fc.bias', 'features.bias')]
-  arrays = {f'{prefix}{e.key}': np.full(3, i) for i, e in enumerate(table)}
+  names = 'params/dense/bias', 'params/dense_norm/bias'
+  keys = [entry.table.key(name) for name in names]
+  assert keys == ['fc.bias', 'features.bias']
+  arrays = {f'{prefix}{key}': np.full(3, i) for i, key in enumerate(keys)}
   arrays = {key: array.astype(np.float32) for key, array in arrays.items()}
   if classifier:
     arrays[classifier] = np.ones((9, 3), np.float32)
   variables = state_dict.to_flax(
-    table,
+    entry.table,
     arrays,
-    {e.name: (3,) for e in table},
+    dict.fromkeys(names, (3,)),
     ignored=entry.ignored,
     prefixes=entry.prefixes,
   )
-  back = state_dict.to_state_dict(table, variables)
+  back = state_dict.to_state_dict(entry.table, variables)
   assert {key: array[0] for key, array in back.items()} == {
     'fc.bias': 0,
     'features.bias': 1,
@@ -82,12 +94,14 @@ def test_magface_files_lose_two_components_and_the_classifier(
 
 
 def test_a_file_of_another_depth_is_refused():
-  keys = [entry.key for entry in extractors.spec('arcface_r50').entries()]
+  entry = extractors.spec('arcface_r50')
+  names = weights.expected_shapes(entry.module(), 112, None)
+  keys = map(entry.table.key, names)
   message = 'arcface_r18: .* missing: nothing; unexpected: layer1.2.bn1.bias'
   with pytest.raises(InputError, match=message):
     extractors.from_state_dict('arcface_r18', dict.fromkeys(keys, np.zeros(1)))
 
 
-def test_a_network_without_pytorch_names_says_so():
-  with pytest.raises(InputError, match='network: mobileface has no PyTorch'):
-    extractors.from_state_dict('mobileface', {})
+def test_a_network_without_published_names_says_so():
+  with pytest.raises(InputError, match='dlib_resnet has no published names'):
+    extractors.from_state_dict('dlib_resnet', {})

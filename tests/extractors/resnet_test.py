@@ -7,11 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from extractors import recipe
+from flax import linen as nn
 
 from fr_poison import extractors, weights
 from fr_poison.extractors import resnet
-from fr_poison.extractors.convert import resnet_names
-from fr_poison.types import InputError
 
 TINY = {'units': (1, 1), 'bottleneck': True, 'width': 4}
 
@@ -34,7 +33,7 @@ def test_resnet18_is_torchvisions(golden):
   assert state.keys() - back.keys() == {'fc.weight', 'fc.bias'}
   assert all((back[key] == state[key]).all() for key in back)
 
-  module = resnet.resnet(18)
+  module = resnet.ResNet()
   wanted = set(arrays['activation_names'].tolist())
   captured = lambda module, _: module.name in wanted
   apply = lambda v, x: module.apply(v, x, capture_intermediates=captured)
@@ -65,15 +64,18 @@ def test_resnet18_is_torchvisions(golden):
   ],
 )
 def test_parameters_are_as_many_as_torchvisions(depth, count, size):
-  tree = _describe(resnet.resnet(depth))
+  tree = _describe(resnet.ResNet(resnet.UNITS[depth], depth >= 50))
   ours = sum(leaf.size for leaf in jax.tree.leaves(tree['params']))
   assert ours + size * 1000 + 1000 == count
-  names = [entry.name for entry in resnet_names.entries(depth)]
-  assert sorted(names) == sorted(weights.flatten(tree))
+  table = extractors.spec('resnet18').table  # of every depth
+  keys = set(map(table.key, weights.flatten(tree)))
+  assert len(keys) == len(weights.flatten(tree))
+  assert 'layer4.0.downsample.1.running_var' in keys
 
 
 def test_bottleneck_has_its_stride_in_the_middle():
-  block = resnet.Block(4, 2, True)
+  norm = functools.partial(nn.BatchNorm, True)
+  block = resnet.Block(4, 2, True, norm)
   x = jnp.zeros((1, 6, 6, 8))
   capture = lambda module, _: module.name in ('conv1', 'conv2', 'conv3')
   init = functools.partial(block.init, capture_intermediates=capture)
@@ -85,11 +87,6 @@ def test_bottleneck_has_its_stride_in_the_middle():
   assert shapes == {
     'conv1': (1, 6, 6, 4), 'conv2': (1, 3, 3, 4), 'conv3': (1, 3, 3, 16)
   }  # fmt: skip
-
-
-def test_depth_is_checked():
-  with pytest.raises(InputError, match='^depth: 20 .*: 18, 34, 50, 101, 152'):
-    resnet.resnet(20)
 
 
 def test_remat_and_bfloat16_compute_the_same():

@@ -4,17 +4,21 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from fr_poison.extractors.convert import state_dict
-from fr_poison.extractors.convert.state_dict import to_flax, to_state_dict
+from fr_poison.extractors.convert.state_dict import (
+  Table,
+  to_flax,
+  to_state_dict,
+  torch_table,
+)
 from fr_poison.types import InputError
 
-TABLE = [
-  *state_dict.conv('conv', 'stem', bias=True),
-  *state_dict.depthwise('dw', 'depthwise'),
-  *state_dict.norm('bn', 'norm'),
-  *state_dict.prelu('act', 'prelu'),
-  *state_dict.dense('fc', 'head/dense', bias=False),
-]
+TABLE = torch_table(
+  ('^stem/', 'conv/'),
+  ('^depthwise/', 'dw/'),
+  ('^norm/', 'bn/'),
+  ('^prelu/', 'act/'),
+  ('^head/dense/', 'fc/'),
+)
 SHAPES = {
   'params/stem/kernel': (3, 5, 2, 4),
   'params/stem/bias': (4,),
@@ -128,7 +132,7 @@ def test_numbers_that_are_none_are_refused_by_name(value):
   state = _state()
   state['fc.weight'] = state['fc.weight'].astype(np.float64)
   state['fc.weight'][2, 1] = value
-  with pytest.raises(InputError, match='state_dict: fc.weight has NaN or inf'):
+  with pytest.raises(InputError, match='NaN or infinite: fc.weight'):
     _load(state)
 
 
@@ -141,3 +145,25 @@ def test_other_formats_become_float32(dtype):
   assert kernel.dtype == np.float32
   expected = narrow['fc.weight'].astype(np.float32).T
   np.testing.assert_array_equal(kernel, expected)
+
+
+def test_arrays_may_also_be_as_tensorflow_has_them():
+  table = Table((('^(a|b)/kernel', r'\1_kernel'),))
+  shapes = {'params/a/kernel': (3, 2, 8), 'params/b/kernel': (1, 1, 8, 4)}
+  arrays = {'a_kernel': np.ones((3, 2, 8, 1), np.float32)}
+  arrays['b_kernel'] = np.ones((1, 1, 8, 4), np.float32)
+  variables = to_flax(table, arrays, shapes)
+  # Depthwise kernels have no last axis here.
+  assert variables['params']['a']['kernel'].shape == (3, 2, 8)
+  back = to_state_dict(table, variables)
+  assert {key: a.shape for key, a in back.items()} == {
+    'a_kernel': (3, 2, 8, 1),
+    'b_kernel': (1, 1, 8, 4),
+  }
+  with pytest.raises(InputError, match='missing: nothing; unexpected: c'):
+    to_flax(
+      table,
+      arrays | {'c': np.ones(2), 'head/x': np.ones(2)},
+      shapes,
+      ignored='head/.*',
+    )

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from fr_poison.extractors.convert import rules, tfjs
+from fr_poison.extractors.convert import tfjs
 from fr_poison.types import InputError
 
 
@@ -54,17 +54,3 @@ def test_refuses_files_of_the_wrong_length(tmp_path):
   path.write_text('<html>')
   with pytest.raises(InputError, match='not a TF.js graph model'):
     tfjs.read(path)
-
-
-def test_take_all_lists_missing_and_unexpected():
-  names = {'ours': 'theirs', 'b': 'missing'}
-  with pytest.raises(InputError, match='missing missing, unexpected extra'):
-    rules.take_all({'theirs': 1, 'extra': 2, 'head/x': 3}, names, 'head/.*')
-  taken = rules.take_all({'theirs': 1, 'head/x': 3}, {'ours': 'theirs'}, 'h.*')
-  assert taken == {'ours': 1}
-
-
-def test_depthwise_kernels_lose_their_last_axis():
-  source = {'a': np.zeros((3, 3, 8, 1)), 'b': np.zeros((1, 1, 8, 4))}
-  assert rules._squeeze_depthwise('x/depthwise/k', source['a']).ndim == 3
-  assert rules._squeeze_depthwise('x/pointwise/k', source['b']).ndim == 4

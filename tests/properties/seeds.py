@@ -58,16 +58,11 @@ def archive() -> bytes:
   return buffer.getvalue()[:3072]
 
 
-def weights(name: str, folder: pathlib.Path) -> bytes:
-  """A file of weights by its name; `folder` is one to write into."""
+def weights(name: str) -> bytes:
+  """A file of weights by its name."""
   if name == 'net.safetensors':
     return safetensors.numpy.save(ARRAYS)
-  if name != 'net.h5':
-    return (_TESTS / 'golden' / 'weights' / name).read_bytes()
-  h5py = pytest.importorskip('h5py', reason='h5py is not installed')
-  with h5py.File(folder / name, 'w') as file:
-    file.update(ARRAYS)
-  return (folder / name).read_bytes()
+  return (_TESTS / 'golden' / 'weights' / name).read_bytes()
 
 
 def _integer(value):

@@ -2,8 +2,8 @@
 
 Python's unpickler imports and calls what the file names, sets attributes, and
 (in C) reserves as much memory as the file asks for. This one runs the few
-opcodes that weights need; the names a caller allows stand for his functions,
-and every other name is refused where it appears.
+opcodes that weights need; the names a caller allows stand for the caller's own
+functions, and every other name is refused where it appears.
 """
 
 import pickletools
@@ -15,14 +15,36 @@ _LITERALS = {
   *('BINUNICODE', 'SHORT_BINUNICODE', 'BINSTRING', 'SHORT_BINSTRING'),
   *('BINBYTES', 'SHORT_BINBYTES'),
 }
-_CONSTANTS = {'NONE': None, 'NEWTRUE': True, 'NEWFALSE': False}
-_EMPTY = {'EMPTY_DICT': dict, 'EMPTY_LIST': list, 'EMPTY_TUPLE': tuple}
-_TUPLES = {'TUPLE1': 1, 'TUPLE2': 2, 'TUPLE3': 3}
+_VALUES = {
+  **{'NONE': lambda: None, 'NEWTRUE': lambda: True, 'NEWFALSE': lambda: False},
+  **{'EMPTY_DICT': dict, 'EMPTY_LIST': list, 'EMPTY_TUPLE': tuple},
+}
+_TAKEN = {  # values off the stack; others take all behind a mark
+  **{'TUPLE1': 1, 'TUPLE2': 2, 'TUPLE3': 3, 'APPEND': 1, 'SETITEM': 2},
+  **{'STACK_GLOBAL': 2, 'REDUCE': 2, 'NEWOBJ': 2, 'BINPERSID': 1, 'BUILD': 1},
+}
 _IGNORED = {'PROTO', 'FRAME', 'STOP'}
 
 
 class Holder(dict):
-  """The attributes of an object of whatever class, which is not made."""
+  """What a pickle says of an object of whatever class, which is not made.
+
+  `args` would be given to the class, `state` to the object; the state's
+  attributes, where it has those, are the items.
+  """
+
+  state = None
+
+  def __init__(self, *args):
+    """Has no items yet."""
+    super().__init__()
+    self.args = args
+
+  def build(self, state):
+    """Takes the state that the pickle sets."""
+    self.state = state
+    if isinstance(state, dict):
+      self.update(state)
 
 
 def read(
@@ -30,7 +52,7 @@ def read(
   find: Callable[[str, str], Any] = lambda module, name: None,
   persistent: Callable[[Any], Any] | None = None,
 ) -> Any:
-  """The value of the pickle at the position of `file`, and no step further.
+  """Reads the pickle at the position of `file`, and no step further.
 
   Args:
     file: its bytes, in memory.
@@ -44,7 +66,8 @@ def read(
   """
   machine = _Machine(find, persistent)
   for opcode, arg, _ in pickletools.genops(file):
-    machine.step(opcode.name, arg)
+    if opcode.name not in _IGNORED:
+      machine.step(opcode.name, arg)
   (value,) = machine.stack
   return value
 
@@ -57,91 +80,61 @@ class _Machine:
     self.find, self.persistent = find, persistent
 
   def step(self, name, arg):
-    push, pop = self.stack.append, self.stack.pop
+    """Runs an opcode that gives a value, or fills a container."""
     if name in _LITERALS:
-      push(arg)
-    elif name in _CONSTANTS:
-      push(_CONSTANTS[name])
-    elif name in _EMPTY:
-      push(_EMPTY[name]())
-    elif name in _TUPLES:
-      push(tuple(self.since(len(self.stack) - _TUPLES[name])))
-    elif method := getattr(self, '_' + name.lower(), None):
-      method(arg, push, pop)
-    elif name not in _IGNORED:
+      self.stack.append(arg)
+    elif name in _VALUES:
+      self.stack.append(_VALUES[name]())
+    elif name == 'MARK':
+      self.marks.append(len(self.stack))
+    elif name in ('BINPUT', 'LONG_BINPUT', 'MEMOIZE'):
+      index = len(self.memo) if name == 'MEMOIZE' else arg
+      self.memo[index] = self.stack[-1]
+    elif name in ('BINGET', 'LONG_BINGET'):
+      self.stack.append(self.memo[arg])
+    elif name.startswith('TUPLE'):
+      self.stack.append(tuple(self.pop(name)))
+    elif name in ('APPEND', 'APPENDS'):
+      items = self.pop(name)
+      list.extend(self.stack[-1], items)
+    elif name in ('SETITEM', 'SETITEMS'):
+      items = self.pop(name)
+      for key, value in zip(items[::2], items[1::2], strict=True):
+        if dict.__contains__(self.stack[-1], key):
+          raise ValueError(f'key {key!r} appears twice')
+        dict.__setitem__(self.stack[-1], key, value)
+    else:
+      self.step_outside(name, arg)
+
+  def step_outside(self, name, arg):
+    """Runs an opcode that has to do with what is not in the pickle."""
+    if name in ('GLOBAL', 'STACK_GLOBAL'):
+      names = arg.split(' ', 1) if name == 'GLOBAL' else self.pop(name)
+      meaning = self.find(*names)
+      if meaning is None:
+        raise ValueError(f'{".".join(names)} is not allowed in weights')
+      self.stack.append(meaning)
+    elif name in ('REDUCE', 'NEWOBJ'):
+      function, args = self.pop(name)
+      self.stack.append(function(*args))
+    elif name == 'BINPERSID':
+      self.stack.append(self.persistent(*self.pop(name)))
+    elif name == 'BUILD':
+      (state,) = self.pop(name)
+      if isinstance(self.stack[-1], Holder):
+        self.stack[-1].build(state)
+      elif not isinstance(self.stack[-1], dict):
+        raise ValueError('objects are not allowed in weights')
+      # else: attributes of an OrderedDict, PyTorch's `_metadata`.
+    else:
       raise ValueError(f'pickle opcode {name} is not allowed in weights')
 
-  def since(self, start):
+  def pop(self, name):
+    """Takes what the opcode takes off the stack, or all behind a mark."""
+    count = _TAKEN.get(name)
+    start = len(self.stack) - count if count else self.marks.pop()
     if start < 0:
       raise ValueError('damaged pickle')
     items = self.stack[start:]
     del self.stack[start:]
     return items
-
-  def _mark(self, arg, push, pop):
-    self.marks.append(len(self.stack))
-
-  def _tuple(self, arg, push, pop):
-    push(tuple(self.since(self.marks.pop())))
-
-  def _binput(self, index, push, pop):
-    self.memo[index] = self.stack[-1]
-
-  _long_binput = _binput
-
-  def _memoize(self, arg, push, pop):
-    self.memo[len(self.memo)] = self.stack[-1]
-
-  def _binget(self, index, push, pop):
-    push(self.memo[index])
-
-  _long_binget = _binget
-
-  def _append(self, arg, push, pop):
-    item = pop()
-    list.append(self.stack[-1], item)
-
-  def _appends(self, arg, push, pop):
-    items = self.since(self.marks.pop())
-    list.extend(self.stack[-1], items)
-
-  def _setitem(self, arg, push, pop):
-    self.set_items(self.since(len(self.stack) - 2))
-
-  def _setitems(self, arg, push, pop):
-    self.set_items(self.since(self.marks.pop()))
-
-  def set_items(self, items):
-    for key, value in zip(items[::2], items[1::2], strict=True):
-      if dict.__contains__(self.stack[-1], key):
-        raise ValueError(f'key {key!r} appears twice')
-      dict.__setitem__(self.stack[-1], key, value)
-
-  def _global(self, arg, push, pop):
-    self.push_name(*arg.split(' ', 1))
-
-  def _stack_global(self, arg, push, pop):
-    self.push_name(*self.since(len(self.stack) - 2))
-
-  def push_name(self, module, name):
-    meaning = self.find(module, name)
-    if meaning is None:
-      raise ValueError(f'{module}.{name} is not allowed in weights')
-    self.stack.append(meaning)
-
-  def _reduce(self, arg, push, pop):
-    args = pop()
-    push(pop()(*args))
-
-  _newobj = _reduce
-
-  def _binpersid(self, arg, push, pop):
-    push(self.persistent(pop()))
-
-  def _build(self, arg, push, pop):
-    state = pop()
-    if isinstance(self.stack[-1], Holder):
-      self.stack[-1].update(state)
-    elif not isinstance(self.stack[-1], dict):
-      raise ValueError('objects are not allowed in weights')
-    # else: attributes of an OrderedDict, PyTorch's `_metadata`.

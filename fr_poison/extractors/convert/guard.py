@@ -14,24 +14,20 @@ def reading(path: str | os.PathLike) -> Iterator[None]:
   """Turns whatever a damaged file raises into one line with its name."""
   try:
     yield
-  except InputError as error:
-    raise InputError(_one_line(error)) from error
-  except OSError as error:
-    raise InputError(f'{path}: {error.strerror or error}') from error
-  except ValueError as error:  # the readers' own reasons
-    raise InputError(f'{path}: {_one_line(error)}') from error
   except Exception as error:  # Damaged files raise nearly everything.
-    told = f'{type(error).__name__}: {_one_line(error)}'
-    raise InputError(f'{path}: damaged ({told})') from error
-
-
-def _one_line(error):
-  """The names that a file gives its parts may have several."""
-  return ' '.join(str(error).splitlines())
+    # The names that a file gives its parts may have several lines.
+    reason = ' '.join(str(error).splitlines())
+    if isinstance(error, OSError):
+      reason = error.strerror or reason
+    elif not isinstance(error, ValueError):  # which are the readers' own
+      reason = f'damaged ({type(error).__name__}: {reason})'
+    if not isinstance(error, InputError):
+      reason = f'{path}: {reason}'
+    raise InputError(reason) from error
 
 
 def optional(package: str) -> types.ModuleType:
-  """A package of the extra `convert`.
+  """Imports a package of the extra `convert`.
 
   Raises:
     InputError: it is not installed; says how to.

@@ -5,7 +5,7 @@ of what they folded loses its name. The order of operators tells which it is.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -21,13 +21,17 @@ _LETTERS = {
   ),
 }
 _PARTS = ('weight', 'bias', 'running_mean', 'running_var')
-_BLOCK = 'BCPCC?A'  # the last convolution is the shortcut's
+# By operator of a block: the authors' name, and of the norm folded into it.
+_BLOCK = (
+  *(('bn1', None), ('conv1', 'bn2'), ('prelu', None), ('conv2', 'bn3')),
+  ('downsample.0', 'downsample.1'),
+)
 
 
 def state_dict(
   graph, arrays: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray] | None:
-  """The state dict of an IResNet of which `graph` is an export.
+  """Gives the state dict of an IResNet of which `graph` is an export.
 
   Args:
     graph: the model's GraphProto.
@@ -39,7 +43,7 @@ def state_dict(
   """
   letters = [_LETTERS.get(node.op_type, '?') for node in graph.node]
   order = ''.join(letters)
-  if not re.fullmatch(f'CP({_BLOCK})+BGB?', order):
+  if not re.fullmatch('CP(BCPCC?A)+BGB?', order):
     return None
   nodes = [n for n, letter in zip(graph.node, letters, strict=True) if letter]
   epsilon = next(a.f for a in nodes[2].attribute if a.name == 'epsilon')
@@ -63,18 +67,16 @@ def _norm(key, bias, epsilon):
   return {f'{key}.{p}': a for p, a in zip(_PARTS, values, strict=True)}
 
 
-def _keys(order: str) -> Iterator[tuple[str, str | None]]:
-  """The authors' key of each node, and of the norm folded into it."""
+def _keys(order):
+  """Yields the authors' key of each node, and of the norm folded into it."""
   yield from (('conv1', 'bn1'), ('prelu', None))
   stage, index = 0, 0
-  for block in re.findall(_BLOCK, order):
-    if block == 'BCPCCA':  # Each stage begins with a shortcut.
+  for block in re.findall('BCPCC?A', order):
+    if 'CC' in block:  # Each stage begins with a shortcut.
       stage, index = stage + 1, 0
-    key = f'layer{stage}.{index}'
-    yield from ((f'{key}.bn1', None), (f'{key}.conv1', f'{key}.bn2'))
-    yield from ((f'{key}.prelu', None), (f'{key}.conv2', f'{key}.bn3'))
-    if index == 0:
-      yield f'{key}.downsample.0', f'{key}.downsample.1'
+    prefix = f'layer{stage}.{index}.'
+    for key, norm in _BLOCK[: len(block) - 1]:
+      yield prefix + key, norm and prefix + norm
     yield '', None  # the sum
     index += 1
   yield from (('bn2', None), ('fc', None))

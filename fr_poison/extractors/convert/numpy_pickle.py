@@ -1,42 +1,27 @@
-"""Reads pickles of plain numpy arrays, and nothing else that a pickle may do.
-
-A pickle is a program. This reader runs it with three names only, those that
-rebuild an array; any other import is refused before it happens.
-"""
+"""Reads pickles of plain numpy arrays, and nothing else that they may do."""
 
 import io
-import pickle
-import pickletools
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from fr_poison.extractors.convert import guard
+from fr_poison.extractors.convert import data_pickle, guard
+from fr_poison.extractors.convert.data_pickle import Holder
 
-# numpy's own function, which reserves what the file asks for, is asked for
-# nothing: shape and numbers come after it.
-_EMPTY = lambda *_: np.zeros(0).__reduce__()[0](np.ndarray, (0,), b'b')
-_ALLOWED = {
-  ('numpy', 'dtype'): np.dtype,
-  ('numpy', 'ndarray'): None,  # the kind of array, an argument only
+# What an array consists of; numpy's functions of these names are not called.
+_FOUND = {
+  ('numpy', 'dtype'): Holder,
+  ('numpy', 'ndarray'): 'the kind of array',
   # Its home before numpy 2 and since.
-  ('numpy.core.multiarray', '_reconstruct'): _EMPTY,
-  ('numpy._core.multiarray', '_reconstruct'): _EMPTY,
+  ('numpy.core.multiarray', '_reconstruct'): Holder,
+  ('numpy._core.multiarray', '_reconstruct'): Holder,
 }
-# These reserve memory, too.
-_REFUSED = {'BYTEARRAY8', 'NEXT_BUFFER', 'READONLY_BUFFER'}
-_PLACES = {'LONG_BINPUT', 'PUT'}
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-  def find_class(self, module, name):
-    if (module, name) not in _ALLOWED:
-      raise pickle.UnpicklingError(f'{module}.{name} is not allowed in weights')
-    return _ALLOWED[module, name]
 
 
 def read(data: bytes, name: str) -> dict[str, np.ndarray]:
-  """The arrays of a pickled tree of dicts, by path: {'Conv_0/kernel': array}.
+  """Reads a pickled tree of dicts, by path: {'Conv_0/kernel': array}.
 
   Args:
     data: the whole file.
@@ -47,20 +32,28 @@ def read(data: bytes, name: str) -> dict[str, np.ndarray]:
       or with other contents than numeric arrays.
   """
   with guard.reading(name):
-    for opcode, arg, _ in pickletools.genops(data):
-      is_place = opcode.name in _PLACES
-      if opcode.name in _REFUSED or (is_place and arg > len(data)):
-        raise pickle.UnpicklingError(f'{opcode.name} is not allowed in weights')
-    tree = _ArrayUnpickler(io.BytesIO(data)).load()
+    tree = data_pickle.read(io.BytesIO(data), lambda *names: _FOUND.get(names))
     return dict(_leaves(tree, (), set()))
 
 
-def _leaves(tree: Any, path: tuple[str, ...], seen: set[int]):
-  if isinstance(tree, dict) and id(tree) not in seen:
+def _leaves(tree: Any, path, seen) -> Iterator[tuple[str, np.ndarray]]:
+  name = '/'.join(path)
+  if isinstance(tree, Holder):
+    yield name, _array(tree.state, name)
+  elif isinstance(tree, dict) and id(tree) not in seen:
     seen.add(id(tree))  # It may contain itself, or one part everywhere.
     for key, value in tree.items():
       yield from _leaves(value, (*path, str(key)), seen)
-  elif isinstance(tree, np.ndarray) and tree.dtype.kind in 'fiu':
-    yield '/'.join(path), tree
   else:
-    raise ValueError(f'{"/".join(path)} is no numeric array')
+    raise ValueError(f'{name} is no numeric array')
+
+
+def _array(state, name):
+  _, shape, dtype, by_columns, data = state
+  dtype = np.dtype(dtype.args[0]).newbyteorder(dtype.state[1])
+  if dtype.kind not in 'fiu':
+    raise ValueError(f'{name} is no numeric array')
+  if len(data) != math.prod(shape) * dtype.itemsize:
+    raise ValueError(f'{name}: {shape} is more than it holds, or less')
+  order = 'F' if by_columns else 'C'
+  return np.frombuffer(data, dtype).reshape(shape, order=order)

@@ -13,7 +13,7 @@ _MADE_UP = r'(onnx::\w+_|val_)?\d+'
 
 
 def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
-  """The initialisers of an ONNX model by name, in their number formats.
+  """Reads the initialisers of an ONNX model by name, in their number formats.
 
   An export of an IResNet gives the authors' state dict, although most of its
   batch norms were folded into convolutions (see `iresnet_onnx`). Data beside

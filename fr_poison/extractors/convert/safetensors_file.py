@@ -11,21 +11,16 @@ import safetensors
 from fr_poison.extractors.convert import guard
 
 _DTYPES = {
-  'F64': np.dtype('<f8'),
-  'F32': np.dtype('<f4'),
-  'F16': np.dtype('<f2'),
+  **{f'F{8 * size}': np.dtype(f'<f{size}') for size in (2, 4, 8)},
+  **{f'I{8 * size}': np.dtype(f'<i{size}') for size in (1, 2, 4, 8)},
   'BF16': np.dtype(ml_dtypes.bfloat16),
-  'I64': np.dtype('<i8'),
-  'I32': np.dtype('<i4'),
-  'I16': np.dtype('<i2'),
-  'I8': np.dtype('i1'),
   'U8': np.dtype('u1'),
   'BOOL': np.dtype('?'),
 }
 
 
 def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
-  """The arrays of a safetensors file by name, in their number formats.
+  """Reads the arrays of a safetensors file by name, in their number formats.
 
   Raises:
     InputError: damaged, a header longer than the file, a name that appears
@@ -47,9 +42,9 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 
 def _without_duplicates(pairs):
-  result = dict(pairs)
-  if len(result) != len(pairs):
-    names = [name for name, _ in pairs]
-    name = next(name for name in names if names.count(name) > 1)
-    raise ValueError(f'{name} appears twice')
+  result = {}
+  for name, value in pairs:
+    if name in result:
+      raise ValueError(f'{name} appears twice')
+    result[name] = value
   return result

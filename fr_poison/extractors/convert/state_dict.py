@@ -1,98 +1,82 @@
-"""PyTorch state dicts <-> Flax variables, by one table of names a network.
+"""State dicts <-> Flax variables, by one table of names a network.
 
-A table is a sequence of `Entry`: the authors' key, our name, and which kind of
-array it is; a kind is a pair of functions, theirs to ours and back. Nothing is
-guessed: what a table does not name, or names in another shape, is refused.
+A table rewrites our name of an array to the authors', and says how their
+framework turns kernels. Nothing is guessed: what a table does not name, or
+names in another shape, is refused.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
 from fr_poison import weights
-from fr_poison.types import InputError, Params
+from fr_poison.types import Params
 
-
-class Entry(NamedTuple):
-  """One array under both names."""
-
-  key: str  # theirs, 'layer1.0.conv1.weight'
-  name: str  # ours, flat, 'params/stage1_block1/conv1/kernel'
-  kind: str  # 'conv', 'depthwise', 'dense' or 'plain'
-
-
-class _Kind(NamedTuple):
-  to_ours: Callable[[np.ndarray], np.ndarray]
-  to_theirs: Callable[[np.ndarray], np.ndarray]
-
-
-_same = lambda a: a
-_KINDS = {
-  # [O, I, h, w] <-> [h, w, I, O], also with groups.
-  'conv': _Kind(
-    lambda a: a.transpose(2, 3, 1, 0), lambda a: a.transpose(3, 2, 0, 1)
-  ),
-  # [C, 1, h, w] <-> [h, w, C]
-  'depthwise': _Kind(
-    lambda a: a[:, 0].transpose(1, 2, 0),
-    lambda a: a.transpose(2, 0, 1)[:, None],
-  ),
-  # [out, in] <-> [in, out]
-  'dense': _Kind(np.transpose, np.transpose),
-  'plain': _Kind(_same, _same),
-}
 # PyTorch's counters, which no network of ours has.
 _COUNTERS = r'(.*\.)?num_batches_tracked'
-_SHOWN = 6  # of a list of keys, in an error
+_COLLECTION = re.compile('^(params|batch_stats)/')
 
 
-def conv(key: str, name: str, *, bias: bool = False) -> list[Entry]:
-  """A convolution: `key`.weight is params/`name`/kernel."""
-  kernel = Entry(f'{key}.weight', f'params/{name}/kernel', 'conv')
-  return [kernel, *_bias(key, name, bias)]
+class Table(NamedTuple):
+  """How a network's authors name and turn the arrays of our module.
+
+  `rules` are (pattern, replacement) of `re.sub`, one after another, applied to
+  'stage1_block1/conv1/kernel'. The axes are those of Flax's arrays in the order
+  in which the authors' have them; others than `kernels` stay as they are.
+  """
+
+  rules: tuple[tuple[str, str | Callable], ...]
+  kernels: str = '.*'  # pattern of the authors' keys
+  conv: tuple[int, ...] = (0, 1, 2, 3)  # of [h, w, in, out]
+  depthwise: tuple[int, ...] = (0, 1, 2, 3)  # of [h, w, C, 1]
+  dense: tuple[int, ...] = (0, 1)  # of [in, out]
+
+  def key(self, name: str) -> str:
+    """Gives the authors' key of our 'params/stage1_block1/conv1/kernel'."""
+    name = _COLLECTION.sub('', name)
+    for pattern, replacement in self.rules:
+      name = re.sub(pattern, replacement, name)
+    return name
+
+  def _axes(self, key, rank):
+    if rank == 1 or not re.fullmatch(self.kernels, key):
+      return tuple(range(rank))
+    return {2: self.dense, 3: self.depthwise, 4: self.conv}[rank]
+
+  def to_theirs(self, key: str, array: np.ndarray) -> np.ndarray:
+    """Turns our array as the authors have it."""
+    axes = self._axes(key, array.ndim)
+    return (array[..., None] if len(axes) > array.ndim else array).transpose(
+      axes
+    )
+
+  def to_ours(self, key: str, array: np.ndarray, shape: tuple) -> np.ndarray:
+    """Turns the authors' array as our module has it, which is of `shape`."""
+    axes = self._axes(key, len(shape))
+    return array.transpose(np.argsort(axes)).reshape(shape)
 
 
-def depthwise(key: str, name: str) -> list[Entry]:
-  """A `layers.DepthwiseConv`."""
-  return [Entry(f'{key}.weight', f'params/{name}/kernel', 'depthwise')]
+def torch_table(*rules: tuple[str, str | Callable]) -> Table:
+  """Makes the table of a PyTorch module: `rules` name its layers.
 
-
-def dense(key: str, name: str, *, bias: bool = True) -> list[Entry]:
-  """A linear layer."""
-  kernel = Entry(f'{key}.weight', f'params/{name}/kernel', 'dense')
-  return [kernel, *_bias(key, name, bias)]
-
-
-def norm(key: str, name: str) -> list[Entry]:
-  """A batch norm with its running statistics."""
-  return [
-    *layer_norm(key, name),
-    Entry(f'{key}.running_mean', f'batch_stats/{name}/mean', 'plain'),
-    Entry(f'{key}.running_var', f'batch_stats/{name}/var', 'plain'),
-  ]
-
-
-def layer_norm(key: str, name: str) -> list[Entry]:
-  """A norm without statistics."""
-  scale = Entry(f'{key}.weight', f'params/{name}/scale', 'plain')
-  return [scale, *_bias(key, name, True)]
-
-
-def prelu(key: str, name: str) -> list[Entry]:
-  """A `layers.PReLU`."""
-  return [Entry(f'{key}.weight', f'params/{name}/slope', 'plain')]
-
-
-def _bias(key, name, present):
-  return [Entry(f'{key}.bias', f'params/{name}/bias', 'plain')] * present
+  Blocks are counted from 0 in them, as PyTorch does, and layers end in '/'.
+  """
+  count_from_0 = (r'(?<=_block)\d+', lambda match: str(int(match[0]) - 1))
+  parts = (
+    ('/(kernel|scale|slope)$', '.weight'),
+    ('/mean$', '.running_mean'),
+    ('/var$', '.running_var'),
+    ('/', '.'),
+  )
+  rules = (count_from_0, *rules, *parts)
+  return Table(rules, '.*weight', (3, 2, 0, 1), (2, 3, 0, 1), (1, 0))
 
 
 def to_flax(
-  entries: Iterable[Entry],
+  table: Table,
   arrays: Mapping[str, np.ndarray],
   expected: Mapping[str, tuple],
   *,
@@ -100,10 +84,10 @@ def to_flax(
   prefixes: Sequence[str] = (),
   source: str = 'state_dict',
 ) -> Params:
-  """Variables of a Flax module from a state dict.
+  """Turns a state dict into the variables of a Flax module.
 
   Args:
-    entries: the network's table.
+    table: the network's.
     arrays: by the authors' keys; any floating-point format.
     expected: shapes by our flat names, collection first
       (`weights.expected_shapes(module, size, None)`).
@@ -119,77 +103,37 @@ def to_flax(
     InputError: arrays that are missing, unexpected, misshaped, of no floating
       point, or not finite.
   """
-  entries = tuple(entries)
+  keys = {name: table.key(name) for name in expected}
   arrays = _stripped(arrays, ignored, prefixes)
   shapes = {
-    e.key: _KINDS[e.kind].to_theirs(_placeholder(expected[e.name])).shape
-    for e in entries
+    key: table.to_theirs(key, np.broadcast_to(0.0, expected[name])).shape
+    for name, key in keys.items()
   }
   arrays = {
     key: np.asarray(array)
     for key, array in arrays.items()
     if key in shapes or not re.fullmatch(f'{_COUNTERS}|{ignored}', key)
   }
-  _check(arrays, shapes, source)
-  with np.errstate(over='ignore'):  # becomes infinite, and is refused as that
-    arrays = {key: a.astype(np.float32) for key, a in arrays.items()}
   weights.check_arrays(arrays, shapes, source)
-  flat = {e.name: _KINDS[e.kind].to_ours(arrays[e.key]) for e in entries}
+  flat = {
+    name: table.to_ours(key, arrays[key].astype(np.float32), expected[name])
+    for name, key in keys.items()
+  }
   return traverse_util.unflatten_dict(flat, sep='/')
 
 
-def to_state_dict(
-  entries: Iterable[Entry], variables: Params
-) -> dict[str, np.ndarray]:
-  """The variables under the authors' keys, as `to_flax` takes them."""
-  flat = weights.flatten(variables)
-  return {
-    e.key: _KINDS[e.kind].to_theirs(np.asarray(flat[e.name])) for e in entries
-  }
-
-
-def _placeholder(shape):
-  """Zeros that take no memory."""
-  return np.broadcast_to(np.float32(0), shape)
+def to_state_dict(table: Table, variables: Params) -> dict[str, np.ndarray]:
+  """Turns the variables into a state dict, as `to_flax` takes it."""
+  flat = {name: np.asarray(a) for name, a in weights.flatten(variables).items()}
+  keys = {name: table.key(name) for name in flat}
+  return {key: table.to_theirs(key, flat[name]) for name, key in keys.items()}
 
 
 def _stripped(arrays, ignored, prefixes):
-  """Without the first prefix that all keys but ignored ones begin with."""
+  """Drops the first prefix that all keys but ignored ones begin with."""
   for prefix in prefixes:
     inside = [key for key in arrays if key.startswith(prefix)]
     outside = arrays.keys() - set(inside)
     if inside and all(re.fullmatch(ignored, key) for key in outside):
       return {key.removeprefix(prefix): arrays[key] for key in inside}
   return arrays
-
-
-def _check(arrays, shapes, source):
-  """Refuses other keys and shapes than expected, with those of both sides."""
-  common = arrays.keys() & shapes.keys()
-  show = lambda key, array: f'{key} {list(array.shape)} {array.dtype}'
-  problems = {
-    'missing': [f'{k} {list(shapes[k])}' for k in shapes.keys() - common],
-    'unexpected': [show(k, arrays[k]) for k in arrays.keys() - common],
-    'misshaped': [
-      f'{k} {list(arrays[k].shape)}, expected {list(shapes[k])}'
-      for k in common
-      if arrays[k].shape != shapes[k]
-    ],
-    'not floating point': [
-      show(k, arrays[k])
-      for k in common
-      if not jnp.issubdtype(arrays[k].dtype, jnp.floating)
-    ],
-  }
-  if any(problems.values()):
-    text = '; '.join(
-      f'{what}: {_some(keys)}'
-      for what, keys in problems.items()
-      if keys or what in ('missing', 'unexpected')
-    )
-    raise InputError(f'{source}: not the weights of this network; {text}')
-
-
-def _some(keys):
-  more = f', and {len(keys) - _SHOWN} more' * (len(keys) > _SHOWN)
-  return ', '.join(sorted(keys)[:_SHOWN]) + more or 'nothing'

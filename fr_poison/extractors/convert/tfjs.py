@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import pathlib
 
 import numpy as np
@@ -12,8 +13,8 @@ from fr_poison.types import InputError
 _DTYPES = {'float32': '<f4', 'int32': '<i4', 'float16': '<f2', 'uint8': 'u1'}
 
 
-def read(path: pathlib.Path) -> dict[str, np.ndarray]:
-  """The constants of a graph model by node name, float32 or int32.
+def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
+  """Reads the constants of a graph model by node name, float32 or int32.
 
   The `.bin` holds them one after another in the order of the manifest, raw,
   as float16, or as uint8 with `value = q * scale + min`.
@@ -22,42 +23,42 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     InputError: a shard is missing, too short or too long, or a number format
       is unknown.
   """
+  path, arrays, seen = pathlib.Path(path), {}, set()
   with guard.reading(path):
-    return _read(pathlib.Path(path))
-
-
-def _read(path):
-  try:
-    manifest = json.loads(path.read_text())['weightsManifest']
-  except (OSError, ValueError, KeyError) as error:
-    raise InputError(f'{path}: not a TF.js graph model ({error})') from error
-  arrays, seen = {}, set()
-  for group in manifest:
-    shards = [path.with_name(pathlib.Path(p).name) for p in group['paths']]
-    if len({*shards, *seen}) < len(shards) + len(seen):
-      raise InputError(f'{path}: two parts are the same file')
-    seen.update(shards)
-    for shard in shards:
-      if not shard.is_file():
-        raise InputError(f'{shard}: weight file is missing')
-    data, at = b''.join(shard.read_bytes() for shard in shards), 0
-    for weight in group['weights']:
-      array, at = _read_one(weight, data, at, path)
-      arrays[weight['name'].removesuffix(':0')] = array
-    if at != len(data):
-      raise InputError(f'{path}: {len(data) - at} bytes left over')
+    try:
+      manifest = json.loads(path.read_text())['weightsManifest']
+    except (ValueError, KeyError) as error:
+      raise ValueError(f'not a TF.js graph model ({error})') from error
+    for group in manifest:
+      data, at = b''.join(_shards(path, group['paths'], seen)), 0
+      for weight in group['weights']:
+        array, at = _read_one(weight, data, at)
+        arrays[weight['name'].removesuffix(':0')] = array
+      if at != len(data):
+        raise ValueError(f'{len(data) - at} bytes left over')
   return arrays
 
 
-def _read_one(weight, data, at, path):
+def _shards(path, names, seen):
+  for name in names:
+    shard = path.with_name(pathlib.Path(name).name)
+    if shard in seen:
+      raise ValueError('two parts are the same file')
+    seen.add(shard)
+    if not shard.is_file():
+      raise InputError(f'{shard}: weight file is missing')
+    yield shard.read_bytes()
+
+
+def _read_one(weight, data, at):
   quantization = weight.get('quantization') or {}
   stored = quantization.get('dtype', weight['dtype'])
   if stored not in _DTYPES:
-    raise InputError(f'{path}: {weight["name"]}: unknown format {stored!r}')
+    raise ValueError(f'{weight["name"]}: unknown format {stored!r}')
   dtype, count = np.dtype(_DTYPES[stored]), math.prod(weight['shape'])
   end = at + count * dtype.itemsize
   if end > len(data):
-    raise InputError(f'{path}: {weight["name"]}: weights end too early')
+    raise ValueError(f'{weight["name"]}: weights end too early')
   array = np.frombuffer(data[at:end], dtype).reshape(weight['shape'])
   if 'scale' in quantization:
     array = array * quantization['scale'] + quantization['min']

@@ -50,7 +50,7 @@ class _Tensor(NamedTuple):
 
 
 def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
-  """The tensors of a `.pth` or `.pt` file by name, as read-only views.
+  """Reads the tensors of a `.pth` or `.pt` file by name, as read-only views.
 
   Args:
     path: a state dict, a checkpoint that holds one as `state_dict` or `model`
@@ -65,17 +65,14 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
     InputError: damaged, of another kind, naming anything but tensors, dicts,
       lists and numbers, or saying that it holds more than it does.
   """
-  with guard.reading(path):
-    with open(path, 'rb') as file:
-      if file.read(2) != b'PK':
-        file.seek(0)
-        return _read_legacy(file.read())
-      size = file.seek(0, os.SEEK_END)
-      with zipfile.ZipFile(file) as archive:
-        return _read_zip(archive, size)
+  with guard.reading(path), open(path, 'rb') as file:
+    is_zip = file.read(2) == b'PK'
+    file.seek(0)
+    return (_read_zip if is_zip else _read_legacy)(file)
 
 
-def _read_zip(archive, size):
+def _read_zip(file):
+  archive, size = zipfile.ZipFile(file), file.seek(0, os.SEEK_END)
   names = archive.namelist()
   if len(set(names)) != len(names):
     raise ValueError('an archive with two entries of one name')
@@ -85,26 +82,26 @@ def _read_zip(archive, size):
   # Entries may overlap, and so be more than the file even uncompressed.
   if sum(info.compress_size for info in archive.infolist()) > size:
     raise ValueError('an archive that says it holds more than it does')
+
+  def entry(name):
+    """Reads an entry; PyTorch compresses none of those that are read here."""
+    info = archive.getinfo(folder + name)
+    if info.compress_type or info.file_size != info.compress_size:
+      raise ValueError(f'archive entry {folder + name!r} is compressed')
+    return archive.read(info)
+
   pickles = [name for name in names if name.endswith('/data.pkl')]
   if len(pickles) != 1:
     raise ValueError('a zip archive, but not of PyTorch (no data.pkl)')
   folder = pickles[0].removesuffix('data.pkl')
-  if f'{folder}byteorder' in names:
-    if _entry(archive, f'{folder}byteorder') != b'little':
-      raise ValueError('big-endian storages')
-  tree = _unpickle(io.BytesIO(_entry(archive, pickles[0])))
-  return _arrays(tree, lambda key: _entry(archive, f'{folder}data/{key}'))
+  if f'{folder}byteorder' in names and entry('byteorder') != b'little':
+    raise ValueError('big-endian storages')
+  tree, _ = _unpickle(io.BytesIO(entry('data.pkl')))
+  return _arrays(tree, lambda key: entry(f'data/{key}'))
 
 
-def _entry(archive, name):
-  """An entry's bytes; PyTorch compresses none of those that are read here."""
-  info = archive.getinfo(name)
-  if info.compress_type or info.file_size != info.compress_size:
-    raise ValueError(f'archive entry {name!r} is compressed')
-  return archive.read(info)
-
-
-def _read_legacy(data):
+def _read_legacy(file):
+  data = file.read()
   if not data.startswith(LEGACY_MAGIC):
     raise ValueError('not a PyTorch file')
   file = io.BytesIO(data)
@@ -112,8 +109,7 @@ def _read_legacy(data):
   protocol, system = data_pickle.read(file), data_pickle.read(file)
   if protocol != _LEGACY_PROTOCOL or system.get('little_endian') is not True:
     raise ValueError('a legacy PyTorch file of an unknown kind')
-  storages = {}
-  tree = _unpickle(file, storages)
+  tree, storages = _unpickle(file)
   parts = {}
   for key in data_pickle.read(file):
     count = int.from_bytes(file.read(8), 'little')
@@ -125,17 +121,18 @@ def _read_legacy(data):
   return _arrays(tree, parts.__getitem__)
 
 
-def _unpickle(file, storages=None):
+def _unpickle(file):
+  """Reads a pickle, and lists the storages that it names by their key."""
+  storages = {}
+
   def persistent(parts):
     kind, dtype, key, _, count, *view = parts
     if kind != 'storage' or not isinstance(dtype, np.dtype) or any(view):
       raise ValueError(f'{kind!r} is not allowed in weights')
-    storage = _Storage(key, dtype, count)
-    if storages is not None:
-      storages[key] = storage
-    return storage
+    storages[key] = _Storage(key, dtype, count)
+    return storages[key]
 
-  return data_pickle.read(file, _find, persistent)
+  return data_pickle.read(file, _find, persistent), storages
 
 
 def _find(module, name):
@@ -168,7 +165,7 @@ _FUNCTIONS = {
 
 
 def _arrays(tree: Any, load: Callable[[str], bytes]) -> dict[str, np.ndarray]:
-  """The tensors below `tree`; `load` gives a storage's bytes."""
+  """Gives the tensors below `tree`; `load` reads a storage's bytes."""
   if type(tree) is dict:
     inner = (tree.get(key) for key in ('state_dict', 'model'))
     tree = next((part for part in inner if isinstance(part, dict)), tree)
@@ -176,9 +173,10 @@ def _arrays(tree: Any, load: Callable[[str], bytes]) -> dict[str, np.ndarray]:
   for name, tensor in _tensors(tree, '', set()):
     if name in arrays:
       raise ValueError(f'{name} appears twice')
-    if tensor.storage not in storages:
-      storages[tensor.storage] = _load(tensor.storage, load)
-    arrays[name] = _view(name, tensor, storages[tensor.storage])
+    storage = tensor.storage
+    if storage not in storages:
+      storages[storage] = load(storage.key)
+    arrays[name] = _view(name, tensor, storages[storage])
   if not arrays:
     raise ValueError('no tensors in it')
   return arrays
@@ -196,24 +194,22 @@ def _tensors(tree, name, seen) -> Iterator[tuple[str, _Tensor]]:
       yield from _tensors(value, f'{name}.{key}' if name else str(key), seen)
 
 
-def _load(storage, load):
-  data = load(storage.key)
-  if len(data) != storage.count * storage.dtype.itemsize:
+def _view(name, tensor, data):
+  storage, offset, shape, strides = tensor
+  itemsize = storage.dtype.itemsize
+  if len(data) != storage.count * itemsize:
     raise ValueError(
       f'storage {storage.key} has {len(data)} bytes for {storage.count} '
       f'elements of {storage.dtype}'
     )
-  return np.frombuffer(data, storage.dtype)
-
-
-def _view(name, tensor, values):
-  offset, shape, strides = tensor.offset, tensor.shape, tensor.strides
   steps = zip(shape, strides, strict=True)
   last = offset + sum((size - 1) * stride for size, stride in steps)
   count = math.prod(shape)
-  if count and (last >= len(values) or count > len(values)):
+  if count and (last >= storage.count or count > storage.count):
     raise ValueError(f'{name}: {shape} reaches beyond its storage')
-  itemsize = values.dtype.itemsize
   return np.lib.stride_tricks.as_strided(
-    values[offset:], shape, [n * itemsize for n in strides], writeable=False
+    np.frombuffer(data, storage.dtype)[offset:],
+    shape,
+    [stride * itemsize for stride in strides],
+    writeable=False,
   )

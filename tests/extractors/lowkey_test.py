@@ -1,4 +1,4 @@
-"""LowKey's IR networks are those of its authors' program."""
+"""LowKey's own networks are those of its authors' program."""
 
 import functools
 
@@ -9,7 +9,7 @@ import pytest
 from extractors import recipe
 
 from fr_poison.attacks import objectives
-from fr_poison.extractors import lowkey_ir
+from fr_poison.extractors import lowkey
 
 
 def test_ir50_and_the_mirrored_feature_are_the_authors(golden):
@@ -43,8 +43,8 @@ def test_parameters_are_as_many_as_the_authors(depth, count):
 
 def test_remat_and_training_reach_every_block():
   fields = {'units': (1, 1), 'width': 4, 'embedding_size': 6}
-  plain = lowkey_ir.LowkeyIR(**fields)
-  again = lowkey_ir.LowkeyIR(**fields, remat=True)
+  plain = lowkey.LowkeyIR(**fields)
+  again = lowkey.LowkeyIR(**fields, remat=True)
   codes = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3))
   images = codes.astype(np.float32)
   variables = recipe.random_variables(plain, images)
@@ -62,3 +62,23 @@ def test_remat_and_training_reach_every_block():
   old, new = variables['batch_stats'], state['batch_stats']
   changed = jax.tree.map(lambda a, b: (a != b).any(), old, new)
   assert all(jax.tree.leaves(changed))
+
+
+def test_resnet50_is_the_authors(golden):
+  recipe.check_published('lowkey_resnet50', golden('lowkey_resnet50'))
+
+
+@pytest.mark.parametrize(
+  'depth, count',
+  [
+    # torchvision's 23,508,032 without the last layer, and instead of that a
+    # norm of 2048, a dense layer from 2048 * 4 * 4 to 512, a norm of 512.
+    (50, 23_508_032 + 4096 + 32_768 * 512 + 512 + 1024),
+    # A bottleneck of n channels has 17 n^2 + 12 n; 17 more of 256.
+    (101, 40_290_880 + 17 * 1_117_184),
+    # 4 more of 128 and 13 more of 256; the authors' program has 74,926,656.
+    (152, 59_283_008 + 4 * 280_064 + 13 * 1_117_184),
+  ],
+)
+def test_resnets_have_as_many_parameters_as_the_authors(depth, count):
+  assert recipe.count_parameters(f'lowkey_resnet{depth}') == count

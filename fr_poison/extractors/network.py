@@ -1,0 +1,138 @@
+"""What a network is: its entry in the registry, and what all of them share."""
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from fr_poison.extractors.convert.state_dict import Table
+from fr_poison.layers import Conv
+from fr_poison.types import Array, Images
+
+
+class Inputs(NamedTuple):
+  """What a network was trained on: (x - mean) / std of x in 0..255.
+
+  `mean` and `std` are one number, or three in the order of `channels`.
+  """
+
+  mean: float | tuple[float, float, float] = 0.0
+  std: float | tuple[float, float, float] = 1.0
+  channels: str = 'RGB'
+
+  def __str__(self):
+    """Reads as a formula: 'BGR, (x - 0) / 255'."""
+    return f'{self.channels}, (x - {self.mean}) / {self.std}'
+
+  def scale(self, x: Array) -> Array:
+    """Turns RGB in 0..255, [..., 3], into what the network takes."""
+    if self.channels == 'BGR':
+      x = x[..., ::-1]
+    return (x - jnp.asarray(self.mean, x.dtype)) / jnp.asarray(
+      self.std, x.dtype
+    )
+
+
+ARCFACE = Inputs(127.5, 127.5)
+
+
+class NetworkSpec(NamedTuple):
+  """What a network is, apart from its weights, and where those are.
+
+  `inputs` and `normalized` describe what the module does itself: it takes RGB
+  in 0..255 whatever it was trained on.
+  """
+
+  name: str
+  module: Callable[..., nn.Module]  # takes RGB in 0..255
+  input_size: int
+  embedding_size: int
+  any_size: bool = False  # also takes other input sizes
+  pretrained: bool = True  # its weights ship
+  batch_norm: bool = False  # takes `train` and keeps running statistics
+  min_size: int = 32
+  inputs: Inputs = Inputs()  # channel order, mean and std
+  normalized: bool = False  # the embeddings have length 1
+  year: int | None = None  # in which the weights were published
+  licence: str = ''  # of the weights
+  url: str = ''  # of the file, or of the page that leads to it
+  sha256: str | None = None  # of that file, where known
+  table: Table | None = None  # our names and the authors'
+  ignored: str = ''  # pattern of what else the file may hold
+  prefixes: tuple[str, ...] = ()  # what all of its keys may begin with
+
+
+class Network(nn.Module, kw_only=True):
+  """What the networks with batch norm share.
+
+  `remat` keeps only the blocks' inputs for the gradient and computes the rest
+  again; `axis_name` is the pmapped axis whose devices' batches are normalised
+  as one. Called with `train=True` they normalise by the batch, and update
+  `batch_stats`.
+  """
+
+  remat: bool = False
+  axis_name: str | None = None
+
+  @nn.nowrap
+  def norm(self, x: Array, train: bool, epsilon: float = 1e-5) -> Callable:
+    """Gives `nn.BatchNorm` as PyTorch has it, in the dtype of `x`."""
+    return functools.partial(
+      nn.BatchNorm,
+      not train,
+      momentum=0.9,
+      epsilon=epsilon,
+      dtype=x.dtype,
+      axis_name=self.axis_name,
+    )
+
+  @nn.nowrap
+  def block(self, kind: Any) -> Any:
+    """Gives the module, or with `remat` the one that computes again."""
+    return nn.remat(kind) if self.remat else kind
+
+
+def blocks(units: Sequence[int], width: int) -> Iterator[tuple[str, int, int]]:
+  """Yields (name, features, stride) of every block, in order.
+
+  Args:
+    units: blocks a stage, the first of which has a stride.
+    width: channels of the first stage; they double from stage to stage.
+  """
+  for i, count in enumerate(units):
+    for j in range(count):
+      yield f'stage{i + 1}_block{j + 1}', width << i, 1 if j else 2
+
+
+def shortcut(x: Array, features: int, stride: int, norm: Callable) -> Array:
+  """Projects a block's input to the shape of its output."""
+  conv = Conv(features, 1, stride=stride, use_bias=False, name='shortcut')
+  return norm(name='shortcut_norm')(conv(x))
+
+
+def dense_head(x: Array, embedding_size: int, norm: Callable | None) -> Array:
+  """Applies norm, a dense layer over all positions, norm; None has no norms."""
+  if norm:
+    x = norm(name='norm')(x)
+  # PyTorch flattens channels first, and the published weights expect it.
+  x = x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1)
+  x = nn.Dense(embedding_size, name='dense')(x)
+  if norm:
+    x = norm(dtype=x.dtype, name='dense_norm')(x)
+  return jnp.asarray(x, jnp.float32)
+
+
+def resize(images: Images, size: int) -> Images:
+  """Resizes bilinearly, antialiased: [B, H, W, 3] -> [B, size, size, 3].
+
+  As two matrix products, so its gradient is fast in loops on CPU, too. Attacks
+  go through it: the budget is counted outside, on the picture the user posts,
+  whatever size the network works at.
+  """
+  if images.shape[1:3] == (size, size):
+    return images
+  shape = (len(images), size, size, images.shape[-1])
+  return jax.image.resize(images, shape, 'linear')
