@@ -179,8 +179,15 @@ def _init(recipe, params, rng, images, *, targets=None, start=None):
   evaluate = functools.partial(_evaluate, recipe)
   _, terms = jax.eval_shape(evaluate, params, state, images, rngs)
   zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), terms)
-  # No leaf is another one or the caller's, so the state can be donated.
-  return jax.tree.map(jnp.copy, state.replace(terms=zeros))
+  return jax.tree.map(_own, state.replace(terms=zeros))
+
+
+def _own(leaf):
+  """A leaf that is no other one and not the caller's: it can be donated.
+
+  Within jit the results are that already.
+  """
+  return leaf if isinstance(leaf, jax.core.Tracer) else jnp.copy(leaf)
 
 
 def _step(recipe, params, state):
@@ -196,9 +203,8 @@ def _step(recipe, params, state):
   is_last = state.step == recipe.total_steps - 1
   rank = _float32(recipe.rank(terms, state.best_score, is_last))
   better = rank > state.best_score  # never for NaN
-  best_score = jnp.where(better, rank, state.best_score)
   last = flags.last_tenth(recipe.total_steps)
-  is_early = state.step < recipe.total_steps - last
+  is_early = state.step <= recipe.total_steps - last
   variable, optimizer = _update(recipe, state, grads, rngs)
   return state.replace(
     variable=variable,
@@ -208,9 +214,9 @@ def _step(recipe, params, state):
     best_images=jnp.where(
       base.per_picture(better), state.adv_images, state.best_images
     ),
-    best_score=best_score,
-    first_score=jnp.where(state.step == 0, best_score, state.first_score),
-    early_score=jnp.where(is_early, best_score, state.early_score),
+    best_score=jnp.where(better, rank, state.best_score),
+    first_score=jnp.where(state.step == 1, state.best_score, state.first_score),
+    early_score=jnp.where(is_early, state.best_score, state.early_score),
     best_step=jnp.where(better, state.step, state.best_step),
     moved=state.moved | jnp.any(grads != 0, (1, 2, 3)),
     terms=terms,

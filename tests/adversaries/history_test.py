@@ -108,8 +108,8 @@ def test_nobody_need_have_clean_pictures_and_no_version_be_used():
   [
     ({'shares': {'clean': 0.5, 'old': 0.4}}, 'shares: they add up to 0.9'),
     ({'shares': {}}, 'shares: they add up to 0'),
-    ({'shares': {'clean': 1.5, 'old': -0.5}}, "shares: 'clean': 1.5"),
-    ({'shares': {'clean': float('nan')}}, "shares: 'clean': nan"),
+    ({'shares': {'clean': 1.5, 'old': -0.5}}, 'shares.clean: 1.5'),
+    ({'shares': {'clean': float('nan')}}, 'shares.clean: nan'),
     ({'shares': {'clean': 0.5, 'newer': 0.5}}, "shares: 'newer' is unknown"),
     ({'versions': {'old': np.zeros(4)}}, "versions: 'clean' is missing"),
     (
@@ -122,7 +122,7 @@ def test_nobody_need_have_clean_pictures_and_no_version_be_used():
     ),
     ({'labels': np.zeros(3, np.int32)}, 'labels: 3 given for 4'),
     ({'protected': [0, 6]}, 'protected: label 6 has no pictures'),
-    ({'seed': -1}, 'seed: expected 0 or more, got -1'),
+    ({'seed': -1}, 'seed: -1; a whole number'),
   ],
 )
 def test_what_cannot_be_collected_is_refused(changes, message):

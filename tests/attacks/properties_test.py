@@ -277,7 +277,7 @@ def test_patience_must_be_a_step_or_more():
   attack, images = toys.ATTACKS['pgd'][0], toys.images(1)
   with pytest.raises(InputError, match='patience: 0'):
     attacks.run(attack, [toys.params()], RNG, images, patience=0)
-  with pytest.raises(InputError, match='no traced'):
+  with pytest.raises(InputError, match='traced'):
     jax.jit(lambda x: attacks.run(attack, [toys.params()], RNG, x, patience=2))(
       images
     )
