@@ -154,7 +154,7 @@ def _type(config, field):
       )
     if part not in value:
       hint = _fields_like(config, field)
-      hint = hint or f'; fields of {holder}: {", ".join(value)}'
+      hint = hint or f'; fields of {holder}: {", ".join(map(str, value))}'
       if number:
         hint += f' (--{holder}="{{...}}" replaces them all)'
       raise InputError(f'--config.{field}: no such field{hint}')
