@@ -72,6 +72,22 @@ def _are_names(x, kinds=(list, tuple)):
   return isinstance(x, kinds) and all(map(is_name, x))
 
 
+def _is_curve(x):
+  ends = (x.get('fpr'), x.get('tpr')) if isinstance(x, dict) else (0, 0)
+  return all(map(_are_numbers, ends)) and len(ends[0]) == len(ends[1]) > 0
+
+
+def _is_map(x):
+  are_points = lambda y: (
+    isinstance(y, list)
+    and all(_are_numbers(point) and len(point) == 2 for point in y)
+  )
+  return isinstance(x, dict) and (
+    _is_number(x.get('explained'))
+    and all(x.get(name) and are_points(x[name]) for name in MAPPED)
+  )
+
+
 def _one_of(*names):
   return _Kind(f'one of {", ".join(names)}', lambda x: x in names)
 
@@ -99,6 +115,18 @@ _RATES = _Kind(
   'rates in [0, 1], that of 0.01 among them',
   lambda x: (
     isinstance(x, dict) and '0.01' in x and _are_numbers([*x.values()], 0, 1)
+  ),
+)
+_CURVE = _Kind('an object of fpr and tpr, as many numbers each', _is_curve)
+MAPPED = ('neighbours', 'clean', 'cloaked')  # points of an embedding map
+_MAP = _Kind(f'an object of points: {", ".join(MAPPED)}', _is_map)
+_CHECK = _Kind(
+  'an object of num_people, real, model and difference',
+  lambda x: (
+    isinstance(x, dict)
+    and _are_numbers(
+      [x.get(k) for k in ('num_people', 'real', 'model', 'difference')]
+    )
   ),
 )
 
@@ -144,6 +172,7 @@ class Protection(_Run):
   weights: _NAME_DICT
   noise_protection_rate: _FRACTION | None = None
   noise_protection_ci: _INTERVAL | None = None
+  embedding_map: _MAP = None
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -152,6 +181,7 @@ class Distractors(Protection):
 
   num_distractors: _WHOLE
   distractors: _TEXT  # 'none', 'real' or 'model'
+  check: _CHECK = None  # of the model
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -190,6 +220,8 @@ class Detection:
   average_precision: _FRACTION
   tpr_at_fpr: _RATES
   num_people: _COUNT
+  surrogate: _NAMES = None
+  roc: _CURVE = None
 
 
 def kind(record: dict) -> type:

@@ -210,3 +210,35 @@ def test_a_rate_above_one_is_refused():
     types.InputError, match='auc: expected a number .*, got 93.4'
   ):
     record_file.validate(_detection(auc=93.4))
+
+
+@pytest.mark.parametrize(
+  'roc',
+  [3, {}, {'fpr': [0, 1]}, {'fpr': [], 'tpr': []}, {'fpr': [0], 'tpr': [0, 1]},
+   {'fpr': ['a'], 'tpr': [0]}],
+)  # fmt: skip
+def test_an_odd_curve_of_a_detector_is_refused(roc):
+  record_file.validate(_detection(roc={'fpr': [0, 1], 'tpr': [0, 1]}))
+  with pytest.raises(types.InputError, match='^roc: expected an object'):
+    record_file.validate(_detection(roc=roc))
+
+
+@pytest.mark.parametrize(
+  'change',
+  [{'clean': 3}, {'clean': [[1]]}, {'cloaked': []}, {'explained': 'x'}],
+)
+def test_an_odd_map_is_refused(make_record, change):
+  points = {'neighbours': [[0, 1]], 'clean': [[0, 1]], 'cloaked': [[0, 1]]}
+  good = points | {'explained': 0.5}
+  record_file.validate(make_record(embedding_map=good))
+  with pytest.raises(types.InputError, match='^embedding_map: expected'):
+    record_file.validate(make_record(embedding_map=good | change))
+
+
+def test_an_odd_check_of_a_model_is_refused(make_record):
+  fields = {'num_distractors': 10, 'distractors': 'real'}
+  check = {'num_people': 10, 'real': 0.5, 'model': 0.4, 'difference': 0.1}
+  record_file.validate(make_record(check=check, **fields))
+  for odd in (3, {}, check | {'real': 'x'}):
+    with pytest.raises(types.InputError, match='^check: expected an object'):
+      record_file.validate(make_record(check=odd, **fields))
