@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fr_poison import extractors
-from fr_poison.report import drawing, moves, prose, record_file, tables, words
+from fr_poison.report import drawing, kinds, moves, prose, tables, words
 from fr_poison.report.drawing import Drawing, Series
 from fr_poison.report.sources import Sources
 from fr_poison.types import Embeddings, InputError
@@ -275,7 +275,7 @@ def project(
   share = np.sum(singular[:2] ** 2) / max(np.sum(singular**2), 1e-12)
   ends = np.cumsum([len(x) for x in parts])[:-1]
   split = [x.round(4).tolist() for x in np.split(points @ axes[:2].T, ends)]
-  return dict(zip(record_file.MAPPED, split, strict=True)) | {
+  return dict(zip(kinds.MAPPED, split, strict=True)) | {
     'explained': float(share)
   }
 
@@ -294,9 +294,9 @@ def embedding_map(records: list[dict]) -> Drawing | None:
     return None
   record = max(records, key=lambda r: r['protection_rate'])
   places = record['embedding_map']
-  figure, [[axis]] = drawing.axes(3.6, len(record_file.MAPPED))
+  figure, [[axis]] = drawing.axes(3.6, len(kinds.MAPPED))
   looks = [drawing.look(None) | {'marker': '.'}, *map(drawing.look, (0, 1))]
-  for kind, style in zip(record_file.MAPPED, looks, strict=True):
+  for kind, style in zip(kinds.MAPPED, looks, strict=True):
     style = style | {'linestyle': 'none'}
     axis.plot(*np.transpose(places[kind]), label=kind, **style)
   axis.set_aspect('equal', adjustable='datalim')

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fr_poison import types
-from fr_poison.report import record_file
+from fr_poison.report import kinds, record_file
 
 
 def test_round_trip(tmp_path, records):
@@ -90,7 +90,7 @@ def test_every_missing_field_is_named(make_record):
     record = make_record()
     del record[name]
     with pytest.raises(types.InputError, match=f'^{name}: missing'):
-      record_file.validate(record)
+      kinds.validate(record)
 
 
 @pytest.mark.parametrize(
@@ -132,19 +132,19 @@ def test_every_missing_field_is_named(make_record):
 )
 def test_a_wrong_field_is_named(make_record, name, value):
   with pytest.raises(types.InputError, match=name.removesuffix('_rate')):
-    record_file.validate(make_record() | {name: value})
+    kinds.validate(make_record() | {name: value})
 
 
 def test_nulls_that_are_allowed(make_record):
-  record_file.validate(make_record(epsilon=None, psnr=None))
-  record_file.validate(make_record('none', ''))
+  kinds.validate(make_record(epsilon=None, psnr=None))
+  kinds.validate(make_record('none', ''))
 
 
 def test_noise_must_say_of_what(make_record):
   with pytest.raises(types.InputError, match='control_of'):
-    record_file.validate(make_record('noise'))
+    kinds.validate(make_record('noise'))
   with pytest.raises(types.InputError, match='expected an object'):
-    record_file.validate([])
+    kinds.validate([])
 
 
 def test_config_hash():
@@ -159,7 +159,7 @@ def test_config_hash():
 
 def test_environment_fills_its_fields(make_record):
   environment = record_file.environment()
-  record_file.validate(make_record(**environment))
+  kinds.validate(make_record(**environment))
   names = 'python jax jaxlib flax optax numpy fr_poison'
   assert sorted(environment['versions']) == sorted(names.split())
   assert environment['device'].endswith('cores')
@@ -209,7 +209,7 @@ def test_a_rate_above_one_is_refused():
   with pytest.raises(
     types.InputError, match='auc: expected a number .*, got 93.4'
   ):
-    record_file.validate(_detection(auc=93.4))
+    kinds.validate(_detection(auc=93.4))
 
 
 @pytest.mark.parametrize(
@@ -218,9 +218,9 @@ def test_a_rate_above_one_is_refused():
    {'fpr': ['a'], 'tpr': [0]}],
 )  # fmt: skip
 def test_an_odd_curve_of_a_detector_is_refused(roc):
-  record_file.validate(_detection(roc={'fpr': [0, 1], 'tpr': [0, 1]}))
+  kinds.validate(_detection(roc={'fpr': [0, 1], 'tpr': [0, 1]}))
   with pytest.raises(types.InputError, match='^roc: expected an object'):
-    record_file.validate(_detection(roc=roc))
+    kinds.validate(_detection(roc=roc))
 
 
 @pytest.mark.parametrize(
@@ -230,15 +230,15 @@ def test_an_odd_curve_of_a_detector_is_refused(roc):
 def test_an_odd_map_is_refused(make_record, change):
   points = {'neighbours': [[0, 1]], 'clean': [[0, 1]], 'cloaked': [[0, 1]]}
   good = points | {'explained': 0.5}
-  record_file.validate(make_record(embedding_map=good))
+  kinds.validate(make_record(embedding_map=good))
   with pytest.raises(types.InputError, match='^embedding_map: expected'):
-    record_file.validate(make_record(embedding_map=good | change))
+    kinds.validate(make_record(embedding_map=good | change))
 
 
 def test_an_odd_check_of_a_model_is_refused(make_record):
   fields = {'num_distractors': 10, 'distractors': 'real'}
   check = {'num_people': 10, 'real': 0.5, 'model': 0.4, 'difference': 0.1}
-  record_file.validate(make_record(check=check, **fields))
+  kinds.validate(make_record(check=check, **fields))
   for odd in (3, {}, check | {'real': 'x'}):
     with pytest.raises(types.InputError, match='^check: expected an object'):
-      record_file.validate(make_record(check=odd, **fields))
+      kinds.validate(make_record(check=odd, **fields))
