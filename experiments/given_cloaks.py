@@ -20,7 +20,7 @@ from fr_poison import extractors
 from fr_poison.data import datasets, detect_faces, folder
 from fr_poison.data.faces import FaceSet, concatenate
 from fr_poison.data.placement import Placement, Rejected
-from fr_poison.report.record_file import UNKNOWN
+from fr_poison.report.kinds import UNKNOWN
 from fr_poison.types import InputError
 
 _ORL = 'orl'

@@ -6,13 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from fr_poison import extractors
-from fr_poison.report import drawing, moves, prose, tables, words
+from fr_poison.report import drawing, kinds, moves, prose, tables, words
 from fr_poison.report.drawing import Drawing, Series
 from fr_poison.report.sources import Sources
 from fr_poison.types import Embeddings, InputError
 
 _PANEL = 2.4  # inches, of a ROC curve
-_MAPPED = ('neighbours', 'clean', 'cloaked')
 
 _MARKS = {
   '': '',
@@ -276,7 +275,9 @@ def project(
   share = np.sum(singular[:2] ** 2) / max(np.sum(singular**2), 1e-12)
   ends = np.cumsum([len(x) for x in parts])[:-1]
   split = [x.round(4).tolist() for x in np.split(points @ axes[:2].T, ends)]
-  return dict(zip(_MAPPED, split, strict=True)) | {'explained': float(share)}
+  return dict(zip(kinds.MAPPED, split, strict=True)) | {
+    'explained': float(share)
+  }
 
 
 def embedding_map(records: list[dict]) -> Drawing | None:
@@ -293,9 +294,9 @@ def embedding_map(records: list[dict]) -> Drawing | None:
     return None
   record = max(records, key=lambda r: r['protection_rate'])
   places = record['embedding_map']
-  figure, [[axis]] = drawing.axes(3.6, len(_MAPPED))
+  figure, [[axis]] = drawing.axes(3.6, len(kinds.MAPPED))
   looks = [drawing.look(None) | {'marker': '.'}, *map(drawing.look, (0, 1))]
-  for kind, style in zip(_MAPPED, looks, strict=True):
+  for kind, style in zip(kinds.MAPPED, looks, strict=True):
     style = style | {'linestyle': 'none'}
     axis.plot(*np.transpose(places[kind]), label=kind, **style)
   axis.set_aspect('equal', adjustable='datalim')

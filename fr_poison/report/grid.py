@@ -63,7 +63,7 @@ def arrange(records: list[dict], title: str = '', run: str = '') -> Grid:
   `noise_protection_rate` and `noise_protection_ci` stand in.
 
   Args:
-    records: valid records, see `record_file`.
+    records: valid records, see `kinds`.
     title: of the grid.
     run: that it is of.
 
@@ -115,9 +115,11 @@ def tables(records: list[dict]) -> list[Grid]:
     try:
       return [
         arrange(same, ', '.join(filter(None, title)), run)
-        for run, kinds in runs.items()
-        for kind, same in kinds.items()
-        for title in [(run, words.plain(kind) if len(kinds) > 1 else '')]
+        for run, by_recognizer in runs.items()
+        for name, same in by_recognizer.items()
+        for title in [
+          (run, words.plain(name) if len(by_recognizer) > 1 else '')
+        ]
       ]
     except InputError as collision:
       error = collision

@@ -1,7 +1,7 @@
 """What a reader is to take away, in plain sentences."""
 
 from fr_poison import metrics
-from fr_poison.report import moves, record_file, words
+from fr_poison.report import kinds, moves, words
 from fr_poison.report.grid import Grid, arrange
 from fr_poison.report.sources import Sources
 
@@ -86,14 +86,14 @@ def verdict(records: list[dict]) -> list[str]:
   if not given:
     return []
   bare = {_place(r): r for r in records if r['attack'] == 'none'}
-  kinds = {kind: [] for kind in words.TEXTS['verdict']['kinds']}
+  judged = {kind: [] for kind in words.TEXTS['verdict']['kinds']}
   for record in given:
-    kinds[_kind(record, bare.get(_place(record)))].append(record)
+    judged[_kind(record, bare.get(_place(record)))].append(record)
   with_kind = len({r['recognizer'] for r in given}) > 1
-  texts = [_headline(kinds, given)]
+  texts = [_headline(judged, given)]
   texts += [
     f'{words.TEXTS["verdict"]["kinds"][kind]}: {_list(found, with_kind)}.'
-    for kind, found in kinds.items()
+    for kind, found in judged.items()
     if found
   ]
   texts.append(_certainty(given))
@@ -128,9 +128,8 @@ def not_tested(records: list[dict]) -> list[str]:
   recognizers = {record['recognizer'] for record in records}
   texts = words.TEXTS['not_tested']
   found = [x for k, x in texts['trainers'].items() if k not in adversaries]
-  kinds = [x for x in record_file.RECOGNIZERS if x not in recognizers]
-  if kinds:
-    found.append(f'Recognizers: {words.plain(", ".join(kinds))}.')
+  if missing := [x for x in kinds.RECOGNIZERS if x not in recognizers]:
+    found.append(f'Recognizers: {words.plain(", ".join(missing))}.')
   found += texts['always'] + gathered(records, 'not_tested')
   return list(dict.fromkeys(found))
 
@@ -192,16 +191,16 @@ def _kind(record, bare):
   return 'blind' if any(ci and ci[1] >= low for ci in others) else 'yes'
 
 
-def _headline(kinds, given):
-  yes, unsure = kinds['yes'], len(kinds['unsure'])
+def _headline(judged, given):
+  yes, unsure = judged['yes'], len(judged['unsure'])
   networks = {r['network'] for r in yes}
   own = set(yes[0]['surrogate']) if yes else set()
   if not yes:
     key = 'none_but' if unsure else 'none'
-    key = key if kinds['no'] else 'nothing'
+    key = key if judged['no'] else 'nothing'
   elif own >= networks:
     key = 'own'
-  elif len(networks) == 1 and own == {record_file.UNKNOWN}:
+  elif len(networks) == 1 and own == {kinds.UNKNOWN}:
     key = 'one'
   else:
     key = 'all' if len(yes) == len(given) else 'some'

@@ -1,237 +1,21 @@
-"""Result records: one dict, one JSON line, for every number that is reported.
+"""Files of result records, all of which reports are made from.
 
-Reports are made from these alone, so a table can be traced and redone. Rates,
-intervals and `linf` are fractions in [0, 1], `psnr` is in dB. A kind of record
-is a class here, whose annotations say what a field may hold; a field with a
-default may be missing, and a record may carry more.
+So a table can be traced and redone. For what is in them see `kinds`.
 """
 
-import dataclasses
 import hashlib
 import importlib.metadata
 import json
-import math
-import numbers
 import os
 import pathlib
 import platform
-import reprlib
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from fr_poison import strict_json, types, version
 from fr_poison.data import decode
+from fr_poison.report import kinds
 
-CLOAKS = (
-  *('lowkey', 'fawkes', 'fawkes_v03', 'fawkes_v1'),
-  *('pgd', 'eot_pgd', 'evading_pgd'),
-  *('feature_shift', 'protected_set'),
-  'history',  # several of them over the years
-  'given',  # as files, made by whatever tool
-)
-ATTACKS = (*CLOAKS, 'noise', 'none')
-UNKNOWN = 'unknown'  # what network a given cloak was made for
-RECOGNIZERS = ('nearest_neighbor', 'linear', 'end_to_end')
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'numpy')
-
-
-@dataclasses.dataclass(frozen=True)
-class _Kind:
-  """What a field may hold: in words, and as a test."""
-
-  expected: str
-  accepts: Callable[[Any], bool]
-
-  def __or__(self, null):
-    return _Kind(
-      f'{self.expected} or null', lambda x: x is null or self.accepts(x)
-    )
-
-
-def _is_number(x, low=-math.inf, high=math.inf):
-  is_real = isinstance(x, numbers.Real) and not isinstance(x, bool)
-  return is_real and math.isfinite(x) and low <= x <= high
-
-
-def _is_count(x, low=0):
-  return isinstance(x, numbers.Integral) and _is_number(x, low)
-
-
-def _is_interval(x):
-  is_pair = _are_numbers(x, 0, 1) and len(x) == 2
-  return is_pair and x[0] <= x[1]
-
-
-def _are_numbers(x, low=-math.inf, high=math.inf):
-  is_list = isinstance(x, (list, tuple))
-  return is_list and all(_is_number(y, low, high) for y in x)
-
-
-def _are_names(x, kinds=(list, tuple)):
-  is_name = lambda y: isinstance(y, str) and bool(y.strip())
-  return isinstance(x, kinds) and all(map(is_name, x))
-
-
-def _one_of(*names):
-  return _Kind(f'one of {", ".join(names)}', lambda x: x in names)
-
-
-_TEXT = _Kind('a text', lambda x: isinstance(x, str))
-_NAME = _Kind('a name', lambda x: _are_names([x]))
-_NAMES = _Kind('a list of names', _are_names)
-_NAME_DICT = _Kind(
-  'an object of names',
-  lambda x: _are_names(x, dict) and _are_names([*x.values()]),
-)
-_NUMBER = _Kind('a finite number', _is_number)
-_FRACTION = _Kind('a number in [0, 1]', lambda x: _is_number(x, 0, 1))
-_INTERVAL = _Kind('[low, high] in [0, 1]', _is_interval)
-_COUNT = _Kind('a positive integer', lambda x: _is_count(x, 1))
-_WHOLE = _Kind('a non-negative integer', _is_count)
-_SECONDS = _Kind('seconds', lambda x: _is_number(x, 0))
-_ROWS = _Kind(
-  'a list of [picture, reason]',
-  lambda x: (
-    isinstance(x, list) and all(_are_names(row) and len(row) == 2 for row in x)
-  ),
-)
-_RATES = _Kind(
-  'rates in [0, 1], that of 0.01 among them',
-  lambda x: (
-    isinstance(x, dict) and '0.01' in x and _are_numbers([*x.values()], 0, 1)
-  ),
-)
-
-
-@dataclasses.dataclass(kw_only=True)
-class _Run:
-  """What every record of a cloak against a trainer's recognizer says."""
-
-  attack: _one_of(*ATTACKS)
-  surrogate: _NAMES
-  network: _NAME
-  recognizer: _one_of(*RECOGNIZERS)
-  adversary: _NAME
-  num_people: _COUNT
-  config_hash: _NAME
-  versions: _NAME_DICT
-  device: _NAME
-  control_of: _one_of(*CLOAKS) = None
-  history: _NAME = None  # which one
-  dataset: _NAME = None  # what a page says of the pictures, in words
-  split: _NAME = None  # and of which were trained on, which tested on
-  not_tested: _NAMES = None  # sentences
-  warnings: _NAMES = None  # the same
-  alignment: _NAME = None  # see FaceSet
-  left_out: _ROWS = None
-
-
-@dataclasses.dataclass(kw_only=True)
-class Protection(_Run):
-  """The rate of a protection, and the accuracy on everybody else."""
-
-  epsilon: _FRACTION | None
-  num_test_images: _COUNT
-  protection_rate: _FRACTION
-  protection_ci: _INTERVAL
-  accuracy: _FRACTION
-  accuracy_ci: _INTERVAL
-  dssim: _NUMBER | None
-  psnr: _NUMBER | None  # null also where no pixel differs: infinite
-  linf: _FRACTION | None
-  seed: _WHOLE
-  wall_seconds: _SECONDS
-  weights: _NAME_DICT
-  noise_protection_rate: _FRACTION | None = None
-  noise_protection_ci: _INTERVAL | None = None
-
-
-@dataclasses.dataclass(kw_only=True)
-class Distractors(Protection):
-  """The same among strangers in the gallery."""
-
-  num_distractors: _WHOLE
-  distractors: _TEXT  # 'none', 'real' or 'model'
-
-
-@dataclasses.dataclass(kw_only=True)
-class Trainers(_Run):
-  """What is left behind a detector or a purifier.
-
-  A rate is null where there is nobody to take it of, as where nobody is
-  enrolled.
-  """
-
-  protection_rate: _FRACTION | None
-  protection_ci: _INTERVAL | None
-  not_enrolled_rate: _FRACTION | None
-  not_enrolled_ci: _INTERVAL | None
-  error_rate: _FRACTION | None
-  error_ci: _INTERVAL | None
-  others_not_enrolled_rate: _FRACTION | None
-  others_not_enrolled_ci: _INTERVAL | None
-  epsilon: _FRACTION | None = None
-  accuracy: _FRACTION | None = None
-  accuracy_ci: _INTERVAL | None = None
-
-
-@dataclasses.dataclass(kw_only=True)
-class Detection:
-  """How well a detector tells cloaked pictures from clean ones."""
-
-  detector: _NAME
-  features: _NAME
-  train_attack: _NAME
-  test_attack: _NAME
-  epsilon: _NUMBER | None
-  jpeg: _TEXT  # '' for pictures as they were saved
-  auc: _FRACTION
-  auc_ci: _INTERVAL
-  average_precision: _FRACTION
-  tpr_at_fpr: _RATES
-  num_people: _COUNT
-
-
-def kind(record: dict) -> type:
-  """Returns the class that a record must keep to.
-
-  Raises:
-    InputError: it is no object.
-  """
-  if not isinstance(record, dict):
-    raise types.InputError(
-      f'expected an object, got {type(record).__name__} {reprlib.repr(record)}'
-    )
-  if 'detector' in record:
-    return Detection
-  if 'not_enrolled_rate' in record:
-    return Trainers
-  return Distractors if 'num_distractors' in record else Protection
-
-
-def validate(record: dict) -> None:
-  """Refuses a record with a required field missing or of the wrong kind.
-
-  Args:
-    record: of any kind of this module; extra fields are left alone.
-
-  Raises:
-    InputError: naming the first field that is wrong.
-  """
-  expected = kind(record)
-  for field in dataclasses.fields(expected):
-    if field.name not in record:
-      if field.default is dataclasses.MISSING:
-        raise types.InputError(f'{field.name}: missing')
-    elif not field.type.accepts(record[field.name]):
-      raise types.InputError(
-        f'{field.name}: expected {field.type.expected}, got '
-        f'{reprlib.repr(record[field.name])}'
-      )
-  if expected is not Detection:
-    _check_attack(record)
-  for name in ('protection_rate', 'accuracy', 'auc'):
-    _check_inside(record, name, f'{name.removesuffix("_rate")}_ci')
 
 
 def write(path: str | os.PathLike, records: Iterable[dict]) -> None:
@@ -247,23 +31,35 @@ def write(path: str | os.PathLike, records: Iterable[dict]) -> None:
   lines = []
   for i, record in enumerate(records, 1):
     try:
-      validate(record)
+      kinds.validate(record)
       lines.append(strict_json.dumps(strict_json.sealed(record)) + '\n')
     except types.InputError as error:
       raise types.InputError(f'record {i}: {error}') from error
   write_text(path, ''.join(lines))
 
 
-def read_lines(path: str | os.PathLike) -> list[bytes]:
-  """Reads the lines of a file of records; an empty file is an empty line.
+def scan(path: str | os.PathLike) -> Iterator[tuple[int, dict | Exception]]:
+  """Reads the lines of a file of records, which may be in any state.
+
+  Yields:
+    The line's number, and its valid record or what is wrong with it. An empty
+    file is one line, which is wrong.
 
   Raises:
-    InputError: it cannot be read.
+    InputError: the file cannot be read.
   """
   try:
-    return pathlib.Path(path).read_bytes().removesuffix(b'\n').split(b'\n')
+    lines = pathlib.Path(path).read_bytes().removesuffix(b'\n').split(b'\n')
   except OSError as error:
     raise types.InputError(f'{path}: {error.strerror}') from error
+  for i, line in enumerate(lines, 1):
+    try:
+      record = strict_json.loads(line)
+      kinds.validate(record)
+    except (ValueError, RecursionError) as error:
+      yield i, error
+    else:
+      yield i, record
 
 
 def read(path: str | os.PathLike) -> list[dict]:
@@ -271,16 +67,13 @@ def read(path: str | os.PathLike) -> list[dict]:
 
   Raises:
     InputError: the file cannot be read, or naming it and the line that is
-      not strict JSON, altered or not a valid record. An empty file is one
-      such line.
+      not strict JSON, altered or not a valid record.
   """
   records = []
-  for i, line in enumerate(read_lines(path), 1):
-    try:
-      records.append(strict_json.loads(line))
-      validate(records[-1])
-    except (ValueError, RecursionError) as error:
-      raise types.InputError(f'{path}, line {i}: {error}') from error
+  for i, found in scan(path):
+    if isinstance(found, Exception):
+      raise types.InputError(f'{path}, line {i}: {found}') from found
+    records.append(found)
   return records
 
 
@@ -326,25 +119,6 @@ def write_text(path: str | os.PathLike, text: str) -> None:
   """
   # A name read from JSON may hold a lone surrogate, which UTF-8 cannot say.
   decode.write_atomic(path, text.encode(errors='replace'))
-
-
-def _check_attack(record):
-  attack = record['attack']
-  if attack != 'none':
-    for name in ('surrogate', 'dssim', 'linf'):
-      if record.get(name, 0) in (None, [], ()):
-        raise types.InputError(f'{name}: missing, but the attack is {attack}')
-  if attack == 'noise' and 'control_of' not in record:
-    raise types.InputError('control_of: missing, but the attack is noise')
-
-
-def _check_inside(record, name, ci):
-  if record.get(name) is None or record.get(ci) is None:
-    return
-  low, high = record[ci]
-  # A millionth for the rounding of an interval that ends at the rate itself.
-  if not low - 1e-6 <= record[name] <= high + 1e-6:
-    raise types.InputError(f'{ci}: {record[name]} is not in [{low}, {high}]')
 
 
 def _cpu_name():

@@ -6,9 +6,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from fr_poison import strict_json
-from fr_poison.report import record_file
-from fr_poison.types import InputError
+from fr_poison.report import kinds, record_file
 
 
 @dataclasses.dataclass
@@ -42,21 +40,19 @@ def read(paths: Sequence[str | os.PathLike]) -> Sources:
   """
   found, seen, bad = Sources(), set(), {}
   for path in map(pathlib.Path, paths):
-    for i, line in enumerate(record_file.read_lines(path), 1):
-      try:
-        record = strict_json.loads(line)
-        record_file.validate(record)
-        if (name := record_file.anchor(record)) in seen:
-          raise InputError('a record that is there already')
-      except json.JSONDecodeError:
+    for i, record in record_file.scan(path):
+      if isinstance(record, json.JSONDecodeError):
         reason = 'not a whole record: was its writer killed?'
-        bad.setdefault((path.name, reason), []).append(i)
-      except (ValueError, RecursionError) as error:
-        bad.setdefault((path.name, str(error)), []).append(i)
+      elif isinstance(record, Exception):
+        reason = str(record)
+      elif (name := record_file.anchor(record)) in seen:
+        reason = 'a record that is there already'
       else:
         seen.add(name)
-        kind = record_file.kind(record).__name__.lower()
+        kind = kinds.of(record).__name__.lower()
         getattr(found, kind).append(record)
+        continue
+      bad.setdefault((path.name, reason), []).append(i)
   for (name, reason), (first, *more) in bad.items():
     others = f', and {len(more)} more' if more else ''
     found.skipped.append(f'{name}, line {first}{others}: {reason}')

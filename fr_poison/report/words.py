@@ -5,7 +5,7 @@ import pathlib
 import textwrap
 import tomllib
 
-from fr_poison.report import record_file
+from fr_poison.report import kinds
 
 AND = ', '  # between a column's network and its trainer
 PIXELS = 'pixels'  # the network that is none: 1-NN on raw pixels
@@ -61,7 +61,7 @@ def surrogate_name(record: dict) -> str:
 
 def cloak_name(attack: str, surrogate: str) -> str:
   """Says what cloak it is, and for which network if that is known."""
-  is_known = surrogate not in ('', record_file.UNKNOWN)
+  is_known = surrogate not in ('', kinds.UNKNOWN)
   name = attack_name(attack)
   return f'{name} for {surrogate}' if is_known else name
 

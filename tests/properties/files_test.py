@@ -13,7 +13,7 @@ from fr_poison.checkpoints import Checkpoints, read
 from fr_poison.checkpoints import step as steps
 from fr_poison.data import folder, recordio
 from fr_poison.detectors import base, model, threshold
-from fr_poison.report import record_file
+from fr_poison.report import kinds, record_file
 from fr_poison.types import InputError
 
 
@@ -41,7 +41,7 @@ def test_a_damaged_record(tmp_path, data):
   path = tmp_path / 'records.jsonl'
   path.write_bytes(data)
   for record in _try(tmp_path, record_file.read, path) or ():
-    record_file.validate(record)
+    kinds.validate(record)
 
 
 STATE = {'params': {'kernel': np.arange(12, dtype=np.float32).reshape(3, 4)}}

@@ -1,0 +1,121 @@
+import pytest
+
+from fr_poison import types
+from fr_poison.report import kinds
+
+
+def test_every_missing_field_is_named(make_record):
+  for name in make_record():
+    record = make_record()
+    del record[name]
+    with pytest.raises(types.InputError, match=f'^{name}: missing'):
+      kinds.validate(record)
+
+
+@pytest.mark.parametrize(
+  'name,value',
+  [
+    ('attack', 'glaze'),
+    ('attack', ['lowkey']),
+    ('epsilon', 8),
+    ('epsilon', '8/255'),
+    ('surrogate', 'mobileface'),
+    ('surrogate', []),
+    ('surrogate', [1]),
+    ('network', ''),
+    ('network', None),
+    ('recognizer', 'svm'),
+    ('num_people', 0),
+    ('num_people', 40.0),
+    ('num_test_images', True),
+    ('protection_rate', 1.01),
+    ('protection_rate', float('nan')),
+    ('protection_rate', None),
+    ('protection_rate', True),
+    ('protection_rate', 0.2),  # not in its interval, [0.96, 1]
+    ('protection_ci', [1, 0]),
+    ('protection_ci', [0.5]),
+    ('protection_ci', 0.5),
+    ('accuracy_ci', [0, 0.5]),
+    ('dssim', None),
+    ('linf', 8),
+    ('psnr', float('inf')),
+    ('seed', -1),
+    ('wall_seconds', -1),
+    ('weights', ['ab']),
+    ('weights', {'mobileface': 3}),
+    ('device', {}),
+    ('noise_protection_rate', 2),
+    ('control_of', 'noise'),
+  ],
+)
+def test_a_wrong_field_is_named(make_record, name, value):
+  with pytest.raises(types.InputError, match=name.removesuffix('_rate')):
+    kinds.validate(make_record() | {name: value})
+
+
+def test_nulls_that_are_allowed(make_record):
+  kinds.validate(make_record(epsilon=None, psnr=None))
+  kinds.validate(make_record('none', ''))
+
+
+def test_noise_must_say_of_what(make_record):
+  with pytest.raises(types.InputError, match='control_of'):
+    kinds.validate(make_record('noise'))
+  with pytest.raises(types.InputError, match='expected an object'):
+    kinds.validate([])
+
+
+def _detection(**fields):
+  return {
+    'detector': 'statistics',
+    'features': 'noise',
+    'train_attack': 'fawkes',
+    'test_attack': 'lowkey',
+    'epsilon': 8 / 255,
+    'jpeg': '',
+    'auc': 0.934,
+    'auc_ci': [0.901, 0.956],
+    'average_precision': 0.9,
+    'tpr_at_fpr': {'0.01': 0.5, '0.001': 0.25},
+    'num_people': 20,
+  } | fields
+
+
+def test_a_rate_above_one_is_refused():
+  with pytest.raises(
+    types.InputError, match='auc: expected a number .*, got 93.4'
+  ):
+    kinds.validate(_detection(auc=93.4))
+
+
+@pytest.mark.parametrize(
+  'roc',
+  [3, {}, {'fpr': [0, 1]}, {'fpr': [], 'tpr': []}, {'fpr': [0], 'tpr': [0, 1]},
+   {'fpr': ['a'], 'tpr': [0]}],
+)  # fmt: skip
+def test_an_odd_curve_of_a_detector_is_refused(roc):
+  kinds.validate(_detection(roc={'fpr': [0, 1], 'tpr': [0, 1]}))
+  with pytest.raises(types.InputError, match='^roc: expected an object'):
+    kinds.validate(_detection(roc=roc))
+
+
+@pytest.mark.parametrize(
+  'change',
+  [{'clean': 3}, {'clean': [[1]]}, {'cloaked': []}, {'explained': 'x'}],
+)
+def test_an_odd_map_is_refused(make_record, change):
+  points = {'neighbours': [[0, 1]], 'clean': [[0, 1]], 'cloaked': [[0, 1]]}
+  good = points | {'explained': 0.5}
+  kinds.validate(make_record(embedding_map=good))
+  with pytest.raises(types.InputError, match='^embedding_map: expected'):
+    kinds.validate(make_record(embedding_map=good | change))
+
+
+def test_an_odd_check_of_a_model_is_refused(make_record):
+  fields = {'num_distractors': 10, 'distractors': 'real'}
+  check = {'num_people': 10, 'real': 0.5, 'model': 0.4, 'difference': 0.1}
+  kinds.validate(make_record(check=check, **fields))
+  for odd in (3, {}, check | {'real': 'x'}):
+    with pytest.raises(types.InputError, match='^check: expected an object'):
+      kinds.validate(make_record(check=odd, **fields))
