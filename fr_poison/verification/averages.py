@@ -2,13 +2,8 @@
 
 import numpy as np
 
+from fr_poison.distances import normalize
 from fr_poison.types import Array, Embeddings
-
-
-def unit(embeddings: Embeddings) -> np.ndarray:
-  """Embeddings [N, D] on the unit sphere; zero stays zero."""
-  lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-  return embeddings / np.maximum(lengths, 1e-10)
 
 
 def templates(
@@ -33,7 +28,7 @@ def templates(
   )
   means = _means(embeddings, index.ravel())
   ids, index = np.unique(media[0], return_inverse=True)
-  return ids, unit(_means(means, index))
+  return ids, normalize(_means(means, index))
 
 
 def flip_average(embeddings: Embeddings, mirrored: Embeddings) -> np.ndarray:
@@ -41,7 +36,7 @@ def flip_average(embeddings: Embeddings, mirrored: Embeddings) -> np.ndarray:
 
   As insightface's `verification.py` and LowKey's evaluation have it.
   """
-  return unit(embeddings + mirrored)
+  return normalize(embeddings + mirrored)
 
 
 def _means(values, index):

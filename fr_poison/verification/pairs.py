@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fr_poison import checks
+from fr_poison.distances import normalize
 from fr_poison.types import Embeddings, InputError, Labels
-from fr_poison.verification.averages import unit
 
 _BLOCK = 8192  # pairs whose embeddings are held at a time
 
@@ -80,7 +80,7 @@ def _draw(starts, stops, count, rng):
 
 def cosine(a: Embeddings, b: Embeddings) -> np.ndarray:
   """[P], in [-1, 1]; 0 where an embedding is zero."""
-  return np.sum(unit(a) * unit(b), 1)
+  return np.sum(normalize(a) * normalize(b), 1)
 
 
 def minus_distance(a: Embeddings, b: Embeddings) -> np.ndarray:

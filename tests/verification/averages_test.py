@@ -22,8 +22,3 @@ def test_a_picture_and_its_mirror_image_are_added_up():
   np.testing.assert_allclose(found, expected)
   found = averages.flip_average(mirrored, embeddings)
   np.testing.assert_allclose(found, expected)
-
-
-def test_nothing_stays_nothing():
-  found = averages.unit(np.array([[0.0, 0.0], [0.0, -3.0]]))
-  np.testing.assert_array_equal(found, [[0, 0], [0, -1]])
