@@ -69,12 +69,14 @@ def fit(
 
 
 def predict(model: Linear, probes: Embeddings) -> Labels:
-  """The likeliest label [M] of each probe."""
+  """Names the likeliest label [M] of each probe."""
   return rank(model, probes).labels[:, 0]
 
 
 def rank(model: Linear, probes: Embeddings, top_k: int = 1) -> Ranking:
-  """The `top_k` likeliest people of each probe and how likely, [M, top_k].
+  """Ranks the `top_k` likeliest people of each probe, [M, top_k].
+
+  Scores are probabilities.
 
   Args:
     model: of `fit`.
@@ -105,7 +107,7 @@ def rank_protected(
   max_steps: int = 1000,
   tolerance: float = 1e-4,
 ) -> list[Ranking]:
-  """What `fit` and `rank` would say, one protected person at a time.
+  """Ranks as `fit` and `rank` would, one protected person at a time.
 
   The gallery of split s and person p is everybody's clean training pictures
   with the rows of p cloaked. Each fit starts from that of the clean gallery,

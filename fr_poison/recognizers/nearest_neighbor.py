@@ -60,12 +60,12 @@ def fit(
 
 
 def predict(model: NearestNeighbor, probes: Embeddings) -> Labels:
-  """The first label [M] of `rank`."""
+  """Names the first person [M] of `rank`."""
   return rank(model, probes).labels[:, 0]
 
 
 def rank(model: NearestNeighbor, probes: Embeddings, top_k: int = 1) -> Ranking:
-  """The `top_k` likeliest people of each probe, [M, top_k].
+  """Ranks the `top_k` likeliest people of each probe, [M, top_k].
 
   Args:
     model: of `fit`.
@@ -97,7 +97,7 @@ def rank_protected(
   normalize: bool = False,
   k: int = 1,
 ) -> list[Ranking]:
-  """What `fit` and `rank` would say, one protected person at a time.
+  """Ranks as `fit` and `rank` would, one protected person at a time.
 
   The gallery of split s and person p is everybody's clean training pictures
   with the rows of p cloaked. A distance is computed once, for all people and

@@ -74,7 +74,7 @@ def fit(embeddings: Embeddings) -> Model:
 
 
 def draw(model: Model, count: int, seed: int, block: int = 0) -> Embeddings:
-  """[count, D] faces; those of a block do not depend on other blocks."""
+  """Draws faces [count, D]; a block's do not depend on other blocks."""
   rng = np.random.default_rng([seed, block])
   noise = lambda size: rng.standard_normal((count, size), np.float32)
   result = noise(len(model.factor)) @ model.factor
