@@ -5,6 +5,8 @@ r"""What a gallery of strangers does to the protection, and to recognition.
 As evaluate.py, with 10 to 1,000,000 more faces in every gallery: pictures of
 the public people, and draws of a model fitted to them, whose nearest faces are
 compared with real ones. A probe nearest to a stranger is not recognised.
+With --strangers the real ones are those of embedding_store.py, of every network
+of the config, instead of the public people.
 Writes distractors.jsonl and distractors.md into --workdir.
 """
 
@@ -16,6 +18,7 @@ import evaluate
 import run_flags
 import scraped
 import workdir_lock
+from absl import flags
 from progress import Progress
 from replies import Reply
 from scene import Scene, load_extractors, load_faces
@@ -24,6 +27,10 @@ from strangers import StrangersJudge, check_config
 
 from fr_poison.report import record_file, tables
 
+_STRANGERS = flags.DEFINE_string(
+  'strangers', None, 'The --output of embedding_store.py: real strangers.'
+)
+
 
 def run(
   config: dict,
@@ -31,6 +38,7 @@ def run(
   data_dir: str | None,
   *,
   cloaks: pathlib.Path | None = None,
+  strangers: pathlib.Path | None = None,
 ) -> list[dict]:
   """Runs the experiment and writes its files; returns the records.
 
@@ -39,6 +47,8 @@ def run(
     workdir: gets the files.
     data_dir: the data set's own folders, or None.
     cloaks: another run's --workdir, whose cloaks are taken and added to.
+    strangers: the --output of embedding_store.py: real ones, of people who are
+      not evaluated; None for the public people.
   """
   # Everything that can be wrong is found before anything is written.
   config_hash = record_file.config_hash(config)
@@ -52,7 +62,7 @@ def run(
   with workdir_lock.held(workdir):
     # Every network's nearest strangers, real and of the model.
     answers = [Reply('', name, networks[name]) for name in settings.networks]
-    judge = StrangersJudge(scene, answers, found.public, counts)
+    judge = StrangersJudge(scene, answers, found.public, counts, strangers)
     results = judge.measure(scraped.untouched(scene), shared)
     results += _measure_attacks(judge, shared, (cloaks or workdir) / 'cloaks')
     record_file.write(workdir / 'distractors.jsonl', results)
@@ -82,7 +92,8 @@ def main(argv):
   """Runs --config and prints its tables."""
   start = time.monotonic()
   given = run_flags.parse(argv, 'distractors.py')
-  print(tables.distractors(run(*given)))
+  strangers = pathlib.Path(_STRANGERS.value) if _STRANGERS.value else None
+  print(tables.distractors(run(*given, strangers=strangers)))
   print(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
 
 

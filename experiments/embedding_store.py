@@ -4,7 +4,8 @@ r"""Embeds a data set into a store on disk, once, whatever happens on the way.
     --output=embeddings/orl
 
 Started again it computes what is missing, damaged, or of other pictures.
-`numpy.memmap` reads the file that it names, `fr_poison.search` searches it.
+`numpy.memmap` reads the file that it names, `fr_poison.search` searches it, and
+`distractors.py --strangers` puts its faces into every gallery.
 """
 
 import pathlib

@@ -1,5 +1,6 @@
 """Measures 1-NN among strangers: the judge of distractors.py."""
 
+import pathlib
 import time
 
 import numpy as np
@@ -13,7 +14,7 @@ from settings import Settings
 from fr_poison import checks, extractors
 from fr_poison.data.faces import FaceSet
 from fr_poison.recognizers.ranking import Ranking
-from fr_poison.search import distractors
+from fr_poison.search import distractors, store
 from fr_poison.types import InputError
 
 _STRANGER = -1  # nobody's label
@@ -29,6 +30,7 @@ class StrangersJudge(Judge):
     answers: list[Reply],
     public: FaceSet,
     counts: tuple[int, ...],
+    stored: pathlib.Path | None = None,
   ):
     """Finds every clean picture's nearest stranger.
 
@@ -37,8 +39,13 @@ class StrangersJudge(Judge):
       answers: the trainers' networks.
       public: the real strangers, and those that the model is fitted to.
       counts: numbers of strangers.
+      stored: of embedding_store.py: the real strangers instead.
+
+    Raises:
+      InputError: `stored` has no embeddings of one of the networks.
     """
     super().__init__(scene, answers, [])
+    self._stored = stored
     shown = over('nearest strangers', 'network', delay=5)
     self._nearest = {
       reply.key: list(self._strangers(reply, public, counts))
@@ -71,12 +78,13 @@ class StrangersJudge(Judge):
     check = distractors.check(
       faces, public.labels, probes[tested], seed=seed, **near
     )
-    order = np.random.default_rng(seed).permutation(len(faces))
-    model = distractors.fit(faces)
+    real = store.read(self._stored, reply.extractor) if self._stored else faces
+    order = np.random.default_rng(seed).permutation(len(real))
+    model, size = distractors.fit(faces), distractors.BLOCK
     sources = {
       'real': (
-        [n for n in counts if n <= len(faces)],
-        lambda block: faces[order][block * distractors.BLOCK :],
+        [n for n in counts if n <= len(real)],
+        lambda block: real[order[block * size : (block + 1) * size]],
       ),
       'model': (
         counts,
@@ -88,7 +96,7 @@ class StrangersJudge(Judge):
       np.full(len(probes), np.inf),
     )
     for kind, (numbers, strangers) in sources.items():
-      fields = {'distractors': kind, 'num_real': len(faces)}
+      fields = {'distractors': kind, 'num_real': len(real)}
       if kind == 'model':
         fields |= {'check': check._asdict(), 'shrinkage': model.shrinkage}
       found = distractors.nearest_distances(probes, numbers, strangers, **near)

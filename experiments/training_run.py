@@ -67,8 +67,8 @@ def run(
   save_steps = max(1, math.ceil(save_every * epoch))
   with contextlib.ExitStack() as stack:
     stack.enter_context(workdir_lock.held(folder))
-    checkpoints = stack.enter_context(
-      Checkpoints(folder / 'checkpoints', keep=keep, description=description)
+    checkpoints = Checkpoints(
+      folder / 'checkpoints', keep=keep, description=description
     )
     preemption = stack.enter_context(Preemption())
     # 1. The newest verified checkpoint of this folder. 2. Else the beginning.
@@ -96,7 +96,6 @@ def run(
       if is_save:
         checkpoints.save(step, _saved(state, means.sums(step)))
       if stop and step < last:
-        checkpoints.wait()
         text = f'stopped at step {step} of {last}, which is saved in {folder}'
         raise Stopped(text * processes.is_first(), preemption.status)
       log.update(sums)

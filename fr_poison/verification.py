@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fr_poison import checks, roc
+from fr_poison.distances import normalize
 from fr_poison.types import Array, Embeddings, InputError, Labels
 
 _BLOCK = 8192  # pairs whose embeddings are held at a time
@@ -90,7 +91,7 @@ def flip_average(embeddings: Embeddings, mirrored: Embeddings) -> np.ndarray:
     embeddings: [N, D].
     mirrored: likewise.
   """
-  return _unit(embeddings + mirrored)
+  return normalize(embeddings + mirrored)
 
 
 def score(embeddings: Embeddings, pairs: Pairs) -> np.ndarray:
@@ -100,7 +101,7 @@ def score(embeddings: Embeddings, pairs: Pairs) -> np.ndarray:
     embeddings: [N, D]; a pair with one that is zero scores 0.
     pairs: of them.
   """
-  own = lambda rows: _unit(np.asarray(embeddings[rows], np.float64))
+  own = lambda rows: normalize(np.asarray(embeddings[rows], np.float64))
   blocks = [
     slice(start, start + _BLOCK) for start in range(0, len(pairs.first), _BLOCK)
   ]
@@ -161,9 +162,3 @@ def _best_threshold(scores, is_genuine):
   best = len(levels) - np.argmax(rejected[::-1])
   limits = np.concatenate([[-np.inf], levels, [np.inf]])
   return (limits[best] + limits[best + 1]) / 2
-
-
-def _unit(embeddings):
-  """On the unit sphere; zero stays zero."""
-  lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-  return embeddings / np.maximum(lengths, 1e-10)

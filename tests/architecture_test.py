@@ -12,6 +12,7 @@ ROOMS = [
   {
     *('types', 'version', 'metrics', 'config_args', 'layers', 'weights'),
     *('checkpoints', 'checks', 'detection_metrics', 'processes', 'roc'),
+    *('named_arrays', 'distances'),
     *('verification', 'strict_json', 'stages'),
   },
   {'data'},

@@ -9,7 +9,7 @@ the accurate one is not sure (Radiya-Dixit et al., ICLR 2022).
 import numpy as np
 from scipy.spatial import distance
 
-from fr_poison import checks
+from fr_poison import checks, distances
 from fr_poison.recognizers.ranking import Ranking, check_embeddings
 from fr_poison.types import Embeddings, InputError, Labels
 
@@ -97,18 +97,17 @@ def calibrate(
       f'labels: {len(labels)} given for {len(embeddings)} embeddings'
     )
   if normalize:
-    lengths = np.linalg.norm(embeddings, axis=-1, keepdims=True)
-    embeddings = embeddings / np.maximum(lengths, 1e-10)
-  distances = []
+    embeddings = distances.normalize(embeddings)
+  nearest = []
   for label in np.unique(labels):
     own = embeddings[labels == label]
     if len(own) > 1:
       between = distance.cdist(own, own)
       np.fill_diagonal(between, np.inf)
-      distances.append(between.min(1))
-  if not distances:
+      nearest.append(between.min(1))
+  if not nearest:
     raise InputError('labels: nobody has two pictures to compare')
-  return -float(np.quantile(np.concatenate(distances), quantile))
+  return -float(np.quantile(np.concatenate(nearest), quantile))
 
 
 def _check_shapes(accurate, robust):

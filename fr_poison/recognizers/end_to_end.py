@@ -5,7 +5,6 @@ people apart by cross entropy, from pretrained ones on (section 1.2 of its
 code: Adadelta at rate 1, or the brief's Adam at 1e-3, 10 epochs).
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -14,15 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from fr_poison import checks, extractors
-from fr_poison.data.batches import map_batches
 from fr_poison.data.splits import Split
 from fr_poison.extractors import Extractor
 from fr_poison.recognizers import linear
 from fr_poison.recognizers.ranking import Ranking, check_top_k
 from fr_poison.training import Recipe, Trainer, variables
 from fr_poison.types import InputError, Labels
-
-_BATCH_SIZE = 20  # pictures ranked at a time
 
 
 class EndToEnd(NamedTuple):
@@ -148,26 +144,24 @@ def fit(
 def rank(
   model: EndToEnd, probes: np.ndarray, top_k: checks.Count = 1
 ) -> Ranking:
-  """The likeliest people of uint8 pictures [M, H, W, 3]; probabilities.
+  """Ranks the likeliest people of uint8 pictures [M, H, W, 3].
+
+  Scores are probabilities.
 
   Raises:
     InputError: top_k beyond the number of people.
   """
   check_top_k(top_k, len(model.people))
-  params = model.extractor.params, model.head
-  scores = map_batches(
-    lambda batch: _probabilities(
-      model.extractor.embed_fn, model.logits, len(model.people), params, batch
-    ),
-    probes,
-    _BATCH_SIZE,
-  )
+  embeddings = extractors.embed(model.extractor, probes)
+  logits = model.logits(model.head, embeddings)
+  # Public people are not answered.
+  scores = np.asarray(jax.nn.softmax(logits[:, : len(model.people)]))
   order = np.argsort(-scores, 1, kind='stable')[:, :top_k]
   return Ranking(model.people[order], np.take_along_axis(scores, order, 1))
 
 
 def predict(model: EndToEnd, probes: np.ndarray) -> Labels:
-  """The likeliest person [M] of each picture."""
+  """Names the likeliest person [M] of each picture."""
   return rank(model, probes).labels[:, 0]
 
 
@@ -182,7 +176,7 @@ def rank_protected(
   fitter: Fitter,
   top_k: checks.Count = 1,
 ) -> list[Ranking]:
-  """What `fit` and `rank` say, one protected person at a time.
+  """Ranks as `fit` and `rank` would, one protected person at a time.
 
   One training a split and person; galleries that are equal to the byte (of
   people whose pictures no attack changed) share one.
@@ -222,10 +216,3 @@ def rank_protected(
       unchanged = found[-1] if same else unchanged
     rankings.append(Ranking(*map(np.stack, zip(*found, strict=True))))
   return rankings
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _probabilities(embed_fn, logits, count, params, images):
-  """Over the first `count` classes: public people are not answered."""
-  network, head = params
-  return jax.nn.softmax(logits(head, embed_fn(network, images))[:, :count])

@@ -12,11 +12,12 @@ deviation. A score is the probability of the person.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from fr_poison import checks
 from fr_poison.data.splits import Split
-from fr_poison.recognizers import logistic, standardization, warm_start
+from fr_poison.recognizers import logistic
 from fr_poison.recognizers.ranking import (
   Ranking,
   check_embeddings,
@@ -62,21 +63,21 @@ def fit(
       fewer than two people.
   """
   check_embeddings(embeddings)
-  gallery = standardization.make_gallery(
-    np.asarray(embeddings), np.asarray(labels)
-  )
-  params = _minimize(gallery, C, max_steps, tolerance).params
+  gallery = _standardized(np.asarray(embeddings), np.asarray(labels))
+  params = _solve_clean(gallery, C, max_steps, tolerance).params
   return Linear(gallery.mean, gallery.scale, *params, gallery.labels)
 
 
 def predict(model: Linear, probes: Embeddings) -> Labels:
-  """The likeliest label [M] of each probe."""
+  """Names the likeliest label [M] of each probe."""
   return rank(model, probes).labels[:, 0]
 
 
 @checks.checked
 def rank(model: Linear, probes: Embeddings, top_k: checks.Count = 1) -> Ranking:
-  """The `top_k` likeliest people of each probe and how likely, [M, top_k].
+  """Ranks the `top_k` likeliest people of each probe, [M, top_k].
+
+  Scores are probabilities.
 
   Args:
     model: of `fit`.
@@ -88,9 +89,7 @@ def rank(model: Linear, probes: Embeddings, top_k: checks.Count = 1) -> Ranking:
   """
   check_embeddings(probes, 'probes')
   check_top_k(top_k, len(model.labels))
-  probes = standardization.standardize(
-    np.asarray(probes), model.mean, model.scale
-  )
+  probes = _standardize(np.asarray(probes), model)
   scores, index = logistic.best(
     (model.weights, model.bias), probes, top_k=top_k
   )
@@ -110,7 +109,7 @@ def rank_protected(
   max_steps: checks.Count = 1000,
   tolerance: checks.Positive = 1e-4,
 ) -> list[Ranking]:
-  """What `fit` and `rank` would say, one protected person at a time.
+  """Ranks as `fit` and `rank` would, one protected person at a time.
 
   The gallery of split s and person p is everybody's clean training pictures
   with the rows of p cloaked. Each fit starts from that of the clean gallery,
@@ -144,11 +143,9 @@ def rank_protected(
     check_embeddings(cloaked[own], 'cloaked')
   rankings = []
   for train, test in splits:
-    gallery = standardization.make_gallery(clean[train], labels[train])
-    base = _minimize(gallery, C, max_steps, tolerance)
-    probes = standardization.standardize(
-      clean[test], gallery.mean, gallery.scale
-    )
+    gallery = _standardized(clean[train], labels[train])
+    base = _solve_clean(gallery, C, max_steps, tolerance)
+    probes = _standardize(clean[test], gallery)
     logits = tuple(
       logistic.logits(base.params, x) for x in (gallery.embeddings, probes)
     )
@@ -157,10 +154,10 @@ def rank_protected(
     for start in range(0, len(protected), size):
       # The last chunk repeats its last person: one shape, one program.
       chunk = np.arange(start, start + size).clip(max=len(protected) - 1)
-      problems = standardization.cloaked_problems(
+      problems = _cloaked_problems(
         gallery, cloaked[train], protected[chunk], protected, C
       )
-      params, steps, ranking = warm_start.solve_from(
+      params, steps, ranking = logistic.solve_near(
         base, logits, problems, probes, max_steps, tolerance, top_k=top_k
       )
       if np.any(steps):
@@ -173,9 +170,104 @@ def rank_protected(
   return rankings
 
 
-def _minimize(gallery, C, max_steps, tolerance):
-  problem = standardization.clean_problem(gallery, C)
-  return logistic.minimize(problem, len(gallery.labels), max_steps, tolerance)
+class _Gallery(NamedTuple):
+  """Clean training pictures, standardised."""
+
+  embeddings: Array  # [N, D], float32, where the solver runs
+  sums: np.ndarray  # [2, D], float64, of their columns and of the squares
+  targets: np.ndarray  # [N], places in labels
+  labels: np.ndarray  # [C], rising
+  mean: np.ndarray  # [D], float64
+  scale: np.ndarray  # [D], float64; 1 for constant columns
+
+
+def _standardized(embeddings, labels):
+  people, targets = np.unique(labels, return_inverse=True)
+  if len(people) < 2:
+    raise InputError(f'labels: {len(people)} person, at least 2 needed')
+  exact = embeddings.astype(np.float64)
+  mean, variance = exact.mean(0), exact.var(0)
+  # Rounding makes a constant column's variance a little larger than 0.
+  error = len(exact) * np.finfo(np.float64).eps
+  constant = variance <= error * variance + (error * mean) ** 2
+  scale = np.where(constant, 1, np.sqrt(variance))
+  gallery = _Gallery(None, None, targets.astype(np.int32), people, mean, scale)
+  standard = _standardize(embeddings, gallery)
+  return gallery._replace(
+    embeddings=jnp.asarray(standard), sums=_sums(standard)
+  )
+
+
+def _standardize(embeddings, by):
+  """Float32, by way of float64 to keep the digits of the differences."""
+  exact = embeddings.astype(np.float64)
+  return ((exact - by.mean) / by.scale).astype(np.float32)
+
+
+def _sums(embeddings):
+  exact = embeddings.astype(np.float64)
+  return np.stack([exact.sum(0), (exact**2).sum(0)])
+
+
+def _solve_clean(gallery, C, max_steps, tolerance):
+  columns = gallery.embeddings.shape[1]
+  problem = logistic.Problem(
+    shared=gallery.embeddings,
+    targets=gallery.targets,
+    weights=np.ones(len(gallery.targets), np.float32),
+    own=np.zeros((0, columns), np.float32),
+    own_target=np.int32(0),
+    own_weights=np.zeros(0, np.float32),
+    mean=np.zeros(columns, np.float32),
+    scale=np.ones(columns, np.float32),
+    penalty=_penalty(C, gallery),
+  )
+  return logistic.solve(problem, len(gallery.labels), max_steps, tolerance)
+
+
+def _cloaked_problems(gallery, cloaked, people, padded_for, C):
+  """The gallery with one of `people` [P] cloaked, after the other.
+
+  Args:
+    gallery: of N pictures.
+    cloaked: [N, D]; only the rows of `people` are looked at.
+    people: labels [P].
+    padded_for: the people whose problems shall all have the same shapes.
+    C: as in `fit`.
+  """
+  targets, clean = gallery.targets, np.asarray(gallery.embeddings)
+  places = np.searchsorted(gallery.labels, people)
+  most = np.isin(gallery.labels[targets], padded_for)
+  most = np.bincount(targets[most]).max()
+  own = np.zeros((len(people), most, clean.shape[1]), np.float32)
+  own_weights = np.zeros(own.shape[:2], np.float32)
+  means, scales = np.empty((2, len(people), clean.shape[1]))
+  for i, place in enumerate(places):
+    rows = np.flatnonzero(targets == place)
+    mine = _standardize(cloaked[rows], gallery)
+    own[i, : len(rows)], own_weights[i, : len(rows)] = mine, 1
+    sums = gallery.sums + _sums(mine) - _sums(clean[rows])
+    means[i], square = sums / len(targets)
+    variance = square - means[i] ** 2
+    # What float32 cannot tell from a constant column is one.
+    scales[i] = np.sqrt(np.where(variance < 1e-12, 1, variance))
+  return logistic.Problem(
+    shared=gallery.embeddings,
+    targets=targets,
+    weights=(targets != places[:, None]).astype(np.float32),
+    own=own,
+    own_target=places.astype(np.int32),
+    own_weights=own_weights,
+    mean=means.astype(np.float32),
+    scale=scales.astype(np.float32),
+    penalty=_penalty(C, gallery),
+  )
+
+
+def _penalty(C, gallery):
+  # For two people scikit-learn has one column of weights w, and |w|^2; here
+  # they are w/2 and -w/2, with half that square.
+  return np.float32((2 if len(gallery.labels) == 2 else 1) / C)
 
 
 def _chunk_size(gallery, num_probes):
@@ -192,5 +284,5 @@ def _check_everybody_trains(labels, protected, split, people):
   missing = np.setdiff1d(wanted, people)
   if len(missing):
     raise InputError(
-      f'label {missing[0]}: no training picture, so no classifier can know him'
+      f'label {missing[0]}: no training picture, so no classifier can know them'
     )

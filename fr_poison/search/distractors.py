@@ -5,12 +5,15 @@ people who take no part. It stands in for a million strangers, and is only as
 good as `check` says.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
+from fr_poison import distances
+from fr_poison.search import nearest
 from fr_poison.types import Embeddings, InputError, Labels
 
 BLOCK = 8192  # faces drawn at a time
@@ -71,7 +74,7 @@ def fit(embeddings: Embeddings) -> Model:
 
 
 def draw(model: Model, count: int, seed: int, block: int = 0) -> Embeddings:
-  """[count, D] faces; those of a block do not depend on other blocks."""
+  """Draws faces [count, D]; a block's do not depend on other blocks."""
   rng = np.random.default_rng([seed, block])
   noise = lambda size: rng.standard_normal((count, size), np.float32)
   result = noise(len(model.factor)) @ model.factor
@@ -86,27 +89,30 @@ def nearest_distances(
   strangers: Callable[[int], Embeddings],
   normalize: bool = False,
 ) -> np.ndarray:
-  """Distances to the nearest of the first n strangers, for every n.
+  """Finds distances to the nearest of the first n strangers, for every n.
 
   Args:
     probes: [M, D].
     counts: numbers of strangers, each at least 1.
-    strangers: block's number -> [BLOCK, D], the last one shorter; one at a
-      time is in memory.
+    strangers: block's number -> [BLOCK, D] or more, of which the first BLOCK
+      are taken; the last one may be shorter. One at a time is in memory.
     normalize: compare directions only.
 
   Returns:
     [len(counts), M], Euclidean.
   """
-  probes = _prepare(probes, normalize)
-  best = np.full((len(counts), len(probes)), np.inf, np.float32)
-  for first in range(0, max(counts), BLOCK):
-    block = _prepare(strangers(first // BLOCK), normalize)
-    squares = np.sum(block**2, 1) - 2 * probes @ block.T
-    for found, count in zip(best, counts, strict=True):
-      if count > first:
-        np.minimum(found, squares[:, : count - first].min(1), out=found)
-  return np.sqrt(np.maximum(best + np.sum(probes**2, 1), 0))
+  prepare = distances.normalize if normalize else np.asarray
+  probes, best, found = prepare(probes), np.inf, {}
+  bounds = sorted({0, *counts, *range(BLOCK, max(counts), BLOCK)})
+  for start, stop in itertools.pairwise(bounds):
+    number, first = divmod(start, BLOCK)
+    if not first:
+      block = prepare(strangers(number))
+    part = block[first : first + stop - start]
+    near = nearest.top_k(probes, part, 1, metric='squared_euclidean')
+    best = np.minimum(best, -near.scores[:, 0])
+    found[stop] = best
+  return np.sqrt([found[count] for count in counts])
 
 
 def check(
@@ -149,11 +155,3 @@ def check(
   real, drawn = np.ravel(real), np.ravel(drawn)
   difference = float(stats.ks_2samp(real, drawn).statistic)
   return Check(float(real.mean()), float(drawn.mean()), difference, size)
-
-
-def _prepare(embeddings, normalize):
-  embeddings = np.asarray(embeddings, np.float32)
-  if not normalize:
-    return embeddings
-  length = np.linalg.norm(embeddings, axis=1, keepdims=True)
-  return embeddings / np.maximum(length, 1e-10)

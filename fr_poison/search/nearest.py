@@ -45,7 +45,7 @@ def top_k(
   block_size: int = 4096,
   probe_block_size: int = 1024,
 ) -> Matches:
-  """The k gallery faces nearest to each probe.
+  """Finds the k gallery faces nearest to each probe.
 
   Args:
     probes: [M, D].
@@ -80,7 +80,7 @@ def top_k(
 
 
 def recall(found: Matches, exact: Matches) -> float:
-  """The share of the exact matches, in [0, 1], that were found."""
+  """Computes the share of the exact matches, in [0, 1], that were found."""
   hits = found.indices[:, :, None] == exact.indices[:, None, :]
   return float(hits.any(1).mean())
 

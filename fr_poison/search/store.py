@@ -1,9 +1,9 @@
 """Embeddings of any number of pictures, in a file that is computed once.
 
-A folder holds them by network: `embeddings.f32`, [N, D] float32 row by row;
-`pictures.sha256`, [N, 32], of each picture's pixels; and `manifest.json`, with
-the SHA-256 of every block of both. A block is computed when it is not there,
-when its pictures are others, and when its bytes are not those of the manifest.
+A folder holds them by network: `embeddings.f32`, [N, D] float32 row by row, and
+`manifest.json`, with the SHA-256 of every block and of its pictures. A block is
+computed when it is not there, when its pictures are others, and when its bytes
+are not those of the manifest.
 """
 
 import functools
@@ -32,9 +32,8 @@ from fr_poison.types import Embeddings, InputError
 
 MANIFEST = 'manifest.json'
 BLOCK_SIZE = 1024  # pictures
-_EMBEDDINGS, _PICTURES = 'embeddings.f32', 'pictures.sha256'
+_EMBEDDINGS = 'embeddings.f32'
 _AXIS = 'batch'
-_HASH_SIZE = 32
 
 
 class Store(NamedTuple):
@@ -77,6 +76,48 @@ def fill(
   checks.whole('count', count)
   checks.whole('batch_size', batch_size)
   checks.whole('block_size', block_size)
+  folder, header = _place(folder, extractor, block_size)
+  try:
+    embed = _embed_on_all_devices(extractor, batch_size)
+    blocks = progress(stream(block_size), count, block_size)
+    return _fill(folder, header, embed, blocks, count)
+  except OSError as error:
+    raise InputError(f'{error.filename or folder}: {error.strerror}') from error
+
+
+def read(folder: str | os.PathLike, extractor: Extractor) -> np.memmap:
+  """Opens a network's embeddings [N, D], once every byte is verified.
+
+  Args:
+    folder: as in `fill`, which has finished.
+    extractor: the network.
+
+  Raises:
+    InputError: there are none of this network, or not all, or damaged ones.
+  """
+  folder, header = _place(folder, extractor, None)
+  path = folder / _EMBEDDINGS
+  try:
+    known = json.loads((folder / MANIFEST).read_text())
+    header['block_size'] = size = known['block_size']
+    blocks = _read_manifest(folder / MANIFEST, header)
+    found = np.memmap(path, np.float32, 'r')
+    found = found.reshape(-1, header['embedding_size'])
+    damaged = [
+      number
+      for number in range(-(-len(found) // size))
+      if blocks[str(number)]['embeddings']
+      != _digest(found[number * size : (number + 1) * size])
+    ]
+  except (OSError, ValueError, KeyError, TypeError) as error:
+    raise InputError(f'{folder}: no whole store of embeddings') from error
+  if damaged:
+    raise InputError(f'{path}: block {damaged[0]} is damaged; fill it again')
+  return found
+
+
+def _place(folder, extractor, block_size):
+  """The folder of a network, and what its manifest begins with."""
   if extractor.sha256 is None:
     raise InputError(f'network: {extractor.spec.name} has no embeddings')
   header = {
@@ -88,20 +129,10 @@ def fill(
     'jax': jax.__version__,
     'stages': stages.versions('NETWORKS'),
   }
-  folder = pathlib.Path(folder) / _name(header)
-  try:
-    embed = _embed_on_all_devices(extractor, batch_size)
-    blocks = progress(stream(block_size), count, block_size)
-    return _fill(folder, header, embed, blocks, count)
-  except OSError as error:
-    raise InputError(f'{error.filename or folder}: {error.strerror}') from error
-
-
-def _name(header):
   names = 'network', 'weights', 'input_size', 'jax', 'stages'
   network = [header[name] for name in names]
   digest = hashlib.sha256(json.dumps(network).encode()).hexdigest()
-  return f'{header["network"]}-{digest[:16]}'
+  return pathlib.Path(folder) / f'{network[0]}-{digest[:16]}', header
 
 
 def _fill(folder, header, embed, stream, count):
@@ -109,31 +140,23 @@ def _fill(folder, header, embed, stream, count):
   embeddings = _open(
     folder / _EMBEDDINGS, np.float32, (count, header['embedding_size'])
   )
-  hashes = _open(folder / _PICTURES, np.uint8, (count, _HASH_SIZE))
   known = _read_manifest(folder / MANIFEST, header)
-  blocks, num_computed, damaged = {}, 0, []
-  stop = 0
+  blocks, num_computed, damaged, stop = {}, 0, [], 0
   for number, images in enumerate(stream):
     rows, key = slice(stop, stop + len(images)), str(number)
     stop = rows.stop
     if stop > count:
       break
-    own = np.stack([_hash(image) for image in images])
-    found = {
-      'pictures': _digest(hashes[rows]),
-      'embeddings': _digest(embeddings[rows]),
-    }
+    pictures = _digest(np.stack([_hash(image) for image in images]))
     blocks[key] = known.pop(key, {})
-    if blocks[key].get('pictures') == _digest(own):
-      if blocks[key] == found:
+    if blocks[key].get('pictures') == pictures:
+      if blocks[key].get('embeddings') == _digest(embeddings[rows]):
         continue
       damaged.append(number)
-    embeddings[rows], hashes[rows] = embed(images), own
-    # On disk before the manifest says so.
-    embeddings.flush()
-    hashes.flush()
+    embeddings[rows] = embed(images)
+    embeddings.flush()  # on disk before the manifest says so
     blocks[key] = {
-      'pictures': _digest(own),
+      'pictures': pictures,
       'embeddings': _digest(embeddings[rows]),
     }
     _write_manifest(folder / MANIFEST, header, blocks | known)

@@ -51,8 +51,8 @@ def _write(folder, seconds, kernel=1.0):
   (folder / 'cloaks' / 'cloaks.json').write_text(f'{{"seconds": {seconds}}}')
   record = f'{{"protection_rate":0.5,"wall_seconds":{seconds}}}\n'
   (folder / 'records.jsonl').write_text(record)
-  with Checkpoints(folder / 'checkpoints', description={}) as checkpoints:
-    checkpoints.save(2, {'kernel': np.full(3, kernel, np.float32)})
+  checkpoints = Checkpoints(folder / 'checkpoints', description={})
+  checkpoints.save(2, {'kernel': np.full(3, kernel, np.float32)})
 
 
 def test_every_difference_counts_but_how_long_it_took(tmp_path):

@@ -15,8 +15,7 @@ import manifest
 import numpy as np
 from properties import seeds
 
-from fr_poison import config_args, strict_json
-from fr_poison.checkpoints import Checkpoints, step
+from fr_poison import checkpoints, config_args, strict_json
 from fr_poison.data import decode, exif, folder, recordio
 from fr_poison.data.datasets import facescrub, lfw, megaface, pixels_only
 from fr_poison.detectors import base, model, threshold
@@ -88,10 +87,9 @@ def _rows(path):
   manifest.Manifest(path.parent, path.parent, {}, 'c0de')
 
 
-def _save_step(path):
-  with Checkpoints(path.parent / 'all', description=None) as checkpoints:
-    checkpoints.save(1, seeds.ARRAYS)
-  shutil.copy(path.parent / 'all' / '1' / step.MANIFEST, path)
+def _step(path):
+  path.rename(path.with_name(checkpoints.MANIFEST))
+  checkpoints._verify(path.parent)
 
 
 def _argument(path):
@@ -109,6 +107,9 @@ def _text(*texts):
 
 _ROW = {'input': 'a.jpg', 'output': None, 'config_hash': 'c0de'}
 _SEALED_ROW = strict_json.sealed(_ROW)
+_STEP = {'format': 1, 'step': 1, 'description': {'network': None}}
+_STEP |= {'versions': {}, 'arrays': {}, 'files': {}}
+_SEALED_STEP = _STEP | {'sha256': checkpoints._digest(_STEP)}
 _THRESHOLD = {'detector': 'toy', 'features': 'none', 'digest': '12'}
 _THRESHOLD |= {'threshold': 0.5}
 _LISTS = json.dumps({'path': ['1/2@N00/3.jpg', 'Ann/Ann_1.png'], 'id': []})
@@ -166,7 +167,7 @@ TARGETS = {
   'rows of cloaks': Target(
     _rows, _text(json.dumps(_ROW) + '\n', json.dumps(_SEALED_ROW) + '\n')
   ),
-  'checkpoints': Target(step._read_manifest, [_save_step]),
+  'checkpoints': Target(_step, _text(json.dumps(_SEALED_STEP))),
   'arguments': Target(_argument, _text('smoke,seed=3,rate=1e-3,kind=b')),
   'record files': Target(_record_file, [lambda path: seeds.RECORDIO]),
   'record indices': Target(_record_index, [lambda path: seeds.RECORDIO_INDEX]),

@@ -39,9 +39,9 @@ def _state(seed):
 
 
 def _write_checkpoint(folder):
-  with Checkpoints(folder, description={'network': {}}) as checkpoints:
-    for step in (1, 2):
-      checkpoints.save(step, _state(step))
+  checkpoints = Checkpoints(folder, description={'network': {}})
+  for step in (1, 2):
+    checkpoints.save(step, _state(step))
 
 
 def _read_checkpoint(folder):
@@ -52,8 +52,8 @@ def _read_checkpoint(folder):
   logger.addHandler(handler)
   logger.propagate = False
   try:
-    with Checkpoints(folder) as checkpoints:
-      return checkpoints.restore(_state(0))[1], bool(heard)
+    checkpoints = Checkpoints(folder)
+    return checkpoints.restore(_state(0))[1], bool(heard)
   finally:
     logger.removeHandler(handler)
     logger.propagate = True

@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
+from fr_poison import checkpoints as room
 from fr_poison.checkpoints import Checkpoints, read
-from fr_poison.checkpoints import step as steps
 from fr_poison.types import InputError
 
 TARGET = {'params': np.zeros((64, 64), np.float32)}
@@ -21,9 +21,9 @@ def _state(seed):
 @pytest.fixture(scope='module')
 def pristine(tmp_path_factory):
   folder = tmp_path_factory.mktemp('pristine')
-  with Checkpoints(folder, description={'net': 'toy'}) as checkpoints:
-    for step in (1, 2):
-      checkpoints.save(step, _state(step))
+  checkpoints = Checkpoints(folder, description={'net': 'toy'})
+  for step in (1, 2):
+    checkpoints.save(step, _state(step))
   return folder
 
 
@@ -33,8 +33,8 @@ def folder(pristine, tmp_path):
 
 
 def _restore(folder):
-  with Checkpoints(folder) as checkpoints:
-    step, state = checkpoints.restore(TARGET)
+  checkpoints = Checkpoints(folder)
+  step, state = checkpoints.restore(TARGET)
   np.testing.assert_array_equal(state['params'], _state(step)['params'])
   return step
 
@@ -54,14 +54,14 @@ def test_no_flipped_bit_in_any_file_is_ever_loaded(folder):
   places = []
   for path in _files(folder / '2'):
     size = path.stat().st_size
-    count = 12 if path.name == steps.MANIFEST else 4
+    count = 12 if path.name == room.MANIFEST else 4
     places += [(path, p) for p in np.linspace(0, size - 1, count).astype(int)]
   assert len(places) >= 40
   for path, position in places:
     intact = path.read_bytes()
     _flip(path, position, rng.integers(8))
-    with Checkpoints(folder) as checkpoints:
-      assert checkpoints.latest() == 1, (path, position)
+    checkpoints = Checkpoints(folder)
+    assert checkpoints.latest() == 1, (path, position)
     path.write_bytes(intact)
   assert _restore(folder) == 2
 
@@ -77,7 +77,7 @@ def test_no_flipped_bit_in_any_file_is_ever_loaded(folder):
   ],
 )
 def test_what_the_manifest_says_is_vouched_for(folder, caplog, old, new):
-  path = folder / '2' / steps.MANIFEST
+  path = folder / '2' / room.MANIFEST
   text = path.read_text()
   assert old in text
   path.write_text(text.replace(old, new))
@@ -86,13 +86,13 @@ def test_what_the_manifest_says_is_vouched_for(folder, caplog, old, new):
 
 
 def test_a_manifest_that_reads_the_same_is_the_same(folder):
-  path = folder / '2' / steps.MANIFEST
+  path = folder / '2' / room.MANIFEST
   path.write_text(json.dumps(json.loads(path.read_text())))
   assert _restore(folder) == 2
 
 
 def _largest(step):
-  files = [path for path in _files(step) if path.name != steps.MANIFEST]
+  files = [path for path in _files(step) if path.name != room.MANIFEST]
   return max(files, key=lambda path: path.stat().st_size)
 
 
@@ -125,17 +125,17 @@ def _take_from_another_step(folder):
 
 
 def _take_manifest_of_another_step(folder):
-  shutil.copy(folder / '1' / steps.MANIFEST, folder / '2')
+  shutil.copy(folder / '1' / room.MANIFEST, folder / '2')
   return 'manifest.json is of step 1'
 
 
 def _remove_manifest(folder):
-  (folder / '2' / steps.MANIFEST).unlink()
+  (folder / '2' / room.MANIFEST).unlink()
   return 'manifest.json missing'
 
 
 def _wrong_kind_of_manifest(folder):
-  (folder / '2' / steps.MANIFEST).write_text('[' * 100_000)
+  (folder / '2' / room.MANIFEST).write_text('[' * 100_000)
   return 'manifest.json unreadable'
 
 
@@ -147,10 +147,10 @@ def _link(folder):
 
 
 def _later_format(folder):
-  path = folder / '2' / steps.MANIFEST
+  path = folder / '2' / room.MANIFEST
   body = json.loads(path.read_text()) | {'format': 2}
   del body['sha256']
-  path.write_text(json.dumps(body | {'sha256': steps._digest(body)}))
+  path.write_text(json.dumps(body | {'sha256': room._digest(body)}))
   return 'manifest.json has format 2'
 
 
@@ -188,27 +188,27 @@ def test_a_renamed_step_is_damage(folder, caplog):
 def test_never_starts_anew_where_only_damage_is_left(folder):
   _empty(folder)
   _flip(_largest(folder / '1'), 5, 0)
-  with Checkpoints(folder) as checkpoints:
-    for use in (
-      checkpoints.latest,
-      lambda: checkpoints.restore(TARGET),
-      lambda: read(folder),
-    ):
-      with pytest.raises(InputError, match='no step is intact') as error:
-        use()
-      message = str(error.value)
-      assert '_METADATA has 0 bytes' in message and 'SHA-256' in message
-      assert '\n' not in message
+  checkpoints = Checkpoints(folder)
+  for use in (
+    checkpoints.latest,
+    lambda: checkpoints.restore(TARGET),
+    lambda: read(folder),
+  ):
+    with pytest.raises(InputError, match='no step is intact') as error:
+      use()
+    message = str(error.value)
+    assert '_METADATA has 0 bytes' in message and 'SHA-256' in message
+    assert '\n' not in message
 
 
 def test_a_step_asked_for_is_not_replaced_by_another(folder):
   _empty(folder)
-  with Checkpoints(folder) as checkpoints:
-    with pytest.raises(InputError, match='2: step is damaged: _METADATA has 0'):
-      checkpoints.restore(TARGET, 2)
-    with pytest.raises(InputError, match='step: no 7 in'):
-      checkpoints.restore(TARGET, 7)
-    assert checkpoints.restore(TARGET, 1)[0] == 1
+  checkpoints = Checkpoints(folder)
+  with pytest.raises(InputError, match='2: step is damaged: _METADATA has 0'):
+    checkpoints.restore(TARGET, 2)
+  with pytest.raises(InputError, match='step: no 7 in'):
+    checkpoints.restore(TARGET, 7)
+  assert checkpoints.restore(TARGET, 1)[0] == 1
   with pytest.raises(InputError, match='2: step is damaged'):
     read(folder / '2')
 
@@ -227,8 +227,8 @@ def test_leftovers_are_no_steps_and_go_at_the_next_save(folder):
   for name in ('8.unverified', '6.orbax-checkpoint-tmp-123', '007', 'notes'):
     shutil.copytree(folder / '1', folder / name, dirs_exist_ok=True)
   assert _restore(folder) == 2
-  with Checkpoints(folder) as checkpoints:
-    checkpoints.save(3, _state(3))
+  checkpoints = Checkpoints(folder)
+  checkpoints.save(3, _state(3))
   assert sorted(p.name for p in folder.iterdir()) == [
     *('007', '1', '2', '3', 'notes'),
   ]

@@ -1,15 +1,13 @@
 import logging
 import resource
 import shutil
-import threading
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fr_poison import processes
+from fr_poison import checkpoints as room
 from fr_poison.checkpoints import Checkpoints, read
-from fr_poison.checkpoints import step as steps
 from fr_poison.types import InputError
 
 TARGET = {'w': np.zeros(4)}
@@ -31,48 +29,44 @@ def test_relative_folders_are_of_the_moment_they_were_named(
   tmp_path, monkeypatch
 ):
   monkeypatch.chdir(tmp_path)
-  with Checkpoints('deep/run') as checkpoints:
-    assert checkpoints.latest() is None
-    assert not (tmp_path / 'deep').exists()
-    (tmp_path / 'elsewhere').mkdir()
-    monkeypatch.chdir('elsewhere')
-    checkpoints.save(0, _state(0))
-    assert checkpoints.latest() == 0
+  checkpoints = Checkpoints('deep/run')
+  assert checkpoints.latest() is None
+  assert not (tmp_path / 'deep').exists()
+  (tmp_path / 'elsewhere').mkdir()
+  monkeypatch.chdir('elsewhere')
+  checkpoints.save(0, _state(0))
+  assert checkpoints.latest() == 0
   assert _numbers(tmp_path / 'deep' / 'run') == ['0']
   assert read('../deep/run')[0]['w'].tolist() == [0] * 4
 
 
 def test_keeps_the_newest_verified_steps(tmp_path):
-  with Checkpoints(tmp_path, keep=2) as checkpoints:
-    for step in (1, 2, 10):
-      checkpoints.save(step, _state(step))
+  checkpoints = Checkpoints(tmp_path, keep=2)
+  for step in (1, 2, 10):
+    checkpoints.save(step, _state(step))
   assert _numbers(tmp_path) == ['10', '2']
   # A damaged step does not count, so 2 stays; once there are two, both go.
   _damage(tmp_path / '10')
-  with Checkpoints(tmp_path, keep=2) as checkpoints:
-    assert checkpoints.latest() == 2
-    checkpoints.save(11, _state(11))
-    checkpoints.wait()
-    assert _numbers(tmp_path) == ['10', '11', '2']
-    checkpoints.save(12, _state(12))
-    checkpoints.wait()
-    assert _numbers(tmp_path) == ['11', '12']
-    _damage(tmp_path / '12')  # after it was written and verified
-    assert checkpoints.latest() == 11
-    checkpoints.save(13, _state(13))
+  checkpoints = Checkpoints(tmp_path, keep=2)
+  assert checkpoints.latest() == 2
+  checkpoints.save(11, _state(11))
+  assert _numbers(tmp_path) == ['10', '11', '2']
+  checkpoints.save(12, _state(12))
+  assert _numbers(tmp_path) == ['11', '12']
+  _damage(tmp_path / '12')  # after it was written and verified
+  assert checkpoints.latest() == 11
+  checkpoints.save(13, _state(13))
   assert _numbers(tmp_path) == ['11', '12', '13']
 
 
 def test_an_old_step_goes_only_when_the_new_one_is_there(tmp_path, monkeypatch):
-  with Checkpoints(tmp_path, keep=1) as checkpoints:
-    checkpoints.save(1, _state(1))
-    checkpoints.wait()
-    with monkeypatch.context() as patch:
-      patch.setattr(steps, '_sum', _full)
+  checkpoints = Checkpoints(tmp_path, keep=1)
+  checkpoints.save(1, _state(1))
+  with monkeypatch.context() as patch:
+    patch.setattr(room, '_sum', _full)
+    with pytest.raises(InputError):
       checkpoints.save(2, _state(2))
-      with pytest.raises(InputError):
-        checkpoints.wait()
-    assert checkpoints.restore(TARGET)[0] == 1
+  assert checkpoints.restore(TARGET)[0] == 1
 
 
 def _full(*args, **settings):
@@ -80,125 +74,77 @@ def _full(*args, **settings):
 
 
 def test_what_a_killed_save_did_not_delete_goes_later(tmp_path):
-  with Checkpoints(tmp_path, keep=3) as checkpoints:
-    for step in range(3):
-      checkpoints.save(step, _state(step))
+  checkpoints = Checkpoints(tmp_path, keep=3)
+  for step in range(3):
+    checkpoints.save(step, _state(step))
   _damage(tmp_path / '2')
-  with Checkpoints(tmp_path, keep=1) as checkpoints:
-    assert checkpoints.latest() == 1
-    assert _numbers(tmp_path) == ['0', '1', '2']  # to look deletes nothing
-    checkpoints.delete_old()
-    assert _numbers(tmp_path) == ['1', '2']
+  checkpoints = Checkpoints(tmp_path, keep=1)
+  assert checkpoints.latest() == 1
+  assert _numbers(tmp_path) == ['0', '1', '2']  # to look deletes nothing
+  checkpoints.delete_old()
+  assert _numbers(tmp_path) == ['1', '2']
 
 
-def test_a_failed_save_is_told_at_the_next_call(tmp_path, monkeypatch):
-  for use in ('wait', 'latest', 'close', 'save'):
-    checkpoints = Checkpoints(tmp_path / use)
-    with monkeypatch.context() as patch:
-      patch.setattr(steps, '_sum', _full)
-      checkpoints.save(1, _state(1))
-      checkpoints._pending[1].exception()
-    arguments = (2, _state(2)) if use == 'save' else ()
+def test_a_failed_save_is_one_line_and_can_be_tried_again(
+  tmp_path, monkeypatch
+):
+  checkpoints = Checkpoints(tmp_path)
+  with monkeypatch.context() as patch:
+    patch.setattr(room, '_sum', _full)
     with pytest.raises(InputError) as error:
-      getattr(checkpoints, use)(*arguments)
-    assert str(error.value) == (
-      f'{tmp_path / use}: step 1 could not be saved '
-      '([Errno 28] No space left on device)'
-    )
-    assert checkpoints.latest() is None
-  # Told once; the same step can be tried again.
+      checkpoints.save(1, _state(1))
+  assert str(error.value) == (
+    f'{tmp_path}: step 1 could not be saved '
+    '([Errno 28] No space left on device)'
+  )
+  assert checkpoints.latest() is None
   checkpoints.save(1, _state(1))
-  checkpoints.close()
-  assert _numbers(tmp_path / use) == ['1']
+  assert _numbers(tmp_path) == ['1']
 
 
 def test_a_full_disk_leaves_the_step_before(tmp_path, capfd):
   # The system itself refuses to write: as when the disk is full.
   old = resource.getrlimit(resource.RLIMIT_FSIZE)
   noise = np.random.default_rng(0).standard_normal(100_000)
-  with Checkpoints(tmp_path) as checkpoints:
-    checkpoints.save(1, _state(1))
-    checkpoints.wait()
-    checkpoints.save(2, {'w': noise})
-    checkpoints.wait()
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, old[1]))
-    try:
+  checkpoints = Checkpoints(tmp_path)
+  checkpoints.save(1, _state(1))
+  checkpoints.save(2, {'w': noise})
+  resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, old[1]))
+  try:
+    with pytest.raises(InputError, match='step 3 could not be saved'):
       checkpoints.save(3, {'w': noise})
-      with pytest.raises(InputError, match='step 3 could not be saved'):
-        checkpoints.wait()
-    finally:
-      resource.setrlimit(resource.RLIMIT_FSIZE, old)
-    assert checkpoints.restore({'w': noise})[0] == 2
-    checkpoints.save(3, {'w': noise})
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, old)
+  assert checkpoints.restore({'w': noise})[0] == 2
+  checkpoints.save(3, {'w': noise})
   assert _numbers(tmp_path) == ['1', '2', '3']
   assert capfd.readouterr() == ('', '')
 
 
 def test_steps_only_grow_and_damaged_ones_are_replaced(tmp_path, caplog):
-  with Checkpoints(tmp_path) as checkpoints:
-    checkpoints.save(4, _state(4))
-    checkpoints.save(jnp.int32(5), _state(5))  # as in a train state
-    for step in (5, 3):
-      with pytest.raises(InputError, match=f'step: {step} is not new, .* has'):
-        checkpoints.save(step, _state(0))
-    for step in (-1, 2**31):
-      with pytest.raises(InputError, match='step: .*expected one in'):
-        checkpoints.save(step, _state(0))
+  checkpoints = Checkpoints(tmp_path)
+  checkpoints.save(4, _state(4))
+  checkpoints.save(jnp.int32(5), _state(5))  # as in a train state
+  for step in (5, 3):
+    with pytest.raises(InputError, match=f'step: {step} is not new, .* has'):
+      checkpoints.save(step, _state(0))
+  for step in (-1, 2**31):
+    with pytest.raises(InputError, match='step: .*expected one in'):
+      checkpoints.save(step, _state(0))
   _damage(tmp_path / '5')
-  with Checkpoints(tmp_path) as checkpoints:
-    assert checkpoints.restore(TARGET)[0] == 4
-    checkpoints.save(5, _state(50))
-    assert checkpoints.restore(TARGET)[1]['w'][0] == 50
+  checkpoints = Checkpoints(tmp_path)
+  assert checkpoints.restore(TARGET)[0] == 4
+  checkpoints.save(5, _state(50))
+  assert checkpoints.restore(TARGET)[1]['w'][0] == 50
   assert 'damaged step 5 replaced' in caplog.text
-  with Checkpoints(tmp_path) as checkpoints:
-    assert checkpoints.latest() == 5
-    _damage(tmp_path / '4')
-    _damage(tmp_path / '5')
-    with pytest.raises(InputError, match='no step is intact'):
-      checkpoints.latest()
-    checkpoints.save(5, _state(5))  # anew, but because the caller says so
-    assert checkpoints.latest() == 5
-
-
-def test_saves_what_was_there_when_save_was_called(tmp_path):
-  state = _state(1)
-  with Checkpoints(tmp_path) as checkpoints:
-    checkpoints.save(1, state)
-    state['w'][:] = 2
-    assert checkpoints.restore(TARGET)[1]['w'][0] == 1
-
-
-def test_the_error_that_ends_the_block_is_not_hidden(
-  tmp_path, monkeypatch, caplog
-):
-  monkeypatch.setattr(steps, '_sum', _full)
-  with pytest.raises(ZeroDivisionError):
-    with Checkpoints(tmp_path) as checkpoints:
-      checkpoints.save(1, _state(1))
-      raise ZeroDivisionError
-  assert 'step 1 could not be saved' in caplog.text
-  with pytest.raises(InputError, match='step 2 could not be saved'):
-    with Checkpoints(tmp_path) as checkpoints:
-      checkpoints.save(2, _state(2))
-
-
-def test_an_interrupted_wait_can_be_taken_up_again(tmp_path, monkeypatch):
-  go_on = threading.Event()
-
-  def interrupted(function):
-    raise KeyboardInterrupt
-
-  with monkeypatch.context() as patch:
-    patch.setattr(steps, 'write', lambda *args: go_on.wait() and _full(*args))
-    checkpoints = Checkpoints(tmp_path)
-    checkpoints.save(1, _state(1))
-    with monkeypatch.context() as inner:
-      inner.setattr(processes, 'on_first', interrupted)
-      with pytest.raises(KeyboardInterrupt):
-        checkpoints.wait()
-    go_on.set()
-    with pytest.raises(InputError, match='step 1 could not be saved'):
-      checkpoints.close()
+  checkpoints = Checkpoints(tmp_path)
+  assert checkpoints.latest() == 5
+  _damage(tmp_path / '4')
+  _damage(tmp_path / '5')
+  with pytest.raises(InputError, match='no step is intact'):
+    checkpoints.latest()
+  checkpoints.save(5, _state(5))  # anew, but because the caller says so
+  assert checkpoints.latest() == 5
 
 
 @pytest.mark.parametrize(
@@ -226,15 +172,15 @@ def test_refuses_places_it_cannot_use(tmp_path):
         use(path)
   checkpoints = Checkpoints(tmp_path / 'later')
   (tmp_path / 'later').write_bytes(b'')
-  with pytest.raises(InputError, match='later: cannot be written to'):
+  with pytest.raises(InputError, match='later: step 1 could not be saved'):
     checkpoints.save(1, _state(1))
 
 
 def test_is_quiet_and_leaves_nothing_else_behind(tmp_path, capfd, caplog):
   caplog.set_level(logging.WARNING)
-  with Checkpoints(tmp_path) as checkpoints:
-    checkpoints.save(1, _state(1))
-    checkpoints.restore(TARGET)
+  checkpoints = Checkpoints(tmp_path)
+  checkpoints.save(1, _state(1))
+  checkpoints.restore(TARGET)
   shutil.rmtree(tmp_path / '1')
   assert _numbers(tmp_path) == []
   assert not caplog.records

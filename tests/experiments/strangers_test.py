@@ -1,11 +1,13 @@
 """1-NN among strangers, on pixels alone."""
 
+import dataclasses
 import runpy
 
 import numpy as np
 import pytest
 import scraped
 import strangers
+import toy_network
 from judge import Judge
 from replies import Reply
 from scene import Scene
@@ -15,6 +17,7 @@ from fr_poison import extractors
 from fr_poison.data.faces import FaceSet
 from fr_poison.recognizers.ranking import Ranking
 from fr_poison.report import tables
+from fr_poison.search import store
 from fr_poison.types import InputError
 
 PIXELS = Reply('', 'pixels', extractors.load('pixels'))
@@ -98,6 +101,39 @@ def test_without_strangers_it_is_the_judge_and_more_of_them_never_help(scene):
   assert '| no cloak, pixels, model |' in text
   head = text.splitlines()[0]
   assert [c.strip() for c in head.split('|')][2:-1] == ['0', '1', '20', '9,000']
+
+
+def test_stored_embeddings_are_strangers(scene, tmp_path):
+  network = toy_network.extractor()
+  labels = np.repeat(np.arange(4), 5).astype(np.int32)
+  draw = lambda labels, seed, names: dataclasses.replace(
+    _faces(labels, seed, names), images=toy_network.pictures(labels + seed)
+  )
+  public, more = (draw(labels, seed, tuple('efgh')) for seed in (4, 8))
+  evaluated = draw(scene.faces.labels, 0, tuple('abcd'))
+  scene = Scene(scene.settings, {'pixels': network}, evaluated)
+  reply = Reply('', 'toy', network)
+  stored = tmp_path / 'store'
+  fill = lambda images: store.fill(
+    stored, network, lambda size: iter([images]), len(images)
+  )
+  run = lambda *args: [
+    row
+    for row in strangers.StrangersJudge(
+      scene, [reply], public, (1, 20), *args
+    ).measure(scraped.untouched(scene), SHARED)
+    if row['distractors'] == 'real'
+  ]
+  fill(public.images)
+  as_public, plain = run(stored), run()
+  for row in as_public + plain:
+    del row['wall_seconds']
+  assert as_public == plain
+  fill(np.concatenate([more.images, scene.faces.images]))
+  found = run(stored)
+  assert {row['num_real'] for row in found} == {44}
+  # Everybody's own picture is now a stranger's, too.
+  assert found[-1]['protection_rate'] > plain[-1]['protection_rate']
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import strategies as st
 from properties import hostile, seeds
 
+from fr_poison import checkpoints as room
 from fr_poison.checkpoints import Checkpoints, read
-from fr_poison.checkpoints import step as steps
 from fr_poison.data import folder, recordio
 from fr_poison.detectors import base, model, threshold
 from fr_poison.report import kinds, record_file
@@ -50,8 +50,8 @@ STATE = {'params': {'kernel': np.arange(12, dtype=np.float32).reshape(3, 4)}}
 @pytest.fixture(scope='module')
 def saved(tmp_path_factory):
   path = tmp_path_factory.mktemp('checkpoints')
-  with Checkpoints(path, description={'network': None}) as checkpoints:
-    checkpoints.save(1, STATE)
+  checkpoints = Checkpoints(path, description={'network': None})
+  checkpoints.save(1, STATE)
   return path / '1'
 
 
@@ -59,12 +59,12 @@ def _resealed(body, key, value):
   """A manifest of another content whose own sum is right."""
   body = body | {key: value}
   del body['sha256']
-  return json.dumps(body | {'sha256': steps._digest(body)}).encode()
+  return json.dumps(body | {'sha256': room._digest(body)}).encode()
 
 
 def test_a_damaged_manifest(saved, tmp_path):
   path = shutil.copytree(saved, tmp_path / '1')
-  intact = (saved / steps.MANIFEST).read_bytes()
+  intact = (saved / room.MANIFEST).read_bytes()
   body = json.loads(intact)
   entry = {'shape': [3, 4], 'dtype': 'float32', 'kind': 'array'}
   forged = st.one_of(
@@ -86,7 +86,7 @@ def test_a_damaged_manifest(saved, tmp_path):
 
   @hypothesis.given(st.one_of(hostile.damaged(intact), forged))
   def check(data):
-    (path / steps.MANIFEST).write_bytes(data)
+    (path / room.MANIFEST).write_bytes(data)
     found = _try(tmp_path, read, path)
     if found is not None and found[0]:
       np.testing.assert_array_equal(

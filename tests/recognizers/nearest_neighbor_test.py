@@ -50,15 +50,6 @@ def test_votes_count_before_distance_and_distance_breaks_their_ties():
     )
 
 
-def test_distances_keep_their_digits_far_from_zero():
-  rng = np.random.default_rng(0)
-  a = (1000 + rng.standard_normal((5, 8))).astype(np.float32)
-  b = (1000 + rng.standard_normal((6, 8))).astype(np.float32)
-  exact = ((a[:, None].astype(float) - b) ** 2).sum(-1)
-  ours = nearest_neighbor.squared_distances(a, b)
-  np.testing.assert_allclose(ours, exact, rtol=1e-4)
-
-
 def test_normalised_embeddings_are_compared_by_direction():
   gallery, labels = np.array([[9.0, 0.0], [1.0, 1.0]]), np.array([0, 1])
   probe = np.array([[2.0, 0.1]])  # near (1, 1), but pointing at (9, 0)
@@ -167,3 +158,14 @@ def test_what_a_gallery_cannot_answer_is_refused():
   # Nobody looks at another's cloaks, or at those of test pictures.
   others = np.where(np.arange(4)[:, None] > 0, np.nan, clean)
   run(cloaked=others)
+
+
+def test_no_probe_has_no_ranking():
+  clean, labels = np.eye(4, dtype=np.float32), np.array([0, 0, 1, 1])
+  model = nearest_neighbor.fit(clean, labels)
+  assert nearest_neighbor.rank(model, clean[:0], 2).labels.shape == (0, 2)
+  split = Split(np.arange(4), np.arange(0))
+  (ranking,) = nearest_neighbor.rank_protected(
+    clean, clean, labels, [0, 1], [split]
+  )
+  assert ranking.scores.shape == (2, 0, 1)

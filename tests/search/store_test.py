@@ -31,6 +31,9 @@ def _files(folder):
 def test_embeds_every_picture_once_in_order(tmp_path):
   found = _fill(tmp_path)
   assert (found.num_computed, found.damaged) == (3, ())  # 4, 4 and 3 pictures
+  np.testing.assert_array_equal(
+    store.read(tmp_path, EXTRACTOR), found.embeddings
+  )
   expected = extractors.embed(EXTRACTOR, IMAGES)
   np.testing.assert_allclose(found.embeddings, expected, rtol=1e-5, atol=1e-6)
   before = _files(tmp_path)
@@ -60,18 +63,21 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path):
     store.fill(
       tmp_path / 'killed', EXTRACTOR, stream, 11, batch_size=1, block_size=4
     )
+  with pytest.raises(InputError, match='no whole store of embeddings'):
+    store.read(tmp_path / 'killed', EXTRACTOR)
   assert _fill(tmp_path / 'killed').num_computed == 1
   assert _files(tmp_path / 'killed') == _files(tmp_path / 'whole')
 
 
-@pytest.mark.parametrize('name', ['embeddings.f32', 'pictures.sha256'])
-def test_damage_is_told_and_mended(tmp_path, name):
+def test_damage_is_told_and_mended(tmp_path):
   _fill(tmp_path)
   before = _files(tmp_path)
-  (path,) = tmp_path.glob(f'*/{name}')
+  (path,) = tmp_path.glob('*/embeddings.f32')
   data = bytearray(path.read_bytes())
   data[len(data) * 5 // 11] ^= 1  # of picture 5, in block 1
   path.write_bytes(data)
+  with pytest.raises(InputError, match='block 1 is damaged'):
+    store.read(tmp_path, EXTRACTOR)
   found = _fill(tmp_path)
   assert (found.num_computed, found.damaged) == (1, (1,))
   assert _files(tmp_path) == before
@@ -89,6 +95,8 @@ def test_other_pictures_and_networks_are_computed_and_others_kept(tmp_path):
   found = _fill(tmp_path, more[:8])  # and fewer again
   assert found.num_computed == 0 and found.embeddings.shape == (8, 6)
   other = EXTRACTOR._replace(sha256='another')
+  with pytest.raises(InputError, match='no whole store of embeddings'):
+    store.read(tmp_path, other)
   assert _fill(tmp_path, more, other).num_computed == 3
   assert _fill(tmp_path, more[:8]).num_computed == 0
 

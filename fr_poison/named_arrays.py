@@ -23,7 +23,7 @@ _NUM_LISTED = 8  # names per kind of difference in a message
 
 
 def to_host(state: Any) -> tuple[Arrays, Entries]:
-  """Copies of the leaves of `state` in host memory, and their entries.
+  """Takes the leaves of `state` to host memory, with their entries.
 
   Raises:
     InputError: a leaf is not a number, an array of numbers or a key, is
@@ -39,8 +39,7 @@ def to_host(state: Any) -> tuple[Arrays, Entries]:
       leaf.is_fully_addressable or leaf.is_fully_replicated
     ):
       raise InputError(f'state: {name} is spread over several processes')
-    # A copy: the caller's next step may donate or overwrite the original.
-    arrays[name] = np.array(leaf, jnp.dtype(entry['dtype']))
+    arrays[name] = np.asarray(leaf, jnp.dtype(entry['dtype']))
     entries[name] = entry
   if not any(array.size for array in arrays.values()):
     raise InputError('state: nothing to save, no array has any values')
@@ -50,7 +49,7 @@ def to_host(state: Any) -> tuple[Arrays, Entries]:
 def to_target(
   target: Any, arrays: Arrays, entries: Entries, source: str
 ) -> Any:
-  """The pytree `target` with `arrays` for leaves.
+  """Fills the pytree `target` with `arrays` for leaves.
 
   Leaves are NumPy arrays where the target has them, Python numbers where it
   has those, else on the default device. A Python number and a scalar array of
@@ -116,57 +115,50 @@ def _entry(leaf, what):
 
 
 def _differences(arrays, saved, wanted):
-  both = [name for name in wanted if name in saved]
-  shapes = [n for n in both if saved[n]['shape'] != wanted[n]['shape']]
-  dtypes = [
-    n
-    for n in both
-    if n not in shapes and not _agree(arrays[n], saved[n], wanted[n])
-  ]
-  names = {
-    'missing': [n for n in wanted if n not in saved],
-    'unexpected': [n for n in saved if n not in wanted],
-    'shape': [_contrast(n, saved, wanted, 'shape') for n in shapes],
-    'dtype': [_contrast(n, saved, wanted, 'dtype') for n in dtypes],
+  found = {
+    'missing': [name for name in wanted if name not in saved],
+    'unexpected': [name for name in saved if name not in wanted],
+    'shape': [],
+    'dtype': [],
   }
-  return [f'{what} {_listed(names)}' for what, names in names.items() if names]
+  for name in wanted.keys() & saved.keys():
+    one, other = saved[name], wanted[name]
+    if one['shape'] != other['shape']:
+      found['shape'].append(f'{name} ({one["shape"]}, wanted {other["shape"]})')
+    elif not _agree(arrays[name], one, other):
+      types = f'{_type(one)}, wanted {_type(other)}'
+      found['dtype'].append(f'{name} ({types})')
+  return [f'{what} {_listed(names)}' for what, names in found.items() if names]
 
 
 def _agree(array, saved, wanted):
   kinds = {saved['kind'], wanted['kind']}
   if len(kinds) == 1:
     return saved['dtype'] == wanted['dtype']
-  if kinds & {'bool', 'int', 'float'} and saved['shape'] == []:
-    families = [_family(entry['dtype']) for entry in (saved, wanted)]
-    return families[0] == families[1] and _is_exact(array, wanted['dtype'])
-  return False
-
-
-def _family(dtype):
-  families = np.bool_, np.integer, np.floating
-  return [jnp.issubdtype(jnp.dtype(dtype), family) for family in families]
-
-
-def _is_exact(array, dtype):
+  if not kinds & {t.__name__ for t in _PYTHON} or saved['shape']:
+    return False
+  dtypes = [jnp.dtype(entry['dtype']) for entry in (saved, wanted)]
+  if not any(
+    all(jnp.issubdtype(dtype, family) for dtype in dtypes)
+    for family in (np.bool_, np.integer, np.floating)
+  ):
+    return False
   with np.errstate(over='ignore', invalid='ignore'):
-    back = array.astype(jnp.dtype(dtype)).astype(array.dtype)
-  return np.array_equal(array, back) or bool(array != array)  # NaN is exact
+    back = array.astype(dtypes[1]).astype(array.dtype)
+  return bool(array == back or array != array)  # NaN is exact
 
 
-def _contrast(name, saved, wanted, field):
-  sides = []
-  for entry in (saved[name], wanted[name]):
-    value, kind = entry[field], entry['kind']
-    python = field == 'dtype' and kind in ('bool', 'int', 'float')
-    is_key = field == 'dtype' and kind.startswith('key<')
-    sides.append(f'Python {kind}' if python else kind if is_key else value)
-  return f'{name} ({sides[0]}, wanted {sides[1]})'
+def _type(entry):
+  if entry['kind'] == 'array':
+    return entry['dtype']
+  is_key = entry['kind'].startswith('key<')
+  return entry['kind'] if is_key else f'Python {entry["kind"]}'
 
 
 def _listed(names):
   more = len(names) - _NUM_LISTED
   tail = f' and {more} more' if more > 0 else ''
-  return ', '.join(names[:_NUM_LISTED]) + tail
+  return ', '.join(sorted(names)[:_NUM_LISTED]) + tail
 
 
 def _leaf(wanted, array, saved, entry):
@@ -185,7 +177,7 @@ def _leaf(wanted, array, saved, entry):
 
 
 def nested(arrays: Arrays) -> dict:
-  """{'a': {'b': array}} of {'a/b': array}."""
+  """Makes {'a': {'b': array}} of {'a/b': array}."""
   tree = {}
   for name, array in arrays.items():
     *parents, last = [urllib.parse.unquote(part) for part in name.split('/')]
