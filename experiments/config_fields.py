@@ -46,12 +46,7 @@ def check_known(field: str, name: str, names: Iterable[str]) -> None:
   Raises:
     InputError: it is not.
   """
-  if name not in names:
-    hint = checks.suggestion(name, names) if isinstance(name, str) else ''
-    raise InputError(
-      f'config.{field}: {name!r} is unknown{hint or ";"} '
-      f'known: {", ".join(names)}'
-    )
+  checks.known(f'config.{field}', name, names)
 
 
 def check_least(field: str, value: int, least: int) -> None:

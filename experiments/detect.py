@@ -16,14 +16,13 @@ import time
 import cli
 import numpy as np
 import run_flags
-import workdir_lock
 from detection_scene import Scene, Test
 from detector_pipeline import run_pipeline
 from detector_settings import Settings
 from detector_training import Workshop
 from progress import Progress, say
 
-from fr_poison import detection_metrics, roc
+from fr_poison import detection_metrics, locks, roc
 from fr_poison.detectors import threshold
 from fr_poison.report import record_file, tables
 
@@ -93,7 +92,7 @@ def run(
   # Everything that can be wrong is found before anything is written.
   settings = Settings.from_config(config)
   scene = Scene(settings, data_dir, cloaks or workdir)
-  with workdir_lock.held(workdir):
+  with locks.held(workdir):
     for name in ('thresholds', 'detectors'):
       (workdir / name).mkdir(exist_ok=True)
     return _run(settings, scene, record_file.config_hash(config), workdir)

@@ -3,17 +3,16 @@
 import pathlib
 from typing import NamedTuple
 
-import cloaking
-import digests
 import network_loader
 import numpy as np
 import people
 from detector_settings import Settings
 from progress import Progress, over
 
-from fr_poison import extractors
+from fr_poison import extractors, keys
 from fr_poison.data import squeeze
 from fr_poison.detectors import feature_space
+from fr_poison.evaluation import cloaks as cloaking
 
 
 class Test(NamedTuple):
@@ -165,7 +164,7 @@ class Scene:
   def _score(self, detector, images):
     # The clean ones are in every test, and grey JPEGs do not depend on what
     # is done to colours.
-    key = detector.digest, images.shape, digests.of_bytes(images.tobytes())
+    key = detector.digest, images.shape, keys.of_bytes(images.tobytes())
     if key not in self._scores:
       self._scores[key] = detector.score(images)
     return self._scores[key]
@@ -201,7 +200,7 @@ class Scene:
       self._candidates,
       self.settings.seed,
     )
-    cloaks = cloaking.cloak(
+    cloaks = cloaking.cloak_people(
       job,
       faces,
       people,

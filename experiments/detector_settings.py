@@ -2,13 +2,13 @@
 
 import dataclasses
 
-import cloaking
 import config_fields
 
 from fr_poison import checks, extractors
 from fr_poison.adversaries import purifying
 from fr_poison.data import datasets, squeeze
 from fr_poison.detectors import autoencoder, feature_space
+from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.training import Recipe
 from fr_poison.types import InputError
 
@@ -75,7 +75,7 @@ class Settings:
     check_known('dataset', self.dataset, datasets.NAMES)
     for field in ('attacks', 'unseen_attacks'):
       for name, settings in getattr(self, field).items():
-        cloaking.make_attack(f'{field}.{name}', name, [], **settings)
+        cloaking.make_attack(f'config.{field}.{name}', name, [], **settings)
     for name in self.surrogate.split('+'):
       check_known('surrogate', name, extractors.names())
     checks.check_fields(self, 'config.')
@@ -105,7 +105,7 @@ class Settings:
       raise InputError(
         f'config.evasion.detector: {label!r} is no frozen feature_space'
       )
-    cloaking.make_attack('evasion', 'evading_pgd', [], **settings)
+    cloaking.make_attack('config.evasion', 'evading_pgd', [], **settings)
 
   def _check_pipeline(self):
     known = (

@@ -4,10 +4,9 @@ import functools
 import pathlib
 from collections.abc import Sequence
 
-import digests
 import numpy as np
 
-from fr_poison import extractors
+from fr_poison import extractors, keys
 from fr_poison.adversaries import purifying
 from fr_poison.detectors import (
   autoencoder,
@@ -134,9 +133,9 @@ class Workshop:
 
 def model_key(kind: str, pictures: Sequence[np.ndarray], settings: dict) -> str:
   """Of everything that a network which a detector trains depends on."""
-  return digests.key(
+  return keys.key(
     ('DETECTORS',),
     kind=kind,
-    pictures=[digests.of_array(images) for images in pictures],
+    pictures=[keys.of_array(images) for images in pictures],
     settings=settings,
   )

@@ -17,7 +17,6 @@ import cli
 import evaluate
 import run_flags
 import scraped
-import workdir_lock
 from absl import flags
 from progress import Progress
 from replies import Reply
@@ -25,6 +24,7 @@ from scene import Scene, load_extractors, load_faces
 from settings import Settings
 from strangers import StrangersJudge, check_config
 
+from fr_poison import locks
 from fr_poison.report import record_file, tables
 
 _STRANGERS = flags.DEFINE_string(
@@ -59,7 +59,7 @@ def run(
   found = load_faces(settings, data_dir)
   shared = evaluate.shared_fields(settings, config_hash)
   scene = Scene(settings, networks, found.faces, candidates=found.candidates)
-  with workdir_lock.held(workdir):
+  with locks.held(workdir):
     # Every network's nearest strangers, real and of the model.
     answers = [Reply('', name, networks[name]) for name in settings.networks]
     judge = StrangersJudge(scene, answers, found.public, counts, strangers)

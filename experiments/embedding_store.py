@@ -13,10 +13,9 @@ import pathlib
 import cli
 import config_fields
 import progress
-import workdir_lock
 from absl import flags
 
-from fr_poison import extractors
+from fr_poison import extractors, locks
 from fr_poison.data import datasets
 from fr_poison.search import store
 
@@ -56,7 +55,7 @@ def main(argv):
   with config_fields.naming('--data_dir'):
     stream, count = _open(_DATASET.value, _DATA_DIR.value)
   output = pathlib.Path(_OUTPUT.value)
-  with workdir_lock.held(output, '--output'):
+  with locks.held(output, '--output'):
     found = store.fill(
       output,
       extractor,

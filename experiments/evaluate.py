@@ -20,7 +20,6 @@ import numpy as np
 import replies
 import run_flags
 import scraped
-import workdir_lock
 from given_cloaks import GivenCloaks
 from judge import Judge
 from progress import Progress
@@ -29,6 +28,7 @@ from scene import Scene, load_extractors, load_faces
 from scraped import Scraped
 from settings import Settings
 
+from fr_poison import locks
 from fr_poison.data.faces import FaceSet
 from fr_poison.report import page, record_file, tables
 from fr_poison.report.grid import arrange
@@ -166,7 +166,7 @@ def run(
   """Runs the experiment and writes its files; returns the records."""
   # Everything that can be wrong is found before anything is written.
   loaded = load(config, data_dir)
-  with workdir_lock.held(workdir):
+  with locks.held(workdir):
     return _run(loaded, record_file.config_hash(config), workdir)
 
 

@@ -8,9 +8,9 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
-import workdir_lock
 from photo_tree import MANIFEST, folders_of
 
+from fr_poison import locks
 from fr_poison.data import decode
 from fr_poison.types import InputError
 
@@ -69,7 +69,7 @@ def _naming(path: pathlib.Path) -> Iterator[None]:
 def opened_output(
   output: pathlib.Path, names: Iterable[str], *, overwrite: bool
 ) -> Iterator[None]:
-  """Holds the output folder, made if needed; see `workdir_lock.held`.
+  """Holds the output folder, made if needed; see `locks.held`.
 
   Args:
     output: the folder.
@@ -80,7 +80,7 @@ def opened_output(
     InputError: it cannot be written to, another run is at it, it has files
       but no manifest, or links or folders are in the way.
   """
-  with workdir_lock.held(output, '--output'):
+  with locks.held(output, '--output'):
     with _naming(output):
       _check_no_links(output, names)
       visible = [n for n in os.listdir(output) if not n.startswith('.')]

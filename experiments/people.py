@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import config_fields
-import digests
 import numpy as np
 import progress
 
+from fr_poison import keys
 from fr_poison.data import (
   align,
   colour_order,
@@ -123,7 +123,7 @@ def draw(
   more people gets the same ones first. Groups of people who share nobody are
   consecutive parts of this order, see `groups`.
   """
-  by_chance = sorted(names, key=lambda name: digests.of([seed, name]))
+  by_chance = sorted(names, key=lambda name: keys.of([seed, name]))
   return tuple(by_chance[:number])
 
 

@@ -10,12 +10,11 @@ import pathlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import file_names
 import full_size
 import numpy as np
 from face_frame import View
 
-from fr_poison.data import decode, exif
+from fr_poison.data import decode, exif, file_names
 from fr_poison.data import folder as folder_lib
 from fr_poison.types import InputError
 

@@ -5,7 +5,6 @@ import functools
 import os
 from typing import Annotated
 
-import cloaking
 import face_frame
 import jax
 import network_loader
@@ -14,6 +13,7 @@ from config_fields import check_fields, check_known
 
 from fr_poison import checks, extractors, stages, version
 from fr_poison.data import detect_faces
+from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.report import record_file
 from fr_poison.types import InputError
 
@@ -139,7 +139,7 @@ class Settings:
     """The attack on these networks, one `embed_fn` per surrogate."""
     settings = dict(self.attack)
     name = settings.pop('name', None)
-    return cloaking.make_attack('attack', name, embed_fns, **settings)
+    return cloaking.make_attack('config.attack', name, embed_fns, **settings)
 
   def load_networks(self) -> list[extractors.Extractor]:
     """The surrogates, in order."""

@@ -2,7 +2,6 @@
 
 import pathlib
 
-import cloaking
 import numpy as np
 from progress import Progress, over
 from settings import Settings
@@ -10,6 +9,7 @@ from settings import Settings
 from fr_poison import extractors
 from fr_poison.adversaries import adaptive
 from fr_poison.data.faces import FaceSet
+from fr_poison.evaluation import cloaks as cloaking
 
 
 class PublicPeople:
@@ -68,7 +68,7 @@ class PublicPeople:
   def _cloak(self, attack, surrogate):
     people = np.unique(self.faces.labels).tolist()
     progress = Progress(len(people), 'person')
-    cloaks = cloaking.cloak(
+    cloaks = cloaking.cloak_people(
       self.job(attack, surrogate),
       self.faces,
       people,

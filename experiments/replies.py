@@ -6,13 +6,12 @@ from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 import config_fields
-import digests
 import numpy as np
 import training_run
 from public_people import PublicPeople
 from settings import TRAINED, Settings, make_squeezer
 
-from fr_poison import checkpoints, extractors
+from fr_poison import checkpoints, extractors, keys
 from fr_poison.adversaries import (
   adversarial_training,
   combining,
@@ -176,7 +175,7 @@ def trained_on(faces: FaceSet) -> dict:
 
 def short_digests(faces: FaceSet) -> list[str]:
   """Of each picture enough to know it again among millions."""
-  return [digest[:12] for digest in digests.of_pictures(faces.images)]
+  return [digest[:12] for digest in keys.of_pictures(faces.images)]
 
 
 def train(
@@ -252,13 +251,13 @@ def training_key(
   labels: np.ndarray,
 ) -> str:
   """Of everything that a network trained by `train` depends on."""
-  return digests.key(
+  return keys.key(
     _STAGES,
     adversary=adversary,
     settings=settings.adversaries[adversary],
-    network=digests.of_networks([extractor]),
-    images=digests.of_array(images),
-    labels=digests.of_array(labels),
+    network=keys.of_networks([extractor]),
+    images=keys.of_array(images),
+    labels=keys.of_array(labels),
   )
 
 

@@ -3,7 +3,6 @@
 import sys
 from typing import NamedTuple
 
-import cloaking
 import jax
 import network_loader
 import numpy as np
@@ -17,6 +16,7 @@ from fr_poison.attacks import noise, perceptual
 from fr_poison.data.batches import map_batches
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
+from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.types import InputError
 
 _COMPARED = 20  # pictures at a time

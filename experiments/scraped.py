@@ -3,11 +3,11 @@
 import pathlib
 from typing import NamedTuple
 
-import cloaking
 import numpy as np
 from scene import Scene
 
 from fr_poison.adversaries import history
+from fr_poison.evaluation import cloaks as cloaking
 
 _NO_CLOAK = {
   'attack': 'none',
@@ -41,7 +41,7 @@ def cloaked(
     progress: is told before each person.
   """
   job = scene.job(label, surrogate)
-  cloaks = cloaking.cloak(
+  cloaks = cloaking.cloak_people(
     job,
     scene.faces,
     scene.protected,

@@ -3,13 +3,13 @@
 import dataclasses
 import math
 
-import cloaking
 import config_fields
 import people
 
 from fr_poison import checks, extractors
 from fr_poison.adversaries import adversarial_training, history
 from fr_poison.data import datasets, folder, squeeze
+from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.recognizers import end_to_end, linear, nearest_neighbor
 from fr_poison.training import Recipe
 from fr_poison.types import InputError
@@ -117,10 +117,10 @@ class Settings:
     check_known('align', self.align, people.ALIGNMENTS)
     check_known('person_level', self.person_level, folder.PERSON_LEVELS)
     for name, settings in self.attacks.items():
-      cloaking.make_attack(f'attacks.{name}', name, [], **settings)
+      cloaking.make_attack(f'config.attacks.{name}', name, [], **settings)
       if self.surrogates and self.num_people is not None:
         targets = self._num_targets(self.num_people)
-        cloaking.check_has_targets(name, settings, self.num_public, targets)
+        _check_has_targets(name, settings, self.num_public, targets)
     for field in ('networks', 'surrogates'):
       for name in members(getattr(self, field)):
         check_known(field, name, extractors.names())
@@ -275,3 +275,19 @@ def _check_recognizer(name, settings, num_people):
     accepted = settings
   for key in settings:
     config_fields.check_known(f'{field}, field', key, sorted(accepted))
+
+
+def _check_has_targets(
+  label: str, settings: dict, num_public: int, num_targets: int
+) -> None:
+  """Refuses an attack towards other people where there are none.
+
+  Raises:
+    InputError: naming both fields that say who there is.
+  """
+  if cloaking.is_targeted(label, settings) and not (num_public or num_targets):
+    raise InputError(
+      'config.num_targets: 0, and config.num_public: 0, but '
+      f'config.attacks.{label} takes its targets from people outside the '
+      'evaluation; give one of the two'
+    )

@@ -21,13 +21,12 @@ import run_flags
 import study_map
 import study_units
 import study_workers
-import workdir_lock
 from absl import flags
 from progress import Progress, say
 from study_plan import Plan
 from study_settings import StudySettings
 
-from fr_poison import processes
+from fr_poison import locks, processes
 from fr_poison.report import page, record_file, sources
 
 _ONLY = flags.DEFINE_multi_string(
@@ -125,7 +124,7 @@ def main(argv):
     todo = study_units.Todo.read(plan.workdir / _TODO)
     study_workers.run_quietly(lambda: run_share(plan, share, todo))
     return
-  with workdir_lock.held(given.workdir):
+  with locks.held(given.workdir):
     run(plan, only, num_here)
     if processes.is_first():
       found = write(plan)

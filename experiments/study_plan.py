@@ -4,7 +4,6 @@ import functools
 import pathlib
 from collections.abc import Iterable
 
-import digests
 import evaluate
 import judge as judge_lib
 import network_loader
@@ -12,7 +11,6 @@ import numpy as np
 import replies
 import scraped
 import train_extractor
-import workdir_lock
 from progress import Progress
 from public_people import PublicPeople
 from scene import Scene, load_extractors, load_faces
@@ -20,7 +18,7 @@ from settings import TRAINED
 from study_cells import NOTHING, CellName, Store, Version, select
 from study_settings import StudySettings
 
-from fr_poison import extractors
+from fr_poison import extractors, keys, locks
 from fr_poison.adversaries import oblivious
 
 
@@ -115,7 +113,7 @@ class Plan:
     cells = [self.cell(name) for name in names]
     wanted = {key for cell in cells for key in cell.reply.keys}
     # Whoever looks whether a training is finished keeps others out of it.
-    with workdir_lock.turn(self.workdir / 'trained'):
+    with locks.turn(self.workdir / 'trained'):
       return self._judge(wanted)
 
   def cell(self, name: CellName) -> judge_lib.Cell:
@@ -128,7 +126,7 @@ class Plan:
     recognizer, reply = self.cell(name)
     grid, is_training = self.scene.settings, recognizer == 'end_to_end'
     trainings = ['TRAININGS'] if is_training else []
-    return digests.key(
+    return keys.key(
       ['RECORDS', 'NETWORKS', *trainings],
       cell=name,
       recognizer=grid.recognizers[recognizer],
@@ -144,11 +142,11 @@ class Plan:
 
   @functools.cached_property
   def _faces_digest(self):
-    return digests.of_faces(self.scene.faces)
+    return keys.of_faces(self.scene.faces)
 
   @functools.cached_property
   def _public_digest(self):
-    return digests.of_faces(self.public.faces)
+    return keys.of_faces(self.public.faces)
 
   @functools.cached_property
   def material(self) -> list:
@@ -156,8 +154,8 @@ class Plan:
     return [
       self._faces_digest,
       self._public_digest,
-      digests.of_faces(self.scene.candidates),
-      digests.of_networks(self.scene.extractors.values()),
+      keys.of_faces(self.scene.candidates),
+      keys.of_networks(self.scene.extractors.values()),
     ]
 
   def train(self, label: str) -> pathlib.Path:
@@ -214,8 +212,8 @@ class Plan:
     chosen, start = self.settings.trained[label], []
     if chosen['pretrained']:
       name, size = chosen['network'], chosen['input_size']
-      start = digests.of_networks([network_loader.load(name, size)])
-    return digests.key(
+      start = keys.of_networks([network_loader.load(name, size)])
+    return keys.key(
       ('NETWORKS', 'TRAININGS'),
       settings=chosen,
       people=self._public_digest,
@@ -238,8 +236,8 @@ class Plan:
       return ''
     if version.kind == 'history':
       tools, shares = self.tools(label), self.scene.settings.histories[label]
-    keys = [self._cloak_keys((tool, version.surrogate)) for tool in tools]
-    return digests.of([version.kind, shares, keys])
+    cloaks = [self._cloak_keys((tool, version.surrogate)) for tool in tools]
+    return keys.of([version.kind, shares, cloaks])
 
   def _reply_key(self, reply):
     """Networks, settings and, of trained ones, all that they learnt from."""
@@ -258,15 +256,15 @@ class Plan:
       return self._trained_key(network.rpartition(': ')[2])
     name, _, label = adversary.partition(' ')
     rule = grid.adversaries.get(name, {})
-    parts = [adversary, digests.of_networks([networks[network]])]
+    parts = [adversary, keys.of_networks([networks[network]])]
     if name in TRAINED:
       tools = self.public.tools(rule)
       cloaks = [self._cloak_keys(tool, is_public=True) for tool in tools]
-      trained = digests.key(
+      trained = keys.key(
         ('NETWORKS', 'TRAININGS'),
         settings=rule,
         people=self._public_digest,
         cloaks=cloaks,
       )
       parts.append(trained)
-    return digests.of([*parts, rule.get('filters', {}).get(label)])
+    return keys.of([*parts, rule.get('filters', {}).get(label)])

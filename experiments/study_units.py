@@ -11,9 +11,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-import cloaking
 import detect
-import digests
 import distractors
 import replies
 import study_costs
@@ -22,6 +20,8 @@ from study_cells import CellName, Version, matches, select
 from study_map import embedding_map
 from study_plan import Plan
 
+from fr_poison import keys
+from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.report import record_file
 from fr_poison.training import Recipe
 
@@ -134,7 +134,7 @@ def _cloaks(plan, todo):
   ):
     for label, surrogate in tools:
       chosen = grid.attacks[label]
-      attack = cloaking.make_attack('attacks', label, [], **chosen)
+      attack = cloaking.make_attack('config.attacks', label, [], **chosen)
       seconds = study_costs.cloaks(
         cloaking.attack_name(label, chosen),
         attack.num_steps,
@@ -235,7 +235,7 @@ def is_done(plan: Plan, program: str) -> bool:
 
 
 def _program_key(plan, program):
-  return digests.key(
+  return keys.key(
     _PROGRAM_STAGES,
     program=program,
     config=getattr(plan.settings, program),

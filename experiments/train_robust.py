@@ -16,13 +16,12 @@ import cli
 import distributed
 import replies
 import run_flags
-import workdir_lock
 from absl import flags
 from public_people import PublicPeople
 from scene import load_extractors, load_faces
 from settings import TRAINED, Settings
 
-from fr_poison import processes
+from fr_poison import locks, processes
 from fr_poison.types import InputError
 
 _TENSORBOARD = flags.DEFINE_bool(
@@ -53,7 +52,7 @@ def run(
   networks = load_extractors(settings)
   material = load_faces(settings, data_dir)
 
-  with workdir_lock.held(workdir):
+  with locks.held(workdir):
     # What the tools make of the public people; the others read it afterwards.
     public = PublicPeople(
       settings,

@@ -9,13 +9,12 @@ import time
 from collections.abc import Callable
 
 import jax
-import workdir_lock
 from interruption import Stopped
 from metrics_file import MetricsFile
 from preemption import Preemption
 from progress import Progress
 
-from fr_poison import processes
+from fr_poison import locks, processes
 from fr_poison.checkpoints import Checkpoints
 from fr_poison.data.decode import write_atomic
 from fr_poison.training import Trainer, TrainState
@@ -66,7 +65,7 @@ def run(
   epoch = sampler.steps_per_epoch
   save_steps = max(1, math.ceil(save_every * epoch))
   with contextlib.ExitStack() as stack:
-    stack.enter_context(workdir_lock.held(folder))
+    stack.enter_context(locks.held(folder))
     checkpoints = Checkpoints(
       folder / 'checkpoints', keep=keep, description=description
     )

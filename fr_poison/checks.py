@@ -128,6 +128,24 @@ def suggestion(given: str, known: Iterable[str], form: str = '{!r}') -> str:
   return f'; did you mean {form.format(found[0])}?' if found else ''
 
 
+def known(name: str, value: str, names: Iterable[str]) -> None:
+  """Refuses a value that is not among `names`, and lists them.
+
+  Args:
+    name: what to call it in the message.
+    value: anything.
+    names: those that there are.
+
+  Raises:
+    InputError: it is not.
+  """
+  if value not in names:
+    hint = suggestion(value, names) if isinstance(value, str) else ''
+    raise InputError(
+      f'{name}: {value!r} is unknown{hint or ";"} known: {", ".join(names)}'
+    )
+
+
 def declared(owner: Callable) -> dict[str, Any]:
   """The parameters of a function or class that declare ranges, with types."""
   parameters = inspect.signature(owner).parameters.values()

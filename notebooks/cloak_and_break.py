@@ -7,24 +7,18 @@ A plain program with cells: run it, or step through it in an editor that knows
 # %% [markdown]
 # # Cloak and break
 #
-# Somebody cloaks his photos with LowKey before he posts them. Everybody's
+# Somebody cloaks their photos with LowKey before they post them. Everybody's
 # photos are scraped, and a recognizer is trained on them. We look at what it
-# makes of *clean* photos of him, taken later: on the network that the cloak was
-# made for, on another one, and behind a blur.
+# makes of *clean* photos of that person, taken later: on the network that the
+# cloak was made for, on another one, and behind a blur.
 
 # %%
 import pathlib
 
-import jax
 import numpy as np
 
-from fr_poison import attacks, extractors
-from fr_poison.adversaries import oblivious
-from fr_poison.attacks import noise
+from fr_poison import evaluation, extractors
 from fr_poison.data import datasets, squeeze
-from fr_poison.data.faces import to_float
-from fr_poison.data.splits import split_per_person
-from fr_poison.recognizers import nearest_neighbor
 from fr_poison.report import drawing
 
 NUM_PEOPLE = 20  # of the 40
@@ -50,39 +44,26 @@ faceres = extractors.load('faceres', input_size=128)
 # %% [markdown]
 # ## The number
 #
-# The **protection rate**: the recognizer trains on seven pictures of each
-# person, his as they were scraped; it is tested on the other three, his clean.
-# How many of his does it get wrong? 1-NN needs no training worth the name, and
-# it is the recognizer against which cloaks do best.
+# The **protection rate**: the recognizer's gallery has seven pictures of each
+# person, cloaked ones of whoever cloaks; it is asked about the other three,
+# clean ones. How many of that person's does it get wrong? 1-NN needs no
+# training worth the name, and it is the recognizer against which cloaks do
+# best. `Protocol` says who cloaks, and draws the galleries.
 
 # %%
-splits = [
-  split_per_person(faces.labels, 0.3, seed=seed) for seed in range(NUM_SPLITS)
-]
+protocol = evaluation.Protocol.draw(
+  faces, protected=[PERSON], num_splits=NUM_SPLITS
+)
 
 
-def protection(network, scraped, squeezer=lambda images: images):
-  """Percent of the person's clean test pictures that 1-NN gets wrong.
-
-  Args:
-    network: whose embeddings are compared, all of length 1.
-    scraped: uint8 [N, H, W, 3], the whole set as the trainer has it.
-    squeezer: what he does to every picture first, and to those he is asked
-      about.
-  """
-  errors = oblivious.evaluate(
-    nearest_neighbor,
-    extractors.embed(network, squeezer(faces.images)),
-    extractors.embed(network, squeezer(scraped)),
-    faces.labels,
-    [PERSON],
-    splits,
-    normalize=True,
-  )
-  return 100 * errors.protected.mean()
+def protection(trainer, scraped):
+  """Percent of the person's clean probes that the trainer's 1-NN gets wrong."""
+  result = evaluation.measure(protocol, scraped, trainer, normalize=True)
+  return 100 * result.protection.value
 
 
-print(f'no cloak, mobileface: {protection(mobileface, faces.images):.0f}%')
+waiting = evaluation.Trainer(mobileface)
+print(f'no cloak, mobileface: {protection(waiting, faces.images):.0f}%')
 
 # %% [markdown]
 # ## The cloak
@@ -93,48 +74,43 @@ print(f'no cloak, mobileface: {protection(mobileface, faces.images):.0f}%')
 # exists before rounding only protects nobody.
 
 # %%
-attack = attacks.lowkey(
-  [mobileface.embed_fn], epsilon=8 / 255, num_steps=NUM_STEPS
+cloaks = evaluation.cloak(
+  protocol, 'lowkey', [mobileface], epsilon=8 / 255, num_steps=NUM_STEPS
 )
-adv_images, info = attacks.run(
-  attack, [mobileface.params], jax.random.key(0), to_float(faces.images[own])
-)
-cloaked = faces.images.copy()
-cloaked[own] = np.round(np.asarray(adv_images) * 255)
-print(f'improved: {int(info["improved"].sum())} of {len(own)}')
-print(f'squared distance moved: {info["feature_distance"].mean():.2f} of 4')
+made = cloaks.fields
+print(f'improved: {made["num_improved"]} of {made["num_cloaked"]}')
+print(f'to be seen: DSSIM {made["dssim"]:.3f}, PSNR {made["psnr"]:.1f} dB')
 
 # %% [markdown]
 # Before, after, and ten times the difference:
 
 # %%
-STRIP.write_bytes(drawing.strip(faces.images[own[:3]], cloaked[own[:3]]))
+STRIP.write_bytes(drawing.strip(faces.images[own[:3]], cloaks.images[own[:3]]))
 
 # %% [markdown]
 # ## The control
 #
-# Is it the cloak's aim that protects, or just the damage? `matched_noise` has
+# Is it the cloak's aim that protects, or just the damage? The noise control has
 # the cloak's very pixel changes, in another order: as strong, as smooth, aimed
 # at nothing.
 
 # %%
-change = cloaked[own].astype(np.int16) - faces.images[own]
-noisy = faces.images.copy()
-noisy[own] = np.clip(faces.images[own] + noise.matched_noise(change), 0, 255)
+noise = evaluation.noise_control(protocol, cloaks)
 
 # %% [markdown]
 # ## The trainer moves
 #
-# He has the network that the cloak was made for; or waits for another; or
-# blurs whatever he gets. He need not know that anything was cloaked.
+# They have the network that the cloak was made for; or wait for another; or
+# blur whatever they get. They need not know that anything was cloaked.
 
 # %%
 blur = squeeze.make('gaussian', sigma=1.5)
+blurring = evaluation.Trainer(mobileface, 'squeezing', filter=blur)
 rates = {
-  'mobileface': protection(mobileface, cloaked),
-  'mobileface, noise instead': protection(mobileface, noisy),
-  'faceres': protection(faceres, cloaked),
-  'mobileface behind a blur': protection(mobileface, cloaked, blur),
+  'mobileface': protection(waiting, cloaks),
+  'mobileface, noise instead': protection(waiting, noise),
+  'faceres': protection(evaluation.Trainer(faceres), cloaks),
+  'mobileface behind a blur': protection(blurring, cloaks),
 }
 for trainer, rate in rates.items():
   print(f'{trainer:26} {rate:4.0f}% protected')
@@ -142,5 +118,5 @@ for trainer, rate in rates.items():
 # %% [markdown]
 # One person is an anecdote: `experiments/evaluate.py` does this for ten, one at
 # a time, with intervals, and `docs/trainers.md` has the trainer's better moves.
-# Things to try here: both networks at once (a list of two `embed_fn`s), another
-# `PERSON`, Fawkes, or a stronger blur inside the attack.
+# Things to try here: both networks at once (a list of two), another `PERSON`,
+# Fawkes, or a stronger blur inside the attack.

@@ -21,13 +21,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from fr_poison import attacks, extractors
-from fr_poison.adversaries import oblivious
-from fr_poison.attacks import constraints, noise, objectives, perceptual
+from fr_poison import attacks, evaluation, extractors
+from fr_poison.attacks import constraints, objectives, perceptual
 from fr_poison.data import datasets
 from fr_poison.data.faces import to_float
-from fr_poison.data.splits import split_per_person
-from fr_poison.recognizers import nearest_neighbor
 
 NUM_PEOPLE = 20  # of the 40
 NUM_STEPS = 40
@@ -147,48 +144,28 @@ candidates = {
 # what it costs to look at.
 
 # %%
-splits = [
-  split_per_person(faces.labels, 0.3, seed=seed) for seed in range(NUM_SPLITS)
-]
-
-
-def protection(codes):
-  """Percent of his clean test pictures that 1-NN gets wrong.
-
-  Args:
-    codes: uint8 [K, H, W, 3], his pictures as they were scraped.
-  """
-  scraped = clean.copy()
-  scraped[own] = extractors.embed(ex, codes)
-  errors = oblivious.evaluate(
-    nearest_neighbor,
-    clean,
-    scraped,
-    faces.labels,
-    [PERSON],
-    splits,
-    normalize=True,
-  )
-  return 100 * errors.protected.mean()
-
-
-def with_noise(codes):
-  """The same changes of the same smoothness, aimed at nothing."""
-  start = faces.images[own].astype(np.int16)
-  control = start + noise.matched_noise(codes - start)
-  return np.clip(control, 0, 255).astype(np.uint8)
-
+protocol = evaluation.Protocol.draw(
+  faces, protected=[PERSON], num_splits=NUM_SPLITS
+)
+trainer = evaluation.Trainer(ex)
 
 results = {}
 print('attack            protected  by noise   DSSIM')
 for name, attack in candidates.items():
+  # Only one of them looks at other pictures of the person.
   targets = [clean[own]] if attack.is_targeted else None
   adv_images, info = attacks.run(
     attack, [ex.params], jax.random.key(0), images, targets=targets
   )
-  codes = np.round(np.asarray(adv_images) * 255).astype(np.uint8)
+  scraped = faces.images.copy()
+  scraped[own] = np.round(np.asarray(adv_images) * 255)
+  result = evaluation.measure(protocol, scraped, trainer, normalize=True)
   dssim = float(perceptual.dssim(adv_images, images).mean())
-  results[name] = protection(codes), protection(with_noise(codes)), dssim
+  results[name] = (
+    100 * result.protection.value,
+    100 * result.noise_protection.value,
+    dssim,
+  )
   rate, control, _ = results[name]
   print(f'{name:16} {rate:9.0f}% {control:8.0f}%  {dssim:.4f}')
 

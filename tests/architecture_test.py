@@ -16,6 +16,7 @@ ROOMS = [
     *('verification', 'strict_json', 'stages'),
   },
   {'data'},
+  {'keys', 'locks'},
   {'extractors'},
   {'search'},
   {'attacks'},

@@ -30,8 +30,9 @@ def run(root, tmp_path, monkeypatch):
 
 def test_cloak_and_break(run, capsys):
   scope = run('cloak_and_break')
-  assert scope['info']['improved'].all()
-  change = scope['cloaked'].astype(int) - scope['faces'].images
+  made = scope['cloaks'].fields
+  assert made['num_improved'] == made['num_cloaked'] > 0
+  change = scope['cloaks'].images.astype(int) - scope['faces'].images
   assert 0 < np.abs(change[scope['own']]).max() <= 8
   assert not change[len(scope['own']) :].any()  # nobody else's
   strip = decode.read_image(scope['STRIP'])

@@ -13,7 +13,6 @@ import pathlib
 import sys
 import tempfile
 
-import cloaking
 import numpy as np
 import toy_network
 import toys
@@ -29,6 +28,7 @@ from settings import Settings
 from fr_poison import detection_metrics, extractors, stages
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
+from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.training import Recipe, Trainer
 
 PATH = pathlib.Path(__file__).parent / 'golden' / 'stages.json'
@@ -89,7 +89,7 @@ def _cloaks() -> dict:
   for label, settings in _ATTACKS.items():
     used = networks + [detector] * (label == 'evading_pgd')
     with tempfile.TemporaryDirectory() as folder:
-      cloaks = cloaking.cloak(
+      cloaks = cloaking.cloak_people(
         cloaking.Job(label, settings, used, candidates, 0),
         faces,
         [0],

@@ -1,5 +1,6 @@
 """The product: what is left of a cloak once the model trainer has moved."""
 
+from fr_poison.evaluation.cloaks import cloak
 from fr_poison.evaluation.measure import RECOGNIZERS, Result, measure
 from fr_poison.evaluation.protocol import Protocol
 from fr_poison.evaluation.scrape import Scrape, mixed, noise_control
@@ -12,6 +13,7 @@ __all__ = [
   'Result',
   'Scrape',
   'Trainer',
+  'cloak',
   'measure',
   'mixed',
   'noise_control',

@@ -15,6 +15,7 @@ from fr_poison.evaluation.protocol import Memory, Protocol
 from fr_poison.types import InputError
 
 _COMPARED = 20  # pictures at a time
+_WINDOW = 11  # pixels, of SSIM
 _NO_CLOAK = {
   'attack': 'none',
   'surrogate': [],
@@ -115,11 +116,12 @@ def _distortion(protocol, images) -> dict:
   """Measures how saved cloaks differ from their originals, on average."""
   rows = protocol.to_cloak
   original, changed = protocol.faces.images[rows], images[rows]
-  dssim = map_batches(
-    _dssim, np.concatenate([original, changed], -1), _COMPARED
-  )
+  dssim = None  # of pictures that its window does not fit into
+  if min(original.shape[1:3]) >= _WINDOW:
+    pairs = np.concatenate([original, changed], -1)
+    dssim = float(np.mean(map_batches(_dssim, pairs, _COMPARED)))
   return {
-    'dssim': float(np.mean(dssim)),
+    'dssim': dssim,
     'psnr': metrics.psnr(original, changed),
     'linf': metrics.linf(original, changed),
   }

@@ -1,9 +1,10 @@
 import shutil
 
-import cloaking
 import photos
 import poison
 import pytest
+
+from fr_poison.evaluation import cloaks as cloaking
 
 
 @pytest.fixture(scope='session')

@@ -4,7 +4,6 @@ Beside the tests of attacks, detectors, searches and trainings on four devices
 or in two processes: real networks, and what the programs do with them.
 """
 
-import cloaking
 import numpy as np
 import photos
 import poison
@@ -14,6 +13,7 @@ from progress import Progress
 
 from fr_poison import extractors
 from fr_poison.data.faces import FaceSet
+from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.recognizers import linear, nearest_neighbor
 
 IMAGES = np.stack([photos.picture(112, 112, seed) for seed in range(5)])
@@ -44,7 +44,7 @@ def _cloaks(folder, people):
     tuple('abcd'),
     tuple(f'{i}.png' for i in range(12)),
   )
-  cloaking.cloak(
+  cloaking.cloak_people(
     cloaking.Job(
       'pgd',
       {'epsilon': 8 / 255, 'num_steps': 2, 'targeted': True},

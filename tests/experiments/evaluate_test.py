@@ -12,11 +12,11 @@ import numpy as np
 import photos
 import programs
 import pytest
-from cloak_store import Kept
 from configs import orl
 from evaluate import run
 
 from fr_poison.data import decode
+from fr_poison.evaluation.store import Kept
 from fr_poison.report import record_file
 from fr_poison.types import InputError
 

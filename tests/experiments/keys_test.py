@@ -3,7 +3,6 @@
 import copy
 import dataclasses
 
-import cloaking
 import detector_training
 import jax
 import numpy as np
@@ -21,6 +20,7 @@ from study_settings import StudySettings
 
 from fr_poison import extractors, stages
 from fr_poison.data.faces import FaceSet
+from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.search import store
 
 TOY = toy_network.extractor()

@@ -5,7 +5,6 @@ import pathlib
 import runpy
 import shutil
 
-import cloaking
 import jax
 import numpy as np
 import poison
@@ -29,6 +28,7 @@ from fr_poison import attacks, extractors
 from fr_poison.attacks import perceptual
 from fr_poison.data import decode
 from fr_poison.data.faces import to_float
+from fr_poison.evaluation import cloaks as cloaking
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -28,7 +28,7 @@ INNER = {
   *('base.uniform_noise', 'optimizers.default_rate', 'residual_network.crops'),
   *('autoencoder.loss', 'autoencoder.Network', 'loop.Means'),
   *('residual_network.ResidualNetwork', 'ranking.check_top_k'),
-  *('nearest_people', 'logistic', 'standardization', 'warm_start'),
+  'logistic',
   # Results and values, not settings.
   *('base.LogOdds', 'base.Attack', 'objectives.Objective'),
   *('base.AttackState', 'step.TrainState', 'networks.embed'),

@@ -5,14 +5,14 @@ import subprocess
 import sys
 
 import pytest
-import workdir_lock
 
+from fr_poison import locks
 from fr_poison.data import decode
 from fr_poison.types import InputError
 
 CODE = (
-  'import sys, pathlib, workdir_lock\n'
-  'with workdir_lock.held(pathlib.Path(sys.argv[1])):\n'
+  'import sys, pathlib\nfrom fr_poison import locks\n'
+  'with locks.held(pathlib.Path(sys.argv[1])):\n'
   '  print("held", flush=True)\n'
   '  sys.stdin.read()\n'
 )
@@ -34,7 +34,7 @@ def _other_run(folder):
 
 
 def _refusal(folder):
-  with pytest.raises(InputError) as error, workdir_lock.held(folder):
+  with pytest.raises(InputError) as error, locks.held(folder):
     pass
   return str(error.value)
 
@@ -45,11 +45,11 @@ def test_a_second_run_is_refused_until_the_first_is_gone(tmp_path):
     assert _refusal(folder) == (
       f'--workdir: {folder}: another run is writing there, process {other.pid}'
     )
-    with workdir_lock.held(tmp_path / 'new'):
+    with locks.held(tmp_path / 'new'):
       pass  # of another folder, even the one around it
   assert list(folder.iterdir())  # killed, it left its number behind
-  with workdir_lock.held(folder):
-    assert (folder / workdir_lock.OWNER).read_text() == str(os.getpid())
+  with locks.held(folder):
+    assert (folder / locks.OWNER).read_text() == str(os.getpid())
   assert not list(folder.iterdir())
 
 
@@ -65,8 +65,8 @@ def ended():
 def test_a_number_that_is_none_or_of_no_process_is_not_told(
   tmp_path, note, ended
 ):
-  with workdir_lock.held(tmp_path):
-    path = tmp_path / workdir_lock.OWNER
+  with locks.held(tmp_path):
+    path = tmp_path / locks.OWNER
     path.write_text(ended if note == 'of one gone' else note)
     assert _refusal(tmp_path).endswith('another run is writing there')
     path.unlink()
@@ -81,11 +81,11 @@ def test_every_program_that_can_be_gone_on_with_holds_its_folder(root):
   paths = (root / 'experiments').glob('*.py')
   texts = {path.stem: path.read_text() for path in paths}
   flags = re.compile(r"run_flags\.parse|DEFINE_string\(\s*'output'")
-  held = re.compile(r'workdir_lock\.held|opened_output\(|training_run\.run\(')
+  held = re.compile(r'locks\.held|opened_output\(|training_run\.run\(')
   programs = {
     name
     for name, text in texts.items()
-    if 'cli.run(main)' in text and flags.search(text)
+    if 'cli.run(main' in text and flags.search(text)
   }
   assert {'poison', 'evaluate', 'study'} < programs
   assert {name for name in programs if not held.search(texts[name])} == {
@@ -94,14 +94,14 @@ def test_every_program_that_can_be_gone_on_with_holds_its_folder(root):
 
 
 def test_what_lies_in_place_of_the_number(tmp_path):
-  note, precious = tmp_path / workdir_lock.OWNER, tmp_path / 'precious'
+  note, precious = tmp_path / locks.OWNER, tmp_path / 'precious'
   precious.write_bytes(b'precious')
   note.symlink_to(precious)
-  with workdir_lock.held(tmp_path):
+  with locks.held(tmp_path):
     assert note.read_text() == str(os.getpid())
   assert precious.read_bytes() == b'precious'
   note.mkdir()
-  with workdir_lock.held(tmp_path):
+  with locks.held(tmp_path):
     pass
   assert note.is_dir()
 
@@ -117,7 +117,7 @@ def test_half_files_of_killed_runs_go_but_nothing_else(tmp_path, ended):
   gone = name(ended), f'sub/{name(ended)}', 'sub/' + name('probe')
   for file in (*kept - {'sub', 'link'}, *gone, f'link/{name(ended)}'):
     (folder / file).write_bytes(b'')
-  with workdir_lock.held(folder):
+  with locks.held(folder):
     pass
   found = {str(path.relative_to(folder)) for path in folder.rglob('*')}
   assert found == kept
@@ -125,9 +125,9 @@ def test_half_files_of_killed_runs_go_but_nothing_else(tmp_path, ended):
 
 
 def test_the_lock_goes_with_the_block_that_failed(tmp_path):
-  with pytest.raises(ZeroDivisionError), workdir_lock.held(tmp_path):
+  with pytest.raises(ZeroDivisionError), locks.held(tmp_path):
     raise ZeroDivisionError
-  with workdir_lock.held(tmp_path):
+  with locks.held(tmp_path):
     pass
 
 
@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
   (tmp_path / 'file').write_bytes(b'')
   for path in (tmp_path / 'file', tmp_path / 'file' / 'x'):
     with pytest.raises(InputError, match=f'--output: {path}: '):
-      with workdir_lock.held(path, '--output'):
+      with locks.held(path, '--output'):
         pass
 
 
@@ -143,6 +143,6 @@ def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch):
   def no_locks(*_):
     raise OSError(45, 'Operation not supported')
 
-  monkeypatch.setattr(workdir_lock.fcntl, 'flock', no_locks)
-  with workdir_lock.held(tmp_path):
+  monkeypatch.setattr(locks.fcntl, 'flock', no_locks)
+  with locks.held(tmp_path):
     pass

@@ -9,12 +9,10 @@ import pathlib
 import shutil
 from collections.abc import Sequence
 
-import file_names
 import numpy as np
-import workdir_lock
 
-from fr_poison import strict_json
-from fr_poison.data import decode
+from fr_poison import locks, strict_json
+from fr_poison.data import decode, file_names
 from fr_poison.types import InputError
 
 _NOTE = 'cloaks.json'
@@ -59,7 +57,7 @@ class Kept:
 
     Another process may have made the same meanwhile: its files stay.
     """
-    with workdir_lock.turn(self.folder.parent):
+    with locks.turn(self.folder.parent):
       if found := self.load():
         return found
       partial = self.folder.with_name(self.folder.name + '.partial')

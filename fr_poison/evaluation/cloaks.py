@@ -10,17 +10,20 @@ evaluation: the cloak of one person must not depend on who else is tested.
 import functools
 import pathlib
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
+from typing import Protocol as Interface
 
-import config_fields
-import digests
 import jax
 import numpy as np
-from cloak_store import Kept
 
-from fr_poison import attacks, extractors
+from fr_poison import attacks, checks, extractors, keys
 from fr_poison.attacks import targets
 from fr_poison.data.faces import FaceSet, to_float
+from fr_poison.evaluation import scrape
+from fr_poison.evaluation.protocol import Protocol
+from fr_poison.evaluation.scrape import Scrape
+from fr_poison.evaluation.store import Kept
 from fr_poison.types import InputError
 
 _ATTACKS = {
@@ -36,6 +39,16 @@ _ATTACKS = {
 }
 _FROM_SET = ('feature_shift', 'protected_set')  # choose among all candidates
 _STAGES = ('NETWORKS', 'CLOAKS')
+
+
+class Progress(Interface):
+  """Hears how far the work is: of people, one at a time."""
+
+  def update(self, what: str) -> None:
+    """One more person's turn begins."""
+
+  def skip(self) -> None:
+    """One person's cloaks are there already."""
 
 
 class Cloaks(NamedTuple):
@@ -61,34 +74,20 @@ def make_attack(
   """
   name = attack_name(label, settings)
   settings.pop('name', None)
-  config_fields.check_known(f'{field}, attack', name, _ATTACKS)
+  checks.known(f'{field}, attack', name, _ATTACKS)
   try:
     return _ATTACKS[name](embed_fns, **settings)
   except TypeError as error:
-    raise InputError(f'config.{field}: {error}') from error
+    raise InputError(f'{field}: {error}') from error
   except InputError as error:
-    raise InputError(f'config.{field}.{error}') from error
+    raise InputError(f'{field}.{error}') from error
 
 
 def is_targeted(label: str, settings: dict) -> bool:
   """Whether an attack moves towards other people, or away from some."""
-  return make_attack(f'attacks.{label}', label, [], **settings).is_targeted
-
-
-def check_has_targets(
-  label: str, settings: dict, num_public: int, num_targets: int
-) -> None:
-  """Refuses an attack towards other people where there are none.
-
-  Raises:
-    InputError: naming both fields that say who there is.
-  """
-  if is_targeted(label, settings) and not (num_public or num_targets):
-    raise InputError(
-      'config.num_targets: 0, and config.num_public: 0, but '
-      f'config.attacks.{label} takes its targets from people outside the '
-      'evaluation; give one of the two'
-    )
+  return make_attack(
+    f'config.attacks.{label}', label, [], **settings
+  ).is_targeted
 
 
 class Job(NamedTuple):
@@ -101,6 +100,7 @@ class Job(NamedTuple):
     candidates: whom cloaks may be made to look like; of them the person
       cloaked is left out.
     seed: of the attack's random numbers, and of the draw of a target.
+    attack: made already, instead of one by label and settings.
   """
 
   label: str
@@ -108,6 +108,18 @@ class Job(NamedTuple):
   networks: list[extractors.Extractor]
   candidates: FaceSet
   seed: int
+  attack: attacks.Attack | None = None
+
+  def make(self) -> attacks.Attack:
+    """Returns the attack on these networks.
+
+    Raises:
+      InputError: an unknown recipe or setting, or one out of range.
+    """
+    if self.attack is not None:
+      return self.attack
+    embed_fns = [network.embed_fn for network in self.networks]
+    return make_attack(self.label, self.label, embed_fns, **self.settings)
 
   def keys(
     self, faces: FaceSet, people: list[int], indices: np.ndarray
@@ -120,9 +132,9 @@ class Job(NamedTuple):
       indices: [M], the pictures that are cloaked.
     """
     shown = {}
-    if is_targeted(self.label, self.settings):
+    if self.make().is_targeted:
       shown = {
-        name: digests.of_array(self.candidates.images[rows])
+        name: keys.of_array(self.candidates.images[rows])
         for name, rows in _by_name(self.candidates).items()
       }
     settings = self.settings | {'name': attack_name(self.label, self.settings)}
@@ -130,12 +142,12 @@ class Job(NamedTuple):
     for person in people:
       own = faces.subset(indices[faces.labels[indices] == person])
       name = faces.names[person]
-      found[person] = digests.key(
+      found[person] = keys.key(
         _STAGES,
         settings=settings,
-        networks=digests.of_networks(self.networks),
+        networks=keys.of_networks(self.networks),
         seed=self.seed,
-        pictures=digests.of_pictures(own.images),
+        pictures=keys.of_pictures(own.images),
         paths=own.paths,
         candidates=[x for other, x in shown.items() if other != name],
       )
@@ -155,13 +167,13 @@ def _targets(job, name, images, batch_size):
 
   None for attacks that run away from their own embedding.
   """
-  if not is_targeted(job.label, job.settings):
+  if not job.make().is_targeted:
     return None
   candidates, attack = job.candidates, attack_name(job.label, job.settings)
   is_other = [candidates.names[label] != name for label in candidates.labels]
   rows = np.flatnonzero(is_other)
   if not len(rows):
-    raise InputError(f'config.attacks.{job.label}: nobody to take for a target')
+    raise InputError(f'{job.label}: nobody to take for a target')
   labels = candidates.labels[rows]
   embed = lambda network, x: extractors.embed(network, x, batch_size)
   others = [embed(n, candidates.images)[rows] for n in job.networks]
@@ -174,22 +186,22 @@ def _targets(job, name, images, batch_size):
   pairs = list(zip(own, others, strict=True))
   if attack == 'fawkes_v03' or job.settings.get('version') == '0.3':
     # Of the pictures, not of their number: a draw of each user's own.
-    content = digests.of(sorted(digests.of_pictures(images)))
+    content = keys.of(sorted(keys.of_pictures(images)))
     seed = [job.seed, int(content, 16)]
     goal = labels == targets.choose_person(own, others, labels, seed=seed)
     return [targets.shifted(e, o[goal]) for e, o in pairs]
   return [targets.farthest(e, o, labels) for e, o in pairs]
 
 
-def cloak(
+def cloak_people(
   job: Job,
   faces: FaceSet,
-  people: list[int],
+  people: Sequence[int],
   indices: np.ndarray,
   *,
-  folder: pathlib.Path,
-  batch_size: int,
-  progress,
+  folder: pathlib.Path | None = None,
+  batch_size: int = 20,
+  progress: Progress | None = None,
 ) -> Cloaks:
   """Cloaks the pictures `indices`, one person after the other.
 
@@ -198,37 +210,111 @@ def cloak(
     faces: everybody's pictures.
     people: the labels of those who cloak.
     indices: [M], which of their pictures to cloak.
-    folder: where the cloaks are kept, see `cloak_store`.
-    batch_size: pictures embedded at a time.
-    progress: is told before each person.
+    folder: where the cloaks are kept, see `store`; None: nowhere.
+    batch_size: pictures embedded at a time on an accelerator.
+    progress: hears of each person before their turn.
   """
-  label, embed_fns = job.label, [n.embed_fn for n in job.networks]
-  attack = make_attack(f'attacks.{label}', label, embed_fns, **job.settings)
-  params, rng = [n.params for n in job.networks], jax.random.key(job.seed)
-  images, num_improved, seconds = faces.images.copy(), 0, 0.0
+  attack, images = job.make(), faces.images.copy()
+  num_improved, seconds = 0, 0.0
   for person, key in job.keys(faces, people, indices).items():
     own, name = indices[faces.labels[indices] == person], faces.names[person]
-    kept = Kept(folder, name, key, [faces.paths[i] for i in own])
-    found = kept.load()
-    if found is None:
-      progress.update(f'{label} on {folder.name.split("-", 1)[1]}, {name}')
-      start = time.monotonic()
-      adv_images, info = attacks.run(
-        attack,
-        params,
-        rng,
-        to_float(faces.images[own]),
-        targets=_targets(job, name, faces.images[own], batch_size),
-      )
-      codes = np.round(np.asarray(adv_images) * 255).astype(np.uint8)
-      note = {
-        'num_improved': int(np.sum(info['improved'])),
-        'seconds': time.monotonic() - start,
-      }
-      found = kept.save(codes, note)
-    else:
+    kept = found = None
+    if folder is not None:
+      kept = Kept(folder, name, key, [faces.paths[i] for i in own])
+      found = kept.load()
+    if found is not None and progress:
       progress.skip()
+    if found is None:
+      if progress:
+        on = '+'.join(network.spec.name for network in job.networks)
+        progress.update(f'{job.label} on {on}, {name}')
+      found = _attacked(job, attack, name, faces.images[own], batch_size)
+      found = kept.save(*found) if kept else found
     images[own], note = found
     num_improved += note['num_improved']
     seconds += note['seconds']
   return Cloaks(images, num_improved, seconds)
+
+
+def _attacked(job, attack, name, images, batch_size):
+  """A person's cloaks, uint8 [M, H, W, 3], and what is noted of them."""
+  start = time.monotonic()
+  adv_images, info = attacks.run(
+    attack,
+    [network.params for network in job.networks],
+    jax.random.key(job.seed),
+    to_float(images),
+    targets=_targets(job, name, images, batch_size),
+  )
+  codes = np.round(np.asarray(adv_images) * 255).astype(np.uint8)
+  return codes, {
+    'num_improved': int(np.sum(info['improved'])),
+    'seconds': time.monotonic() - start,
+  }
+
+
+def cloak(
+  protocol: Protocol,
+  attack: str | attacks.Attack,
+  surrogates: Sequence[extractors.Extractor],
+  *,
+  folder: pathlib.Path | None = None,
+  batch_size: int = 20,
+  progress: Progress | None = None,
+  **settings,
+) -> Scrape:
+  """Cloaks the protected people's gallery pictures.
+
+  Args:
+    protocol: people and pictures; an attack that imitates somebody takes its
+      targets from `protocol.targets`.
+    attack: the name of a recipe, which `settings` are for; or an attack on the
+      `embed_fn`s of the surrogates.
+    surrogates: the networks that the cloaks are made on.
+    folder: where the cloaks are kept, so that a stopped run goes on; None:
+      nowhere.
+    batch_size: pictures embedded at a time on an accelerator.
+    progress: hears of each person before their turn.
+    **settings: of the recipe.
+
+  Raises:
+    InputError: an unknown recipe or setting, or one out of range; settings for
+      an attack that is made already; nobody to imitate.
+  """
+  named = isinstance(attack, str)
+  if not named and (settings or folder is not None):
+    raise InputError(
+      'attack: made already, so its settings are not known; give the name of a '
+      'recipe for settings, and to keep cloaks in a folder'
+    )
+  candidates = protocol.targets
+  if candidates is None:
+    candidates = protocol.faces.subset(np.zeros(0, int))
+  job = Job(
+    attack if named else 'attack',
+    settings,
+    list(surrogates),
+    candidates,
+    protocol.seed,
+    None if named else attack,
+  )
+  found = cloak_people(
+    job,
+    protocol.faces,
+    protocol.protected,
+    protocol.to_cloak,
+    folder=folder,
+    batch_size=batch_size,
+    progress=progress,
+  )
+  return scrape.cloaked(
+    protocol,
+    found.images,
+    attack=attack_name(job.label, settings),
+    surrogate=[network.spec.name for network in surrogates],
+    epsilon=settings.get('epsilon'),
+    num_cloaked=len(protocol.to_cloak),
+    num_improved=found.num_improved,
+    wall_seconds=found.seconds,
+    weights={n.spec.name: n.sha256 for n in surrogates if n.sha256},
+  )

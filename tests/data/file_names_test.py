@@ -2,8 +2,9 @@
 
 import unicodedata
 
-import file_names
 import pytest
+
+from fr_poison.data import file_names
 
 COMPOSED, DECOMPOSED = (
   unicodedata.normalize(form, 'Zoë') for form in 'NFC NFD'.split()

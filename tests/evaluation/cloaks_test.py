@@ -1,14 +1,18 @@
 """Whose cloak is kept where, and whom it is made to look like."""
 
-import cloaking
+import dataclasses
+
 import numpy as np
 import pytest
 import toy_network
 from progress import Progress
 
+from fr_poison import attacks, evaluation
 from fr_poison.attacks import targets
 from fr_poison.data import decode
 from fr_poison.data.faces import FaceSet
+from fr_poison.evaluation import Protocol
+from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.types import InputError
 
 PGD = {'epsilon': 8 / 255, 'num_steps': 2}
@@ -32,7 +36,7 @@ def _job(label='pgd', settings=PGD, candidates=None, seed=0):
 def _cloak(folder, job, faces, people=(0,), rows=None):
   if rows is None:
     rows = np.flatnonzero(np.isin(faces.labels, people))
-  return cloaking.cloak(
+  return cloaking.cloak_people(
     job,
     faces,
     list(people),
@@ -105,7 +109,7 @@ def test_a_cloak_knows_nobody_who_is_evaluated(tmp_path, label, monkeypatch):
   _cloak(tmp_path / '4', job._replace(candidates=without), _faces('abc'))
   np.testing.assert_array_equal(seen[2], seen[3])
   nobody = both.subset(np.arange(3))
-  with pytest.raises(InputError, match=f'attacks.{label}: nobody to take'):
+  with pytest.raises(InputError, match=f'{label}: nobody to take'):
     _cloak(tmp_path / '5', job._replace(candidates=nobody), _faces('abc'))
 
 
@@ -135,3 +139,55 @@ def test_what_is_evaluated_is_what_was_saved(tmp_path):
   for path in tmp_path.rglob('*.png'):
     saved = decode.read_image(path)
     np.testing.assert_array_equal(saved, images[int(path.stem)])
+
+
+def _protocol(**settings):
+  return Protocol.draw(
+    _faces('abcd'),
+    num_protected=2,
+    num_splits=2,
+    targets=_faces('wxyz', 6),
+    **settings,
+  )
+
+
+def test_a_recipe_by_name_or_an_attack_gives_the_same_cloaks(tmp_path):
+  protocol = _protocol()
+  named = evaluation.cloak(protocol, 'pgd', [TOY], **PGD)
+  made = evaluation.cloak(protocol, attacks.pgd([TOY.embed_fn], **PGD), [TOY])
+  kept = evaluation.cloak(protocol, 'pgd', [TOY], folder=tmp_path, **PGD)
+  for cloaks in (made, kept):
+    np.testing.assert_array_equal(cloaks.images, named.images)
+  changed = (named.images != protocol.faces.images).any((1, 2, 3))
+  np.testing.assert_array_equal(np.flatnonzero(changed), protocol.to_cloak)
+  fields = named.fields
+  assert fields['attack'] == 'pgd' and fields['surrogate'] == ['toy']
+  assert fields['epsilon'] == PGD['epsilon'] and fields['linf'] <= 8 / 255
+  assert fields['num_cloaked'] == len(protocol.to_cloak)
+  assert made.fields['attack'] == 'attack'
+
+
+def test_targets_are_the_protocols(tmp_path):
+  targeted = lambda protocol: evaluation.cloak(
+    protocol, 'pgd', [TOY], targeted=True, **PGD
+  )
+  one = targeted(_protocol())
+  other = targeted(dataclasses.replace(_protocol(), targets=_faces('stuv', 20)))
+  assert (one.images != other.images).any()
+  with pytest.raises(InputError, match='^pgd: nobody to take'):
+    targeted(dataclasses.replace(_protocol(), targets=None))
+
+
+def test_what_cannot_be_cloaked_is_named(tmp_path):
+  attack = attacks.pgd([TOY.embed_fn], **PGD)
+  run = lambda *args, **settings: evaluation.cloak(
+    _protocol(), *args, [TOY], **settings
+  )
+  for message, call in (
+    ("pgdd, attack: 'pgdd' is unknown", lambda: run('pgdd')),
+    ('pgd.epsilon: 8', lambda: run('pgd', epsilon=8.0)),
+    ('attack: made already', lambda: run(attack, epsilon=0.1)),
+    ('attack: made already', lambda: run(attack, folder=tmp_path)),
+  ):
+    with pytest.raises(InputError, match=f'^{message}'):
+      call()
