@@ -1,20 +1,19 @@
-"""The trainer behind a detector: he drops what it flags, or cleans it."""
+"""Trainers behind a detector, who drop what it flags, or clean everything."""
 
-import numpy as np
+from collections.abc import Iterator
+
 from detection_scene import Scene
 from detector_settings import FILTERS
 from detector_training import Workshop
 
-from fr_poison import metrics
-from fr_poison.adversaries import detecting, oblivious, purifying
-from fr_poison.data.splits import split_per_person
-from fr_poison.recognizers import nearest_neighbor
+from fr_poison import evaluation
+from fr_poison.evaluation import scrape
 
 
 def run_pipeline(
   scene: Scene, workshop: Workshop, filters: dict, shared: dict
 ) -> list[dict]:
-  """Protection and accuracy of 1-NN on what is left, a record a trainer.
+  """Measures 1-NN on what is left of every attack, a record a trainer.
 
   Args:
     scene: people and pictures.
@@ -22,61 +21,51 @@ def run_pipeline(
     filters: detector and threshold by the label in the config.
     shared: the fields that all records have in common.
   """
-  settings, labels = scene.settings.pipeline, scene.tested.labels
-  rng = np.random.default_rng(scene.settings.seed)
-  protected = sorted(
-    rng.choice(np.unique(labels), settings['num_protected'], replace=False)
+  settings = scene.settings.pipeline
+  protocol = evaluation.Protocol.draw(
+    scene.tested,
+    num_protected=settings['num_protected'],
+    num_splits=settings['num_splits'],
+    seed=scene.settings.seed,
   )
-  splits = [
-    split_per_person(labels, seed=scene.settings.seed * 10_000 + i)
-    for i in range(settings['num_splits'])
-  ]
-  embed = lambda images: scene.embed(settings['network'], images)
-  clean = scene.tested.images
-  purifiers = {'nothing': purifying.nothing} | {
-    name: _purifier(name, scene, workshop) for name in settings['purifiers']
-  }
-  records = []
-  for attack, (epsilon, cloaked) in scene.cloaks().items():
-    fields = shared | {
-      'attack': attack,
-      'epsilon': epsilon,
-      'network': settings['network'],
-      'recognizer': 'nearest_neighbor',
-      'num_people': len(protected),
-      'num_splits': len(splits),
-    }
-    for name, purify in purifiers.items():
-      purified, others = (
-        embed(purifying.apply(purify, images)) for images in (clean, cloaked)
-      )
-      rankings = purifying.rank_protected(
-        nearest_neighbor,
-        purified,
-        others,
-        purified if settings['purify_probes'] else embed(clean),
-        labels,
-        protected,
-        splits,
+  trainers, records = list(_trainers(scene, workshop, filters)), []
+  for attack, (epsilon, images) in scene.cloaks().items():
+    cloaks = scrape.cloaked(
+      protocol,
+      images,
+      attack=attack,
+      epsilon=epsilon,
+      surrogate=shared['surrogate'],
+    )
+    for trainer in trainers:
+      result = evaluation.measure(
+        protocol,
+        cloaks,
+        trainer,
         normalize=True,
+        noise_control=False,
+        batch_size=scene.settings.batch_size,
       )
-      errors = oblivious.errors(rankings, labels, protected, splits)
-      adversary = f'purifying: {name}'
-      if name == 'nothing':
-        adversary = oblivious.name(settings['network'], shared['surrogate'])
-      records.append(fields | {'adversary': adversary} | _rates(errors))
-    embeddings = embed(clean), embed(cloaked)
-    for label in settings['filters']:
-      detector, cut = filters[label]
-      scores = detector.score(clean), detector.score(cloaked)
-      pictures = detecting.Scored(*embeddings, *scores, labels)
-      errors = detecting.evaluate(
-        nearest_neighbor, pictures, cut, protected, splits, normalize=True
-      )
-      records.append(
-        fields | {'adversary': f'detecting: {label}'} | _rates(errors)
-      )
+      records.append(shared | _record(result, len(protocol.protected)))
   return records
+
+
+def _trainers(scene, workshop, filters) -> Iterator[evaluation.Trainer]:
+  settings = scene.settings.pipeline
+  network = scene.networks[settings['network']]
+  yield evaluation.Trainer(network)
+  for name in settings['purifiers']:
+    yield evaluation.Trainer(
+      network,
+      f'purifying: {name}',
+      filter=_purifier(name, scene, workshop),
+      filter_probes=settings['purify_probes'],
+    )
+  for label in settings['filters']:
+    detector, cut = filters[label]
+    yield evaluation.Trainer(
+      network, f'detecting: {label}', detector=detector, threshold=cut
+    )
 
 
 def _purifier(name, scene, workshop):
@@ -86,28 +75,12 @@ def _purifier(name, scene, workshop):
   return workshop.purifier(settings.detectors[name], settings.train_sets[0])
 
 
-def _rates(errors):
+def _record(result, num_people):
   """Of the enrolled, and the share of those who are not."""
-  nobody = np.zeros(0)
-  return {
-    **_rate('protection', errors.protected, errors.protected_people),
-    **_rate('error', errors.others, errors.others_people),
-    **_rate(
-      'not_enrolled',
-      getattr(errors, 'not_enrolled', nobody),
-      getattr(errors, 'not_enrolled_people', nobody),
-    ),
-    **_rate(
-      'others_not_enrolled',
-      getattr(errors, 'others_not_enrolled', nobody),
-      getattr(errors, 'others_not_enrolled_people', nobody),
-    ),
-  }
-
-
-def _rate(name, errors, people):
-  """Rate and interval; None where there is nothing to take a share of."""
-  if not len(errors):
-    return {f'{name}_rate': None, f'{name}_ci': None}
-  rate = metrics.rate(errors, people)
-  return {f'{name}_rate': rate.value, f'{name}_ci': [rate.low, rate.high]}
+  names = ('attack', 'epsilon', 'adversary', 'network', 'recognizer')
+  record = {name: result.fields[name] for name in (*names, 'num_splits')}
+  for field in ('protection', 'error', 'not_enrolled', 'others_not_enrolled'):
+    rate = getattr(result, field)
+    record[f'{field}_rate'] = rate and rate.value
+    record[f'{field}_ci'] = rate and [rate.low, rate.high]
+  return record | {'num_people': num_people}

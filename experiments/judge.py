@@ -13,7 +13,9 @@ from scraped import Scraped
 from settings import EMBEDDING_RECOGNIZERS, RECOGNIZERS
 
 from fr_poison import extractors, metrics
-from fr_poison.adversaries import oblivious, purifying
+from fr_poison.adversaries import purifying
+from fr_poison.evaluation import counting
+from fr_poison.evaluation.trainer import waiting_name
 from fr_poison.recognizers import end_to_end
 from fr_poison.training import Recipe
 
@@ -176,7 +178,7 @@ class Judge:
   def _record(self, kind, reply, rankings, shared, start):
     scene = self.scene
     splits = self._splits(kind)
-    errors = oblivious.errors(
+    errors = counting.count_errors(
       rankings, scene.faces.labels, scene.protected, splits
     )
     protection = metrics.rate(errors.protected, errors.protected_people)
@@ -189,7 +191,7 @@ class Judge:
       'top_k': rankings[0].labels.shape[-1],
       'num_splits': len(splits),
       'adversary': reply.adversary
-      or oblivious.name(reply.network, shared['surrogate']),
+      or waiting_name(reply.network, shared['surrogate']),
       'num_test_images': protection.count,
       'protection_rate': protection.value,
       'protection_ci': [protection.low, protection.high],

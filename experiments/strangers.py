@@ -13,11 +13,10 @@ from settings import Settings
 
 from fr_poison import checks, extractors
 from fr_poison.data.faces import FaceSet
-from fr_poison.recognizers.ranking import Ranking
+from fr_poison.evaluation import counting
 from fr_poison.search import distractors, store
 from fr_poison.types import InputError
 
-_STRANGER = -1  # nobody's label
 _RECOGNIZER = 'nearest_neighbor'
 
 
@@ -61,7 +60,7 @@ class StrangersJudge(Judge):
       rankings = self._rank(_RECOGNIZER, reply, images, embeddings)
       for fields, distances in self._nearest[reply.key]:
         behind = [
-          among_strangers(ranking, distances[split.test])
+          counting.among_strangers(ranking, distances[split.test])
           for ranking, split in zip(rankings, self.scene.splits, strict=False)
         ]
         found.append(
@@ -102,20 +101,6 @@ class StrangersJudge(Judge):
       found = distractors.nearest_distances(probes, numbers, strangers, **near)
       for number, distances in zip(numbers, found, strict=True):
         yield fields | {'num_distractors': number}, distances
-
-
-def among_strangers(ranking: Ranking, distances: np.ndarray) -> Ranking:
-  """The first of a ranking, unless a stranger is nearer.
-
-  Args:
-    ranking: [P, M, 1], scores minus Euclidean distances.
-    distances: [M] to the nearest stranger.
-  """
-  scores = -distances[:, None]
-  return Ranking(
-    np.where(scores > ranking.scores, _STRANGER, ranking.labels),
-    np.maximum(scores, ranking.scores),
-  )
 
 
 def check_config(settings: Settings, counts: tuple[int, ...]) -> None:

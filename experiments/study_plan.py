@@ -19,7 +19,7 @@ from study_cells import NOTHING, CellName, Store, Version, select
 from study_settings import StudySettings
 
 from fr_poison import extractors, keys, locks
-from fr_poison.adversaries import oblivious
+from fr_poison.evaluation.trainer import waiting_name
 
 
 class Plan:
@@ -179,7 +179,7 @@ class Plan:
   def _cells(self, version):
     """By name, in the judge's order."""
     surrogates = [] if version.kind == 'none' else version.surrogate.split('+')
-    waits = lambda r: oblivious.name(r.network, surrogates)
+    waits = lambda r: waiting_name(r.network, surrogates)
     return {
       CellName(
         *version,

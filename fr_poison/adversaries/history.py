@@ -27,7 +27,7 @@ def collect(
 ) -> np.ndarray:
   """Each protected person's pictures in several versions, dealt by `deal`.
 
-  Takes the place of `cloaked` in `oblivious.evaluate`.
+  What `evaluation.mixed` measures.
 
   Args:
     versions: pictures or embeddings [N, ...], all of the same shape and type;

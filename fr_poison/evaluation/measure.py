@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fr_poison import extractors, metrics
-from fr_poison.adversaries import detecting, oblivious, purifying
+from fr_poison.adversaries import detecting, purifying
 from fr_poison.data.splits import Split
 from fr_poison.evaluation import counting
 from fr_poison.evaluation import scrape as scrapes
 from fr_poison.evaluation.counting import Errors
 from fr_poison.evaluation.protocol import Protocol
 from fr_poison.evaluation.scrape import Scrape
-from fr_poison.evaluation.trainer import Combination, Trainer
+from fr_poison.evaluation.trainer import Combination, Trainer, waiting_name
 from fr_poison.recognizers import end_to_end, linear, nearest_neighbor
 from fr_poison.recognizers.ranking import Ranking
 from fr_poison.training import Recipe
@@ -37,11 +37,19 @@ class Result(NamedTuple):
   """
 
   protection: metrics.Rate | None  # errors on protected people's probes
-  accuracy: metrics.Rate | None  # right answers on everybody else's
+  error: metrics.Rate | None  # errors on everybody else's
   noise_protection: metrics.Rate | None  # with noise instead of the cloak
   not_enrolled: metrics.Rate | None  # protected people who lost all pictures
   others_not_enrolled: metrics.Rate | None  # others, to false alarms
   fields: dict[str, Any]  # of its record, beside the rates
+
+  @property
+  def accuracy(self) -> metrics.Rate | None:
+    """Returns the rate of right answers on everybody else's probes."""
+    if self.error is None:
+      return None
+    value, low, high, count = self.error
+    return metrics.Rate(1 - value, 1 - high, 1 - low, count)
 
   def record(self) -> dict[str, Any]:
     """Returns the fields of a record of `report`, the rates among them."""
@@ -112,8 +120,7 @@ def measure(
   if noise_control and cloaks.fields['attack'] not in _WITHOUT_CONTROL:
     control = noise_like(protocol, cloaks)
     noise = _rate(*judge.errors(control, trainer, strangers)[0][:2])
-  protection, others = _rate(*errors[:2]), _rate(*errors[2:])
-  gone = ranked.enrolment
+  protection, gone = _rate(*errors[:2]), ranked.enrolment
   fields = judge.fields(cloaks, trainer, ranked.rankings)
   fields['num_test_images'] = protection.count if protection else 0
   fields['wall_seconds'] = (
@@ -121,10 +128,7 @@ def measure(
   )
   return Result(
     protection,
-    others
-    and metrics.Rate(
-      1 - others.value, 1 - others.high, 1 - others.low, others.count
-    ),
+    _rate(*errors[2:]),
     noise,
     gone and _rate(*gone[:2]),
     gone and _rate(*gone[2:]),
@@ -173,7 +177,7 @@ class _Judge:
       if part.extractor.sha256:
         weights[part.name + trained] = part.extractor.sha256
     return scrape.fields | {
-      'adversary': trainer.adversary or oblivious.name(trainer.name, surrogate),
+      'adversary': trainer.adversary or waiting_name(trainer.name, surrogate),
       'network': trainer.name,
       'input_size': max(part.extractor.input_size for part in trainer.parts),
       'recognizer': self._kind,

@@ -12,6 +12,15 @@ from fr_poison.recognizers.end_to_end import Public
 from fr_poison.recognizers.ranking import Ranking
 
 
+def waiting_name(network: str, surrogate: Sequence[str]) -> str:
+  """Names a trainer who waits, by what cloaks were made on.
+
+  'baseline' where that is `network`, else 'oblivious' (section 5.3 of the
+  paper). Without a cloak (no surrogate) every trainer is the baseline.
+  """
+  return 'baseline' if not surrogate or network in surrogate else 'oblivious'
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trainer:
   """Embeds what was scraped with a network, after a filter and a detector.

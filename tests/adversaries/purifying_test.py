@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
 
-from fr_poison.adversaries import oblivious, purifying
+from fr_poison.adversaries import purifying
 from fr_poison.data import squeeze
-from fr_poison.data.splits import Split
-from fr_poison.recognizers import nearest_neighbor
 from fr_poison.types import InputError
 
 
@@ -67,35 +65,3 @@ def test_purifiers_keep_shape_and_grey(purify):
   purified = purify(grey)
   assert purified.shape == grey.shape and purified.dtype == np.uint8
   np.testing.assert_array_equal(purified, purified[..., :1].repeat(3, -1))
-
-
-def test_probes_need_not_be_purified():
-  # On a line: people at 0 and 10; the purifier, which moves all by 6, puts
-  # galleries at 6 and 16. A probe of person 1 at 10 is then nearer to 6.
-  labels = np.array([0, 0, 1, 1])
-  plain = np.array([[0.0], [0.1], [10.0], [10.1]], np.float32)
-  purified = plain + 6
-  splits = [Split(np.array([0, 2]), np.array([1, 3]))]
-  (ranking,) = purifying.rank_protected(
-    nearest_neighbor, purified, purified, plain, labels, [0], splits
-  )
-  np.testing.assert_array_equal(ranking.labels, [[[0], [0]]])
-  both = nearest_neighbor.rank_protected(
-    purified, purified, labels, [0], splits
-  )
-  np.testing.assert_array_equal(both[0].labels, [[[0], [1]]])
-  errors = oblivious.errors([ranking], labels, [0], splits)
-  np.testing.assert_array_equal(errors.others, [1])
-
-
-def test_only_the_protected_person_is_cloaked_in_the_purified_gallery():
-  labels = np.array([0, 0, 1, 1])
-  clean = np.array([[0.0], [1.0], [10.0], [11.0]], np.float32)
-  cloaked = clean + 30
-  splits = [Split(np.array([0, 2]), np.array([1, 3]))]
-  (ranking,) = purifying.rank_protected(
-    nearest_neighbor, clean, cloaked, clean, labels, [0, 1], splits
-  )
-  # Person 0 at 30 and person 1 at 10, then 0 at 0 and 1 at 40.
-  np.testing.assert_array_equal(ranking.labels[..., 0], [[1, 1], [0, 0]])
-  np.testing.assert_allclose(ranking.scores[..., 0], [[-9, -1], [-1, -11]])

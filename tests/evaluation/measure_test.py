@@ -1,6 +1,7 @@
 """What each kind of trainer makes of cloaks, on raw pixels."""
 
 import functools
+import types
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import Split
 from fr_poison.detectors.base import Detector
 from fr_poison.evaluation import Combination, Protocol, Trainer, measure, scrape
+from fr_poison.recognizers.ranking import Ranking
 from fr_poison.types import InputError
 
 PIXELS = extractors.load('pixels')
@@ -53,7 +55,8 @@ def _detector(cloaked_scores, clean_scores=None):
 
 
 def _rates(result):
-  return [rate and rate.value for rate in result[:5]]
+  rates = result.protection, result.accuracy, *result[2:5]
+  return [rate and rate.value for rate in rates]
 
 
 def test_without_a_cloak_everybody_is_recognized():
@@ -208,6 +211,70 @@ def test_clean_pictures_are_lost_to_false_alarms():
     PIXELS, detector=_detector([1] * 3, np.ones(12)), threshold=0.5
   )
   assert _rates(measure(LINE, _cloaked(), nobody)) == [None, None, None, 1, 1]
+
+
+def test_shares_are_over_splits_and_people(monkeypatch):
+  # A second split has the last two pictures for a gallery. Of person a's cloaks
+  # the last two are flagged, so nothing is left there; of c nothing ever is.
+  last = np.arange(12) % 4 >= 2
+  second = Split(np.flatnonzero(last), np.flatnonzero(~last))
+  protocol = Protocol(LINE.faces, (0,), (*LINE.splits, second))
+  assert len(protocol.to_cloak) == 4
+  clean = np.where(LINE.faces.labels == 2, 1.0, 0.0)
+  tables = {12: clean, 4: np.array([0.0, 0.0, 1.0, 1.0])}
+  detector = Detector(lambda x: tables[len(x)], 'by hand', 'none', 'two')
+  found = measure(
+    protocol,
+    _cloaked(protocol),
+    Trainer(PIXELS, detector=detector, threshold=0.5),
+  )
+  assert found.not_enrolled.value == 0.5
+  assert found.others_not_enrolled.value == 0.5
+  # Picture 3 in the first split; pictures 0 and 1 do not count in the second.
+  assert found.protection.count == 1 and found.protection.value == 1
+  assert found.error.count == 3  # b's pictures 7, 4 and 5
+
+
+def test_clean_scores_count_for_everybody_but_the_one_protected():
+  # Both cloak; b's cloaks would drop b, and count where b is protected.
+  protocol = Protocol(LINE.faces, (0, 1), LINE.splits)
+  tables = {12: np.zeros(12), 6: np.repeat([0.0, 1.0], 3)}
+  detector = Detector(lambda x: tables[len(x)], 'by hand', 'none', 'both')
+  found = measure(
+    protocol,
+    _cloaked(protocol),
+    Trainer(PIXELS, detector=detector, threshold=0.5),
+    noise_control=False,
+  )
+  assert found.not_enrolled.value == 0.5 and found.not_enrolled.count == 2
+  assert found.protection.count == 1  # a's, whose cloaks are not flagged
+  assert found.others_not_enrolled.value == 0
+
+
+def test_the_recognizer_gets_what_is_left(monkeypatch):
+  seen = []
+
+  def fit(embeddings, labels, *, k):
+    seen.append((np.round(255 * embeddings[:, 0]), labels, k))
+
+  def rank(model, probes, top_k):
+    named = np.broadcast_to([0, 1], (len(probes), 2))[:, :top_k]
+    return Ranking(named, np.zeros(named.shape))
+
+  stub = types.SimpleNamespace(fit=fit, rank=rank)
+  monkeypatch.setitem(evaluation.RECOGNIZERS, 'stub', stub)
+  clean = np.where(LINE.faces.labels == 2, 1.0, 0.0)
+  trainer = Trainer(
+    PIXELS, detector=_detector([1.0, 0.0, 0.0], clean), threshold=0.5
+  )
+  found = measure(
+    LINE, _cloaked(), trainer, 'stub', top_k=3, k=7, noise_control=False
+  )
+  ((codes, labels, k),) = seen
+  np.testing.assert_array_equal(codes, [200, 200, 50, 51, 52])
+  np.testing.assert_array_equal(labels, [0, 0, 1, 1, 1])
+  # Two of two enrolled people are named, and one of them is right.
+  assert k == 7 and found.protection.value == 0 and found.error.value == 0
 
 
 def test_a_detector_that_drops_nothing_changes_nothing(protocol, inverted):

@@ -15,7 +15,6 @@ from settings import Settings
 
 from fr_poison import extractors
 from fr_poison.data.faces import FaceSet
-from fr_poison.recognizers.ranking import Ranking
 from fr_poison.report import tables
 from fr_poison.search import store
 from fr_poison.types import InputError
@@ -59,17 +58,6 @@ SHARED = {
   'surrogate': [],
   'wall_seconds': 0.0,
 }
-
-
-def test_a_nearer_stranger_is_taken_for_the_probe():
-  # Two protected people, three probes; at 1, 2 and 3 from their nearest.
-  ranking = Ranking(
-    np.array([[[5], [6], [7]]] * 2), -np.array([[[1.0], [2.0], [3.0]]] * 2)
-  )
-  found = strangers.among_strangers(ranking, np.array([1.5, 1.9, 3.0]))
-  # Nearer is only the second; at equal distance the gallery's own come first.
-  np.testing.assert_array_equal(found.labels[..., 0], [[5, -1, 7]] * 2)
-  np.testing.assert_allclose(found.scores[..., 0], [[-1, -1.9, -3]] * 2)
 
 
 def test_without_strangers_it_is_the_judge_and_more_of_them_never_help(scene):
