@@ -74,7 +74,9 @@ class Settings:
   @property
   def num_evaluated(self) -> float:
     """People among whom the protected ones are drawn; inf: not known yet."""
-    number = math.inf if self.num_people is None else self.num_people
+    number = self.num_people
+    if number is None:
+      return math.inf
     return number - self.num_public - self._num_targets(number)
 
   @property
@@ -255,8 +257,7 @@ def check_attack_in_loop(settings: dict) -> None:
 
 def _check_recognizer(name, settings, num_people):
   field = f'recognizers.{name}'
-  for key in ('num_splits', 'k'):
-    checks.whole(f'config.{field}.{key}', settings.get(key, 1))
+  checks.whole(f'config.{field}.num_splits', settings.get('num_splits', 1))
   checks.whole(f'config.{field}.top_k', settings.get('top_k', 1), 1, num_people)
   if name == 'end_to_end':
     accepted = {'num_splits', 'top_k', 'start_head', 'public', 'training'}
