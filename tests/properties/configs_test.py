@@ -62,6 +62,7 @@ def _leaves(tree, path=()):
 def test_a_wrong_number_or_name_is_refused(name, root):
   path = root / 'experiments' / 'configs' / f'{name}.py'
   config = runpy.run_path(str(path))['get_config']().to_dict()
+  CONFIGS[name].from_config(config)  # or all of the others are refused, too
   accepted = []
   for path, value in _leaves(config):
     for other in _OTHERS[type(value)]:
