@@ -1,4 +1,4 @@
-"""The trainer behind a detector: he drops what it flags, or cleans it."""
+"""The trainer behind a detector: they drop what it flags, or clean it."""
 
 import numpy as np
 from detection_scene import Scene

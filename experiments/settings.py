@@ -187,7 +187,7 @@ class Settings:
       self._check_combination(field, settings)
 
   def _check_combination(self, field, settings):
-    # Its reply is there only if he waits; pixels are not fine-tuned.
+    # Its reply is there only if they wait; pixels are not fine-tuned.
     waits = self.networks if 'oblivious' in self.adversaries else ()
     known = [name for name in waits if name != extractors.PIXELS]
     config_fields.check_known(f'{field}.accurate', settings['accurate'], known)
@@ -209,7 +209,7 @@ class Settings:
 
 _ADVERSARY_FIELDS = {
   'oblivious': (),
-  # surrogates: that he cloaks for himself; all of the config if left out.
+  # surrogates: that they cloak for themselves; all of the config if left out.
   'adaptive': ('networks', 'attacks', 'surrogates', 'training'),
   'adversarial_training': ('networks', 'attack', 'share', 'training'),
   'squeezing': ('networks', 'filters'),
