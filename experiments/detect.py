@@ -5,7 +5,7 @@ r"""How well cloaks can be seen, and what a trainer makes of that.
 Detectors learn from some people's pictures, clean and cloaked by public tools,
 get their threshold from other people's clean ones, and are judged on people and
 attacks that they never saw, also after JPEG compression. Then a trainer drops
-what a detector flags, or cleans what he scraped, and the protection that is
+what a detector flags, or cleans what was scraped, and the protection that is
 left is measured. Writes detection.jsonl and detection.md, trainers.jsonl and
 trainers.md, thresholds, trained detectors and cloaks into --workdir.
 """

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import network_loader
 import numpy as np
 import people
-from detector_settings import Settings
+from detector_settings import KINDS, Settings
 from progress import Progress, over
 
 from fr_poison import extractors, keys
@@ -56,6 +56,7 @@ class Scene:
       data_dir,
       'num_people',
       settings.seed,
+      settings.person_level,
     )
     # Nobody's cloak depends on people who are tested.
     self.public, targets, self.tested = people.groups(
@@ -63,7 +64,11 @@ class Scene:
     )
     self._candidates = targets if settings.num_targets else self.public
     wanted = [*settings.surrogate.split('+'), settings.pipeline['network']]
-    wanted += [d.get('features') for d in settings.detectors.values()]
+    wanted += [
+      detector.get('features')
+      for detector in settings.detectors.values()
+      if 'features' in KINDS[detector['name']]
+    ]
     self.networks = {
       name: network_loader.load(name, settings.input_size.get(name))
       for name in dict.fromkeys(wanted)

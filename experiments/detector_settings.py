@@ -1,24 +1,36 @@
 """The fields of a config of detect.py, checked before anything is loaded."""
 
 import dataclasses
+from collections.abc import Callable
 
 import config_fields
 
 from fr_poison import checks, extractors
 from fr_poison.adversaries import purifying
-from fr_poison.data import datasets, squeeze
-from fr_poison.detectors import autoencoder, feature_space
+from fr_poison.data import datasets, folder, squeeze
+from fr_poison.detectors import (
+  autoencoder,
+  feature_space,
+  residual_network,
+  reverse_engineering,
+  squeezing,
+  statistics,
+)
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.training import Recipe
 from fr_poison.types import InputError
 
-# Settings that each kind of detector has, beside those of its `fit`.
+# Settings that each kind of detector has, beside those of what makes it.
 KINDS = {
-  'statistics': ('C',),
-  'feature_space': ('features', 'C', 'training'),
-  'autoencoder': ('kind', 'num_epochs'),
-  'reverse_engineering': ('method', 'features', 'num_epochs', 'num_steps'),
+  'statistics': (),
+  'feature_space': ('features', 'training'),
+  'autoencoder': (),
+  'reverse_engineering': ('method', 'features'),
   'squeezing': ('features',),
+}
+_METHODS = {
+  'residual': residual_network.fit,
+  'consistency': reverse_engineering.consistency,
 }
 # What a trainer may clean pictures with besides a detector's knowledge.
 FILTERS = {
@@ -56,6 +68,7 @@ class Settings:
   input_size: dict[str, checks.Count]
   batch_size: checks.Count
   seed: checks.Seed
+  person_level: str = 'first'
 
   @classmethod
   def from_config(cls, config: dict) -> 'Settings':
@@ -73,6 +86,7 @@ class Settings:
     """Checks every value."""
     check_known = config_fields.check_known
     check_known('dataset', self.dataset, datasets.NAMES)
+    check_known('person_level', self.person_level, folder.PERSON_LEVELS)
     for field in ('attacks', 'unseen_attacks'):
       for name, settings in getattr(self, field).items():
         cloaking.make_attack(f'config.{field}.{name}', name, [], **settings)
@@ -128,28 +142,35 @@ class Settings:
 
 
 def _check_detector(label, settings):
-  field = f'detectors.{label}'
+  field, check_known = f'detectors.{label}', config_fields.check_known
   kind = settings.get('name')
-  config_fields.check_known(f'{field}.name', kind, KINDS)
+  check_known(f'{field}.name', kind, KINDS)
   checks.whole(f'config.{field}.every', settings.get('every', 1))
-  for key in settings.keys() - {'name', 'every'}:
-    config_fields.check_known(f'{field}, field of {kind}', key, KINDS[kind])
-  features = settings.get('features')
+  if kind == 'reverse_engineering':
+    check_known(f'{field}.method', settings.get('method'), _METHODS)
   if 'features' in KINDS[kind] and settings.get('method') != 'residual':
     known = extractors.names()
     if kind == 'feature_space':
       known = (feature_space.ALEXNET, *known)
-    config_fields.check_known(f'{field}.features', features, known)
+    check_known(f'{field}.features', settings.get('features'), known)
   if settings.get('training'):
     Recipe.from_config(settings['training'], f'{field}.training')
-  checks.number(f'config.{field}.C', settings.get('C', 1.0), ends='(]')
-  for key in ('num_epochs', 'num_steps'):
-    checks.whole(f'config.{field}.{key}', settings.get(key, 1))
   if kind == 'autoencoder':
     chosen = settings.get('kind', 'plain')
-    config_fields.check_known(f'{field}.kind', chosen, autoencoder.KINDS)
-  if kind == 'reverse_engineering':
-    methods = ('residual', 'consistency')
-    config_fields.check_known(
-      f'{field}.method', settings.get('method'), methods
-    )
+    check_known(f'{field}.kind', chosen, autoencoder.KINDS)
+  own = ('name', 'every', *KINDS[kind])
+  rest = {key: value for key, value in settings.items() if key not in own}
+  checks.check_settings(_maker(settings), rest, f'config.{field}.')
+
+
+def _maker(settings) -> Callable:
+  """The function that takes the rest of a detector's settings."""
+  if settings['name'] == 'feature_space':
+    tuned = settings.get('training')
+    return feature_space.fine_tune if tuned else feature_space.fit
+  return {
+    'statistics': statistics.fit,
+    'autoencoder': autoencoder.fit,
+    'reverse_engineering': _METHODS.get(settings.get('method')),
+    'squeezing': squeezing.make,
+  }[settings['name']]

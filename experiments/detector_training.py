@@ -78,16 +78,15 @@ class Workshop:
     estimator = self._estimator(cloaked, **settings)
     return functools.partial(reverse_engineering.purify, estimator)
 
-  def _statistics(self, cloaked, C=1.0):
-    return statistics.fit(self._clean, np.concatenate(cloaked), C=C)
+  def _statistics(self, cloaked, **settings):
+    return statistics.fit(self._clean, np.concatenate(cloaked), **settings)
 
-  def _feature_space(self, cloaked, features, C=1.0, training=None):
-    cloaked = np.concatenate(cloaked)
-    extractor = self._network(features)
+  def _feature_space(self, cloaked, features, training=None, **settings):
+    given = self._network(features), self._clean, np.concatenate(cloaked)
     if training:
       recipe = Recipe.from_config(training)
-      return feature_space.fine_tune(extractor, self._clean, cloaked, recipe)
-    return feature_space.fit(extractor, self._clean, cloaked, C=C)
+      return feature_space.fine_tune(*given, recipe, **settings)
+    return feature_space.fit(*given, **settings)
 
   def _network(self, name) -> extractors.Extractor:
     if name == feature_space.ALEXNET:
@@ -102,9 +101,9 @@ class Workshop:
     fit = functools.partial(autoencoder.fit, self._clean, **settings)
     return self._trained('autoencoder', fit, [self._clean], settings)
 
-  def _squeezing(self, cloaked, features):
+  def _squeezing(self, cloaked, features, **settings):
     del cloaked
-    return squeezing.make(self._network(features))
+    return squeezing.make(self._network(features), **settings)
 
   def _reverse_engineering(self, cloaked, **settings):
     return reverse_engineering.detector(self._estimator(cloaked, **settings))

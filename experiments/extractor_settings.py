@@ -9,7 +9,7 @@ import network_loader
 import people
 
 from fr_poison import checks, extractors
-from fr_poison.data import datasets
+from fr_poison.data import datasets, folder
 from fr_poison.data.faces import FaceSet
 from fr_poison.training import Recipe
 
@@ -37,6 +37,7 @@ class Settings:
   eval_every: checks.Count
   save_every: checks.Positive
   batch_size: checks.Count
+  person_level: str = 'first'
 
   @classmethod
   def from_config(cls, config: dict) -> 'Settings':
@@ -46,9 +47,11 @@ class Settings:
 
   def __post_init__(self):
     """Checks every value."""
-    config_fields.check_known('dataset', self.dataset, datasets.NAMES)
+    check_known = config_fields.check_known
+    check_known('dataset', self.dataset, datasets.NAMES)
+    check_known('person_level', self.person_level, folder.PERSON_LEVELS)
     known = extractors.architectures()
-    config_fields.check_known('network', self.network, known)
+    check_known('network', self.network, known)
     checks.check_fields(self, 'config.')
     self.recipe  # noqa: B018, for its checks
 
@@ -67,6 +70,7 @@ class Settings:
         data_dir,
         'num_eval_people',
         self.recipe.seed,
+        self.person_level,
       )
     )
 

@@ -103,7 +103,7 @@ def split_config(config: dict) -> tuple[Source, Settings]:
 def load(
   source: Source, settings: Settings, data_dir: str | None
 ) -> GivenCloaks:
-  """Reads, pairs and aligns the pictures, and tells what is odd on stderr.
+  """Reads, pairs and aligns the pictures, and reports what is odd on stderr.
 
   Args:
     source: of `split_config`.
@@ -221,7 +221,7 @@ def _read_people(source, files) -> tuple[list[Face], list[Rejected]]:
 def _inspect(
   is_strict, found, left_out, own, gallery, problems, networks
 ) -> list[str]:
-  """What is odd, also told on stderr; the problems refused if strict."""
+  """What is odd, also printed on stderr; the problems refused if strict."""
   problems = problems + given_notes.of_pairs(
     found, 'same', 'hardly', 'other', 'bgr'
   )

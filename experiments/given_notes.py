@@ -70,8 +70,9 @@ def colours(
   """Whether one is grey, the other is not, and a network minds.
 
   Of 24 people of LFW, 1-NN beside the 40 grey ones of ORL mistook 32% of the
-  pictures in colour and 45% of the same in grey on mobileface; on the networks
-  in `_COLOUR_BLIND` nothing moved by more than 2 points.
+  pictures in colour and 45% of the same in grey on mobileface. `_COLOUR_BLIND`
+  are the networks on which a coarser count, of other pictures, moved by 2
+  points at most.
   """
   is_grey = [bool(np.ptp(x.images, -1).max() == 0) for x in (own, gallery)]
   minding = [name for name in networks if name not in _COLOUR_BLIND]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import config_fields
 import numpy as np
 import progress
+import who_is_who
 
 from fr_poison import keys
 from fr_poison.data import (
@@ -31,10 +32,17 @@ class People(NamedTuple):
 
 
 def load(
-  dataset: str, num_people: int, data_dir: str | None, field: str, seed: int
+  dataset: str,
+  num_people: int,
+  data_dir: str | None,
+  field: str,
+  seed: int,
+  person_level: str,
 ) -> FaceSet:
   """The pictures of `num_people` people, drawn by `seed`; see `find`."""
-  faces = find(dataset, num_people, data_dir, field, seed).faces
+  faces = find(
+    dataset, num_people, data_dir, field, seed, person_level=person_level
+  ).faces
   for text in exchanged_colours(faces):
     print(f'note: {text}', file=sys.stderr)
   return faces
@@ -53,7 +61,8 @@ def find(
 ) -> People:
   """`num_people` of the people who have 2 or more pictures, see `draw`.
 
-  What was found in the data set and what was not goes to stderr.
+  What was found in the data set, what was not, and who was understood goes to
+  stderr.
 
   Args:
     dataset: one of `datasets.NAMES`.
@@ -86,6 +95,7 @@ def find(
       f'config.{field}: {number} people, but {dataset} has {len(faces.names)}'
       ' with 2 or more usable pictures'
     )
+  print(who_is_who.understood(faces), file=sys.stderr)
   return People(faces, left_out)
 
 

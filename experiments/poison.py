@@ -118,12 +118,19 @@ def save(photo: photo_tree.Photo, changes: list[Change], job: Job) -> dict:
   }
 
 
-def cloak_some(job: Job, photos: list[photo_tree.Photo]) -> None:
-  """Attacks and writes some pictures, and notes each in the manifest."""
+def cloak_some(
+  job: Job, photos: list[photo_tree.Photo], progress: Progress
+) -> None:
+  """Attacks and writes some pictures, and notes each in the manifest.
+
+  `progress` knows of the first one.
+  """
   readable = [photo for photo in photos if photo.status is None]
   parts = [(x.image, frame) for x in readable for frame in x.view.frames]
   changes = iter(job.cloaker.changes(parts))
-  for photo in photos:
+  for i, photo in enumerate(photos):
+    if i:
+      progress.update(repr(photo.path))
     row = empty_row(photo, job)
     if photo.status is None:
       own = [next(changes) for _ in photo.view.frames]
@@ -148,13 +155,13 @@ def cloak_all(job: Job, paths: list[str], *, strict: bool) -> None:
   progress = Progress(len(paths))
   try:
     for start in range(0, len(paths), number):
+      progress.update(repr(paths[start]))
       photos = []
       for path in paths[start : start + number]:
-        progress.update(repr(path))
         photos.append(read(path))
         if strict:
           _refuse(job.source, path, photos[-1].reason)
-      cloak_some(job, photos)
+      cloak_some(job, photos, progress)
   finally:
     progress.close()
 

@@ -1,4 +1,4 @@
-"""Whom a trainer practises on: public people, clean and cloaked by himself."""
+"""Whom a trainer practises on: public people, clean and with cloaks."""
 
 import pathlib
 
@@ -13,7 +13,7 @@ from fr_poison.evaluation import cloaks as cloaking
 
 
 class PublicPeople:
-  """The people whose pictures the trainer has, clean and cloaked himself."""
+  """The people whose pictures the trainer has, clean and with cloaks."""
 
   def __init__(
     self,
@@ -98,6 +98,6 @@ class PublicPeople:
     self.training_set(adversary)
 
   def training_set(self, adversary: dict) -> tuple[np.ndarray, np.ndarray]:
-    """The pictures that an adversary learns from: clean, and of his tools."""
+    """The pictures that an adversary learns from: clean, and of their tools."""
     cloaked = [self.cloaked(*tool) for tool in self.tools(adversary)]
     return adaptive.training_set(self.faces.images, cloaked, self.faces.labels)

@@ -26,7 +26,7 @@ _STAGES = ('NETWORKS', 'TRAININGS')
 
 
 class Reply(NamedTuple):
-  """A trainer's network, and what he does to all pictures before it."""
+  """A trainer's network, and what they do to all pictures before it."""
 
   adversary: str  # '' for the one who waits: baseline or oblivious
   network: str

@@ -36,7 +36,7 @@ class Material(NamedTuple):
 def load_faces(settings: Settings, data_dir: str | None) -> Material:
   """The public people and those evaluated: groups of one draw.
 
-  Who was understood, and what is odd, goes to stderr.
+  What is odd goes to stderr, after who was understood.
 
   Raises:
     InputError: there are fewer, or the config is strict and pictures are left
@@ -53,7 +53,6 @@ def load_faces(settings: Settings, data_dir: str | None) -> Material:
     strict=settings.strict,
     person_level=settings.person_level,
   )
-  print(who_is_who.understood(found.faces), file=sys.stderr)
   settings = settings.for_people(len(np.unique(found.faces.labels)))
   public, targets, faces = people.groups(
     found.faces, settings.num_public, settings.num_targets

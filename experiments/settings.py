@@ -74,7 +74,9 @@ class Settings:
   @property
   def num_evaluated(self) -> float:
     """People among whom the protected ones are drawn; inf: not known yet."""
-    number = math.inf if self.num_people is None else self.num_people
+    number = self.num_people
+    if number is None:
+      return math.inf
     return number - self.num_public - self._num_targets(number)
 
   @property
@@ -185,7 +187,7 @@ class Settings:
       self._check_combination(field, settings)
 
   def _check_combination(self, field, settings):
-    # Its reply is there only if he waits; pixels are not fine-tuned.
+    # Its reply is there only if they wait; pixels are not fine-tuned.
     waits = self.networks if 'oblivious' in self.adversaries else ()
     known = [name for name in waits if name != extractors.PIXELS]
     config_fields.check_known(f'{field}.accurate', settings['accurate'], known)
@@ -207,7 +209,7 @@ class Settings:
 
 _ADVERSARY_FIELDS = {
   'oblivious': (),
-  # surrogates: that he cloaks for himself; all of the config if left out.
+  # surrogates: that they cloak for themselves; all of the config if left out.
   'adaptive': ('networks', 'attacks', 'surrogates', 'training'),
   'adversarial_training': ('networks', 'attack', 'share', 'training'),
   'squeezing': ('networks', 'filters'),
@@ -255,8 +257,7 @@ def check_attack_in_loop(settings: dict) -> None:
 
 def _check_recognizer(name, settings, num_people):
   field = f'recognizers.{name}'
-  for key in ('num_splits', 'k'):
-    checks.whole(f'config.{field}.{key}', settings.get(key, 1))
+  checks.whole(f'config.{field}.num_splits', settings.get('num_splits', 1))
   checks.whole(f'config.{field}.top_k', settings.get('top_k', 1), 1, num_people)
   if name == 'end_to_end':
     accepted = {'num_splits', 'top_k', 'start_head', 'public', 'training'}

@@ -3,7 +3,7 @@ r"""Every attack, network and trainer there is: one table, one page.
   python experiments/study.py --config=experiments/configs/study.py
 
 A study is a set of cells, each a record of one attack on one surrogate against
-one trainer, his network and his recognizer. Every record is kept under a key of
+one trainer, one network and one recognizer. Every record is kept under a key of
 all that it depends on, so that a study that was stopped, or changed, makes
 only what is missing. --only=PATTERN runs some cells ('lowkey/*/adaptive'),
 --dry_run says what would run and for how long. On a machine with several GPUs

@@ -14,7 +14,7 @@ from fr_poison.types import InputError
 
 _SHARED = (
   *('dataset', 'num_people', 'num_targets', 'input_size', 'batch_size'),
-  'seed',
+  *('seed', 'person_level'),
 )
 
 

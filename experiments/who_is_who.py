@@ -18,7 +18,7 @@ def understood(faces: FaceSet) -> str:
   counts = np.bincount(faces.labels, minlength=len(faces.names))
   named = [
     f'{name.removeprefix("originals/")} ({count})'
-    for name, count in zip(faces.names, counts, strict=True)
+    for name, count in sorted(zip(faces.names, counts, strict=True))
     if count
   ]
   noun = 'person' if len(named) == 1 else 'people'

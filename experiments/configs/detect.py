@@ -26,6 +26,7 @@ def get_config(arg=None):
 
   config = ConfigDict()
   config.dataset = 'orl'
+  config.person_level = 'first'  # in a folder; see configs/orl.py
   # So many people of the data set, in an order that the seed draws: some train
   # the detectors, the next give their thresholds, the rest are tested. Whom
   # cloaks are made to look like is one of the first two groups, unless people

@@ -9,7 +9,7 @@ report.html, which holds faces: think before you pass it on. Nothing leaves the
 machine, and of the pictures' EXIF data nothing is kept. 100 photographs of 10
 people took 2 minutes on 2 CPU cores; what came out is in docs/data.md.
 
-The argument `adaptive` adds the trainer who has tools himself, as in
+The argument `adaptive` adds the trainer who has tools of their own, as in
 adaptive.py; `smoke` is the same in little, and its numbers mean nothing.
 """
 

@@ -176,7 +176,7 @@ def _detect(arg, smoke):
       del found['detectors'][name]
   for name in (
     *('dataset', 'num_people', 'num_train', 'num_targets', 'input_size'),
-    *('batch_size', 'seed'),
+    *('batch_size', 'seed', 'person_level'),
   ):
     del found[name]
   return ConfigDict(found)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fr_poison import checks
 from fr_poison.types import Embeddings, InputError, Labels
 
 
@@ -38,13 +39,14 @@ def farthest(
   return centroids[distances.min(0).argmax()]
 
 
+@checks.checked
 def choose_person(
   embeddings: Sequence[Embeddings],
   others: Sequence[Embeddings],
   other_labels: Labels,
   *,
-  seed: int | Sequence[int],
-  num_farthest: int = 20,
+  seed: Sequence[checks.CountOrZero],
+  num_farthest: checks.Count = 20,
 ) -> int:
   """The label of a person far from the user (Fawkes 0.3, utils.py).
 
@@ -56,13 +58,13 @@ def choose_person(
     embeddings: per network, [B, D] of the user's pictures.
     others: per network, [N, D] of other people's pictures.
     other_labels: [N].
-    seed: of the draw; fold in what is the user's own, or all users draw the
-      same rank.
+    seed: of the draw, several numbers: one of them the user's own, or all
+      users draw the same rank.
     num_farthest: people to draw from; 1 takes the farthest. At most half of
       the others: of 20 there are, the 20 farthest are anybody.
 
   Raises:
-    InputError: nobody else given.
+    InputError: nobody else given, or a number that is out of range.
   """
   labels = np.unique(other_labels)
   if not labels.size:

@@ -94,7 +94,8 @@ class Job(NamedTuple):
   """What all people's cloaks of one attack on one surrogate are made from.
 
   Attributes:
-    label: of the attack in the config; its name, too, unless that is told.
+    label: of the attack in the config; its name, too, unless the
+      settings have one.
     settings: the attack's, from the config.
     networks: of the surrogate.
     candidates: whom cloaks may be made to look like; of them the person

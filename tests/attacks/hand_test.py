@@ -266,14 +266,14 @@ def test_the_target_person_is_drawn_from_the_farthest():
   labels = np.append(labels, [8, 9, 10])
   # Centroids (2, 0), (9, 0), (0, 7); nearest user picture: 2, 5, 7 away.
   choose = lambda n, seed: targets.choose_person(
-    user, others, labels, seed=seed, num_farthest=n
+    user, others, labels, seed=[seed], num_farthest=n
   )
   assert choose(1, 0) == 7
   assert {choose(2, seed) for seed in range(20)} == {5, 7}
   # Of 6 people never one of the nearer half.
   assert {choose(20, seed) for seed in range(40)} == {3, 5, 7}
   with pytest.raises(InputError, match='others: no people'):
-    targets.choose_person(user, [np.zeros((0, 2))], np.array([]), seed=0)
+    targets.choose_person(user, [np.zeros((0, 2))], np.array([]), seed=[0])
 
 
 def test_fawkes_03_shifts_each_embedding_by_twice_the_way_between_centroids():

@@ -40,7 +40,22 @@ def test_wrong_values_are_named(config, field, value, message):
   'detector, message',
   [
     ({'name': 'nose'}, "detectors.x.name: 'nose'"),
-    ({'name': 'statistics', 'c': 1}, "field of statistics: 'c'"),
+    ({'name': 'statistics', 'c': 1}, 'detectors.x.c: unknown; known: .*C'),
+    ({'name': 'statistics', 'every': 0}, 'detectors.x.every: 0; a whole'),
+    ({'name': 'statistics', 'features': 'alexnet'}, 'x.features: unknown'),
+    (
+      {
+        'name': 'feature_space',
+        'features': 'alexnet',
+        'C': 1.0,
+        'training': {'num_epochs': 1},
+      },
+      'detectors.x.C: unknown',
+    ),
+    (
+      {'name': 'reverse_engineering', 'method': 'residual', 'num_steps': 3},
+      'detectors.x.num_steps: unknown',
+    ),
     (
       {'name': 'feature_space', 'features': 'arcnet'},
       "detectors.x.features: 'arcnet'",

@@ -1,8 +1,14 @@
 """Whom a config gets from a data set other than ORL."""
 
+import pathlib
+
+import detection_scene
+import detector_settings
+import extractor_settings
 import numpy as np
 import people
 import pytest
+from configs import arcface_from_scratch, detect
 from PIL import Image
 
 from fr_poison.data.faces import FaceSet
@@ -18,14 +24,16 @@ def test_people_with_one_picture_are_left_out_and_told(
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     Image.new('RGB', (112, 112)).save(root / path)
   (drawn,) = people.draw('bc', 0, 1)
-  faces = people.load('folder', 1, str(root), 'num_people', 0)
+  faces = people.load('folder', 1, str(root), 'num_people', 0, 'first')
   assert faces.names == (drawn,)
   assert faces.paths == (f'{drawn}/1.png', f'{drawn}/2.png')
-  assert '1 people with 1 pictures: a' in capsys.readouterr().err
+  printed = capsys.readouterr().err
+  assert '1 people with 1 pictures: a' in printed
+  assert f'1 person: {drawn} (2)' in printed
   with pytest.raises(
     InputError, match='num_people: 3 people, but folder has 2 with 2 or more'
   ):
-    people.load('folder', 3, str(root), 'num_people', 0)
+    people.load('folder', 3, str(root), 'num_people', 0, 'first')
   everybody = people.find('folder', None, str(root), 'num_people', 0).faces
   assert sorted(everybody.names) == ['b', 'c']
 
@@ -40,15 +48,49 @@ def test_people_are_drawn_by_the_seed_in_groups_that_share_nobody():
   # Who else there is moves nobody before another.
   assert people.draw(names[1:], 0) == tuple(n for n in drawn if n != 's1')
 
-  faces = people.load('orl', 10, None, 'num_people', 0)
+  faces = people.load('orl', 10, None, 'num_people', 0, 'first')
   assert faces.names == drawn[:10] and len(faces) == 100
   folders = [path.partition('/')[0] for path in faces.paths]
   assert folders == [faces.names[label] for label in faces.labels]
   groups = people.groups(faces, 4, 0, 3)
   shown = [np.unique(group.labels).tolist() for group in groups]
   assert shown == [[0, 1, 2, 3], [], [4, 5, 6], [7, 8, 9]]
-  other = people.load('orl', 10, None, 'num_people', 1)
+  other = people.load('orl', 10, None, 'num_people', 1, 'first')
   assert set(other.names) != set(faces.names)
+
+
+def _detection(level, data_dir):
+  config = detect.get_config('smoke').to_dict()
+  numbers = {'num_people': 4, 'num_train': 1, 'num_validation': 1}
+  config |= numbers | {'dataset': 'folder', 'person_level': level}
+  chosen = detector_settings.Settings.from_config(config)
+  detection_scene.Scene(chosen, data_dir, pathlib.Path(data_dir))
+
+
+def _training(level, data_dir):
+  config = arcface_from_scratch.get_config('smoke').to_dict()
+  config |= {'num_train_people': 2, 'num_eval_people': 4}
+  config |= {'dataset': 'folder', 'person_level': level}
+  return extractor_settings.Settings.from_config(config).load_faces(data_dir)
+
+
+@pytest.mark.parametrize('load, number', [(_detection, 4), (_training, 6)])
+def test_a_folder_is_understood_alike_by_all_programs(
+  tmp_path, monkeypatch, capsys, load, number
+):
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'tfds'))
+  root = tmp_path / 'people'
+  for i in range(4 * number):  # two pictures in each of a person's two folders
+    path = root / f'p{i // 4}' / f'{2019 + i % 2}' / f'{i}.png'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new('RGB', (112, 112)).save(path)
+  load('first', str(root))
+  assert f'{number} people: p' in capsys.readouterr().err
+  load('every', str(root))
+  printed = capsys.readouterr().err
+  assert f'{number} people: p' in printed and '/2019 (2)' in printed
+  with pytest.raises(InputError, match="config.person_level: 'last'"):
+    load('last', str(root))
 
 
 def test_orl_is_aligned_already():
@@ -83,5 +125,5 @@ def test_faces_that_seem_to_be_bgr_are_told(tmp_path, monkeypatch, capsys):
   for i in range(2):
     path = tmp_path / 'people' / 'a' / f'{i}.png'
     Image.new('RGB', (112, 112), (120, 150, 200)).save(path)
-  people.load('folder', 1, str(tmp_path / 'people'), 'num_people', 0)
+  people.load('folder', 1, str(tmp_path / 'people'), 'num_people', 0, 'first')
   assert 'note: 2 of 2 faces are bluer' in capsys.readouterr().err

@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 import threading
+import types
 
 import photos
 import poison
@@ -85,6 +86,33 @@ def test_wrong_folders_are_named(done, tmp_path):
 
 
 @pytest.mark.filterwarnings('ignore:.*load_module')  # ml_collections'
+def test_a_picture_counts_as_done_when_its_row_is_written(monkeypatch):
+  events = []
+
+  class Shown:
+    def __init__(self, total):
+      events.append(total)
+
+    def update(self, what):
+      events.append(what)
+
+    def close(self):
+      events.append('closed')
+
+  def read(source, path, **_):
+    return poison.photo_tree.Photo(path, None, None, 'failed', 'no face')
+
+  rows = types.SimpleNamespace(append=lambda row: events.append(row['input']))
+  cloaker = types.SimpleNamespace(number=2, changes=lambda parts: [])
+  monkeypatch.setattr(poison, 'Progress', Shown)
+  monkeypatch.setattr(poison.photo_tree, 'read', read)
+  settings = poison.Settings.from_config(CONFIG)
+  job = poison.Job('in', 'out', {}, settings, '', cloaker, rows)
+  poison.cloak_all(job, ['a', 'b', 'c'], strict=False)
+  shown = ["'a'", 'a', "'b'", 'b', "'c'", 'c']
+  assert events == [3, *shown, 'closed']
+
+
 def test_a_folder_of_which_nothing_is_cloaked_is_no_success(
   tmp_path, config_file, capsys
 ):

@@ -45,7 +45,7 @@ def test_a_field_that_nobody_reads_is_refused(config):
       'recognizers',
       'nearest_neighbor',
       {'neighbours': 3},
-      "config.recognizers.nearest_neighbor, field: 'neighbours'",
+      'config.recognizers.nearest_neighbor.neighbours: unknown',
     ),
     (
       'recognizers',
@@ -93,19 +93,35 @@ def test_nested_fields_are_checked(config, room, field, value, message):
     Settings.from_config(wrong)
 
 
-@pytest.mark.parametrize('number, protected', [(5, 2), (2, 1), (40, 10)])
-def test_what_the_config_leaves_open_the_data_decide(config, number, protected):
-  config |= {'num_people': None, 'num_protected': None}
-  found = Settings.from_config(config).for_people(number)
-  assert (found.num_people, found.num_protected) == (number, protected)
-  found = Settings.from_config(config | {'num_public': 1}).for_people(
-    number + 1
-  )
-  assert (found.num_evaluated, found.num_protected) == (number, protected)
+@pytest.fixture
+def open_config(config):
+  """The numbers of people as shipped, but for `smoke`: none."""
+  numbers = ('num_people', 'num_targets', 'num_protected')
+  return config | dict.fromkeys(numbers)
 
 
-def test_the_data_may_be_too_few(config):
-  open_config = config | {'num_people': None, 'num_protected': None}
+@pytest.mark.parametrize(
+  'number, targets, protected', [(3, 1, 1), (5, 1, 2), (40, 10, 10)]
+)
+def test_what_the_config_leaves_open_the_data_decide(
+  open_config, number, targets, protected
+):
+  found = Settings.from_config(open_config).for_people(number)
+  assert (found.num_people, found.num_targets) == (number, targets)
+  assert found.num_protected == protected
+  # With people of the trainer's own nobody is set aside.
+  found = Settings.from_config(open_config | {'num_public': 1})
+  assert found.for_people(number).num_evaluated == number - 1
+  # Nor for cloaks that look like nobody.
+  del open_config['attacks']['fawkes']
+  found = Settings.from_config(open_config).for_people(number)
+  assert found.num_evaluated == number
+
+
+def test_the_data_may_be_too_few(open_config):
+  with pytest.raises(InputError, match='config.num_targets: 0'):
+    Settings.from_config(open_config).for_people(2)
+  del open_config['attacks']['fawkes']
   with pytest.raises(
     InputError, match='num_protected: 1 of 1 people; .*two or'
   ):

@@ -4,9 +4,12 @@ import dataclasses
 
 import given_cloaks
 import numpy as np
+import people
 import pytest
+import scene
 import who_is_who
-from configs import my_cloaks
+from configs import my_cloaks, orl
+from settings import Settings
 
 from fr_poison.data import datasets, decode
 from fr_poison.types import InputError
@@ -102,3 +105,19 @@ def test_a_flat_folder_of_three_people(faces, tmp_path, capsys):
     InputError, match='config.strict: .*seem to show 3 people'
   ):
     given_cloaks.load(*given_cloaks.split_config(config), None)
+
+
+def test_a_data_set_of_folders_is_judged_too(faces, monkeypatch, capsys):
+  found = people.People(_named(faces, 'aaaabbbbaaaa'), [])
+  monkeypatch.setattr(people, 'find', lambda *_, **__: found)
+  config = orl.get_config('smoke').to_dict() | {
+    **{'dataset': 'folder', 'attacks': {}},
+    **dict.fromkeys(('num_people', 'num_targets', 'num_protected')),
+  }
+  (told,) = scene.load_faces(Settings.from_config(config), None).warnings
+  assert told.startswith('the pictures of a seem to show 2 people, 4 like a/0')
+  assert f'note: {told}' in capsys.readouterr().err
+  with pytest.raises(
+    InputError, match='^config.strict: the pictures of a seem'
+  ):
+    scene.load_faces(Settings.from_config(config | {'strict': True}), None)

@@ -18,6 +18,14 @@ from properties.ranges_test import bad, is_numeric, wrapped
 from fr_poison import attacks, checks, config_args
 from fr_poison.adversaries import adversarial_training
 from fr_poison.attacks.fawkes import fawkes_v03, fawkes_v1
+from fr_poison.detectors import (
+  autoencoder,
+  feature_space,
+  residual_network,
+  reverse_engineering,
+  squeezing,
+  statistics,
+)
 from fr_poison.recognizers import linear, nearest_neighbor
 from fr_poison.training import Recipe, heads, optimizers
 from fr_poison.types import InputError
@@ -54,6 +62,7 @@ def _leaves(tree, path=()):
 def test_a_wrong_number_or_name_is_refused(name, root):
   path = root / 'experiments' / 'configs' / f'{name}.py'
   config = runpy.run_path(str(path))['get_config']().to_dict()
+  CONFIGS[name].from_config(config)  # or all of the others are refused, too
   accepted = []
   for path, value in _leaves(config):
     for other in _OTHERS[type(value)]:
@@ -123,6 +132,22 @@ SECTIONS |= {
   f'head {n}': ('arcface_from_scratch', ('training', 'head'), f)
   for n, f in heads.HEADS.items()
 }
+# What a detector needs beside its numbers, and who takes those.
+DETECTORS = {
+  'statistics': ({}, statistics.fit),
+  'feature_space': ({'features': 'alexnet'}, feature_space.fit),
+  'autoencoder': ({}, autoencoder.fit),
+  'squeezing': ({'features': 'mobileface'}, squeezing.make),
+  'reverse_engineering': ({'method': 'residual'}, residual_network.fit),
+  'reverse_engineering by consistency': (
+    {'method': 'consistency', 'features': 'mobileface'},
+    reverse_engineering.consistency,
+  ),
+}
+SECTIONS |= {
+  f'detector {n}': ('detect', ('detectors', 'x'), f)
+  for n, (_, f) in DETECTORS.items()
+}
 # Not from a config: the training's length makes it.
 _COMPUTED = {('optimizer', 'num_steps')}
 SECTION_FIELDS = [
@@ -154,6 +179,10 @@ def test_every_number_that_a_config_may_have_is_checked(section, name, root):
   config = _config(config_name, root)
   if section.startswith('head '):
     config['training']['head'] = {'name': section.removeprefix('head ')}
+  if section.startswith('detector '):
+    label = section.removeprefix('detector ')
+    detector = {'name': label.split()[0], **DETECTORS[label][0]}
+    config['detectors']['x'] = detector
   settings_class = CLASSES[config_name]
   annotation = checks.declared(owner)[name]
   (found, *_) = checks.ranges(annotation)

@@ -28,14 +28,13 @@ INNER = {
   *('base.uniform_noise', 'optimizers.default_rate', 'residual_network.crops'),
   *('autoencoder.loss', 'autoencoder.Network', 'loop.Means'),
   *('residual_network.ResidualNetwork', 'ranking.check_top_k'),
-  'logistic',
+  *('logistic', 'flags'),
   # Results and values, not settings.
   *('base.LogOdds', 'base.Attack', 'objectives.Objective'),
   *('base.AttackState', 'step.TrainState', 'networks.embed'),
   'nearest_neighbor.NearestNeighbor',
   # Thresholds of scores, which infinity may cut; they refuse NaN themselves.
   *('combining.threshold', 'detecting.filter_scrape', 'detecting.evaluate'),
-  *('targets', 'flags'),
 }
 # Labels, and heights and widths of pictures.
 NOT_SETTINGS = {'protected', 'size'}
@@ -135,7 +134,8 @@ def wrapped(annotation, value):
   origin = typing.get_origin(annotation)
   if origin in (dict, collections.abc.Mapping):
     return {'one': value}
-  return [value] if origin is tuple else value
+  is_list = origin in (tuple, collections.abc.Sequence)
+  return [value] if is_list else value
 
 
 @pytest.mark.parametrize('label, name', DECLARED)
