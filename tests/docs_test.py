@@ -124,8 +124,10 @@ RESULTS = {
   'README.md': lambda it: (
     it['info']['improved'].all()
     and it['trace'].shape == (10, 8)
+    # Two programs, which round some gradients to the other sign: a third of a
+    # level in the mean. Cloaks that have nothing in common differ by 4 levels.
     and np.abs(it['scanned'] - it['pmapped'].reshape(it['images'].shape)).mean()
-    < 1e-3
+    < 3e-3
     and it['mine_too'].sha256 != it['ex'].sha256
   ),
   'attacks.md': lambda it: it['info']['improved'].all(),

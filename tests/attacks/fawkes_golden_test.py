@@ -51,8 +51,10 @@ def test_free_run_distance_weights_and_choice(recorded):
   stack = lambda name: np.stack([t[name] for t in terms])
   expected = {k: arrays[k][:15] for k in ('fd', 'dssim', 'const_diff')}
   np.testing.assert_array_equal(stack('penalty_weight'), expected['const_diff'])
-  # 3% for 12 iterations; then two correct programs begin to part.
-  for rows, rtol in ((12, 0.03), (15, 0.06)):
+  # The kick is the sign of gradients of about 1e-9, some of which another
+  # processor rounds to the other side: 3.3% at most on those tried, for 12
+  # iterations. Then two correct programs begin to part.
+  for rows, rtol in ((12, 0.04), (15, 0.06)):
     np.testing.assert_allclose(
       stack('feature_distance')[:rows], expected['fd'][:rows], rtol=rtol
     )

@@ -99,7 +99,7 @@ def _enlarge(path):
 
 
 def _colour(path):
-  path.write_bytes(b'P6\n92 112\n255\n' + bytes([9, 8, 9] * 92 * 112))
+  path.write_bytes(b'P6\n92 112\n255\n' + bytes([90, 8, 9] * 92 * 112))
 
 
 def _add(path):

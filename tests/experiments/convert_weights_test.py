@@ -64,5 +64,6 @@ def test_another_networks_file_is_one_line_and_nothing_is_written(tmp_path):
   result = _convert(tmp_path, **flags)
   assert result.returncode == 2
   (line,) = result.stderr.strip().splitlines()
-  assert line.startswith(f'error: {source}: ') and 'missing: conv_sep' in line
+  assert line.startswith(f'error: --source: {source}: arcface_mbf: not the')
+  assert 'missing: conv_sep' in line
   assert not output.parent.exists()

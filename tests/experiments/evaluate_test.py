@@ -156,7 +156,7 @@ def test_bad_input_is_one_line_and_exit_status_2(
     ('num_people', 41, 'config.num_people: 41'),
     ('num_protected', 9, 'config.num_protected: 9 of 6'),
     ('num_targets', 0, 'num_targets: 0, and config.num_public: 0'),
-    ('num_targets', -1, 'config.num_targets: -1 is below 0'),
+    ('num_targets', -1, 'config.num_targets: -1; a whole number from 0'),
     ('test_fraction', 1.5, 'config.test_fraction: 1.5'),
     ('seed', -1, 'config.seed: -1'),
     ('data_dir', 'nowhere', '--data_dir: nowhere: no such folder'),

@@ -76,4 +76,4 @@ def test_a_data_set_that_is_not_there_names_the_flag(dataset, tmp_path):
   for data_dir in (str(tmp_path / 'no'), None):
     if data_dir or dataset != 'orl':
       with pytest.raises(InputError, match='^--data_dir: '):
-        people.find(dataset, 2, data_dir, 'num_people')
+        people.find(dataset, 2, data_dir, 'num_people', 0)
