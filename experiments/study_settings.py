@@ -95,12 +95,14 @@ def _detect(own, config):
       f'config.detect: takes pictures as they are, but config.align is '
       f'{config["align"]}; None for no detectors'
     )
-  number = own['num_validation']
-  checks.whole('config.detect.num_validation', number)
   attacks = config['attacks']
   for field in ('attacks', 'unseen_attacks'):
-    for label in own[field]:
+    for label in own.get(field, ()):
       config_fields.check_known(f'detect.{field}', label, attacks)
+  for field in ('attacks', 'unseen_attacks', 'num_validation'):
+    if field not in own:
+      raise InputError(f'config.detect.{field}: missing')
+  checks.whole('config.detect.num_validation', own['num_validation'])
   found = {name: config[name] for name in _SHARED} | own
   found |= {
     'num_train': config['num_public'] - own['num_validation'],
