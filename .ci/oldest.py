@@ -8,5 +8,8 @@ given = {}
 setuptools.setup = lambda **kwargs: given.update(kwargs)
 runpy.run_path('setup.py')
 extras = given['extras_require']
-for need in [*given['install_requires'], *extras['convert'], *extras['align']]:
+pinned = [*given['install_requires']]
+for extra in ('convert', 'align', 'heic'):
+  pinned += extras[extra]
+for need in pinned:
   print(need.replace('>=', '=='))
