@@ -168,7 +168,7 @@ def test_another_training_in_the_folder_is_refused(done, train):
 
 
 def test_a_bad_value_is_one_line_and_no_folder(train, tmp_path):
-  errors = train(tmp_path / 'new', '--config.seed=-1', status=2)
-  assert errors.startswith('error: config.seed: -1; a whole number from 0 ')
+  errors = train(tmp_path / 'new', '--config.training.seed=-1', status=2)
+  assert errors.startswith('error: config.training.seed: -1; a whole number')
   assert errors.count('\n') == 1
   assert not (tmp_path / 'new').exists()
