@@ -188,6 +188,7 @@ def _no_numbers(images):
 
 
 MATERIAL = Material(
+  None,  # the settings, which are a test's own
   _faces([f'p{i}' for i in range(8)]),
   _faces([f'e{i}' for i in range(8)], 8),
   _faces([f'c{i}' for i in range(3)], 16),
@@ -226,7 +227,8 @@ def study_keys(monkeypatch):
     change(config)
     networks = {'mobileface': toy, 'pixels': extractors.load('pixels')}
     monkeypatch.setattr(study_plan, 'load_extractors', lambda s: networks)
-    monkeypatch.setattr(study_plan, 'load_faces', lambda *_: material)
+    load = lambda settings, *_: material._replace(settings=settings)
+    monkeypatch.setattr(study_plan, 'load_faces', load)
     settings = StudySettings.from_config(config)
     plan = study_plan.Plan(settings, 'hash', tmp_path, None)
     found = {str(name): plan.key(name) for name in plan.names}
