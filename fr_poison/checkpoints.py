@@ -19,6 +19,7 @@ import os
 import pathlib
 import re
 import shutil
+from concurrent import futures
 from importlib import metadata
 from typing import Any
 
@@ -257,8 +258,10 @@ def _write(path, number, arrays, entries, description):
   # know about them.
   full = {name: array for name, array in arrays.items() if array.size}
   tree = traverse_util.unflatten_dict(full, sep='/')
-  with _checkpointer() as checkpointer:
-    checkpointer.save(path, args=ocp.args.PyTreeSave(tree))
+  # Not on the main thread: older releases of Orbax warn that they wait there.
+  with futures.ThreadPoolExecutor(1) as worker, _checkpointer() as checkpointer:
+    save = checkpointer.save, path
+    worker.submit(*save, args=ocp.args.PyTreeSave(tree)).result()
   body = {
     'format': FORMAT,
     'step': number,
