@@ -2,10 +2,10 @@ r"""ORL faces, LowKey and Fawkes, baseline and oblivious trainers, 1-NN.
 
   python experiments/evaluate.py --config=experiments/configs/orl.py
 
-Under 4 minutes on 2 CPU cores. Expect protection rates of 99.9-100% against
-the network that a cloak was made for, 85-100% against its sibling (faceres and
-faceres_deep), and at most 9% against the other networks of this config, where
-the noise controls give up to 6%. All numbers: docs/orl/table.md. They hold for
+About 4 minutes on 2 CPU cores. Expect protection rates of 97-100% against the
+network that a cloak was made for, 86-100% against its sibling (faceres and
+faceres_deep), and at most 5% against the other networks of this config, where
+the noise controls give up to 4%. All numbers: docs/orl/table.md. They hold for
 ORL, these networks and this budget; cloaks from stronger networks on colour
 pictures do cross to other families (README, "What it does not show").
 
