@@ -19,7 +19,6 @@ import toys
 from configs import orl
 from detector_training import Workshop
 from judge import Judge
-from progress import Progress
 from replies import Reply
 from scene import Scene
 from scraped import Scraped
@@ -96,7 +95,6 @@ def _cloaks() -> dict:
         np.arange(2),
         folder=pathlib.Path(folder) / f'{label}-toy',
         batch_size=2,
-        progress=Progress(1),
       )
     change = cloaks.images[:2].astype(float) - faces.images[:2]
     found[f'{label}, levels'] = np.abs(change).mean()

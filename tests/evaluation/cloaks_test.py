@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 import toy_network
-from progress import Progress
 
 from fr_poison import attacks, evaluation
 from fr_poison.attacks import targets
@@ -43,7 +42,6 @@ def _cloak(folder, job, faces, people=(0,), rows=None):
     rows,
     folder=folder / f'{job.label}-toy',
     batch_size=20,
-    progress=Progress(len(people)),
   ).images
 
 

@@ -9,7 +9,6 @@ import photos
 import poison
 import pytest
 import toy_network
-from progress import Progress
 
 from fr_poison import extractors
 from fr_poison.data.faces import FaceSet
@@ -57,7 +56,6 @@ def _cloaks(folder, people):
     np.flatnonzero(np.isin(labels, people)),
     folder=folder / 'pgd-toy',
     batch_size=20,
-    progress=Progress(len(people)),
   )
   return photos.files_of(folder)
 

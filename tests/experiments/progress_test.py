@@ -3,7 +3,14 @@ import re
 import sys
 
 import progress
+import pytest
 from progress import Progress
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+  """Nobody else's work is under way, whatever ran in this process."""
+  monkeypatch.setattr(progress, '_OPEN', [])
 
 
 class _Terminal(io.StringIO):
