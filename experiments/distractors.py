@@ -12,24 +12,142 @@ Writes distractors.jsonl and distractors.md into --workdir.
 
 import pathlib
 import time
+from collections.abc import Callable, Iterator, Sequence
 
 import cli
+import config_fields
 import evaluate
+import inputs
+import numpy as np
+import progress
 import run_flags
-import scraped
 from absl import flags
-from progress import Progress
-from replies import Reply
-from scene import Scene, load_extractors, load_faces
+from inputs import Inputs
 from settings import Settings
-from strangers import StrangersJudge, check_config
 
-from fr_poison import locks
+from fr_poison import checks, evaluation, extractors, locks
+from fr_poison.evaluation import scrape
+from fr_poison.evaluation.measure import clean_embeddings
 from fr_poison.report import record_file, tables
+from fr_poison.search import distractors, store
+from fr_poison.types import InputError
 
 _STRANGERS = flags.DEFINE_string(
   'strangers', None, 'The --output of embedding_store.py: real strangers.'
 )
+_RECOGNIZER = 'nearest_neighbor'
+# Fields of a record, and every clean picture's distance [N] to a stranger.
+Gallery = tuple[dict, np.ndarray]
+
+
+def check_config(settings: Settings, counts: tuple[int, ...]) -> None:
+  """Refuses what has no nearest stranger.
+
+  Raises:
+    InputError: naming the field.
+  """
+  for number in counts:
+    checks.whole('config.num_distractors', number)
+  if not counts:
+    raise InputError('config.num_distractors: empty')
+  one = settings.recognizers.get(_RECOGNIZER, {})
+  more = max(one.get('k', 1), one.get('top_k', 1))
+  if list(settings.recognizers) != [_RECOGNIZER] or more > 1:
+    raise InputError('config.recognizers: expected 1-NN alone')
+  if list(settings.adversaries) != ['oblivious']:
+    raise InputError('config.adversaries: expected oblivious alone')
+  if extractors.PIXELS in settings.networks:
+    raise InputError('config.networks: there is no model of raw pixels')
+  for field, is_set in (
+    ('noise_control', settings.noise_control),
+    ('histories', settings.histories),
+    ('extractor.checkpoint', settings.extractor.get('checkpoint')),
+  ):
+    if is_set:
+      raise InputError(f'config.{field}: not measured among strangers')
+  config_fields.check_least('num_public', settings.num_public, 4)
+
+
+def galleries(
+  found: Inputs,
+  trainer: evaluation.Trainer,
+  counts: Sequence[int],
+  stored: pathlib.Path | None = None,
+) -> Iterator[Gallery]:
+  """Yields galleries without strangers, with real ones, with the model's.
+
+  Args:
+    found: people and settings; the public people are the real strangers, and
+      those that the model is fitted to.
+    trainer: whose network it is.
+    counts: numbers of strangers.
+    stored: of embedding_store.py: the real strangers instead.
+
+  Raises:
+    InputError: `stored` has no embeddings of this network.
+  """
+  settings, protocol, public = found.settings, found.protocol, found.public
+  network, seed = trainer.extractor, settings.seed
+  probes = clean_embeddings(protocol, trainer, batch_size=settings.batch_size)
+  faces = extractors.embed(network, public.faces.images, settings.batch_size)
+  chosen = settings.recognizers[_RECOGNIZER]
+  near = {'normalize': chosen.get('normalize', False)}
+  tested = np.unique(np.concatenate([s.test for s in protocol.splits]))
+  check = distractors.check(
+    faces, public.faces.labels, probes[tested], seed=seed, **near
+  )
+  real = store.read(stored, network) if stored else faces
+  model = distractors.fit(faces)
+  about = {'num_real': len(real)}
+  about_model = {'check': check._asdict(), 'shrinkage': model.shrinkage}
+  yield (
+    {'num_distractors': 0, 'distractors': 'none'},
+    np.full(len(probes), np.inf),
+  )
+  for kind, numbers, strangers, fields in (
+    ('real', [n for n in counts if n <= len(real)], _dealt(real, seed), about),
+    (
+      'model',
+      counts,
+      lambda block: distractors.draw(model, distractors.BLOCK, seed, block),
+      about | about_model,
+    ),
+  ):
+    nearest = distractors.nearest_distances(probes, numbers, strangers, **near)
+    for number, distances in zip(numbers, nearest, strict=True):
+      yield fields | {'distractors': kind, 'num_distractors': number}, distances
+
+
+def _dealt(faces, seed) -> Callable[[int], np.ndarray]:
+  """Blocks of them, in an order that the seed draws."""
+  order = np.random.default_rng(seed).permutation(len(faces))
+  size = distractors.BLOCK
+  return lambda block: faces[order[block * size : (block + 1) * size]]
+
+
+def measure(
+  found: Inputs,
+  version: evaluation.Scrape,
+  galleries_of: Sequence[tuple[evaluation.Trainer, list[Gallery]]],
+  shared: dict,
+) -> list[dict]:
+  """Measures 1-NN among strangers, a record a network and gallery."""
+  return [
+    shared
+    | evaluation.measure(
+      found.protocol,
+      version,
+      trainer,
+      _RECOGNIZER,
+      noise_control=False,
+      strangers=distances,
+      batch_size=found.settings.batch_size,
+      **found.settings.recognizers[_RECOGNIZER],
+    ).record()
+    | fields
+    for trainer, among in galleries_of
+    for fields, distances in among
+  ]
 
 
 def run(
@@ -51,41 +169,30 @@ def run(
       not evaluated; None for the public people.
   """
   # Everything that can be wrong is found before anything is written.
-  config_hash = record_file.config_hash(config)
-  counts = tuple(config.pop('num_distractors', ()))
-  settings = Settings.from_config(config)
+  counts = tuple(config.get('num_distractors', ()))
+  rest = {k: v for k, v in config.items() if k != 'num_distractors'}
+  settings = Settings.from_config(rest)
   check_config(settings, counts)
-  networks = load_extractors(settings)
-  found = load_faces(settings, data_dir)
-  shared = evaluate.shared_fields(settings, config_hash)
-  scene = Scene(settings, networks, found.faces, candidates=found.candidates)
+  folder = cloaks or workdir
+  found = inputs.load(settings, data_dir, folder)
+  shared = evaluate.shared_fields(found, record_file.config_hash(config))
   with locks.held(workdir):
-    # Every network's nearest strangers, real and of the model.
-    answers = [Reply('', name, networks[name]) for name in settings.networks]
-    judge = StrangersJudge(scene, answers, found.public, counts, strangers)
-    results = judge.measure(scraped.untouched(scene), shared)
-    results += _measure_attacks(judge, shared, (cloaks or workdir) / 'cloaks')
+    networks = progress.over('nearest strangers', 'network', delay=5)(
+      settings.networks, len(settings.networks)
+    )
+    answers = []
+    for name in networks:
+      trainer = evaluation.Trainer(found.networks[name])
+      among = list(galleries(found, trainer, counts, strangers))
+      answers.append((trainer, among))
+    results = measure(found, scrape.clean(found.protocol), answers, shared)
+    for *_, cloak in inputs.cloaks(found, folder):
+      results += measure(found, cloak, answers, shared)
     record_file.write(workdir / 'distractors.jsonl', results)
     record_file.write_text(
       workdir / 'distractors.md', tables.distractors(results)
     )
   return results
-
-
-def _measure_attacks(judge, shared, folder):
-  """Every attack on every surrogate, among them."""
-  settings, found = judge.scene.settings, []
-  progress = Progress(
-    len(settings.surrogates) * len(settings.attacks) * settings.num_protected,
-    'person',
-  )
-  for surrogate in settings.surrogates:
-    for name in settings.attacks:
-      found += evaluate.run_attack(
-        judge, name, surrogate, shared, folder, progress
-      )[0]
-  progress.close()
-  return found
 
 
 def main(argv):

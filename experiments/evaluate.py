@@ -12,32 +12,30 @@ another tool made are given with configs/my_cloaks.py.
 
 import pathlib
 import time
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import cli
 import given_cloaks
+import inputs
 import numpy as np
-import replies
+import progress
 import run_flags
-import scraped
-from given_cloaks import GivenCloaks
-from judge import Judge
-from progress import Progress
-from public_people import PublicPeople
-from scene import Scene, load_extractors, load_faces
-from scraped import Scraped
+import trainers
+from inputs import Inputs
 from settings import Settings
 
-from fr_poison import locks
-from fr_poison.data.faces import FaceSet
+from fr_poison import evaluation, locks
+from fr_poison.evaluation import scrape
+from fr_poison.evaluation.measure import noise_like
 from fr_poison.report import page, record_file, tables
 from fr_poison.report.grid import arrange
 
 _NUM_SHOWN = 4  # pictures in the report per attack and surrogate
 
 
-def shared_fields(settings: Settings, config_hash: str) -> dict:
-  """What all records of a run have in common."""
+def shared_fields(found: Inputs, config_hash: str) -> dict:
+  """Returns what all records of a run have in common."""
+  settings = found.settings
   not_tested = ['Cloaks after JPEG compression, resizing or screenshots.']
   if not settings.histories:
     not_tested.append('People of whom clean pictures are online as well.')
@@ -45,6 +43,7 @@ def shared_fields(settings: Settings, config_hash: str) -> dict:
     'config_hash': config_hash,
     'seed': settings.seed,
     'num_people': settings.num_protected,
+    'num_protected': settings.num_protected,
     'num_gallery_people': settings.num_evaluated,
     'num_public': settings.num_public,
     'num_targets': settings.num_targets,
@@ -55,153 +54,189 @@ def shared_fields(settings: Settings, config_hash: str) -> dict:
       "person's pictures for testing"
     ),
     'not_tested': not_tested,
+    **found.fields,
   }
 
 
+def measure(
+  found: Inputs,
+  version: evaluation.Scrape,
+  answers: Sequence[evaluation.Trainer | evaluation.Combination],
+  shared: dict,
+) -> list[dict]:
+  """Measures every recognizer of every trainer, one record each.
+
+  Args:
+    found: people and settings.
+    version: of the pictures, as they are scraped.
+    answers: the trainers.
+    shared: the fields that all these records have in common.
+  """
+  settings = found.settings
+  pairs = [
+    (kind, trainer)
+    for kind in evaluation.RECOGNIZERS
+    for trainer in answers
+    if kind in settings.recognizers and trainer.can_use(kind)
+  ]
+  what = f'recognizers, {version.fields["attack"]}'
+  return [
+    shared
+    | evaluation.measure(
+      found.protocol,
+      version,
+      trainer,
+      kind,
+      noise_control=settings.noise_control,
+      batch_size=settings.batch_size,
+      **settings.recognizers[kind],
+    ).record()
+    for kind, trainer in progress.over(what, 'recognizer', delay=5)(
+      pairs, len(pairs)
+    )
+  ]
+
+
+def measure_beside_noise(
+  found: Inputs, cloak: evaluation.Scrape, answers: Sequence, shared: dict
+) -> list[dict]:
+  """Measures a cloak, and noise like it if the config asks for it."""
+  records = measure(found, cloak, answers, shared)
+  if found.settings.noise_control:
+    noise = noise_like(found.protocol, cloak)
+    records += measure(found, noise, answers, shared)
+  return records
+
+
+def measure_attacks(
+  found: Inputs, folder: pathlib.Path, answers: Sequence, shared: dict
+) -> tuple[list[dict], list[page.Strip]]:
+  """Measures every attack on every surrogate: records, pictures to show."""
+  settings, results, strips, made = found.settings, [], [], {}
+  for label, surrogate, cloak in inputs.cloaks(found, folder):
+    results += measure_beside_noise(found, cloak, answers, shared)
+    strips.append(show(found, cloak, budget(settings.attacks[label])))
+    if settings.histories:
+      made.setdefault(surrogate, {})[label] = cloak
+  # As people leave it who cloaked with several tools over the years.
+  for tools in made.values():
+    for name, shares in settings.histories.items():
+      fields = next(iter(tools.values())).fields
+      mixed = evaluation.mixed(
+        found.protocol,
+        shares,
+        tools,
+        history=name,
+        surrogate=fields['surrogate'],
+        weights=fields['weights'],
+      )
+      results += measure(found, mixed, answers, shared)
+  return results, strips
+
+
 def budget(settings: dict) -> str:
-  """An attack's, as a caption says it."""
+  """Returns an attack's budget as a caption says it."""
   if 'epsilon' not in settings:
     return "The recipe's own budget, as saved in 8 bits."
   return f'Budget {settings["epsilon"] * 255:.3g}/255, as saved in 8 bits.'
 
 
-def show(
-  scene: Scene, name: str, surrogate: str, caption: str, images: np.ndarray
-) -> page.Strip:
-  """Some cloaked pictures for the report, spread over the protected people."""
-  last = len(scene.to_cloak) - 1
-  shown = scene.to_cloak[np.linspace(0, last, _NUM_SHOWN).astype(int)]
+def show(found: Inputs, cloak: evaluation.Scrape, caption: str) -> page.Strip:
+  """Picks cloaked pictures for the page, spread over the protected people."""
+  rows = found.protocol.to_cloak
+  rows = rows[np.linspace(0, len(rows) - 1, _NUM_SHOWN).astype(int)]
   return page.Strip(
-    name, surrogate, caption, scene.faces.images[shown], images[shown]
+    cloak.fields['attack'],
+    '+'.join(cloak.fields['surrogate']),
+    caption,
+    found.protocol.faces.images[rows],
+    cloak.images[rows],
   )
 
 
-def run_attack(
-  judge: Judge, name: str, surrogate: str, shared: dict, folder, progress
-) -> tuple[list[dict], page.Strip, Scraped]:
-  """One attack on one surrogate: records, pictures to show, the scraped set."""
-  scene = judge.scene
-  found = scraped.cloaked(scene, name, surrogate, folder, progress)
-  results = judge.measure_beside_noise(found, shared)
-  caption = budget(scene.settings.attacks[name])
-  return results, show(scene, name, surrogate, caption, found.images), found
-
-
-def run_given(
-  judge: Judge, cloaks: GivenCloaks, shared: dict
-) -> tuple[list[dict], list[page.Strip]]:
-  """Cloaks that were given as files: records, and pictures to show."""
-  fields = cloaks.cloak_fields | {'attack': 'given'}
-  fields |= judge.scene.distortion(cloaks.images)
-  found = judge.measure_beside_noise(Scraped(cloaks.images, fields), shared)
-  surrogate = '+'.join(cloaks.cloak_fields['surrogate'])
-  caption = 'As the recognizers see them.'
-  strip = show(judge.scene, 'given', surrogate, caption, cloaks.images)
-  return found, [strip]
-
-
-def run_attacks(
-  judge: Judge, shared: dict, folder: pathlib.Path
-) -> tuple[list[dict], list[page.Strip]]:
-  """Every attack on every surrogate: records, and pictures to show."""
-  settings, results, strips = judge.scene.settings, [], []
-  progress = Progress(
-    len(settings.surrogates) * len(settings.attacks) * settings.num_protected,
-    'person',
-  )
-  for surrogate in settings.surrogates:
-    cloaks = {}
-    for name in settings.attacks:
-      found, strip, cloaks[name] = run_attack(
-        judge, name, surrogate, shared, folder, progress
-      )
-      results += found
-      strips.append(strip)
-    for name in settings.histories:
-      mixed = scraped.several_tools(judge.scene, name, surrogate, cloaks)
-      results += judge.measure(mixed, shared)
-  progress.close()
-  return results, strips
-
-
-class Loaded(NamedTuple):
-  """What a run starts from."""
-
-  scene: Scene
-  public: FaceSet
-  candidates: FaceSet  # whom cloaks may be made to look like
-  trained: replies.Reply | None  # the network of a checkpoint
-  cloaks: GivenCloaks | None
-  fields: dict  # of all records, about the pictures
-  left_out: list[list[str]]  # pictures and reasons
-
-
-def load(config: dict, data_dir: str | None) -> Loaded:
+def load(
+  config: dict, folder: pathlib.Path, data_dir: str | None
+) -> tuple[Inputs, given_cloaks.GivenCloaks | None]:
   """Reads everything, and refuses what is wrong with it."""
-  if 'originals' in config:
-    source, settings = given_cloaks.split_config(config)
-  else:
-    source, settings = None, Settings.from_config(config)
-  networks = load_extractors(settings)
-  trained = replies.load_checkpoint(settings)
-  if source is None:
-    found = load_faces(settings, data_dir)
-    replies.check_unseen(settings, trained, found.faces)
-    fields = {'alignment': found.faces.alignment, 'warnings': found.warnings}
-    scene = Scene(
-      found.settings, networks, found.faces, candidates=found.candidates
-    )
-    people = found.public, found.candidates
-    return Loaded(scene, *people, trained, None, fields, found.left_out)
-  cloaks = given_cloaks.load(source, settings, data_dir)
-  replies.check_unseen(settings, trained, cloaks.faces)
-  scene = Scene(cloaks.settings, networks, cloaks.faces, cloaks.protected)
-  people = cloaks.public, cloaks.candidates
-  return Loaded(scene, *people, trained, cloaks, cloaks.fields, cloaks.left_out)
+  if 'originals' not in config:
+    return inputs.load(Settings.from_config(config), data_dir, folder), None
+  source, settings = given_cloaks.split_config(config)
+  networks = inputs.load_networks(settings)
+  given = given_cloaks.load(source, settings, data_dir)
+  settings, faces = given.settings, given.faces
+  protocol = inputs.draw_protocol(
+    settings, faces, given.candidates, given.protected
+  )
+  public = inputs.public_people(
+    settings, networks, given.public, given.candidates, folder
+  )
+  found = Inputs(
+    settings, networks, protocol, public, given.fields, given.left_out
+  )
+  return found, given
 
 
 def run(
-  config: dict, workdir: pathlib.Path, data_dir: str | None
+  config: dict,
+  workdir: pathlib.Path,
+  data_dir: str | None,
+  *,
+  cloaks: pathlib.Path | None = None,
 ) -> list[dict]:
-  """Runs the experiment and writes its files; returns the records."""
+  """Runs the experiment and writes its files; returns the records.
+
+  Args:
+    config: see configs/orl.py.
+    workdir: gets the files.
+    data_dir: the data set's own folders, or None.
+    cloaks: another run's --workdir, whose cloaks and networks are taken and
+      added to.
+  """
+  folder = cloaks or workdir
   # Everything that can be wrong is found before anything is written.
-  loaded = load(config, data_dir)
+  found, given = load(config, folder, data_dir)
+  settings, public = found.settings, found.public
+  trained = inputs.load_checkpoint(settings, found.protocol.faces)
   with locks.held(workdir):
-    return _run(loaded, record_file.config_hash(config), workdir)
+    # What trainers learn from public people, before anybody is protected.
+    answers = trainers.make(
+      *(settings.adversaries, settings.networks, settings.recognizers),
+      public,
+      trained,
+    )
+    shared = shared_fields(found, record_file.config_hash(config))
+    if given:
+      shared['not_tested'] = shared['not_tested'] + given.not_tested
+    # Without any cloak: the errors that the recognizers make anyway.
+    clean = scrape.clean(found.protocol)
+    results = measure(found, clean, answers, shared)
+    results[0]['left_out'] = found.left_out
+    # The cloaks that were given, or every attack, against every trainer.
+    if given:
+      cloak = _given_scrape(found, given)
+      more = measure_beside_noise(found, cloak, answers, shared)
+      strips = [show(found, cloak, 'As the recognizers see them.')]
+    else:
+      more, strips = measure_attacks(found, folder, answers, shared)
+    _write(workdir, results + more, strips)
+  return results + more
 
 
-def _run(loaded, config_hash, workdir):
-  scene, public_faces, candidates, trained, cloaks, fields, left_out = loaded
-  settings, networks = scene.settings, scene.extractors
-  shared = shared_fields(settings, config_hash) | fields
-
-  # What the trainers learn from public people, before anybody is protected.
-  public = PublicPeople(
-    settings, networks, public_faces, candidates, workdir / 'public_cloaks'
+def _given_scrape(found, given):
+  made_for = given.cloak_fields['surrogate']  # cloaks may be for any network
+  networks = [found.networks[n] for n in made_for if n in found.networks]
+  weights = {n.spec.name: n.sha256 for n in networks if n.sha256}
+  return scrape.cloaked(
+    found.protocol, given.images, weights=weights, **given.cloak_fields
   )
-  given = [trained] if trained else []
-  answers = replies.make(settings, networks, public, workdir, given)
-  judge = Judge(scene, *answers)
 
-  # Without any cloak: the errors that the recognizers make anyway.
-  if cloaks:
-    shared['not_tested'] = shared['not_tested'] + cloaks.not_tested
-  results = judge.measure(scraped.untouched(scene), shared)
-  results[0]['left_out'] = left_out
 
-  # The cloaks that were given, or every attack, against every reply.
-  if cloaks:
-    found, strips = run_given(judge, cloaks, shared)
-  else:
-    found, strips = run_attacks(judge, shared, workdir / 'cloaks')
-  results += found
-
-  # The report is made from the records (and the pictures) alone.
+def _write(workdir, results, strips):
+  """The report is made from the records (and the pictures) alone."""
   record_file.write(workdir / 'records.jsonl', results)
   grid = arrange(results)
   record_file.write_text(workdir / 'table.md', tables.protection(grid))
   page.write(workdir / 'report.html', grid, strips)
-  return results
 
 
 def main(argv):

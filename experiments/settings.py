@@ -1,35 +1,24 @@
 """The fields of a config of evaluate.py, checked before anything is loaded."""
 
+import contextlib
 import dataclasses
 import math
+from collections.abc import Iterable
 
 import config_fields
 import people
+import trainers
 
-from fr_poison import checks, extractors
+from fr_poison import checks, evaluation, extractors
 from fr_poison.adversaries import adversarial_training, history
 from fr_poison.data import datasets, folder, squeeze
 from fr_poison.evaluation import cloaks as cloaking
-from fr_poison.recognizers import end_to_end, linear, nearest_neighbor
+from fr_poison.recognizers import end_to_end
 from fr_poison.training import Recipe
 from fr_poison.types import InputError
 
-ADVERSARIES = (
-  'oblivious',
-  'adaptive',
-  'adversarial_training',
-  'squeezing',
-  'top2',
-  'threshold',
-)
-TRAINED = ('adaptive', 'adversarial_training')
-EMBEDDING_RECOGNIZERS = {
-  'nearest_neighbor': nearest_neighbor,
-  'linear': linear,
-}
 # Where the config does not say how many.
 _MOST_PROTECTED, _MOST_TARGETS = 10, 10
-RECOGNIZERS = (*EMBEDDING_RECOGNIZERS, 'end_to_end')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,29 +109,36 @@ class Settings:
     check_known('person_level', self.person_level, folder.PERSON_LEVELS)
     for name, settings in self.attacks.items():
       cloaking.make_attack(f'config.attacks.{name}', name, [], **settings)
-      if self.surrogates and self.num_people is not None:
-        targets = self._num_targets(self.num_people)
-        _check_has_targets(name, settings, self.num_public, targets)
+      self._check_has_targets(name, settings)
     for field in ('networks', 'surrogates'):
       for name in members(getattr(self, field)):
         check_known(field, name, extractors.names())
     self._check_numbers()
     for name, settings in self.recognizers.items():
-      check_known('recognizers', name, RECOGNIZERS)
+      check_known('recognizers', name, evaluation.RECOGNIZERS)
       _check_recognizer(name, settings, self.num_evaluated)
     for name, settings in self.adversaries.items():
-      check_known('adversaries', name, ADVERSARIES)
+      check_known('adversaries', name, _ADVERSARY_FIELDS)
       self._check_adversary(name, settings)
     for name, shares in self.histories.items():
-      known = ('clean', *self.attacks)
       for version in shares:
+        known = (history.CLEAN, *self.attacks)
         check_known(f'histories.{name}', version, known)
-      try:
+      with _naming(f'histories.{name}: '):
         history.check_shares(shares)
-      except InputError as error:
-        raise InputError(f'config.histories.{name}: {error}') from error
     if unknown := sorted(self.extractor.keys() - {'checkpoint'}):
       raise InputError(f'config.extractor.{unknown[0]}: unknown')
+
+  def _check_has_targets(self, label, settings):
+    if not self.surrogates or self.num_people is None:
+      return
+    outside = self.num_public or self._num_targets(self.num_people)
+    if cloaking.is_targeted(label, settings) and not outside:
+      raise InputError(
+        'config.num_targets: 0, and config.num_public: 0, but '
+        f'config.attacks.{label} takes its targets from people outside the '
+        'evaluation; give one of the two'
+      )
 
   def _check_numbers(self):
     checks.check_fields(self, 'config.')
@@ -166,31 +162,29 @@ class Settings:
       config_fields.check_known(f'{field}, field', key, known)
     if missing := [k for k in known if k not in (*settings, 'surrogates')]:
       raise InputError(f'config.{field}.{missing[0]}: missing')
-    for network in settings.get('networks', ()):
-      config_fields.check_known(
-        f'{field}.networks', network, extractors.names()
-      )
-    for attack in settings.get('attacks', ()):
-      config_fields.check_known(f'{field}.attacks', attack, self.attacks)
-    for surrogate in settings.get('surrogates', ()):
-      config_fields.check_known(
-        f'{field}.surrogates', surrogate, self.surrogates
-      )
-    if name in TRAINED:
+    for key, names in (
+      ('networks', extractors.names()),
+      ('attacks', self.attacks),
+      ('surrogates', self.surrogates),
+    ):
+      for value in settings.get(key, ()):
+        config_fields.check_known(f'{field}.{key}', value, names)
+    if name in trainers.TRAINED:
       config_fields.check_least('num_public', self.num_public, 2)
-      Recipe.from_config(settings['training'], f'{field}.training')
-    if name == 'adversarial_training':
-      check_attack_in_loop(settings)
+      recipe = Recipe.from_config(settings['training'], f'{field}.training')
+      if name == 'adversarial_training':
+        _check_attack_in_loop(settings, recipe)
     for label, filters in settings.get('filters', {}).items():
-      make_squeezer(label, filters)
-    if name in ('top2', 'threshold'):
+      with _naming(f'{field}.filters.{label}: '):
+        squeeze.chain(filters)
+    if 'robust' in known:
       self._check_combination(field, settings)
 
   def _check_combination(self, field, settings):
-    # Its reply is there only if they wait; pixels are not fine-tuned.
+    # Its trainer is there only if they wait; pixels are not fine-tuned.
     waits = self.networks if 'oblivious' in self.adversaries else ()
-    known = [name for name in waits if name != extractors.PIXELS]
-    config_fields.check_known(f'{field}.accurate', settings['accurate'], known)
+    able = [name for name in waits if name != extractors.PIXELS]
+    config_fields.check_known(f'{field}.accurate', settings['accurate'], able)
     if 'quantile' in settings:  # of distances
       config_fields.check_known(
         'recognizers', 'nearest_neighbor', self.recognizers
@@ -198,12 +192,11 @@ class Settings:
       checks.number(
         f'config.{field}.quantile', settings['quantile'], 0, 1, ends='()'
       )
-    config_fields.check_known(f'{field}.robust', settings['robust'], TRAINED)
-    trained = self.adversaries.get(settings['robust'])
-    if trained is None:
+    robust = settings['robust']
+    config_fields.check_known(f'{field}.robust', robust, trainers.TRAINED)
+    if robust not in self.adversaries:
       raise InputError(
-        f'config.{field}.robust: there is no config.adversaries.'
-        f'{settings["robust"]}'
+        f'config.{field}.robust: there is no config.adversaries.{robust}'
       )
 
 
@@ -218,77 +211,46 @@ _ADVERSARY_FIELDS = {
 }
 
 
-def members(names: tuple[str, ...]) -> list[str]:
+def members(names: Iterable[str]) -> list[str]:
   """The networks named, those of an ensemble 'a+b' one by one."""
   return [member for name in names for member in name.split('+')]
 
 
-def make_squeezer(label: str, filters: tuple[dict, ...]) -> squeeze.Squeezer:
-  """The chain of a config's filters.
-
-  Raises:
-    InputError: naming the field.
-  """
+@contextlib.contextmanager
+def _naming(place):
+  """What cannot be built is refused with its place in the config."""
   try:
-    return squeeze.chain(filters)
+    yield
   except (InputError, TypeError) as error:
-    raise InputError(
-      f'config.adversaries.squeezing.filters.{label}: {error}'
-    ) from error
+    raise InputError(f'config.{place}{error}') from error
 
 
-def check_attack_in_loop(settings: dict) -> None:
-  """Refuses bad settings of adversarial training.
-
-  Raises:
-    InputError: naming the field.
-  """
-  field = 'config.adversaries.adversarial_training'
-  head = Recipe.from_config(settings['training']).make_head()
-  try:
-    adversarial_training.make_attack(None, head, **settings['attack'])
-  except (InputError, TypeError) as error:
-    raise InputError(f'{field}.attack: {error}') from error
-  try:
+def _check_attack_in_loop(settings, recipe):
+  field = 'adversaries.adversarial_training.'
+  with _naming(f'{field}attack: '):
+    adversarial_training.make_attack(
+      None, recipe.make_head(), **settings['attack']
+    )
+  with _naming(field):
     adversarial_training.wrap_with_attack(None, None, settings['share'])
-  except InputError as error:
-    raise InputError(f'{field}.{error}') from error
 
 
 def _check_recognizer(name, settings, num_people):
   field = f'recognizers.{name}'
   checks.whole(f'config.{field}.num_splits', settings.get('num_splits', 1))
   checks.whole(f'config.{field}.top_k', settings.get('top_k', 1), 1, num_people)
-  if name == 'end_to_end':
-    accepted = {'num_splits', 'top_k', 'start_head', 'public', 'training'}
-    if 'training' not in settings:
-      raise InputError(f'config.{field}.training: missing')
-    recipe = Recipe.from_config(settings['training'], f'{field}.training')
-    try:
-      end_to_end.check_start_head(settings.get('start_head', 'random'), recipe)
-    except InputError as error:
-      raise InputError(f'config.{field}.{error}') from error
-  else:
-    shared = ('num_splits', 'top_k')
-    own = {k: v for k, v in settings.items() if k not in shared}
-    fit = EMBEDDING_RECOGNIZERS[name].fit
+  shared = ('num_splits', 'top_k')
+  own = {k: v for k, v in settings.items() if k not in shared}
+  if name != 'end_to_end':
+    fit = evaluation.RECOGNIZERS[name].fit
     checks.check_settings(fit, own, f'config.{field}.')
-    accepted = settings
-  for key in settings:
-    config_fields.check_known(f'{field}, field', key, sorted(accepted))
-
-
-def _check_has_targets(
-  label: str, settings: dict, num_public: int, num_targets: int
-) -> None:
-  """Refuses an attack towards other people where there are none.
-
-  Raises:
-    InputError: naming both fields that say who there is.
-  """
-  if cloaking.is_targeted(label, settings) and not (num_public or num_targets):
-    raise InputError(
-      'config.num_targets: 0, and config.num_public: 0, but '
-      f'config.attacks.{label} takes its targets from people outside the '
-      'evaluation; give one of the two'
+    return
+  if 'training' not in settings:
+    raise InputError(f'config.{field}.training: missing')
+  for key in own:
+    config_fields.check_known(
+      f'{field}, field', key, ('public', 'start_head', 'training')
     )
+  recipe = Recipe.from_config(settings['training'], f'{field}.training')
+  with _naming(f'{field}.'):
+    end_to_end.check_start_head(settings.get('start_head', 'random'), recipe)

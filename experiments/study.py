@@ -2,135 +2,373 @@ r"""Every attack, network and trainer there is: one table, one page.
 
   python experiments/study.py --config=experiments/configs/study.py
 
-A study is a set of cells, each a record of one attack on one surrogate against
-one trainer, one network and one recognizer. Every record is kept under a key of
-all that it depends on, so that a study that was stopped, or changed, makes
-only what is missing. --only=PATTERN runs some cells ('lowkey/*/adaptive'),
---dry_run says what would run and for how long. On a machine with several GPUs
-or TPU chips a process runs on each; on several hosts start the same command
-with the flags of distributed.py and one --workdir that all of them see. Writes
-the files of report.py, and cells, cloaks and networks, into --workdir.
+A study is a set of named runs of evaluate.py, detect.py, distractors.py and
+train_extractor.py on one data set, which share cloaks and trained networks. A
+finished run is noted under a key of all that it depends on, so that a study
+that was stopped, or changed, makes only what is missing. --only=NAME runs one
+(and may be given again), --dry_run lists what would run and how long it took
+last time. Several processes, one a GPU or a host, may be started with one
+--workdir: each takes the next run that nobody is at. Writes the files of
+report.py, a folder a run, cloaks and networks into --workdir.
 """
 
+import json
+import pathlib
 import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import cli
-import distributed
-import jax
+import config_fields
+import detect
+import detector_settings
+import distractors
+import evaluate
+import extractor_settings
+import inputs
+import network_loader
+import numpy as np
 import run_flags
-import study_map
-import study_units
-import study_workers
+import train_extractor
 from absl import flags
-from progress import Progress, say
-from study_plan import Plan
-from study_settings import StudySettings
+from inputs import Inputs
+from progress import say
+from settings import Settings
 
-from fr_poison import locks, processes
-from fr_poison.report import page, record_file, sources
+from fr_poison import evaluation, extractors, keys, locks
+from fr_poison.evaluation.measure import clean_embeddings
+from fr_poison.report import figures, page, record_file, sources
+from fr_poison.types import InputError
 
-_ONLY = flags.DEFINE_multi_string(
-  'only', [], 'Patterns of cells, as in config.cells; detect; distractors.'
-)
-_DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Say what would run.')
-
-
-_TODO = 'todo.json'  # in --workdir, of the processes that share it
-
-
-def run_share(
-  plan: Plan, share: study_workers.Share, todo: study_units.Todo
-) -> None:
-  """The pieces of a phase that are this process's."""
-  units = study_units.units(plan, share.phase, todo)
-  mine = study_units.share(units, share.index, share.count)
-  shown = Progress(len(mine), 'piece', delay=1)
-  for i, unit in enumerate(mine):
-    shown.update(unit.name)
-    start = time.monotonic()
-    unit.run()
-    took = time.monotonic() - start
-    say(f'{i + 1}/{len(mine)} {unit.name}: {took:.0f} s')
-  shown.close()
+_ONLY = flags.DEFINE_multi_string('only', [], 'Names of runs; default: all.')
+_DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Only list what would run.')
+_STAGES = ('NETWORKS', 'CLOAKS', 'TRAININGS', 'DETECTORS', 'RECORDS')
+_NUM_NEIGHBOURS = 3  # people nearest to the clean pictures, and to the cloaked
 
 
-def run(plan: Plan, only: list[str], num_here: int = 1) -> None:
-  """All phases, one after the other, on so many processes a host."""
-  host, num_hosts = jax.process_index(), jax.process_count()
-  todo = study_units.find_todo(plan, only)
-  if num_here * num_hosts > 1:
-    processes.on_first(lambda: todo.write(plan.workdir / _TODO))
-  for phase in study_units.PHASES:
-    if num_here * num_hosts == 1:
-      run_share(plan, study_workers.Share(phase, 0, 1), todo)
-    elif study_units.units(plan, phase, todo):
-      study_workers.run(phase, num_here, host, num_hosts)
-      processes.on_first(lambda: None)  # until all hosts are there
+class Program(NamedTuple):
+  """One that a study runs: how its config is checked, what it writes."""
+
+  check: Callable[[dict], object]
+  run: Callable
+  files: tuple[str, ...]
 
 
-def write(plan: Plan) -> sources.Sources:
-  """Gathers all records there are, and makes the report of them."""
-  found, missing = plan.found()
-  record_file.write(plan.workdir / 'records.jsonl', found)
-  paths = [plan.workdir / 'records.jsonl']
-  for program, names in study_units.PROGRAMS.items():
-    if getattr(plan.settings, program) and study_units.is_done(plan, program):
-      paths += [plan.workdir / program / f'{name}.jsonl' for name in names]
-  gathered = sources.read(paths)
-  for name in missing[:1]:
-    gathered.skipped.append(
-      f'{len(missing)} of {len(plan.names)} cells have not been run, as {name}.'
+def _check_distractors(config):
+  rest = {k: v for k, v in config.items() if k != 'num_distractors'}
+  counts = tuple(config.get('num_distractors', ()))
+  distractors.check_config(Settings.from_config(rest), counts)
+
+
+_PROGRAMS = {
+  'evaluate': Program(Settings.from_config, evaluate.run, ('records.jsonl',)),
+  'distractors': Program(
+    _check_distractors, distractors.run, ('distractors.jsonl',)
+  ),
+  'detect': Program(
+    detector_settings.Settings.from_config,
+    detect.run,
+    ('detection.jsonl', 'trainers.jsonl'),
+  ),
+  'train_extractor': Program(
+    extractor_settings.Settings.from_config, train_extractor.run, ()
+  ),
+}
+
+
+class Run(NamedTuple):
+  """A program with its config, in a folder of its name."""
+
+  name: str
+  program: str
+  config: dict
+  checkpoint_of: str | None  # the run whose network is tried
+
+
+class Study:
+  """Named runs on the people of one data set, in one folder."""
+
+  def __init__(self, config: dict, workdir: pathlib.Path, data_dir: str | None):
+    """Checks every run and loads the people; makes nothing.
+
+    Args:
+      config: see configs/study.py.
+      workdir: gets the files.
+      data_dir: the data set's own folders, or None.
+
+    Raises:
+      InputError: a setting that cannot be run, naming its field; a data set
+        that cannot be read.
+    """
+    self.workdir, self.data_dir = workdir, data_dir
+    for name in {'runs', 'left_out'} ^ config.keys():
+      raise InputError(f"config.{name}: expected 'runs' and 'left_out' alone")
+    self.left_out, self.runs, absent = [*config['left_out']], {}, {}
+    for name, chosen in config['runs'].items():
+      self.runs[name] = _run_of(name, chosen, config['runs'], workdir, absent)
+    if absent:
+      self.left_out.append(
+        f'Networks without weights here: {", ".join(absent)}; '
+        'experiments/convert_weights.py makes them of the published files.'
+      )
+    first = next(
+      (r for r in self.runs.values() if r.program == 'evaluate'), None
     )
-  shown = {name.version: None for name in plan.names if name not in missing}
-  cloaks = [version for version in shown if version.kind == 'cloak']
-  page.write_folder(gathered, plan.workdir, study_map.strips(plan, cloaks))
-  return gathered
+    if first is None:
+      raise InputError('config.runs: none of evaluate, which says who there is')
+    for run in self.runs.values():
+      config_fields.check_known(
+        f'runs.{run.name}.dataset',
+        run.config['dataset'],
+        [first.config['dataset']],
+      )
+    self.people = self.load(first)
+    self._material = [
+      keys.of_faces(faces)
+      for faces in (
+        self.people.protocol.faces,
+        self.people.public.faces,
+        self.people.public.candidates,
+      )
+    ]
+
+  def load(self, run: Run) -> Inputs:
+    """Reads the people and networks of a run of evaluate.py."""
+    return inputs.load(
+      Settings.from_config(run.config), self.data_dir, self.workdir
+    )
+
+  def key(self, run: Run) -> str:
+    """Returns a key of everything that a run's records are made from."""
+    learnt = run.checkpoint_of and self.key(self.runs[run.checkpoint_of])
+    return keys.key(
+      _STAGES,
+      program=run.program,
+      config=run.config,
+      people=self._material,
+      networks=_digests(run.config),
+      checkpoint=learnt,
+    )
+
+  def note(self, run: Run) -> dict:
+    """Returns what was noted when a run ended, also one of other settings."""
+    try:
+      note = json.loads((self.workdir / run.name / 'done.json').read_text())
+      return note if isinstance(note, dict) else {}
+    except (OSError, ValueError):
+      return {}
+
+  def is_done(self, run: Run) -> bool:
+    """Whether a run's records are there, made of what the config says."""
+    note = self.note(run)
+    try:
+      files = self._files(run)
+    except OSError:
+      return False
+    return note.get('key') == self.key(run) and note.get('files') == files
+
+  def _files(self, run):
+    """Names and SHA-256 of what a run has written."""
+    return {
+      name: keys.of_bytes((self.workdir / run.name / name).read_bytes())
+      for name in _PROGRAMS[run.program].files
+    }
+
+  def make(self, run: Run) -> None:
+    """Runs a program and notes that it ended."""
+    start, folder = time.monotonic(), self.workdir / run.name
+    arguments = {'cloaks': self.workdir}
+    if run.program == 'train_extractor':
+      arguments = {'given': self.people.public.faces}
+    _PROGRAMS[run.program].run(
+      dict(run.config), folder, self.data_dir, **arguments
+    )
+    seconds = round(time.monotonic() - start, 1)
+    note = {'key': self.key(run), 'seconds': seconds, 'files': self._files(run)}
+    record_file.write_text(folder / 'done.json', json.dumps(note))
+    say(f'{run.name}: {seconds:.0f} s')
+
+  def write(self) -> sources.Sources:
+    """Gathers the records of all finished runs and makes the report."""
+    records, strips, paths, missing = [], [], [], []
+    for run in self.runs.values():
+      if not self.is_done(run):
+        missing.append(run.name)
+      elif run.program == 'evaluate':
+        own = record_file.read(self.workdir / run.name / 'records.jsonl')
+        _name_networks(own, run.checkpoint_of)
+        strips += _add_maps(self.load(run), self.workdir, own)
+        records += own
+      else:
+        paths += [self.workdir / run.name / name for name in self._files(run)]
+    for record in records:
+      record['not_tested'] = record['not_tested'] + self.left_out
+    path = self.workdir / 'records.jsonl'
+    record_file.write(path, list(_distinct(records)))
+    gathered = sources.read([path, *paths])
+    if missing:
+      gathered.skipped.append(f'Runs not made yet: {", ".join(missing)}.')
+    page.write_folder(gathered, self.workdir, strips)
+    return gathered
 
 
-def dry_run(plan: Plan, only: list[str], num_here: int = 1) -> None:
-  """Prints what there is to do."""
-  total, count = 0.0, num_here * jax.process_count()
-  todo = study_units.find_todo(plan, only)
-  for phase in study_units.PHASES:
-    for unit in study_units.units(plan, phase, todo):
-      print(f'{unit.seconds:7.0f} s  {unit.name}')
-      total += unit.seconds
-  wanted = [n for n in plan.names if study_units.is_wanted(n, only)]
-  there = sum(map(plan.has, wanted))
-  print(
-    f'{len(wanted)} cells, {there} of them there; about {total / 60:.0f} '
-    f'minutes of work for {count} processes'
+def _run_of(name, chosen, names, workdir, absent) -> Run:
+  """A run whose settings were checked; networks that are not here go."""
+  config, place = dict(chosen), f'config.runs.{name}'
+  program = config.pop('program', None)
+  config_fields.check_known(f'runs.{name}.program', program, _PROGRAMS)
+  learnt = config.get('extractor', {}).get('checkpoint')
+  try:
+    _PROGRAMS[program].check(config)
+  except InputError as error:
+    raise InputError(str(error).replace('config', place, 1)) from error
+  if learnt:
+    config_fields.check_known(
+      f'runs.{name}.extractor.checkpoint', learnt, names
+    )
+    path = str(workdir / learnt / 'checkpoints')
+    config['extractor'] = {'checkpoint': path}
+  if 'networks' in config:
+    here = tuple(filter(network_loader.is_here, config['networks']))
+    absent |= {n: True for n in config['networks'] if n not in here}
+    config['networks'] = here
+  return Run(name, program, config, learnt)
+
+
+def _strings(value) -> Iterator[str]:
+  if isinstance(value, str):
+    yield value
+  elif isinstance(value, dict | list | tuple):
+    inner = [*value, *value.values()] if isinstance(value, dict) else value
+    for one in inner:
+      yield from _strings(one)
+
+
+def _digests(config) -> list:
+  """Of the shipped networks that a config names, whatever for."""
+  named = {name for text in _strings(config) for name in text.split('+')}
+  here = filter(network_loader.is_here, named.intersection(extractors.names()))
+  return [[name, network_loader.load(name).sha256] for name in sorted(here)]
+
+
+def _distinct(records):
+  """Runs may have a record in common, such as a baseline's."""
+  fields = (
+    *('attack', 'surrogate', 'epsilon', 'dssim', 'control_of', 'history'),
+    *('adversary', 'network', 'recognizer'),
+  )
+  found = {}
+  for record in records:
+    cell = [record.get(name) for name in fields]
+    found.setdefault(json.dumps(cell), record)
+  return found.values()
+
+
+def _name_networks(records, checkpoint_of):
+  """A network trained here is called by the run that trained it."""
+  for record in records:
+    for digest in record['weights'].values():
+      if checkpoint_of and record['network'].endswith(f' {digest[:8]}'):
+        name = record['network'].removesuffix(digest[:8])
+        record['network'] = f'{name}trained here: {checkpoint_of}'
+
+
+def _add_maps(found: Inputs, folder, records) -> list[page.Strip]:
+  """Adds a map of one face to each cloak's record; returns its pictures."""
+  strips = []
+  for label, surrogate, cloak in inputs.cloaks(found, folder):
+    caption = evaluate.budget(found.settings.attacks[label])
+    strips.append(evaluate.show(found, cloak, caption))
+    own = (cloak.fields['attack'], [surrogate], surrogate, 'nearest_neighbor')
+    for record in records:
+      names = ('attack', 'surrogate', 'network', 'recognizer')
+      is_own = tuple(record[name] for name in names) == own
+      if is_own and record['adversary'] == 'baseline':
+        trainer = evaluation.Trainer(found.networks[surrogate])
+        record['embedding_map'] = embedding_map(found, trainer, cloak)
+  return strips
+
+
+def embedding_map(
+  found: Inputs, trainer: evaluation.Trainer, cloak: evaluation.Scrape
+) -> dict:
+  """Returns the record field `embedding_map` of the first protected person.
+
+  Args:
+    found: the people.
+    trainer: whose network is shown.
+    cloak: the pictures that are scraped.
+  """
+  protocol, size = found.protocol, found.settings.batch_size
+  person, labels = protocol.protected[0], protocol.faces.labels
+  own = protocol.to_cloak[labels[protocol.to_cloak] == person]
+  clean = clean_embeddings(protocol, trainer, batch_size=size)
+  cloaked = extractors.embed(trainer.extractor, cloak.images[own], size)
+  others = np.setdiff1d(np.unique(labels), [person])
+  centres = np.stack([clean[labels == p].mean(0) for p in others])
+  near = set()
+  for embeddings in (clean[own], cloaked):
+    distances = np.linalg.norm(centres - embeddings.mean(0), axis=1)
+    near |= set(others[np.argsort(distances)[:_NUM_NEIGHBOURS]].tolist())
+  return figures.project(
+    clean[own], cloaked, clean[np.isin(labels, sorted(near))]
   )
 
 
+def choose(study: Study, only: Sequence[str]) -> list[Run]:
+  """Lists the runs of these names, all if there are none, and what they need.
+
+  Raises:
+    InputError: there is no run of a name.
+  """
+  for name in only:
+    if name not in study.runs:
+      known = ', '.join(study.runs)
+      raise InputError(f'--only: {name!r} is unknown; runs: {known}')
+  chosen = [r for r in study.runs.values() if not only or r.name in only]
+  needed = {r.checkpoint_of for r in chosen} | {r.name for r in chosen}
+  found = [r for r in study.runs.values() if r.name in needed]
+  return sorted(found, key=lambda r: r.program != 'train_extractor')
+
+
+def make_all(study: Study, only: Sequence[str]) -> None:
+  """Makes every run that is not done and that no other process is at."""
+  for run in choose(study, only):
+    if study.is_done(run):
+      continue
+    needed = run.checkpoint_of and study.runs[run.checkpoint_of]
+    if needed and not study.is_done(needed):
+      say(f'{run.name}: another process is at {needed.name}, which it needs')
+      continue
+    try:
+      study.make(run)
+    except locks.BusyError:
+      say(f'{run.name}: another process is at it')
+
+
+def dry_run(study: Study, only: Sequence[str]) -> None:
+  """Prints what there is to do, and how long it took last time."""
+  left = [run for run in choose(study, only) if not study.is_done(run)]
+  for run in left:
+    seconds = study.note(run).get('seconds')
+    print(f'{"?" if seconds is None else round(seconds):>7} s  {run.name}')
+  print(f'{len(left)} of {len(study.runs)} runs are not there')
+
+
 def main(argv):
-  """Runs --config, and says where the page is."""
+  """Runs --config and prints where the page is."""
   start = time.monotonic()
   given, only = run_flags.parse(argv, 'study.py'), _ONLY.value
-  share, num_here = study_workers.given_share(), study_workers.num_local()
-  if share is None and (num_here > 1 or distributed.is_given()):
-    # The workers take the devices; this process only waits for them.
-    jax.config.update('jax_platforms', 'cpu')
-    distributed.start()
-  settings = StudySettings.from_config(given.config)
-  config_hash = record_file.config_hash(given.config)
-  plan = Plan(settings, config_hash, given.workdir, given.data_dir)
-  study_units.check_only(plan, only)
+  study = Study(given.config, given.workdir, given.data_dir)
   if _DRY_RUN.value:
-    dry_run(plan, only, num_here)
+    dry_run(study, only)
     return
-  if share is not None:
-    study_workers.end_with_parent()
-    todo = study_units.Todo.read(plan.workdir / _TODO)
-    study_workers.run_quietly(lambda: run_share(plan, share, todo))
-    return
-  with locks.held(given.workdir):
-    run(plan, only, num_here)
-    if processes.is_first():
-      found = write(plan)
-      seconds = time.monotonic() - start
-      print(f'{len(found.all())} records, {seconds:.0f} s.')
-      print(f'See {given.workdir}/report.html')
+  make_all(study, only)
+  with locks.turn(given.workdir):
+    found = study.write()
+  seconds = time.monotonic() - start
+  print(f'{len(found.all())} records, {seconds:.0f} s.')
+  print(f'See {given.workdir}/report.html')
 
 
 if __name__ == '__main__':

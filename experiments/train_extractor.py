@@ -17,8 +17,8 @@ import pathlib
 import cli
 import distributed
 import extractor_evaluation
-import replies
 import run_flags
+import trainers
 import training_run
 from absl import flags
 from extractor_settings import Settings
@@ -56,7 +56,7 @@ def run(
     faces, others = settings.load_faces(data_dir)
   else:
     faces, others = settings.divide(given)
-  known = replies.trained_on(faces)
+  known = trainers.trained_on(faces)
   held = split_per_person(
     faces.labels,
     settings.held_out_fraction,

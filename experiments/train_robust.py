@@ -14,12 +14,11 @@ import pathlib
 
 import cli
 import distributed
-import replies
+import inputs
 import run_flags
+import trainers
 from absl import flags
-from public_people import PublicPeople
-from scene import load_extractors, load_faces
-from settings import TRAINED, Settings
+from settings import Settings
 
 from fr_poison import locks, processes
 from fr_poison.types import InputError
@@ -40,44 +39,34 @@ def run(
   # Everything that can be wrong is found before anything is written.
   settings = Settings.from_config(config)
   chosen = [
-    (adversary, network)
-    for adversary in TRAINED
-    for network in settings.adversaries.get(adversary, {}).get('networks', ())
+    (kind, network)
+    for kind in trainers.TRAINED
+    for network in settings.adversaries.get(kind, {}).get('networks', ())
   ]
   if not chosen:
     raise InputError(
-      f'config.adversaries: nothing to train, none of {", ".join(TRAINED)} '
-      'with a network'
+      f'config.adversaries: nothing to train, none of '
+      f'{", ".join(trainers.TRAINED)} with a network'
     )
-  networks = load_extractors(settings)
-  material = load_faces(settings, data_dir)
+  public = inputs.load(settings, data_dir, workdir).public
 
   with locks.held(workdir):
     # What the tools make of the public people; the others read it afterwards.
-    public = PublicPeople(
-      settings,
-      networks,
-      material.public,
-      material.candidates,
-      workdir / 'public_cloaks',
-    )
-    for adversary in dict.fromkeys(name for name, _ in chosen):
-      tools = settings.adversaries[adversary]
-      processes.on_first(functools.partial(public.cloak_for, tools))
+    for kind in dict.fromkeys(kind for kind, _ in chosen):
+      cloak = functools.partial(public.training_set, settings.adversaries[kind])
+      processes.on_first(lambda cloak=cloak: cloak() and None)
 
-    for adversary, network in chosen:
-      _, path = replies.train(
-        settings,
-        adversary,
-        networks[network],
+    for kind, network in chosen:
+      _, path = trainers.train(
+        kind,
+        settings.adversaries[kind],
+        public.networks[network],
         public,
-        workdir,
         tensorboard=tensorboard,
       )
       if processes.is_first():
         print(
-          f'{adversary} {network}: --config.extractor.checkpoint={path}',
-          flush=True,
+          f'{kind} {network}: --config.extractor.checkpoint={path}', flush=True
         )
 
 

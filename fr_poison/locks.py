@@ -20,6 +20,10 @@ except ImportError:  # Windows, where nothing keeps two runs apart
 OWNER = '.pid'
 
 
+class BusyError(InputError):
+  """Another run is at a folder."""
+
+
 @contextlib.contextmanager
 def held(folder: pathlib.Path, flag: str = '--workdir') -> Iterator[None]:
   """Makes the folder of a run, if needed, and keeps other runs out of it.
@@ -32,7 +36,8 @@ def held(folder: pathlib.Path, flag: str = '--workdir') -> Iterator[None]:
     flag: that named it, for the message.
 
   Raises:
-    InputError: it cannot be made, or another run is at it.
+    BusyError: another run is at it.
+    InputError: it cannot be made.
   """
   with contextlib.ExitStack() as stack:
     processes.on_first(lambda: _lock(folder, flag, stack))
@@ -65,7 +70,7 @@ def _lock(folder, flag, stack):
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
   except BlockingIOError as error:
     message = f'{flag}: {folder}: another run is writing there'
-    raise InputError(message + _owner(folder)) from error
+    raise BusyError(message + _owner(folder)) from error
   except OSError:
     return  # Some file systems have no locks; go on without.
   _claim(folder, stack)

@@ -92,7 +92,7 @@ TESTED = {
   'scripts_test.test_report_makes_the_published_table_again': (
     'report --output --records',
   ),
-  'study_test.test_there_is_a_record_of_every_cell': ('study study',),
+  'study_test.test_the_command_prints_where_the_page_is': ('study study',),
   'train_extractor_test.test_each_config_trains_its_network': (
     'train_extractor arcface_from_scratch',
     'train_extractor facenet_from_scratch',

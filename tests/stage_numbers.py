@@ -16,18 +16,13 @@ import tempfile
 import numpy as np
 import toy_network
 import toys
-from configs import orl
 from detector_training import Workshop
-from judge import Judge
-from replies import Reply
-from scene import Scene
-from scraped import Scraped
-from settings import Settings
 
-from fr_poison import detection_metrics, extractors, stages
+from fr_poison import detection_metrics, evaluation, extractors, stages
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
 from fr_poison.evaluation import cloaks as cloaking
+from fr_poison.evaluation import scrape
 from fr_poison.training import Recipe, Trainer
 
 PATH = pathlib.Path(__file__).parent / 'golden' / 'stages.json'
@@ -152,28 +147,25 @@ def _detectors() -> dict:
 
 
 def _records() -> dict:
-  """Every number of a judge on raw pixels, of splits and of detection."""
-  config = orl.get_config('smoke').to_dict() | {
-    'networks': ('pixels',),
-    'surrogates': (),
-    'num_people': 4,
-    'num_targets': 0,
-    'num_protected': 2,
-    'num_splits': 3,
-    'recognizers': {'nearest_neighbor': {}, 'linear': {}},
-  }
+  """Every number of a measurement of raw pixels, of splits, of detection."""
   faces, pixels = _faces(4, 6, 16, 90), extractors.load('pixels')
-  scene = Scene(Settings.from_config(config), {'pixels': pixels}, faces)
+  protocol = evaluation.Protocol.draw(faces, num_protected=2, num_splits=3)
   images = faces.images.copy()
-  images[scene.to_cloak] = np.roll(images[scene.to_cloak], 3, 1)
-  noisy = Scraped(scene.noise_control(images), {})
-  judge = Judge(scene, [Reply('', 'pixels', pixels)], [])
-  found = scene.distortion(images)
-  for label, version in (('cloak', Scraped(images, {})), ('noise', noisy)):
-    for record in judge.measure(version, {'surrogate': [], 'wall_seconds': 0}):
-      rates = [record['protection_rate'], *record['protection_ci']]
-      rates += [record['accuracy'], *record['accuracy_ci']]
-      found[f'{label}, {record["recognizer"]}'] = rates
+  images[protocol.to_cloak] = np.roll(images[protocol.to_cloak], 3, 1)
+  cloak = scrape.cloaked(protocol, images)
+  noise = evaluation.noise_control(protocol, cloak)
+  found = {name: cloak.fields[name] for name in ('dssim', 'psnr', 'linf')}
+  for label, version in (('cloak', cloak), ('noise', noise)):
+    for kind in ('nearest_neighbor', 'linear'):
+      result = evaluation.measure(
+        protocol,
+        version,
+        evaluation.Trainer(pixels),
+        kind,
+        noise_control=False,
+      )
+      rates = [*result.protection[:3], *result.accuracy[:3]]
+      found[f'{label}, {kind}'] = rates
   test = split_per_person(np.arange(60) % 6, seed=3).test
   found['split'] = np.sum(test * np.arange(len(test)))
   scores = np.random.default_rng(3).standard_normal(40).round(2)

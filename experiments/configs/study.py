@@ -15,14 +15,18 @@ networks and these settings: Fawkes 0.3 in mode 'high' with the farthest target,
 and cloaks from stronger networks on colour pictures, do far better (README,
 "What it does not show").
 
-The argument `smoke` is the same in little; its numbers mean nothing.
+The argument `smoke` is the same in little; its numbers mean nothing. `seed=1`
+draws other people and splits.
 """
+
+import copy
 
 from configs import (
   adaptive,
   adversarial_training,
   arcface_from_scratch,
   detect,
+  distractors,
   facenet_from_scratch,
   orl,
   squeezing,
@@ -31,91 +35,113 @@ from ml_collections import ConfigDict
 
 from fr_poison import config_args
 
+_PROTECTING = ('lowkey', 'fawkes_v1')
+
 
 def get_config(arg=None):
-  smoke = config_args.parse(arg, smoke=False)['smoke']
-  # Everything that evaluate.py takes; see orl.py for each field.
-  config = orl.get_config(arg)
-  config.num_people = 16 if smoke else 40
-  config.num_public = 8 if smoke else 20
-  config.num_targets = 0  # the public people, see orl.py
-  config.num_protected = 2 if smoke else 20
-  config.num_splits = 2 if smoke else 10
-  # Those without weights in the user's cache are left out, and that is said.
-  config.networks = (
-    *('mobileface', 'faceres', 'faceres_deep', 'dlib_resnet'),
-    *('arcface_r50', 'magface_r100', 'facenet', 'clip_vitb32'),
-    'pixels',
-  )
-  config.surrogates = ('mobileface', 'faceres', 'mobileface+faceres')
-  config.attacks = ConfigDict(_attacks(smoke))
-  config.histories = ConfigDict(
-    {'both Fawkes': {'fawkes_v03': 0.5, 'fawkes_v1': 0.5}}
-  )
-  config.recognizers = ConfigDict(
+  chosen = config_args.parse(arg, smoke=False, seed=0)
+  smoke, arg = chosen['smoke'], 'smoke' if chosen['smoke'] else None
+  base = _base(arg, smoke)
+  config = ConfigDict()
+  # Each a `program`, with everything that its own config has; see orl.py.
+  config.runs = ConfigDict(
     {
-      'nearest_neighbor': {'normalize': True},
-      'linear': {'num_splits': 1 if smoke else 3},
-      'end_to_end': adaptive.end_to_end(smoke, 'gentle'),
+      # Networks trained here on the public people, tried like any other one.
+      'arcface': _trained(arcface_from_scratch, arg, smoke),
+      'facenet': _trained(facenet_from_scratch, arg, smoke),
+      'waiting': _evaluate(base),
+      'waiting_arcface': _tried(base, 'arcface'),
+      'waiting_facenet': _tried(base, 'facenet'),
+      # A gradient of faceres costs eight times mobileface's.
+      'on_faceres': _evaluate(
+        base, ('fawkes_v03', 'pgd_8'), surrogates=('faceres',)
+      ),
+      'on_both': _evaluate(
+        base, ('pgd_8',), surrogates=('mobileface+faceres',)
+      ),
+      # The trainer who moves last, on the cloaks made for mobileface.
+      'answering': _evaluate(
+        base,
+        adversaries=_adversaries(arg),
+        histories={'both Fawkes': {'fawkes_v03': 0.5, 'fawkes_v1': 0.5}},
+        noise_control=False,
+      ),
+      'linear': _evaluate(
+        base,
+        adversaries=_adversaries(arg),
+        recognizers={'linear': {'num_splits': 1 if smoke else 3}},
+        noise_control=False,
+      ),
+      # 20 trainings a row.
+      'end_to_end': _evaluate(
+        base,
+        _PROTECTING,
+        networks=('mobileface',),
+        adversaries={
+          'oblivious': {},
+          'adaptive': _adversaries(arg)['adaptive'],
+        },
+        recognizers={'end_to_end': adaptive.end_to_end(smoke, 'gentle')},
+        noise_control=False,
+      ),
+      'detect': _detect(arg, base, smoke),
+      'distractors': _distractors(arg, base),
     }
-  )
-  config.adversaries = ConfigDict(_adversaries(arg))
-  # Networks trained here on the public people, beside those that are loaded.
-  config.trained = ConfigDict(
-    {
-      'arcface': _on_public_people(arcface_from_scratch, arg),
-      'facenet': _on_public_people(facenet_from_scratch, arg),
-    }
-  )
-  # What is run of attack/surrogate/adversary/network/recognizer: what one of
-  # these fits and none with a '!'.
-  config.cells = (
-    'none/-/baseline/*/nearest_neighbor|linear',
-    # Who waits. The tools as released, on networks and on an ensemble.
-    '*/*/baseline|oblivious/*/nearest_neighbor',
-    '*/mobileface/baseline|oblivious/*/linear',
-    # Who answers.
-    'none/-/*/*/nearest_neighbor|linear',
-    '*/mobileface/*/*/nearest_neighbor|linear',
-    'none|lowkey|fawkes_v1/*/baseline|adaptive/mobileface/end_to_end',
-    # What only repeats.
-    '!noise:*/*/adaptive|adversarial_training|squeezing*|top2|threshold',
-    '!noise:*/*/*/*/linear',
-    # What takes long: a gradient of faceres costs eight times mobileface's.
-    '!lowkey|fawkes_v1|noise:lowkey|noise:fawkes_v1/faceres',
-    '!*feature_shift|*protected_set|*pgd_4|*pgd_16|history*/faceres',
-    '!lowkey|fawkes*|noise:lowkey|noise:fawkes*/mobileface+faceres',
-    '!*feature_shift|*protected_set|*pgd_4|*pgd_16|history*/mobileface+faceres',
-    '!*/faceres|mobileface+faceres/*/*/end_to_end',
   )
   if smoke:
-    config.networks = ('mobileface', 'faceres', 'arcface_r50', 'pixels')
-    config.surrogates = ('mobileface', 'mobileface+faceres')
-    config.trained = ConfigDict({'arcface': config.trained.arcface})
-    config.cells = (
-      'none|lowkey|noise:lowkey|history*/-|mobileface/*/*/nearest_neighbor',
-      'pgd_8/mobileface+faceres/oblivious/*/nearest_neighbor',
-      'none|lowkey/-|mobileface/baseline/mobileface/linear|end_to_end',
-    )
+    for name in ('facenet', 'waiting_facenet', 'on_faceres', 'linear'):
+      del config.runs[name]
+  for run in config.runs.values():
+    (run.training if 'training' in run else run).seed = chosen['seed']
   config.left_out = (
-    'end_to_end is 20 trainings a cell: run for no cloak, LowKey and Fawkes '
+    'end_to_end is 20 trainings a row: run for no cloak, LowKey and Fawkes '
     '1.0, where the trainer has mobileface or trained it on cloaks.',
     'Trainers who do more than wait were tried on cloaks made for mobileface.',
     'On faceres and on the ensemble of both: PGD at 8/255, and on faceres '
     'Fawkes 0.3; a gradient of faceres costs eight times that of mobileface.',
   )
-  config.detect = _detect(arg, smoke)
-  config.distractors = ConfigDict(
-    {
-      'networks': ('mobileface',),
-      'surrogates': ('mobileface',),
-      'attacks': ('lowkey', 'fawkes_v1'),
-      'num_distractors': (10, 1000)
-      if smoke
-      else (10, 100, 1000, 10_000, 100_000, 1_000_000),
-    }
-  )
   return config
+
+
+def _base(arg, smoke):
+  """What the runs of evaluate.py share: people, networks, cloaks."""
+  base = orl.get_config(arg).to_dict() | {
+    'num_people': 16 if smoke else 40,
+    'num_public': 8 if smoke else 20,
+    'num_targets': 0,  # the public people, see orl.py
+    'num_protected': 2 if smoke else 20,
+    'num_splits': 2 if smoke else 10,
+    # Those without weights in the user's cache are left out, and listed.
+    'networks': (
+      *('mobileface', 'faceres', 'faceres_deep', 'dlib_resnet'),
+      *('arcface_r50', 'magface_r100', 'facenet', 'clip_vitb32'),
+      'pixels',
+    ),
+    'surrogates': ('mobileface',),
+    'attacks': _attacks(smoke),
+  }
+  if smoke:
+    base['networks'] = ('mobileface', 'faceres', 'arcface_r50', 'pixels')
+  return base
+
+
+def _evaluate(base, attacks=None, **changes):
+  """A run of evaluate.py; `attacks`: labels of those that it makes."""
+  run = copy.deepcopy(base) | {'program': 'evaluate'} | changes
+  if attacks is not None:
+    run['attacks'] = {label: run['attacks'][label] for label in attacks}
+  return run
+
+
+def _tried(base, name):
+  """The network that the run of this name trains."""
+  return _evaluate(
+    base,
+    networks=(),
+    adversaries={},
+    noise_control=False,
+    extractor={'checkpoint': name},
+  )
 
 
 def _attacks(smoke):
@@ -150,33 +176,39 @@ def _adversaries(arg):
   }
 
 
-def _on_public_people(module, arg):
-  config = module.get_config(arg)
-  if not config_args.parse(arg, smoke=False)['smoke']:
-    config.num_train_people, config.num_eval_people = 16, 4
-  else:
-    config.num_train_people, config.num_eval_people = 4, 4
-  return config
+def _trained(module, arg, smoke):
+  """A run of train_extractor.py, on the public people."""
+  run = module.get_config(arg).to_dict() | {'program': 'train_extractor'}
+  run['num_train_people'], run['num_eval_people'] = (4, 4) if smoke else (16, 4)
+  return run
 
 
-def _detect(arg, smoke):
-  """What detect.py takes besides people; the attacks are those above."""
-  found = detect.get_config(arg).to_dict() | {
+def _detect(arg, base, smoke):
+  """A run of detect.py: the public people train and set thresholds."""
+  own = detect.get_config(arg).to_dict()
+  own |= {
+    'program': 'detect',
+    'num_people': base['num_people'],
+    'num_train': base['num_public'] - (1 if smoke else 4),
     'num_validation': 1 if smoke else 4,
-    'attacks': ('lowkey', 'fawkes_v1'),
-    'unseen_attacks': ('pgd_8',),
-    'train_sets': (('lowkey', 'fawkes_v1'),),
+    'attacks': {name: base['attacks'][name] for name in _PROTECTING},
+    'unseen_attacks': {'pgd_8': base['attacks']['pgd_8']},
+    'train_sets': (_PROTECTING,),
     'epsilons': (),
     'jpeg': ((75, '4:2:0'),),
+    'input_size': base['input_size'],
   }
   if not smoke:
-    found['train_sets'] += (('lowkey',), ('fawkes_v1',))
-    found['pipeline']['num_protected'] = 20
+    own['train_sets'] += (('lowkey',), ('fawkes_v1',))
+    own['pipeline']['num_protected'] = 20
     for name in ('alexnet tuned', 'variational', 'consistency'):
-      del found['detectors'][name]
-  for name in (
-    *('dataset', 'num_people', 'num_train', 'num_targets', 'input_size'),
-    *('batch_size', 'seed', 'person_level'),
-  ):
-    del found[name]
-  return ConfigDict(found)
+      del own['detectors'][name]
+  return own
+
+
+def _distractors(arg, base):
+  """A run of distractors.py, on the same people and cloaks."""
+  own = _evaluate(base, _PROTECTING, networks=('mobileface',))
+  counts = distractors.get_config(arg).num_distractors
+  own |= {'program': 'distractors', 'num_distractors': counts}
+  return own | {'noise_control': False}

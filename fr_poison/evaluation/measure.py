@@ -142,6 +142,34 @@ def noise_like(protocol: Protocol, cloaks: Scrape) -> Scrape:
   return cloaks.memory.recall('noise control', make)
 
 
+def clean_embeddings(
+  protocol: Protocol,
+  trainer: Trainer,
+  filter_: purifying.Purifier = purifying.nothing,
+  *,
+  batch_size: int = 20,
+) -> Array:
+  """Embeds the clean pictures, once a network and filter.
+
+  Args:
+    protocol: the pictures.
+    trainer: whose network it is.
+    filter_: what the pictures go through before.
+    batch_size: pictures embedded at a time on an accelerator.
+
+  Returns:
+    [N, D].
+  """
+  network = trainer.extractor
+  key = network.embed_fn, network.sha256 or trainer, filter_
+  return protocol.memory.recall(
+    key,
+    lambda: extractors.embed(
+      network, purifying.apply(filter_, protocol.faces.images), batch_size
+    ),
+  )
+
+
 class _Judge:
   """One recognizer with its settings, for any scrape and trainer."""
 
@@ -229,22 +257,15 @@ class _Judge:
     )
     return _Ranked(rankings, None, None)
 
-  def _embed(self, trainer, filter_, images):
-    images = purifying.apply(filter_, images)
-    return extractors.embed(trainer.extractor, images, self._batch_size)
-
   def _clean(self, trainer, filter_):
-    """Embeddings [N, D] of the clean pictures, once a network and filter."""
-    network = trainer.extractor
-    key = network.embed_fn, network.sha256 or trainer, filter_
-    images = self._protocol.faces.images
-    return self._protocol.memory.recall(
-      key, lambda: self._embed(trainer, filter_, images)
+    return clean_embeddings(
+      self._protocol, trainer, filter_, batch_size=self._batch_size
     )
 
   def _scraped(self, scrape, trainer, gallery):
     rows, result = self._protocol.to_cloak, gallery.copy()
-    result[rows] = self._embed(trainer, trainer.filter, scrape.images[rows])
+    images = purifying.apply(trainer.filter, scrape.images[rows])
+    result[rows] = extractors.embed(trainer.extractor, images, self._batch_size)
     return result
 
   def _end_to_end(self, trainer):

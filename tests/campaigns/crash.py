@@ -41,7 +41,7 @@ VARIES = {
   'cloaks.json': _RECORD,
   'metrics.jsonl': _SECONDS,
   'records.jsonl': _RECORD,
-  'cells/*.jsonl': _RECORD,
+  'done.json': _SECONDS + rb'|"records.jsonl": "\w+"',
   'records.csv': _NAME + rb'|(?<=}",)[\d.e-]+(?=,)',  # after `versions`
   'report.html': _NAME
   + rb'|\d+ s for the slowest row'

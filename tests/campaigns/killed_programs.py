@@ -3,29 +3,22 @@
 import photos
 import programs
 
-# A study in little: no training, no other program.
+# A study in little: two runs, no training, no other program.
 _STUDY = """
 from configs import study
 from ml_collections import ConfigDict
 
 def get_config(arg=None):
   pgd = {'name': 'pgd', 'epsilon': 8 / 255, 'num_steps': 2}
-  return ConfigDict(study.get_config(arg).to_dict() | {
+  run = study.get_config(arg).runs.waiting.to_dict() | {
     'num_people': 8,
     'num_public': 0,
-    'num_targets': 0,
     'networks': ('mobileface', 'pixels'),
-    'surrogates': ('mobileface',),
     'attacks': {'small': pgd | {'epsilon': 2 / 255}, 'large': pgd},
-    'histories': {'half': {'clean': 0.5, 'large': 0.5}},
     'recognizers': {'nearest_neighbor': {}},
-    'adversaries': {'oblivious': {}},
-    'trained': {},
-    'cells': ('*',),
-    'left_out': (),
-    'detect': None,
-    'distractors': None,
-  })
+  }
+  mixed = run | {'histories': {'half': {'clean': 0.5, 'large': 0.5}}}
+  return ConfigDict({'runs': {'waiting': run, 'mixed': mixed}, 'left_out': ()})
 """
 
 
@@ -57,7 +50,7 @@ def _evaluate(folder, env):
 def _study(folder, env):
   config = folder.parent / 'config'
   config.with_suffix('.py').write_text(_STUDY)
-  return programs.start('study', config, folder, '--processes=1', env=env)
+  return programs.start('study', config, folder, env=env)
 
 
 # Each starts its program: (output folder, environment) -> process.

@@ -8,17 +8,11 @@ import jax
 import numpy as np
 import photos
 import poison_settings
-import pytest
-import replies
-import study_plan
-import study_units
 import toy_network
-from configs import study
-from scene import Material
-from settings import Settings
-from study_settings import StudySettings
+import trainers
+from configs import adaptive
 
-from fr_poison import extractors, stages
+from fr_poison import stages
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.search import store
@@ -100,15 +94,12 @@ def test_a_cloak(monkeypatch):
 
 
 def test_a_training(monkeypatch):
-  config = study.get_config('smoke').to_dict()
-  for name in ('trained', 'cells', 'left_out', 'detect', 'distractors'):
-    del config[name]
+  adversaries = adaptive.get_config('smoke').adversaries.to_dict()
 
-  def key(images, labels, network=TOY, adversary='adaptive', **changes):
-    own = copy.deepcopy(config)
-    own['adversaries']['adaptive']['training'] |= changes
-    settings = Settings.from_config(own)
-    return replies.training_key(settings, adversary, network, images, labels)
+  def key(images, labels, network=TOY, kind='adaptive', **changes):
+    chosen = copy.deepcopy(adversaries['adaptive'])
+    chosen['training'] |= changes
+    return trainers.training_key(kind, chosen, network, images, labels)
 
   faces = _faces('ab')
   given = faces.images, faces.labels
@@ -116,7 +107,7 @@ def test_a_training(monkeypatch):
     key(_another_pixel(faces).images, faces.labels),
     key(faces.images, faces.labels[::-1]),
     key(faces.images.reshape(6, 4, 16, 3), faces.labels),
-    key(*given, adversary='adversarial_training'),
+    key(*given, kind='adversarial_training'),
     key(*given, seed=1),
     key(*given, batch_size=4),
   ]
@@ -185,129 +176,3 @@ def test_a_store_of_embeddings(monkeypatch, tmp_path):
 
 def _no_numbers(images):
   return np.zeros((len(images), TOY.spec.embedding_size), np.float32)
-
-
-MATERIAL = Material(
-  None,  # the settings, which are a test's own
-  _faces([f'p{i}' for i in range(8)]),
-  _faces([f'e{i}' for i in range(8)], 8),
-  _faces([f'c{i}' for i in range(3)], 16),
-  [],
-  [],
-)
-
-
-@pytest.fixture
-def study_keys(monkeypatch):
-  """keys(changes of config, material, networks): of each cell, by name."""
-  base = study.get_config('smoke').to_dict()
-  trained = base['trained']
-  base |= {
-    'networks': ('mobileface', 'pixels'),
-    'surrogates': ('mobileface',),
-    'attacks': {
-      'pgd': {'epsilon': 8 / 255, 'num_steps': 2},
-      'fawkes': {'version': 'plain', 'num_steps': 2},
-    },
-    'histories': {'half': {'clean': 0.5, 'fawkes': 0.5}},
-    'adversaries': {
-      'oblivious': {},
-      'adaptive': base['adversaries']['adaptive'] | {'attacks': ('pgd',)},
-    },
-    'cells': ('*/*/*/*/nearest_neighbor|linear', 'none/-/*/*/end_to_end'),
-    'detect': None,
-    'distractors': None,
-    'num_targets': 3,
-    'num_people': 19,
-    'trained': trained,
-  }
-
-  def keys(tmp_path, change=lambda config: None, material=MATERIAL, toy=TOY):
-    config = copy.deepcopy(base)
-    change(config)
-    networks = {'mobileface': toy, 'pixels': extractors.load('pixels')}
-    monkeypatch.setattr(study_plan, 'load_extractors', lambda s: networks)
-    load = lambda settings, *_: material._replace(settings=settings)
-    monkeypatch.setattr(study_plan, 'load_faces', load)
-    settings = StudySettings.from_config(config)
-    plan = study_plan.Plan(settings, 'hash', tmp_path, None)
-    found = {str(name): plan.key(name) for name in plan.names}
-    return found | {'detect': study_units._program_key(plan, 'detect')}
-
-  return keys
-
-
-def _set(path, value):
-  def change(config):
-    *folders, last = path.split('/')
-    for name in folders:
-      config = config[name]
-    config[last] = value
-
-  return change
-
-
-# Of a study: what is changed, and which records (by the name of a cell) are
-# others then; those not named stay.
-ALL, FAWKES, LEARNT = '', 'fawkes|half', 'adaptive|trained here'
-CONFIG_CHANGES = [
-  ('seed', 1, ALL),
-  ('num_splits', 1, ALL),
-  ('test_fraction', 0.4, ALL),
-  ('num_protected', 1, ALL),
-  ('attacks/pgd/epsilon', 4 / 255, 'pgd|adaptive'),
-  ('attacks/fawkes/num_steps', 3, FAWKES),
-  ('histories/half', {'clean': 0.25, 'fawkes': 0.75}, 'half'),
-  ('recognizers/linear/C', 2.0, 'linear'),
-  ('adversaries/adaptive/training/num_epochs', 2, 'adaptive'),
-  ('trained/arcface/training/seed', 1, 'trained here'),
-]
-
-
-def _is_named(cell, names):
-  return any(name in cell for name in names.split('|'))
-
-
-def _changed(old, new, names):
-  """Exactly the records named have other keys."""
-  assert old.keys() == new.keys()
-  wrong = [
-    cell
-    for cell in old
-    if cell != 'detect' and (old[cell] != new[cell]) != _is_named(cell, names)
-  ]
-  assert not wrong
-
-
-def test_a_record(study_keys, tmp_path, monkeypatch):
-  old = study_keys(tmp_path)
-  assert study_keys(tmp_path) == old
-  for path, value, names in CONFIG_CHANGES:
-    _changed(old, study_keys(tmp_path, _set(path, value)), names)
-  for change in NETWORK_CHANGES:
-    new = study_keys(tmp_path, toy=TOY._replace(**change))
-    _changed(old, new, 'mobileface|adaptive')
-    assert new['detect'] != old['detect']
-  for field, names in (
-    ('public', LEARNT),
-    ('faces', ALL),
-    ('candidates', FAWKES),
-  ):
-    given = MATERIAL._replace(
-      **{field: _another_pixel(getattr(MATERIAL, field), -1)}
-    )
-    new = study_keys(tmp_path, material=given)
-    _changed(old, new, names)
-    assert new['detect'] != old['detect']
-  for name, names in (
-    ('RECORDS', ALL),
-    ('NETWORKS', ALL),
-    ('jax', ALL),
-    ('CLOAKS', 'pgd|fawkes|half|adaptive'),
-    ('TRAININGS', f'{LEARNT}|end_to_end'),
-  ):
-    with monkeypatch.context() as patch:
-      _raised(patch, name)
-      new = study_keys(tmp_path)
-    _changed(old, new, names)
-    assert new['detect'] != old['detect']

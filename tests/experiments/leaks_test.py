@@ -2,10 +2,11 @@
 
 import dataclasses
 
+import inputs
 import numpy as np
 import pytest
-import replies
 import toy_network
+import trainers
 from configs import orl
 from settings import Settings
 
@@ -23,35 +24,49 @@ def _faces(people, prefix=''):
   return FaceSet(images, labels, names, paths)
 
 
-@pytest.fixture
-def check():
-  config = orl.get_config('smoke').to_dict()
-  config['extractor'] = {'checkpoint': 'the/path'}
-
-  def check(trained_on, faces, dataset='folder'):
-    settings = Settings.from_config(config | {'dataset': dataset})
-    reply = replies.Reply('', 'toy', TOY, trained_on=trained_on)
-    replies.check_unseen(settings, reply, faces)
-
-  return check
-
-
-def test_the_same_pictures_under_other_names_are_found(check):
+def test_the_same_pictures_under_other_names_are_found():
   seen, images = _faces('abc'), _faces('zy').images
-  known = replies.trained_on(seen)
+  known = trainers.trained_on(seen)
   assert known['num_people'] == 3
   images[2:] = seen.images[:2]
   evaluated = dataclasses.replace(_faces('zy', 'renamed '), images=images)
-  for dataset in ('folder', 'lfw'):
-    with pytest.raises(InputError, match='trained on 2 of the pictures .* as'):
-      check(known, evaluated, dataset)
+  shared = trainers.seen(known, evaluated)
+  assert shared == ['renamed y/2', 'renamed y/3']
 
 
-def test_other_pictures_of_a_data_set_of_the_same_name_are_taken(check):
-  check(replies.trained_on(_faces('abc')), _faces('def'))
+def test_other_pictures_of_a_data_set_of_the_same_name_are_taken():
+  assert trainers.seen(trainers.trained_on(_faces('abc')), _faces('def')) == []
 
 
-def test_who_does_not_say_what_they_saw_is_refused_only_if_trained_here(check):
-  check(None, _faces('a'))  # the weights come from elsewhere
-  with pytest.raises(InputError, match='the/path does not say which pictures'):
-    check({'dataset': 'orl', 'num_people': 4}, _faces('a'))
+def test_who_does_not_say_what_they_saw_is_refused_only_if_trained_here():
+  # Weights from elsewhere are taken.
+  assert trainers.seen(None, _faces('a')) == []
+  with pytest.raises(InputError, match='does not say which pictures'):
+    trainers.seen({'dataset': 'orl', 'num_people': 4}, _faces('a'))
+
+
+@pytest.mark.parametrize(
+  ('known', 'message'),
+  [
+    ({'num_people': 1}, 'the/path does not say which pictures'),
+    (
+      trainers.trained_on(_faces('b')),
+      'trained on 2 of the pictures .* as b/0',
+    ),
+  ],
+)
+def test_a_config_whose_network_knows_the_people_is_refused(
+  monkeypatch, known, message
+):
+  config = orl.get_config('smoke').to_dict()
+  config['extractor'] = {'checkpoint': 'the/path'}
+  monkeypatch.setattr(inputs.extractors, 'load', lambda _: TOY)
+  described = {'trained_on': known}
+  monkeypatch.setattr(inputs.checkpoints, 'read', lambda _: (None, described))
+  settings = Settings.from_config(config)
+  with pytest.raises(InputError, match=message):
+    inputs.load_checkpoint(settings, _faces('b'))
+  other = inputs.load_checkpoint
+  if 'pictures' in known:
+    trainer = other(settings, _faces('c'))
+    assert trainer.adversary == '' and trainer.name.startswith('toy ')

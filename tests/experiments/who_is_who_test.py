@@ -3,10 +3,10 @@
 import dataclasses
 
 import given_cloaks
+import inputs
 import numpy as np
 import people
 import pytest
-import scene
 import who_is_who
 from configs import my_cloaks, orl
 from settings import Settings
@@ -107,17 +107,23 @@ def test_a_flat_folder_of_three_people(faces, tmp_path, capsys):
     given_cloaks.load(*given_cloaks.split_config(config), None)
 
 
-def test_a_data_set_of_folders_is_judged_too(faces, monkeypatch, capsys):
+def test_a_data_set_of_folders_is_judged_too(
+  faces, monkeypatch, capsys, tmp_path
+):
   found = people.People(_named(faces, 'aaaabbbbaaaa'), [])
   monkeypatch.setattr(people, 'find', lambda *_, **__: found)
   config = orl.get_config('smoke').to_dict() | {
     **{'dataset': 'folder', 'attacks': {}},
+    **{'networks': ('pixels',), 'surrogates': ()},
     **dict.fromkeys(('num_people', 'num_targets', 'num_protected')),
   }
-  (told,) = scene.load_faces(Settings.from_config(config), None).warnings
-  assert told.startswith('the pictures of a seem to show 2 people, 4 like a/0')
-  assert f'note: {told}' in capsys.readouterr().err
+  load = lambda config: inputs.load(
+    Settings.from_config(config), None, tmp_path
+  )
+  (note,) = load(config).fields['warnings']
+  assert note.startswith('the pictures of a seem to show 2 people, 4 like a/0')
+  assert f'note: {note}' in capsys.readouterr().err
   with pytest.raises(
     InputError, match='^config.strict: the pictures of a seem'
   ):
-    scene.load_faces(Settings.from_config(config | {'strict': True}), None)
+    load(config | {'strict': True})

@@ -1,16 +1,11 @@
+"""The fields of a config of evaluate.py, and what they leave open."""
+
 import copy
 import runpy
 
-import numpy as np
 import pytest
-from judge import Judge
-from replies import Reply
-from scene import Scene
-from scraped import Scraped
 from settings import Settings
 
-from fr_poison import extractors
-from fr_poison.data.faces import FaceSet
 from fr_poison.types import InputError
 
 
@@ -132,68 +127,3 @@ def test_the_data_may_be_too_few(open_config):
   settings = Settings.from_config(open_config | {'num_public': 20})
   with pytest.raises(InputError, match='num_public: 20 of 5 people'):
     settings.for_people(5)
-
-
-@pytest.fixture
-def scene(config):
-  """Random pictures of 3 people, judged by their pixels alone."""
-  rng = np.random.default_rng(0)
-  codes = rng.integers(0, 256, (12, 16, 16, 3)).astype(np.uint8)
-  faces = FaceSet(
-    codes,
-    np.repeat(np.arange(3), 4).astype(np.int32),
-    ('a', 'b', 'c'),
-    tuple(f'{i}.png' for i in range(12)),
-  )
-  config |= {'networks': ('pixels',), 'surrogates': ()}
-  config |= {'num_people': 3, 'num_targets': 0}
-  settings = Settings.from_config(config)
-  return Scene(settings, {'pixels': extractors.load('pixels')}, faces)
-
-
-def test_only_training_pictures_of_protected_people_are_cloaked(scene):
-  assert len(scene.protected) == 2
-  labels = scene.faces.labels[scene.to_cloak]
-  assert sorted(set(labels)) == scene.protected
-  tested = np.concatenate([split.test for split in scene.splits])
-  assert not set(tested) & set(scene.to_cloak)  # there is one split only
-
-
-def test_distortion_and_noise_are_of_the_cloaked_pictures_alone(scene):
-  images = scene.faces.images.copy()
-  step = np.where(images > 127, -4, 4).astype(np.int16)
-  images[scene.to_cloak] = (images + step)[scene.to_cloak].astype(np.uint8)
-  distortion = scene.distortion(images)
-  assert distortion['linf'] == pytest.approx(4 / 255)
-  # Every pixel moved by 4: 10 log10(255^2 / 16).
-  assert distortion['psnr'] == pytest.approx(10 * np.log10(255**2 / 16))
-  assert 0 < distortion['dssim'] < 0.5
-  noisy = scene.noise_control(images)
-  untouched = np.setdiff1d(np.arange(12), scene.to_cloak)
-  np.testing.assert_array_equal(noisy[untouched], scene.faces.images[untouched])
-  assert scene.distortion(noisy)['linf'] == pytest.approx(4 / 255)
-  assert (noisy[scene.to_cloak] != images[scene.to_cloak]).any()
-
-
-def test_raw_pixels_stay_raw_and_have_no_weights(scene):
-  images = scene.faces.images // 2  # normalising would undo the halving
-  assert scene.settings.recognizers['nearest_neighbor']['normalize']
-  shared = {'surrogate': [], 'wall_seconds': 0.0}
-  reply = Reply('', 'pixels', scene.extractors['pixels'])
-  (record,) = Judge(scene, [reply], []).measure(Scraped(images, {}), shared)
-  assert record['normalize'] is False
-  assert record['weights'] == {}
-  assert record['num_test_images'] == 2  # int(.3 * 4) of each of two people
-
-  flat = lambda x: x.reshape(len(x), -1) / 255
-  clean, cloaked = flat(scene.faces.images), flat(scene.faces.images)
-  cloaked[scene.to_cloak] = flat(images)[scene.to_cloak]
-  labels, ((train, test),) = scene.faces.labels, scene.splits
-  errors = []
-  for person in scene.protected:
-    own = labels[train] == person
-    gallery = np.where(own[:, None], cloaked[train], clean[train])
-    for probe in test[labels[test] == person]:
-      nearest = np.linalg.norm(gallery - clean[probe], axis=1).argmin()
-      errors.append(labels[train][nearest] != person)
-  assert record['protection_rate'] == np.mean(errors)
