@@ -269,8 +269,11 @@ def _name_networks(records, checkpoint_of):
   for record in records:
     for digest in record['weights'].values():
       if checkpoint_of and record['network'].endswith(f' {digest[:8]}'):
-        name = record['network'].removesuffix(digest[:8])
-        record['network'] = f'{name}trained here: {checkpoint_of}'
+        old = record['network']
+        name = f'{old.removesuffix(digest[:8])}trained here: {checkpoint_of}'
+        weights = record['weights'].items()
+        record['network'] = name
+        record['weights'] = {name if k == old else k: v for k, v in weights}
 
 
 def _add_maps(found: Inputs, folder, records) -> list[page.Strip]:

@@ -44,52 +44,54 @@ def get_config(arg=None):
   base = _base(arg, smoke)
   config = ConfigDict()
   # Each a `program`, with everything that its own config has; see orl.py.
+  # Runs by name, each a `program` with everything that its own config has; see
+  # orl.py. Of a record that two of them have, the first one's, in alphabetical
+  # order, is on the page.
+  history = {'both Fawkes': {'fawkes_v03': 0.5, 'fawkes_v1': 0.5}}
+  answers = _adversaries(arg)
   config.runs = ConfigDict(
     {
-      # Networks trained here on the public people, tried like any other one.
-      'arcface': _trained(arcface_from_scratch, arg, smoke),
-      'facenet': _trained(facenet_from_scratch, arg, smoke),
-      'waiting': _evaluate(base),
-      'waiting_arcface': _tried(base, 'arcface'),
-      'waiting_facenet': _tried(base, 'facenet'),
-      # A gradient of faceres costs eight times mobileface's.
-      'on_faceres': _evaluate(
-        base, ('fawkes_v03', 'pgd_8'), surrogates=('faceres',)
-      ),
-      'on_both': _evaluate(
+      # Who waits. A gradient of faceres costs eight times mobileface's.
+      'baseline': _evaluate(base, histories=history),
+      'baseline_both': _evaluate(
         base, ('pgd_8',), surrogates=('mobileface+faceres',)
       ),
-      # The trainer who moves last, on the cloaks made for mobileface.
-      'answering': _evaluate(
-        base,
-        adversaries=_adversaries(arg),
-        histories={'both Fawkes': {'fawkes_v03': 0.5, 'fawkes_v1': 0.5}},
-        noise_control=False,
+      'baseline_faceres': _evaluate(
+        base, ('fawkes_v03', 'pgd_8'), surrogates=('faceres',)
       ),
-      'linear': _evaluate(
+      # Who moves last, on the cloaks made for mobileface.
+      'moves': _evaluate(
+        base, adversaries=answers, histories=history, noise_control=False
+      ),
+      'moves_linear': _evaluate(
         base,
-        adversaries=_adversaries(arg),
+        adversaries=answers,
         recognizers={'linear': {'num_splits': 1 if smoke else 3}},
         noise_control=False,
       ),
       # 20 trainings a row.
-      'end_to_end': _evaluate(
+      'moves_end_to_end': _evaluate(
         base,
         _PROTECTING,
         networks=('mobileface',),
-        adversaries={
-          'oblivious': {},
-          'adaptive': _adversaries(arg)['adaptive'],
-        },
+        adversaries={'oblivious': {}, 'adaptive': answers['adaptive']},
         recognizers={'end_to_end': adaptive.end_to_end(smoke, 'gentle')},
         noise_control=False,
       ),
       'detect': _detect(arg, base, smoke),
       'distractors': _distractors(arg, base),
+      # Networks trained here on the public people, tried like any other one.
+      'trained_arcface': _trained(arcface_from_scratch, arg, smoke),
+      'trained_facenet': _trained(facenet_from_scratch, arg, smoke),
+      'tried_arcface': _tried(base, 'trained_arcface', history),
+      'tried_facenet': _tried(base, 'trained_facenet', history),
     }
   )
   if smoke:
-    for name in ('facenet', 'waiting_facenet', 'on_faceres', 'linear'):
+    for name in (
+      *('baseline_faceres', 'moves_linear'),
+      *('trained_facenet', 'tried_facenet'),
+    ):
       del config.runs[name]
   for run in config.runs.values():
     (run.training if 'training' in run else run).seed = chosen['seed']
@@ -133,13 +135,13 @@ def _evaluate(base, attacks=None, **changes):
   return run
 
 
-def _tried(base, name):
+def _tried(base, name, histories):
   """The network that the run of this name trains."""
   return _evaluate(
     base,
     networks=(),
     adversaries={},
-    noise_control=False,
+    histories=histories,
     extractor={'checkpoint': name},
   )
 

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 def get_config(arg=None):
   pgd = {'name': 'pgd', 'epsilon': 8 / 255, 'num_steps': 2}
-  run = study.get_config(arg).runs.waiting.to_dict() | {
+  run = study.get_config(arg).runs.baseline.to_dict() | {
     'num_people': 8,
     'num_public': 0,
     'networks': ('mobileface', 'pixels'),
@@ -18,7 +18,7 @@ def get_config(arg=None):
     'recognizers': {'nearest_neighbor': {}},
   }
   mixed = run | {'histories': {'half': {'clean': 0.5, 'large': 0.5}}}
-  return ConfigDict({'runs': {'waiting': run, 'mixed': mixed}, 'left_out': ()})
+  return ConfigDict({'runs': {'baseline': run, 'mixed': mixed}, 'left_out': ()})
 """
 
 

@@ -24,7 +24,7 @@ def smoke(root):
 @pytest.fixture(scope='module')
 def config(smoke):
   """Two runs of a trainer who waits, with one cloak in common."""
-  base = smoke['runs']['waiting'] | {
+  base = smoke['runs']['baseline'] | {
     'num_people': 8,
     'num_public': 0,
     'networks': ('mobileface', 'pixels', 'arcface_r50'),
@@ -36,7 +36,7 @@ def config(smoke):
     'histories': {'half': {'clean': 0.5, 'large': 0.5}},
     'noise_control': False,
   }
-  runs = {'waiting': base, 'mixed': base | history}
+  runs = {'baseline': base, 'mixed': base | history}
   return {'runs': runs, 'left_out': ('Nothing else.',)}
 
 
@@ -103,7 +103,7 @@ def test_a_key_is_of_what_a_run_depends_on(done, config, monkeypatch):
   assert _left(study.Study(changed, found.workdir, None)) == ['mixed']
   with monkeypatch.context() as patch:
     patch.setattr(stages, 'RECORDS', 99)
-    assert _left(found) == ['waiting', 'mixed']
+    assert _left(found) == ['baseline', 'mixed']
   load = inputs.load
 
   def load_another_pixel(*args):
@@ -117,27 +117,27 @@ def test_a_key_is_of_what_a_run_depends_on(done, config, monkeypatch):
 
   monkeypatch.setattr(inputs, 'load', load_another_pixel)
   other = study.Study(config, found.workdir, None)
-  assert _left(other) == ['waiting', 'mixed']
+  assert _left(other) == ['baseline', 'mixed']
 
 
 def test_a_process_leaves_what_another_one_is_at(config, tmp_path, capsys):
   found = study.Study(config, tmp_path, None)
-  with locks.held(tmp_path / 'waiting'), locks.held(tmp_path / 'mixed'):
+  with locks.held(tmp_path / 'baseline'), locks.held(tmp_path / 'mixed'):
     study.make_all(found, [])
   printed = capsys.readouterr().out
-  assert 'waiting: another process is at it' in printed
-  assert _left(found) == ['waiting', 'mixed']
+  assert 'baseline: another process is at it' in printed
+  assert _left(found) == ['baseline', 'mixed']
 
 
 def test_a_network_is_trained_before_it_is_tried(smoke, tmp_path):
   found = study.Study(smoke, tmp_path, None)
-  names = [run.name for run in study.choose(found, ['waiting_arcface'])]
-  assert names == ['arcface', 'waiting_arcface']
-  tried = found.runs['waiting_arcface'].config['extractor']['checkpoint']
-  assert tried == str(tmp_path / 'arcface' / 'checkpoints')
-  key = found.key(found.runs['waiting_arcface'])
-  found.runs['arcface'].config['training']['seed'] = 1
-  assert found.key(found.runs['waiting_arcface']) != key
+  names = [run.name for run in study.choose(found, ['tried_arcface'])]
+  assert names == ['trained_arcface', 'tried_arcface']
+  tried = found.runs['tried_arcface'].config['extractor']['checkpoint']
+  assert tried == str(tmp_path / 'trained_arcface' / 'checkpoints')
+  key = found.key(found.runs['tried_arcface'])
+  found.runs['trained_arcface'].config['training']['seed'] = 1
+  assert found.key(found.runs['tried_arcface']) != key
 
 
 def test_a_dry_run_lists_what_would_run(done, config, tmp_path, capsys):
@@ -180,7 +180,7 @@ def test_bad_settings_are_named(config, tmp_path, change, message):
 
 
 def test_only_has_to_be_a_run(done):
-  with pytest.raises(InputError, match="--only: 'mixt' is unknown; runs: wait"):
+  with pytest.raises(InputError, match="--only: 'mixt' is unknown; runs: base"):
     study.choose(done[0], ['mixt'])
 
 
@@ -190,7 +190,7 @@ from ml_collections import ConfigDict
 
 def get_config(arg=None):
   config = study.get_config(arg)
-  run = config.runs.waiting.to_dict() | {
+  run = config.runs.baseline.to_dict() | {
     'num_people': 8, 'num_public': 0, 'num_targets': 2,
     'networks': ('pixels',), 'surrogates': (), 'attacks': {},
   }
