@@ -8,7 +8,6 @@ from typing import NamedTuple
 import config_fields
 import numpy as np
 import progress
-import who_is_who
 
 from fr_poison import keys
 from fr_poison.data import (
@@ -19,6 +18,7 @@ from fr_poison.data import (
   near_duplicates,
 )
 from fr_poison.data.faces import FaceSet
+from fr_poison.evaluation import oddities as who_is_who
 from fr_poison.types import InputError
 
 ALIGNMENTS = ('none', *align.TEMPLATES)

@@ -7,7 +7,6 @@ import jax
 import network_loader
 import numpy as np
 import people
-import who_is_who
 from progress import over
 from settings import Settings, members
 
@@ -17,6 +16,7 @@ from fr_poison.data.batches import map_batches
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
 from fr_poison.evaluation import cloaks as cloaking
+from fr_poison.evaluation import oddities as who_is_who
 from fr_poison.types import InputError
 
 _COMPARED = 20  # pictures at a time

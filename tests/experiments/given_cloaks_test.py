@@ -126,7 +126,7 @@ def test_people_with_too_few_pictures_are_named(config, trees, capsys):
     _load(config)
 
 
-def test_leaks_are_told(config, trees):
+def test_leaks_are_noted(config, trees):
   ann = (trees / 'A' / 'Ann' / '0.png').read_bytes()
   (trees / 'A' / 'Ann' / '1.png').write_bytes(ann)
   (trees / 'G' / 'c' / '2.png').write_bytes(ann)

@@ -7,7 +7,6 @@ import detector_training
 import jax
 import numpy as np
 import photos
-import poison_settings
 import pytest
 import replies
 import study_plan
@@ -19,6 +18,7 @@ from settings import Settings
 from study_settings import StudySettings
 
 from fr_poison import extractors, stages
+from fr_poison import photos as photo_lib
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.search import store
@@ -149,7 +149,7 @@ def test_a_detectors_network(monkeypatch):
 
 def test_a_folder_of_poison(monkeypatch):
   def key(network=TOY, **changes):
-    settings = poison_settings.Settings.from_config(photos.CONFIG | changes)
+    settings = photo_lib.Settings.from_config(photos.CONFIG | changes)
     return settings.digest([network])
 
   changed = [

@@ -10,12 +10,13 @@ import pathlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import full_size
 import numpy as np
-from face_frame import View
 
 from fr_poison.data import decode, exif, file_names
 from fr_poison.data import folder as folder_lib
+from fr_poison.photos import pixels
+from fr_poison.photos.settings import Settings
+from fr_poison.photos.view import View, find
 from fr_poison.types import InputError
 
 MANIFEST = 'manifest.jsonl'
@@ -23,10 +24,7 @@ _MAX_SIDE = 65500  # of a JPEG, as which every cloak is tried
 
 
 def find_pictures(root: pathlib.Path) -> tuple[list[str], int]:
-  """The pictures under `root`, and how many other entries there are.
-
-  Args:
-    root: a folder.
+  """Finds the pictures under a folder, and how many other entries there are.
 
   Returns:
     Relative '/'-separated paths of all that has a picture's extension, sorted,
@@ -58,23 +56,15 @@ def find_pictures(root: pathlib.Path) -> tuple[list[str], int]:
 
 
 def folders_of(paths: Iterable[str]) -> set[str]:
-  """Every folder on the way to one of the paths."""
-  folders = set()
-  for path in paths:
-    folders.update(map(str, pathlib.PurePosixPath(path).parents))
-  return folders - {'.'}
+  """Lists every folder on the way to one of the paths."""
+  parents = (pathlib.PurePosixPath(path).parents for path in paths)
+  return {str(folder) for folders in parents for folder in folders} - {'.'}
 
 
 def name_outputs(
   paths: list[str], extension: str | Callable[[str], str]
 ) -> dict[str, str]:
-  """Where each picture's cloak goes, relative to the output folder.
-
-  See `file_names.name_outputs`.
-
-  Args:
-    paths: of the pictures, relative, all different.
-    extension: of the cloaks, '.png' or '.jpg', or that of a picture's path.
+  """Names each picture's cloak by `file_names.name_outputs`.
 
   Raises:
     InputError: a folder has the name of a file to be written.
@@ -89,63 +79,36 @@ def name_outputs(
 class Photo(NamedTuple):
   """A picture as it was read, or why it cannot be cloaked."""
 
-  path: str  # relative to --input
-  sha256: str | None  # of the file
-  image: np.ndarray | None  # uint8 [H, W, C]
+  path: str  # relative to its tree
+  sha256: str | None = None  # of the file
+  image: np.ndarray | None = None  # uint8 [H, W, C]
   status: str | None = None  # 'unreadable' or 'failed'
   reason: str | None = None
   exif: bytes = b''  # to be kept in the cloak
   view: View = View()  # where it is attacked
 
 
-def read(
-  source: pathlib.Path,
-  path: str,
-  *,
-  find_view: Callable[[np.ndarray], View] = lambda image: View(),
-  keep_exif: bool = False,
-) -> Photo:
-  """Reads one picture; whatever is wrong with it is in the result.
-
-  Args:
-    source: the tree.
-    path: in it.
-    find_view: where to attack a picture, uint8 [H, W, C]; an InputError says
-      why it cannot be.
-    keep_exif: for its cloak.
-  """
-  photo = Photo(path, None, None)
-  reason = lambda error: str(error).removeprefix(f'{path}: ')
+def read(source: pathlib.Path, path: str, settings: Settings) -> Photo:
+  """Reads a picture of a tree; whatever is wrong with it is in the result."""
+  photo, status = Photo(path), 'unreadable'
   try:
-    data = _bytes(source / path, path)
+    place = source / path
+    if place.is_symlink():
+      raise InputError('a link, not followed')
+    if place.exists() and not place.is_file():  # to open it might never end
+      raise InputError('not a file')
+    data = folder_lib.reading(place, path)()
+    photo = photo._replace(sha256=hashlib.sha256(data).hexdigest())
+    image = pixels.squeeze_grey(decode.decode(data, path))
+    kept = exif.kept(data) if settings.output.keep_exif else b''
+    photo, status = photo._replace(image=image, exif=kept), 'failed'
+    size = f'{image.shape[1]}x{image.shape[0]} pixels'
+    if min(image.shape[:2]) < pixels.MIN_SIDE:
+      raise InputError(f'{size} is too small')
+    if max(image.shape[:2]) > _MAX_SIDE:
+      raise InputError(f'{size} is too large for JPEG')
+    view = find(image, settings.alignment, settings.several_faces)
+    return photo._replace(view=view)
   except InputError as error:
-    return photo._replace(status='unreadable', reason=reason(error))
-  photo = photo._replace(sha256=hashlib.sha256(data).hexdigest())
-  try:
-    image = full_size.squeeze_grey(decode.decode(data, path))
-  except InputError as error:
-    return photo._replace(status='unreadable', reason=reason(error))
-  photo = photo._replace(
-    image=image, exif=exif.kept(data) if keep_exif else b''
-  )
-  try:
-    _check_size(image)
-    return photo._replace(view=find_view(image))
-  except InputError as error:
-    return photo._replace(status='failed', reason=str(error))
-
-
-def _bytes(place, path):
-  if place.is_symlink():
-    raise InputError('a link, not followed')
-  if place.exists() and not place.is_file():  # to open it might never end
-    raise InputError('not a file')
-  return folder_lib.reading(place, path)()
-
-
-def _check_size(image):
-  height, width = image.shape[:2]
-  if min(height, width) < full_size.MIN_SIDE:
-    raise InputError(f'{width}x{height} pixels is too small')
-  if max(height, width) > _MAX_SIDE:
-    raise InputError(f'{width}x{height} pixels is too large for JPEG')
+    reason = str(error).removeprefix(f'{path}: ')
+    return photo._replace(status=status, reason=reason)

@@ -2,7 +2,6 @@
 
 import importlib.util
 
-import cloak_fit
 import numpy as np
 import photos
 import pytest
@@ -10,6 +9,7 @@ from PIL import Image
 
 from fr_poison import metrics
 from fr_poison.data import datasets, decode
+from fr_poison.evaluation import overlay
 from fr_poison.types import InputError
 
 needs_dlib = pytest.mark.skipif(
@@ -23,7 +23,7 @@ def _cloak(image, levels=4):
 
 def _place(original, cloaked, data=None, alignment='none'):
   data = data or decode.encode_png(cloaked)
-  placed, notes = cloak_fit.place(original, cloaked, data, alignment, 'skip')
+  *placed, notes = overlay.place(original, cloaked, data, alignment, 'skip')
   return metrics.psnr(*placed), notes
 
 
@@ -35,7 +35,7 @@ def _saved(original, image, **kwargs):
 
 @pytest.mark.parametrize('quality', [95, 75, 40])
 @pytest.mark.parametrize('subsampling', ['4:4:4', '4:2:0'])
-def test_what_was_only_saved_again_is_told(quality, subsampling):
+def test_what_was_only_saved_again_is_noted(quality, subsampling):
   image = photos.picture(150, 130, 0)
   settings = {'quality': quality, 'subsampling': subsampling}
   assert _saved(image, image, **settings) == ('hardly',)

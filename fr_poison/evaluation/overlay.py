@@ -12,6 +12,24 @@ from fr_poison.data.placement import centred
 from fr_poison.types import InputError
 
 SIZE = 112  # side of the faces, in pixels: that of the ORL faces
+NOTES = {
+  'same': 'the cloak is the original itself',
+  'hardly': (
+    'the cloak hardly differs from its original, by less than a grey level '
+    'but for what saving does: its tool may have changed nothing'
+  ),
+  'size': 'the cloak has another size, and was brought back to it',
+  'aspect': 'the cloak is cropped or stretched, and was aligned on its own',
+  'own': (
+    'the cloak does not lie on its original, as where its tool crops, and was '
+    'aligned on its own'
+  ),
+  'mirrored': 'the cloak is a mirror image, and was turned back',
+  'turned': 'the cloak lies on its side or its head, and was turned back',
+  'other': 'cloak and original look like two different pictures',
+  'hidden': 'no face is found in the cloak: who looks for faces would miss it',
+  'bgr': 'the cloak has red and blue exchanged: its tool wrote BGR as RGB',
+}
 _SAME_ASPECT = 0.02
 # Two pictures of one person, aligned: 18 dB at most in LFW, where a cloak of
 # 8/255 has 31 dB, and one of 16/255 cannot have less than 24.
@@ -37,60 +55,72 @@ def place(
   data: bytes,
   alignment: str,
   several_faces: str,
-) -> tuple[list[np.ndarray], tuple[str, ...]]:
-  """Both faces, uint8 [SIZE, SIZE, 3], and `given_pairs.NOTES` on them.
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+  """Puts both where the original's face is, so what differs is the cloak alone.
 
-  They are put where the original's face is, so what differs is the cloak
-  alone. Where that fits badly, the cloak is tried on its own face, mirrored and
+  Where that fits badly, the cloak is tried on its own face, mirrored and
   turned by quarters.
 
   Args:
     original: uint8 [H, W, 3].
     cloaked: uint8 [h, w, 3].
     data: the file that the cloak comes from.
-    alignment: one of `given_pairs.ALIGNMENTS`.
+    alignment: 'dlib' finds the faces; else the middle square is taken.
     several_faces: see `detect_faces.choose`.
+
+  Returns:
+    Both faces, uint8 [SIZE, SIZE, 3], and which of `NOTES` apply.
 
   Raises:
     InputError: no face, or too many.
   """
-  if alignment == 'dlib':
-    landmarks = _landmarks(original, several_faces)
-    put = lambda image: align.align(image, landmarks, SIZE)
-  else:
-    put = centred(SIZE).place
-  face, notes = put(original), []
-  brought = _brought(cloaked, original.shape)
-  placed = None
+  put, has_face = centred(SIZE).place, alignment == 'dlib'
+  if has_face:
+    put = _putting(original, several_faces)
+  face, brought = put(original), _brought(cloaked, original.shape)
+  placed, notes = None, []
   if brought is not None:
     placed = put(brought)
-    notes += ['size'] * (cloaked.shape != original.shape)
-    if _is_exchanged(face, placed):
-      return [face, placed], (*notes, 'bgr')
-  elif alignment != 'dlib':
+    notes = ['size'] * (cloaked.shape != original.shape)
+    if _apart(face, placed[..., ::-1]) < _apart(face, placed) / 2:
+      return face, placed, (*notes, 'bgr')
+  elif not has_face:
     placed, notes = put(cloaked), ['aspect']
-  fit = -np.inf if placed is None else _psnr(face, placed)
+  fit = -np.inf if placed is None else psnr(face, placed)
   if fit < MIN_PSNR:
-    tries = _turned(face, cloaked, original.shape, put)
-    if alignment == 'dlib':
-      tries = [*tries, *_own(face, cloaked, several_faces, brought is None)]
-    for note, other in tries:
-      gain = _psnr(face, other) - fit
+    for note, other in _tries(cloaked, original, put, has_face, several_faces):
+      gain = psnr(face, other) - fit
       needed = 0 if note in ('own', 'aspect') else MIN_PSNR - fit
       if gain > max(needed, _MIN_GAIN):
         placed, fit, notes = other, fit + gain, [note]
   if placed is None:
-    _landmarks(cloaked, several_faces)  # says why there is no face
+    _putting(cloaked, several_faces)  # says why there is no face
   if brought is not None and not {'own', 'turned'} & set(notes):
-    notes += _change(original, brought, data, face, placed, put)
-    if alignment == 'dlib' and not detect_faces.find_faces(brought):
+    notes += _change(original, brought, data, placed, put)
+    if has_face and not detect_faces.find_faces(brought):
       notes.append('hidden')
-  return [face, placed], (*notes, *['other'] * (fit < MIN_PSNR))
+  return face, placed, (*notes, *['other'] * (fit < MIN_PSNR))
 
 
-def _psnr(original, placed):
+def psnr(original: np.ndarray, placed: np.ndarray) -> float:
+  """Measures the PSNR of uint8 pictures, infinite where they are equal."""
   value = metrics.psnr(original, placed)
   return np.inf if value is None else value
+
+
+def _apart(one, other):
+  return np.abs(one.astype(int) - other).mean()
+
+
+def _putting(image, several_faces):
+  """A function that puts a picture where this one's face is."""
+  found = detect_faces.find_faces(image)
+  try:
+    face = detect_faces.choose(found, image.shape, several_faces)
+  except InputError as error:
+    advice = _SEVERAL if found else _NO_FACE
+    raise InputError(f'{error}; {advice}') from error
+  return lambda other: align.align(other, face.landmarks, SIZE)
 
 
 def _brought(cloaked, shape):
@@ -103,34 +133,33 @@ def _brought(cloaked, shape):
   return np.asarray(Image.fromarray(cloaked).resize((w0, h0)))
 
 
-def _turned(face, cloaked, shape, put) -> Iterator[tuple[str, np.ndarray]]:
-  """The cloak's face where a mirror or a turn by quarters is undone."""
+def _tries(
+  cloaked, original, put, has_face, several_faces
+) -> Iterator[tuple[str, np.ndarray]]:
+  """The cloak with a mirror or a turn undone, then on its own face."""
+  is_odd = _brought(cloaked, original.shape) is None
   for note, image in [
     ('mirrored', cloaked[:, ::-1]),
     *(('turned', np.rot90(cloaked, quarters)) for quarters in (1, 2, 3)),
   ]:
-    image = _brought(np.ascontiguousarray(image), shape)
+    image = _brought(np.ascontiguousarray(image), original.shape)
     if image is not None:
       yield note, put(image)
+  if has_face:
+    try:
+      yield (
+        'aspect' if is_odd else 'own',
+        _putting(cloaked, several_faces)(cloaked),
+      )
+    except InputError:
+      pass
 
 
-def _own(face, cloaked, several_faces, is_odd) -> list[tuple[str, np.ndarray]]:
-  """The cloak on its own face, if there is one."""
-  try:
-    landmarks = _landmarks(cloaked, several_faces)
-  except InputError:
-    return []
-  placed = align.align(cloaked, landmarks, SIZE)
-  return [('aspect' if is_odd else 'own', placed)]
-
-
-def _change(original, brought, data, face, placed, put) -> list[str]:
-  if original.shape == brought.shape and (original == brought).all():
+def _change(original, brought, data, placed, put) -> list[str]:
+  if (original == brought).all():
     return ['same']
-  if np.abs(placed.astype(int) - face).mean() < _MIN_CHANGE:
-    return ['hardly']
-  for again in _saved_again(original, data):
-    if np.abs(placed.astype(int) - put(again)).mean() < _MIN_CHANGE:
+  for again in (original, *_saved_again(original, data)):
+    if _apart(placed, put(again)) < _MIN_CHANGE:
       return ['hardly']
   return []
 
@@ -150,18 +179,3 @@ def _saved_again(original, data) -> Iterator[np.ndarray]:
       image.save(saved, 'JPEG', qtables=tables, subsampling=max(sampling, 0))
       image = Image.open(saved)
     yield np.asarray(image.resize((width, height)))
-
-
-def _is_exchanged(original, cloaked):
-  """Whether the cloak is much nearer with its colours the other way round."""
-  distance = lambda image: np.abs(original.astype(int) - image).mean()
-  return distance(cloaked[..., ::-1]) < distance(cloaked) / 2
-
-
-def _landmarks(image, several_faces):
-  found = detect_faces.find_faces(image)
-  try:
-    return detect_faces.choose(found, image.shape, several_faces).landmarks
-  except InputError as error:
-    advice = _SEVERAL if found else _NO_FACE
-    raise InputError(f'{error}; {advice}') from error
