@@ -1,5 +1,6 @@
 """What evaluate.py needs to judge the cloaks of any tool: people and facts."""
 
+import contextlib
 import dataclasses
 import pathlib
 import sys
@@ -11,8 +12,8 @@ import people
 import progress
 from settings import Settings
 
-from fr_poison import extractors
-from fr_poison.data import datasets, detect_faces, folder
+from fr_poison import checks, extractors
+from fr_poison.data import datasets, folder
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.placement import Rejected
 from fr_poison.evaluation import given, oddities, overlay
@@ -23,40 +24,13 @@ _ORL = 'orl'
 _NUM_SHOWN = 4  # pictures named on the terminal
 
 
-@dataclasses.dataclass(frozen=True)
-class Source:
-  """See configs/my_cloaks.py for each field.
+class Source(NamedTuple):
+  """The fields of configs/my_cloaks.py that no other evaluation has."""
 
-  Raises:
-    InputError: a value that cannot be used, naming its field.
-  """
-
-  originals: str | None
-  cloaked: str | None
-  suffix: str
+  folders: given.Folders
   gallery: str
-  align: str
-  several_faces: str
   made_for: tuple[str, ...]
   strict: bool
-  person_level: str = 'first'
-
-  def __post_init__(self):
-    """Checks every value that needs no look at a file."""
-    check_known = config_fields.check_known
-    if not self.originals:
-      raise InputError('config.originals: missing; --config.originals=FOLDER')
-    check_known('align', self.align, given.ALIGNMENTS)
-    check_known('several_faces', self.several_faces, detect_faces.POLICIES)
-    check_known('person_level', self.person_level, folder.PERSON_LEVELS)
-    for name in self.made_for:
-      check_known('made_for', name, extractors.names())
-    if self.gallery == _ORL and self.align == 'none':
-      raise InputError(
-        "config.align: 'none', but the ORL faces are aligned; 'dlib', or "
-        "'already' for faces that are on its template, or a --config.gallery "
-        'of pictures like yours'
-      )
 
 
 class GivenCloaks(NamedTuple):
@@ -80,11 +54,22 @@ def split_config(config: dict) -> tuple[Source, Settings]:
   Raises:
     InputError: a field is missing, unknown or wrong.
   """
-  names = {field.name for field in dataclasses.fields(Source)}
-  own = {name: x for name, x in config.items() if name in names}
-  config_fields.check_fields(Source, own)
-  source = Source(**own)
-  rest = {name: x for name, x in config.items() if name not in names}
+  rest = dict(config)
+  names = [field.name for field in dataclasses.fields(given.Folders)]
+  own = {name: rest.pop(name) for name in names if name in rest}
+  with _of_config():
+    for name in ('gallery', 'made_for', 'strict'):
+      if name not in rest:
+        raise InputError(f'{name}: missing')
+    source = Source(given.Folders(**own), *map(rest.pop, Source._fields[1:]))
+    for name in source.made_for:
+      checks.known('made_for', name, extractors.names())
+    if source.gallery == _ORL and source.folders.align == 'none':
+      raise InputError(
+        "align: 'none', but the ORL faces are aligned; 'dlib', or 'already' "
+        'for faces that are on its template, or a --config.gallery of pictures '
+        'like yours'
+      )
   # How many people there are, the folders will say.
   rest |= {
     'dataset': _ORL if source.gallery == _ORL else 'folder',
@@ -94,6 +79,14 @@ def split_config(config: dict) -> tuple[Source, Settings]:
     'strict': False,
   }
   return source, Settings.from_config(rest)
+
+
+@contextlib.contextmanager
+def _of_config():
+  try:
+    yield
+  except InputError as error:
+    raise InputError(f'config.{error}') from error
 
 
 def load(
@@ -159,21 +152,11 @@ def load(
 
 def _read(source) -> given.Given:
   """The pairs; the gallery has to be there before they take their time."""
-  try:
+  with _of_config():
     if source.gallery != _ORL:
       with config_fields.naming('gallery'):
         folder.files(source.gallery)
-    own = given.read(
-      source.originals,
-      source.cloaked,
-      suffix=source.suffix,
-      alignment=source.align,
-      several_faces=source.several_faces,
-      person_level=source.person_level,
-      progress=progress.over('reading pairs', 'pair'),
-    )
-  except InputError as error:
-    raise InputError(f'config.{error}') from error
+    own = source.folders.read(progress.over('reading pairs', 'pair'))
   for row in own.left_out[:_NUM_SHOWN]:
     print(f'left out: {": ".join(row)}', file=sys.stderr)
   if len(own.left_out) > _NUM_SHOWN:
@@ -181,9 +164,7 @@ def _read(source) -> given.Given:
   return own
 
 
-def _load_gallery(
-  source, data_dir
-) -> tuple[FaceSet, list[Rejected], list[str]]:
+def _load_gallery(source, data_dir):
   """The other people, pictures of theirs that are left out, and what is odd."""
   if source.gallery == _ORL:
     options = {'source_dir': data_dir} if data_dir else {}
@@ -193,9 +174,9 @@ def _load_gallery(
     prepared = datasets.prepare(
       'folder',
       source.gallery,
-      placement=given.placement(source.align, source.several_faces),
+      placement=source.folders.placement(),
       progress=progress.over('reading config.gallery', delay=2),
-      person_level=source.person_level,
+      person_level=source.folders.person_level,
     )
     faces = prepared.faces(min_pictures=2)
   rows = [Rejected(f'gallery/{path}', why) for path, why in prepared.skipped]

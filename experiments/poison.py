@@ -74,7 +74,6 @@ def run(
     cloak(found.cloak(), left)
     if delete_orphans:
       found.manifest.delete_orphans()
-    found.manifest.tidy()
   return found
 
 

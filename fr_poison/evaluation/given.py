@@ -1,12 +1,14 @@
 """Cloaks that any tool made: two folders of pictures, to faces in pairs."""
 
 import collections
+import dataclasses
 import pathlib
 import unicodedata
 from typing import NamedTuple
 
 import numpy as np
 
+from fr_poison import checks
 from fr_poison.data import decode, detect_faces, folder, pairs
 from fr_poison.data.batches import Progress, silent
 from fr_poison.data.faces import FaceSet, concatenate
@@ -14,7 +16,6 @@ from fr_poison.data.placement import Placement, Rejected, centred
 from fr_poison.evaluation import oddities, overlay
 from fr_poison.types import InputError
 
-ALIGNMENTS = ('dlib', 'already', 'none')
 _NUM_SHOWN = 4  # pictures left out, in a message
 
 
@@ -94,78 +95,117 @@ class Given(NamedTuple):
     ]
 
 
-def placement(alignment: str, several_faces: str) -> Placement:
-  """Brings all pictures to one size; see experiments/configs/my_cloaks.py.
+@dataclasses.dataclass(frozen=True)
+class Folders:
+  """Where pictures and their cloaks are, and how both become faces.
 
-  Args:
-    alignment: one of `ALIGNMENTS`.
-    several_faces: see `detect_faces.choose`.
-
-  Raises:
-    InputError: the extra `align` is asked for and not installed.
-  """
-  if alignment == 'dlib':
-    try:
-      return detect_faces.aligned(overlay.SIZE, 'dlib', several_faces)
-    except InputError as error:
-      raise InputError(
-        f"align: {error}, or say that the faces are on dlib's template with "
-        '--config.align=already'
-      ) from error
-  found = centred(overlay.SIZE)
-  if alignment == 'already':
-    name = f'dlib-{overlay.SIZE}'
-    found = found._replace(alignment=name, details=alignment)
-  return found
-
-
-def read(
-  originals: str,
-  cloaked: str | None = None,
-  *,
-  suffix: str = pairs.SUFFIX,
-  alignment: str = 'dlib',
-  several_faces: str = 'skip',
-  person_level: str = 'first',
-  progress: Progress = silent,
-) -> Given:
-  """Reads pictures and their cloaks, of the people who can be tested.
-
-  Args:
+  Attributes:
     originals: a folder, with one of each person inside or the pictures of one.
     cloaked: the same; None: beside the originals.
-    suffix: of their names, see `pairs.match`.
-    alignment: one of `ALIGNMENTS`.
+    suffix: of the cloaks' names, see `pairs.match`.
+    align: 'dlib' finds the faces and puts them on its template, as those of ORL
+      are; 'already' if they are; 'none' takes the middle of every picture.
     several_faces: see `detect_faces.choose`.
     person_level: see `folder.person_of`.
-    progress: is given the loop over pairs; see `data.batches.silent`.
 
   Raises:
-    InputError: no such folder, no pair in it, or nobody with 2 that can be
-      used; see `placement`, too.
+    InputError: an unknown value.
   """
-  alignment_name = placement(alignment, several_faces).alignment
-  first, second, found, left_out = _pair_up(originals, cloaked, suffix)
-  rows = []
-  for pair in progress(found, len(found)):
-    try:
-      data, cloak = first[pair.original](), second[pair.cloaked]()
-      placed = overlay.place(
-        decode.decode(data, pair.original),
-        decode.decode(cloak, f'its cloak {pair.cloaked}'),
-        cloak,
-        alignment,
-        several_faces,
-      )
-    except InputError as error:
-      reason = str(error).removeprefix(f'{pair.original}: ')
-      left_out.append(Rejected(pair.original, reason))
-      continue
-    person = folder.person_of(pair.original, person_level)
-    person = unicodedata.normalize('NFC', person)
-    person = person or pathlib.Path(originals).resolve().name
-    rows.append((person, pair.original, *placed))
 
+  originals: str
+  cloaked: str | None = None
+  suffix: str = pairs.SUFFIX
+  align: str = 'dlib'
+  several_faces: str = 'skip'
+  person_level: str = 'first'
+
+  def __post_init__(self):
+    """Checks every value that needs no look at a file."""
+    if not self.originals:
+      raise InputError('originals: missing; --config.originals=FOLDER')
+    checks.known('align', self.align, ('dlib', 'already', 'none'))
+    policies = detect_faces.POLICIES
+    checks.known('several_faces', self.several_faces, policies)
+    checks.known('person_level', self.person_level, folder.PERSON_LEVELS)
+
+  def placement(self) -> Placement:
+    """Says how all pictures are brought to one size, a gallery's as well.
+
+    Raises:
+      InputError: the extra `align` is asked for and not installed.
+    """
+    if self.align == 'dlib':
+      try:
+        return detect_faces.aligned(overlay.SIZE, 'dlib', self.several_faces)
+      except InputError as error:
+        raise InputError(
+          f"align: {error}, or say that the faces are on dlib's template with "
+          '--config.align=already'
+        ) from error
+    found = centred(overlay.SIZE)
+    if self.align == 'already':
+      name = f'dlib-{overlay.SIZE}'
+      found = found._replace(alignment=name, details=self.align)
+    return found
+
+  def read(self, progress: Progress = silent) -> Given:
+    """Reads the pictures of all people who can be tested.
+
+    Args:
+      progress: is given the loop over pairs; see `data.batches.silent`.
+
+    Raises:
+      InputError: no such folder, no pair in it, or nobody with 2 that can be
+        used; as `placement`.
+    """
+    alignment = self.placement().alignment
+    first, second, found, left_out = self._pair_up()
+    rows = []
+    for pair in progress(found, len(found)):
+      try:
+        data, cloak = first[pair.original](), second[pair.cloaked]()
+        placed = overlay.place(
+          decode.decode(data, pair.original),
+          decode.decode(cloak, f'its cloak {pair.cloaked}'),
+          cloak,
+          self.several_faces if self.align == 'dlib' else None,
+        )
+      except InputError as error:
+        reason = str(error).removeprefix(f'{pair.original}: ')
+        left_out.append(Rejected(pair.original, reason))
+      else:
+        rows.append((self._person_of(pair.original), pair.original, *placed))
+    return _given(rows, left_out, alignment)
+
+  def _person_of(self, path):
+    person = folder.person_of(path, self.person_level)
+    person = unicodedata.normalize('NFC', person)
+    return person or pathlib.Path(self.originals).resolve().name
+
+  def _pair_up(self):
+    """Pictures of both folders, path -> read; pairs of paths, and the rest."""
+    root = pathlib.Path(self.originals).resolve()
+    inside = root if self.cloaked is None else pathlib.Path(self.cloaked)
+    first, left_out = _list('originals', self.originals)
+    second, names = first, None
+    if inside.resolve() != root:
+      if inside.resolve().is_relative_to(root):
+        raise InputError('cloaked: is inside config.originals; move it')
+      second, more = _list('cloaked', self.cloaked)
+      names, left_out = second.keys(), left_out + more
+    found, unpaired = pairs.match(first, names, self.suffix)
+    if not found:
+      near = pairs.nearest(first, names, self.suffix)
+      raise InputError(
+        f'cloaked: no pair among {len(unpaired)} pictures; a cloak has its '
+        f"original's name, or that and config.suffix, {self.suffix!r}"
+        + (f'; nearest: {near.original} and {near.cloaked}' if near else '')
+      )
+    return first, second, found, unpaired + left_out
+
+
+def _given(rows, left_out, alignment):
+  """Of (person, path, original, cloak, notes), those who have two or more."""
   counts = collections.Counter(person for person, *_ in rows)
   for person, path, *_ in rows:
     if counts[person] < 2:
@@ -185,31 +225,9 @@ def read(
     np.array([names.index(person) for person in people], np.int32),
     tuple(f'originals/{name}' for name in names),
     tuple(f'originals/{path}' for path in paths),
-    alignment_name,
+    alignment,
   )
   return Given(faces, np.stack(cloaks), list(notes), left_out)
-
-
-def _pair_up(originals, cloaked, suffix):
-  """Pictures of both folders, path -> read; pairs of paths, and the rest."""
-  root = pathlib.Path(originals).resolve()
-  inside = root if cloaked is None else pathlib.Path(cloaked).resolve()
-  first, left_out = _list('originals', originals)
-  second, names = first, None
-  if inside != root:
-    if inside.is_relative_to(root):
-      raise InputError('cloaked: is inside config.originals; move it')
-    second, more = _list('cloaked', cloaked)
-    names, left_out = second.keys(), left_out + more
-  found, unpaired = pairs.match(first, names, suffix)
-  if not found:
-    near = pairs.nearest(first, names, suffix)
-    raise InputError(
-      f'cloaked: no pair among {len(unpaired)} pictures; a cloak has its '
-      f"original's name, or that and config.suffix, {suffix!r}"
-      + (f'; nearest: {near.original} and {near.cloaked}' if near else '')
-    )
-  return first, second, found, unpaired + left_out
 
 
 def _list(field, source):

@@ -1,7 +1,7 @@
 """Lays a cloak over its original, face on face, and notes what is odd."""
 
+import contextlib
 import io
-from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, JpegImagePlugin
@@ -53,8 +53,7 @@ def place(
   original: np.ndarray,
   cloaked: np.ndarray,
   data: bytes,
-  alignment: str,
-  several_faces: str,
+  several_faces: str | None = None,
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
   """Puts both where the original's face is, so what differs is the cloak alone.
 
@@ -65,8 +64,8 @@ def place(
     original: uint8 [H, W, 3].
     cloaked: uint8 [h, w, 3].
     data: the file that the cloak comes from.
-    alignment: 'dlib' finds the faces; else the middle square is taken.
-    several_faces: see `detect_faces.choose`.
+    several_faces: see `detect_faces.choose`; None: nobody looks for faces, and
+      the middle square is taken.
 
   Returns:
     Both faces, uint8 [SIZE, SIZE, 3], and which of `NOTES` apply.
@@ -74,9 +73,7 @@ def place(
   Raises:
     InputError: no face, or too many.
   """
-  put, has_face = centred(SIZE).place, alignment == 'dlib'
-  if has_face:
-    put = _putting(original, several_faces)
+  put = _putting(original, several_faces)
   face, brought = put(original), _brought(cloaked, original.shape)
   placed, notes = None, []
   if brought is not None:
@@ -84,11 +81,11 @@ def place(
     notes = ['size'] * (cloaked.shape != original.shape)
     if _apart(face, placed[..., ::-1]) < _apart(face, placed) / 2:
       return face, placed, (*notes, 'bgr')
-  elif not has_face:
+  elif not several_faces:
     placed, notes = put(cloaked), ['aspect']
   fit = -np.inf if placed is None else psnr(face, placed)
   if fit < MIN_PSNR:
-    for note, other in _tries(cloaked, original, put, has_face, several_faces):
+    for note, other in _tries(cloaked, original.shape, put, several_faces):
       gain = psnr(face, other) - fit
       needed = 0 if note in ('own', 'aspect') else MIN_PSNR - fit
       if gain > max(needed, _MIN_GAIN):
@@ -97,7 +94,7 @@ def place(
     _putting(cloaked, several_faces)  # says why there is no face
   if brought is not None and not {'own', 'turned'} & set(notes):
     notes += _change(original, brought, data, placed, put)
-    if has_face and not detect_faces.find_faces(brought):
+    if several_faces and not detect_faces.find_faces(brought):
       notes.append('hidden')
   return face, placed, (*notes, *['other'] * (fit < MIN_PSNR))
 
@@ -113,7 +110,9 @@ def _apart(one, other):
 
 
 def _putting(image, several_faces):
-  """A function that puts a picture where this one's face is."""
+  """A function that puts a picture where this one's face, or middle, is."""
+  if not several_faces:
+    return centred(SIZE).place
   found = detect_faces.find_faces(image)
   try:
     face = detect_faces.choose(found, image.shape, several_faces)
@@ -123,39 +122,33 @@ def _putting(image, several_faces):
   return lambda other: align.align(other, face.landmarks, SIZE)
 
 
+def _has_aspect(size, other):
+  return abs(size[0] * other[1] / (size[1] * other[0]) - 1) <= _SAME_ASPECT
+
+
 def _brought(cloaked, shape):
   """The cloak at its original's size; None where the aspect is another."""
-  (h0, w0), (h1, w1) = shape[:2], cloaked.shape[:2]
   if cloaked.shape == shape:
     return cloaked
-  if abs(w1 * h0 / (w0 * h1) - 1) > _SAME_ASPECT:
+  if not _has_aspect(cloaked.shape[1::-1], shape[1::-1]):
     return None
-  return np.asarray(Image.fromarray(cloaked).resize((w0, h0)))
+  return np.asarray(Image.fromarray(cloaked).resize(shape[1::-1]))
 
 
-def _tries(
-  cloaked, original, put, has_face, several_faces
-) -> Iterator[tuple[str, np.ndarray]]:
+def _tries(cloaked, shape, put, several_faces):
   """The cloak with a mirror or a turn undone, then on its own face."""
-  is_odd = _brought(cloaked, original.shape) is None
-  for note, image in [
-    ('mirrored', cloaked[:, ::-1]),
-    *(('turned', np.rot90(cloaked, quarters)) for quarters in (1, 2, 3)),
-  ]:
-    image = _brought(np.ascontiguousarray(image), original.shape)
+  turned = [('turned', np.rot90(cloaked, quarters)) for quarters in (1, 2, 3)]
+  for note, image in [('mirrored', cloaked[:, ::-1]), *turned]:
+    image = _brought(np.ascontiguousarray(image), shape)
     if image is not None:
       yield note, put(image)
-  if has_face:
-    try:
-      yield (
-        'aspect' if is_odd else 'own',
-        _putting(cloaked, several_faces)(cloaked),
-      )
-    except InputError:
-      pass
+  if several_faces:
+    note = 'aspect' if _brought(cloaked, shape) is None else 'own'
+    with contextlib.suppress(InputError):
+      yield note, _putting(cloaked, several_faces)(cloaked)
 
 
-def _change(original, brought, data, placed, put) -> list[str]:
+def _change(original, brought, data, placed, put):
   if (original == brought).all():
     return ['same']
   for again in (original, *_saved_again(original, data)):
@@ -164,18 +157,18 @@ def _change(original, brought, data, placed, put) -> list[str]:
   return []
 
 
-def _saved_again(original, data) -> Iterator[np.ndarray]:
+def _saved_again(original, data):
   """The original, had it been resized and saved as the cloak was."""
-  height, width = original.shape[:2]
+  own = Image.fromarray(original)
   with Image.open(io.BytesIO(data)) as file:
     size, tables = file.size, getattr(file, 'quantization', None)
     sampling = JpegImagePlugin.get_sampling(file) if tables else 0
-  if abs(size[0] * height / (width * size[1]) - 1) > _SAME_ASPECT:
-    size = (width, height)  # it was stored lying
-  for resampling in _FILTERS if size != (width, height) else _FILTERS[:1]:
-    image = Image.fromarray(original).resize(size, resampling)
+  if not _has_aspect(size, own.size):
+    size = own.size  # it was stored lying
+  for resampling in _FILTERS if size != own.size else _FILTERS[:1]:
+    image = own.resize(size, resampling)
     if tables:
       saved = io.BytesIO()
       image.save(saved, 'JPEG', qtables=tables, subsampling=max(sampling, 0))
       image = Image.open(saved)
-    yield np.asarray(image.resize((width, height)))
+    yield np.asarray(image.resize(own.size))

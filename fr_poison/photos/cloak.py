@@ -29,7 +29,7 @@ class Part(NamedTuple):
   """What became of one face, or of the picture as a whole."""
 
   frame: Frame
-  unrounded: np.ndarray  # float32 [h, w, C] in [0, 1], before 8 bits
+  unrounded: np.ndarray  # float32 [h, w, 3] in [0, 1], before 8 bits
   scale: float = 1.0  # of the perturbation; 0: nothing is left
   budget_used: float | None = None  # of the attack's; None: it does not say
   reason: str | None = None  # why it is not cloaked
@@ -55,17 +55,17 @@ class Cloaker:
   def changes(
     self, parts: Sequence[tuple[np.ndarray, Frame]]
   ) -> list[tuple[np.ndarray | None, float | None]]:
-    """Attacks parts of pictures, uint8 [h, w, C] each, as networks see them.
+    """Attacks parts of pictures, uint8 [h, w, 3] each, as networks see them.
 
     Returns:
-      For each the grey levels to add to what is seen, int16 [S, S, C], None
+      For each the grey levels to add to what is seen, int16 [S, S, 3], None
       where nothing is better than the picture; and the share of the attack's
       budget that was used, None if it does not say.
     """
     if not parts:
       return []
     seen = [np.rint(f.look(part, self._settings.size)) for part, f in parts]
-    codes = np.stack([pixels.as_rgb(x) for x in seen]).astype(np.uint8)
+    codes = np.stack(seen).astype(np.uint8)
     infos = []  # the last one is also of what filled up the batch
 
     def attack(images):
@@ -77,15 +77,15 @@ class Cloaker:
 
     adv_images = map_batches(attack, codes, self.number)
     levels = np.rint(adv_images * 255).astype(np.int16) - codes
+    # Grey stays grey, even if the attack colours it.
+    grey = (codes == codes[..., :1]).all((1, 2, 3))
+    levels[grey] = np.rint(levels[grey].mean(-1, keepdims=True))
     improved = np.concatenate([info['improved'] for info in infos])
     used = [float(x) for info in infos for x in info.get('budget_used', ())]
-    found = []
-    for i, change in enumerate(levels):
-      if seen[i].shape[2] == 1:  # stays grey, even if the attack colours it
-        change = np.rint(change.mean(-1, keepdims=True)).astype(np.int16)
-      share = used[i] if used else None
-      found.append((change if improved[i] else None, share))
-    return found
+    return [
+      (change if improved[i] else None, used[i] if used else None)
+      for i, change in enumerate(levels)
+    ]
 
   def put(
     self, image: np.ndarray, frames: Sequence[Frame], changes: Sequence[tuple]
@@ -96,7 +96,7 @@ class Cloaker:
     faces overlap, the first one's change is left alone.
 
     Returns:
-      The cloak, uint8 [H, W, C] as the picture, and what became of each frame.
+      The cloak, uint8 [H, W, 3] as the picture, and what became of each frame.
     """
     codes, parts = image.copy(), []
     taken = np.zeros(image.shape[:2], bool)
@@ -120,7 +120,7 @@ class Cloaker:
     """Measures a saved cloak within its frames: fields of a manifest's row.
 
     Args:
-      image: the original, uint8 [H, W, C].
+      image: the original, uint8 [H, W, 3].
       saved: uint8 [H, W, 3], as read back from the file.
       parts: of `put`.
 
@@ -131,7 +131,7 @@ class Cloaker:
     posted = decode.decode(decode.encode_jpeg(saved, **_POSTED), 'JPEG')
     rows = []
     for part in parts:
-      views = (x[part.frame.box] for x in (pixels.as_rgb(image), saved, posted))
+      views = (x[part.frame.box] for x in (image, saved, posted))
       numbers = (part.budget_used, part.scale, *self._measure(part, *views))
       numbers = dict(zip(NUMBERS, map(_rounded, numbers), strict=True))
       rows.append({'box': part.frame.edges, 'reason': part.reason, **numbers})
@@ -149,17 +149,12 @@ class Cloaker:
 
   def _measure(self, part, image, saved, posted):
     """`_MEASURED`; the last is a mean over networks of |f(x) - f(image)|^2."""
-    views = (image, pixels.as_rgb(part.unrounded), saved, posted)
+    views = to_float(image), part.unrounded, to_float(saved), to_float(posted)
     total = np.zeros(3)
     for embed, network in zip(self._embed, self._networks, strict=True):
       # Always these four, and no other pictures: nothing that another picture
       # or the order could change even in the last digit.
-      seen = [
-        part.frame.look(
-          to_float(x) if x.dtype == np.uint8 else x, network.input_size
-        )
-        for x in views
-      ]
+      seen = [part.frame.look(x, network.input_size) for x in views]
       embeddings = np.float64(embed(network.params, np.stack(seen)))
       embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
       total += np.sum((embeddings[1:] - embeddings[0]) ** 2, 1)
@@ -183,14 +178,14 @@ def add(
   No pixel moves by more levels than the perturbation has, rounded or not.
 
   Args:
-    image: uint8 [H, W, C].
-    change: float32 [H, W, C], in grey levels.
+    image: uint8 [H, W, 3].
+    change: float32 [H, W, 3], in grey levels.
     max_dssim: if the pixels differ by more, the perturbation is scaled down in
       steps of 5% until they do not; None: no such budget.
     base: the picture with what it has already, its neighbour's cloak.
 
   Returns:
-    uint8 [H, W, C]; the same before rounding, float32 in [0, 1]; and the scale
+    uint8 [H, W, 3]; the same before rounding, float32 in [0, 1]; and the scale
     of the perturbation, 0 if what is left of it changes no pixel.
   """
   for percent in range(100, 0, -5):

@@ -52,8 +52,7 @@ class Run:
       strict: stop at the first picture that cannot be cloaked.
 
     Raises:
-      InputError: the folders are not apart, there is no picture, or the
-        attack cannot run here.
+      InputError: the folders are not apart, or there is no picture.
     """
     self._source, self._output = pathlib.Path(source), pathlib.Path(output)
     _check_apart(self._source, self._output)
@@ -74,7 +73,7 @@ class Run:
 
   @contextlib.contextmanager
   def opened(self, *, overwrite: bool = False) -> Iterator[None]:
-    """Holds the output folder, made if needed; see `locks.held`.
+    """Holds the output folder, made if needed, and tidies it in the end.
 
     Args:
       overwrite: start anew, also in a folder that holds something else.
@@ -104,6 +103,7 @@ class Run:
       for path, row in self.manifest.rows.items():
         self._refuse(path, row['output'] is None and row['reason'])
       yield
+      self.manifest.tidy()
 
   def cloak(self) -> Iterator[dict]:
     """Cloaks what is left, some at a time.

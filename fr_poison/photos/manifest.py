@@ -58,15 +58,16 @@ class Manifest:
         'versions; choose another folder or --overwrite'
       )
     for row in found:
+      path, name, own = row['input'], row.get('output'), _own_file(output, row)
       if (
-        row.get('status') != _ORPHAN['status']
-        and row.get('output') in (None, names.get(row['input']))
-        and row['input'] in names
-        and _holds(row, source, output)
+        path in names
+        and row.get('status') != _ORPHAN['status']
+        and (name is None or own and name == names[path])
+        and _sha256(source / path) == row.get('input_sha256')
       ):
-        self.rows[row['input']] = row
-      elif _own_file(output, row):
-        self.orphans[row['output']] = row | _ORPHAN
+        self.rows[path] = row
+      elif own:
+        self.orphans[name] = row | _ORPHAN
     for row in self.rows.values():
       self.orphans.pop(row.get('output'), None)
     self.tidy()
@@ -88,14 +89,13 @@ class Manifest:
       raise InputError(f'{self._path}: {error.strerror}') from error
 
   def delete_orphans(self) -> None:
-    """Deletes the cloaks left over, and their rows.
+    """Deletes the cloaks left over, and their rows; `tidy` has still to run.
 
     Raises:
       InputError: one cannot be deleted.
     """
     _delete(self._output, self.orphans.values())
     self.orphans.clear()
-    self.tidy()
 
   def tidy(self) -> None:
     """Leaves exactly one line per row, in order of the pictures' paths."""
@@ -146,15 +146,6 @@ def _sha256(path):
       with open(path, 'rb') as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()
   return None
-
-
-def _holds(row, source, output):
-  """Whether a row still says what is in the two folders."""
-  digest, name = _sha256(source / row['input']), row.get('output')
-  if digest is None or name is None:
-    return digest == row.get('input_sha256') and name is None
-  is_same = digest == row.get('input_sha256')
-  return is_same and _sha256(output / name) == row.get('sha256')
 
 
 def _own_file(output, row):

@@ -1,9 +1,7 @@
 """Pictures of every size, resized and compared with NumPy and Pillow.
 
 JAX would compile anew, and keep the program, for each size. The tests hold
-`resize` and `dssim` to those of networks and attacks. Pictures are [H, W, C]
-with one channel where they are grey, so that nothing can make the channels of
-a grey picture differ.
+`resize` and `dssim` to those of networks and attacks.
 """
 
 import numpy as np
@@ -14,27 +12,11 @@ MIN_SIDE = 11  # of SSIM's window
 _TILE = 64  # SSIM's windows at a time, rows and columns
 
 
-def squeeze_grey(image: np.ndarray) -> np.ndarray:
-  """Gives uint8 [H, W, 3] as [H, W, 1] if it is grey, unchanged if not."""
-  is_grey = (image == image[..., :1]).all()
-  return image[..., :1] if is_grey else image
-
-
-def as_rgb(image: np.ndarray) -> np.ndarray:
-  """Repeats the channel of a grey picture: [H, W, 1 or 3] -> [H, W, 3]."""
-  return np.broadcast_to(image, (*image.shape[:2], 3))
-
-
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
   """Resizes bilinearly, antialiased when shrinking, as `network.resize`.
 
-  Args:
-    image: [H, W, C].
-    height: new rows.
-    width: new columns.
-
-  Returns:
-    float32 [height, width, C]; never beyond the extreme values of `image`.
+  From [H, W, C] to float32 [height, width, C], never beyond the extreme values
+  of `image`.
   """
   planes = [
     Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR)
@@ -47,9 +29,7 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
 def dssim(a: np.ndarray, b: np.ndarray) -> float:
   """Measures structural dissimilarity (1 - SSIM) / 2, as `perceptual.dssim`.
 
-  Args:
-    a: uint8 [H, W, C], at least MIN_SIDE high and wide.
-    b: the same shape.
+  Of uint8 [H, W, C], at least MIN_SIDE high and wide.
   """
   height, width = a.shape[0] - MIN_SIDE + 1, a.shape[1] - MIN_SIDE + 1
   total, length = 0.0, _TILE + MIN_SIDE - 1

@@ -56,8 +56,9 @@ class Output:
     return '.jpg' if is_lossy or self.format == 'jpeg' else '.png'
 
   def encode(self, image: np.ndarray, format: str, exif: bytes) -> bytes:
-    """Encodes a cloak, uint8 [H, W, C]; one channel is saved as grey."""
-    image = image[..., 0] if image.shape[2] == 1 else image
+    """Encodes a cloak, uint8 [H, W, 3], a grey one with one channel."""
+    if (image == image[..., :1]).all():
+      image = image[..., 0]
     if format == 'png':
       return decode.encode_png(image, exif=exif)
     return decode.encode_jpeg(image, self.quality, self.subsampling, exif=exif)

@@ -81,7 +81,7 @@ class Photo(NamedTuple):
 
   path: str  # relative to its tree
   sha256: str | None = None  # of the file
-  image: np.ndarray | None = None  # uint8 [H, W, C]
+  image: np.ndarray | None = None  # uint8 [H, W, 3]
   status: str | None = None  # 'unreadable' or 'failed'
   reason: str | None = None
   exif: bytes = b''  # to be kept in the cloak
@@ -99,7 +99,7 @@ def read(source: pathlib.Path, path: str, settings: Settings) -> Photo:
       raise InputError('not a file')
     data = folder_lib.reading(place, path)()
     photo = photo._replace(sha256=hashlib.sha256(data).hexdigest())
-    image = pixels.squeeze_grey(decode.decode(data, path))
+    image = decode.decode(data, path)
     kept = exif.kept(data) if settings.output.keep_exif else b''
     photo, status = photo._replace(image=image, exif=kept), 'failed'
     size = f'{image.shape[1]}x{image.shape[0]} pixels'

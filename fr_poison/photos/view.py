@@ -49,14 +49,14 @@ class Frame(NamedTuple):
     return None if whole else edges
 
   def look(self, part: np.ndarray, size: int) -> np.ndarray:
-    """Shows a network the part [h, w, C]: float32 [size, size, C]."""
+    """Shows a network the part [h, w, 3]: float32 [size, size, 3]."""
     if self.landmarks is None:
       return pixels.resize(part, size, size)
     shown = align.warp(part, self.landmarks, size, self.template)
     return shown.astype(np.float32)
 
   def back(self, change: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """Takes a change of what is shown [S, S, C] to the part [h, w, C]."""
+    """Takes a change of what is shown [S, S, 3] to the part [h, w, 3]."""
     height, width = part.shape[:2]
     if self.landmarks is None:
       return pixels.resize(change, height, width)
@@ -94,7 +94,7 @@ def find(image: np.ndarray, alignment: str, policy: str) -> View:
   photographs, whose faces are put onto dlib's template.
 
   Args:
-    image: uint8 [H, W, C].
+    image: uint8 [H, W, 3].
     alignment: one of `ALIGNMENTS`.
     policy: which of several faces: 'all', or as in `detect_faces.choose`.
 
@@ -104,9 +104,9 @@ def find(image: np.ndarray, alignment: str, policy: str) -> View:
   if alignment == 'none':
     return View()
   template = 'dlib' if alignment == 'auto' else alignment
-  rgb, side = pixels.as_rgb(image), max(image.shape[:2])
+  side = max(image.shape[:2])
   width = lambda face: face.box[2] - face.box[0]
-  faces = detect_faces.find_faces(rgb, template, far=policy == 'all')
+  faces = detect_faces.find_faces(image, template, far=policy == 'all')
   faces.sort(key=width, reverse=True)
   share = float(width(faces[0]) / side) if faces else None
   if alignment == 'auto':

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from fr_poison import evaluation
-from fr_poison.data import decode
+from fr_poison.data import decode, detect_faces
 from fr_poison.data.datasets import orl
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import given, overlay, scrape
@@ -36,7 +36,7 @@ def trees(tmp_path):
 
 def _read(root, cloaked='B', alignment='none'):
   cloaked = cloaked and str(root / cloaked)
-  return given.read(str(root / 'Ann'), cloaked, alignment=alignment)
+  return given.Folders(str(root / 'Ann'), cloaked, align=alignment).read()
 
 
 def test_a_flat_folder_is_one_person(trees):
@@ -140,14 +140,15 @@ def test_trees_that_cannot_be_paired(trees):
 
 
 def test_placements_say_what_they_are(monkeypatch):
-  assert given.placement('none', 'skip').alignment == 'centre-112'
-  already = given.placement('already', 'skip')
+  placement = lambda align: given.Folders('A', align=align).placement()
+  assert placement('none').alignment == 'centre-112'
+  already = placement('already')
   assert already.alignment == 'dlib-112'
   # Prepared data sets of the two must not be taken for one another.
-  assert already.details not in ('', *given.detect_faces.POLICIES)
-  monkeypatch.setattr(given.detect_faces, '_detector', _not_installed)
+  assert already.details not in ('', *detect_faces.POLICIES)
+  monkeypatch.setattr(detect_faces, '_detector', _not_installed)
   with pytest.raises(InputError, match='^align: .*--config.align=already'):
-    given.placement('dlib', 'skip')
+    placement('dlib')
 
 
 def _not_installed():

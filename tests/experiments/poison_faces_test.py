@@ -135,7 +135,7 @@ def test_who_is_left_uncloaked_is_listed_with_the_setting_that_helps(
   assert '--delete_orphans' in printed.err
 
 
-def test_photographs_and_crops_are_told_apart_by_default(
+def test_photographs_and_crops_are_kept_apart_by_default(
   tmp_path, compiled_once
 ):
   face = datasets.load('orl').images[0]  # 112x112, on dlib's template

@@ -204,7 +204,7 @@ def test_shipped_configs_run_in_little(done, tmp_path, name):
     assert image.format == 'JPEG' and get_sampling(image) == 0  # 4:4:4
     best = io.BytesIO(decode.encode_jpeg(np.asarray(image), 95))
     assert image.quantization == Image.open(best).quantization
-  moved = rows[1]['feature_displacement']  # what that costs is told
+  moved = rows[1]['feature_displacement']  # what that costs is said
   assert moved['saved'] != moved['float'] or rows[1]['status'] != 'cloaked'
   assert run.manifest.orphans == {} and run.num_ignored == 0
   assert rows[0]['status'] in ('cloaked', 'not_improved')

@@ -74,12 +74,14 @@ def test_a_coloured_attack_leaves_grey_pictures_grey():
   attack = SETTINGS.attack | {'luminance_only': False}
   settings = dataclasses.replace(SETTINGS, attack=attack)
   cloaker = Cloaker(settings, [_network(0.5, 16)])
-  grey = np.arange(1200).reshape(40, 30, 1).astype(np.uint8)
-  ((levels, _),) = cloaker.changes([(grey, Frame())])
-  assert levels.shape == (32, 32, 1) and levels.any()
-  ((levels, _),) = cloaker.changes([(np.repeat(grey, 3, -1), Frame())])
-  assert levels.shape == (32, 32, 3)
-  assert (levels != levels[..., :1]).any()  # it is coloured
+  ramp = np.arange(1200).reshape(40, 30, 1).astype(np.uint8)
+  grey, colour = np.repeat(ramp, 3, -1), ramp + np.uint8([0, 5, 9])
+  (levels, _), (others, _) = cloaker.changes(
+    [(grey, Frame()), (colour, Frame())]
+  )
+  assert levels.shape == others.shape == (32, 32, 3) and levels.any()
+  assert (levels == levels[..., :1]).all()
+  assert (others != others[..., :1]).any()  # it is coloured
   assert cloaker.changes([]) == []
 
 

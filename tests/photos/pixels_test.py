@@ -50,11 +50,3 @@ def test_dssim_is_that_of_the_attacks(height, width):
   theirs = perceptual.dssim(to_float(a)[None], to_float(b)[None])[0]
   np.testing.assert_allclose(ours, theirs, rtol=1e-4)
   assert abs(pixels.dssim(a, a)) < 1e-12
-
-
-def test_grey_has_one_channel():
-  grey = np.repeat(_codes(20, 30, 1), 3, -1)
-  assert pixels.squeeze_grey(grey).shape == (20, 30, 1)
-  np.testing.assert_array_equal(pixels.as_rgb(pixels.squeeze_grey(grey)), grey)
-  grey[5, 5, 1] ^= 1
-  assert pixels.squeeze_grey(grey) is grey

@@ -137,7 +137,7 @@ def test_read_says_what_is_wrong(tmp_path):
   (tmp_path / 'b\nad.png').write_bytes(b'<html>')
   read = lambda path: tree.read(tmp_path, path, SETTINGS)
   good = read('a.png')
-  assert good.status is None and good.image.shape == (11, 20, 1)
+  assert good.status is None and good.image.shape == (11, 20, 3)
   assert len(good.sha256) == 64
   assert read('low.png')[3:5] == ('failed', '20x10 pixels is too small')
   assert read('wide.png').reason == '65501x11 pixels is too large for JPEG'

@@ -70,14 +70,6 @@ def test_only_the_face_is_changed_and_softly_at_its_edges(find):
   assert (columns[0], columns[-1]) == (50, 140)
 
 
-def test_grey_pictures_have_one_channel_all_the_way(find):
-  grey = IMAGE[..., :1]
-  (frame,) = find([FACE + (50, 70)], grey).frames
-  assert frame.look(grey[frame.box], 112).shape == (112, 112, 1)
-  change = frame.back(np.ones((112, 112, 1), np.int16), grey[frame.box])
-  assert change.shape == grey[frame.box].shape
-
-
 def test_no_face_and_several(find):
   with pytest.raises(InputError, match='^no face; .*--config.align=none'):
     find([])
