@@ -60,7 +60,9 @@ class Run:
     if not self.paths:
       others = f'{self.num_ignored} others'
       raise InputError(f'--input: {source}: no pictures, {others}')
-    self._names = tree.name_outputs(self.paths, settings.output.extension_of)
+    self._names, self._folders = tree.name_outputs(
+      self.paths, settings.output.extension_of
+    )
     self._settings, self._strict = settings, strict
     self._digest = settings.digest(networks)
     self._cloaker = Cloaker(settings, networks)
@@ -85,17 +87,7 @@ class Run:
     """
     output = self._output
     with locks.held(output, '--output'):
-      with _naming(output):
-        _check_free(output, self._names.values())
-        visible = [n for n in os.listdir(output) if not n.startswith('.')]
-        if visible and tree.MANIFEST not in visible and not overwrite:
-          raise InputError(
-            f'--output: {output}: holds other files, such as '
-            f'{min(visible)!r}; choose an empty folder or --overwrite'
-          )
-        probe = output / decode.TEMPORARY.replace('*', 'probe')
-        probe.write_bytes(b'')
-        probe.unlink()
+      self._check_output(overwrite)
       if overwrite:
         manifest.discard(output)
       known = self._source, output, self._names, self._digest
@@ -159,10 +151,10 @@ class Run:
     format = 'png' if name.lower().endswith('.png') else 'jpeg'
     codes, parts = self._cloaker.put(photo.image, photo.view.frames, changes)
     file = self._settings.output.encode(codes, format, photo.exif)
-    with _naming(self._output / name):
-      (self._output / name).parent.mkdir(parents=True, exist_ok=True)
-      decode.write_atomic(self._output / name, file)
-      file = (self._output / name).read_bytes()
+    path = self._output / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    decode.write_atomic(path, file)
+    file = path.read_bytes()
     saved = decode.decode(file, name)
     return {
       **{'output': name, 'format': format, 'align': photo.view.align},
@@ -171,43 +163,45 @@ class Run:
       'sha256': hashlib.sha256(file).hexdigest(),
     }
 
+  def _check_output(self, overwrite):
+    """Refuses links, what is in the way, others' files, and no permission."""
+    output = self._output
+    for path in (output / folder for folder in sorted(self._folders)):
+      if path.is_symlink():
+        raise InputError(f'--output: {path}: a symbolic link, will not follow')
+      if path.exists() and not path.is_dir():
+        raise InputError(f'--output: {path}: a file where a folder should be')
+    for name in (tree.MANIFEST, *self._names.values()):
+      path = output / name
+      if path.is_symlink() and name == tree.MANIFEST:
+        raise InputError(f'--output: {path}: a symbolic link')
+      if path.is_dir() and not path.is_symlink():
+        raise InputError(f'--output: {path}: a folder, expected a file')
+    visible = [n for n in os.listdir(output) if not n.startswith('.')]
+    if visible and tree.MANIFEST not in visible and not overwrite:
+      raise InputError(
+        f'--output: {output}: holds other files, such as {min(visible)!r}; '
+        'choose an empty folder or --overwrite'
+      )
+    probe = output / decode.TEMPORARY.replace('*', 'probe')
+    try:
+      probe.write_bytes(b'')
+      probe.unlink()
+    except OSError as error:
+      raise InputError(f'--output: {output}: {error.strerror}') from error
+
 
 def _check_apart(source, output):
   """Refuses an output that is, holds or lies in the input, also by links."""
-  try:
-    if not source.is_dir():
-      state = 'not a folder' if source.exists() else 'no such folder'
-      raise InputError(f'--input: {source}: {state}')
-    source, output = source.resolve(), output.resolve()
-    # By file number, not by name: some file systems know a folder by two names.
-    same = lambda a, b: a.exists() and b.exists() and a.samefile(b)
-    for folder in (output, *output.parents):
-      if same(folder, source):
-        where = 'the same folder as' if folder == output else 'inside'
-        raise InputError(f'--output: {output}: {where} --input')
-    if any(same(folder, output) for folder in source.parents):
-      raise InputError(f'--output: {output}: --input is inside it')
-  except OSError as error:  # a name too long, a loop of links
-    raise InputError(f'{error.filename}: {error.strerror}') from error
-
-
-def _check_free(output, names):
-  """Refuses links, and what is in the way of a file or a folder."""
-  for path in (output / name for name in sorted(tree.folders_of(names))):
-    if path.is_symlink():
-      raise InputError(f'--output: {path}: a symbolic link, will not follow')
-    if path.exists() and not path.is_dir():
-      raise InputError(f'--output: {path}: a file where a folder should be')
-  for path in (output / name for name in (tree.MANIFEST, *names)):
-    if path.is_dir() and not path.is_symlink():
-      raise InputError(f'--output: {path}: a folder, expected a file')
-  if (output / tree.MANIFEST).is_symlink():
-    raise InputError(f'--output: {output / tree.MANIFEST}: a symbolic link')
-
-
-@contextlib.contextmanager
-def _naming(path):
-  try:
-    yield
-  except OSError as error:
-    raise InputError(f'--output: {path}: {error.strerror}') from error
+  if not source.is_dir():
+    state = 'not a folder' if source.exists() else 'no such folder'
+    raise InputError(f'--input: {source}: {state}')
+  source, output = source.resolve(), output.resolve()
+  for one, other, reason in (
+    (output, source, '--input, or inside it'),
+    (source, output, '--input is inside it'),
+  ):
+    for folder in (one, *one.parents):
+      # By file number, not by name: some file systems know it by two names.
+      if folder.exists() and other.exists() and folder.samefile(other):
+        raise InputError(f'--output: {output}: {reason}')

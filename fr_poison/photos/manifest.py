@@ -92,7 +92,7 @@ class Manifest:
     """Deletes the cloaks left over, and their rows; `tidy` has still to run.
 
     Raises:
-      InputError: one cannot be deleted.
+      OSError: one cannot be deleted.
     """
     _delete(self._output, self.orphans.values())
     self.orphans.clear()
@@ -108,7 +108,7 @@ class Manifest:
 def discard(output: pathlib.Path) -> None:
   """Removes the manifest and, of the cloaks it lists, those left unaltered."""
   path = output / MANIFEST
-  with contextlib.suppress(InputError):  # damaged, or something stays
+  with contextlib.suppress(InputError, OSError):  # damaged, or it stays
     _delete(output, _read(path))
   path.unlink(missing_ok=True)
 
@@ -119,8 +119,6 @@ def _read(path):
     data = path.read_bytes()
   except FileNotFoundError:
     return []
-  except OSError as error:
-    raise InputError(f'--output: {path}: {error.strerror}') from error
   rows = []
   for i, line in enumerate(data.split(b'\n')[:-1], 1):
     try:
@@ -164,7 +162,4 @@ def _own_file(output, row):
 def _delete(output, rows: Iterable[dict]):
   for row in rows:
     if file := _own_file(output, row):
-      try:
-        file.unlink()
-      except OSError as error:
-        raise InputError(f'{file}: {error.strerror}') from error
+      file.unlink()

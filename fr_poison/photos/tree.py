@@ -7,7 +7,7 @@ nothing about what opening it would do.
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -33,16 +33,12 @@ def find_pictures(root: pathlib.Path) -> tuple[list[str], int]:
     links to folders (a folder not entered counts once).
 
   Raises:
-    InputError: not a folder, or one in it that cannot be listed.
+    OSError: a folder that cannot be listed.
   """
   found, num_ignored, folders = [], 0, ['']
   while folders:
     folder = folders.pop()
-    try:
-      entries = list(os.scandir(root / folder))
-    except OSError as error:
-      raise InputError(f'--input: {root / folder}: {error.strerror}') from error
-    for entry in entries:
+    for entry in os.scandir(root / folder):
       extension = os.path.splitext(entry.name)[1].lower()
       if folder_lib.is_litter(entry.name):
         num_ignored += 1
@@ -55,25 +51,21 @@ def find_pictures(root: pathlib.Path) -> tuple[list[str], int]:
   return sorted(found), num_ignored
 
 
-def folders_of(paths: Iterable[str]) -> set[str]:
-  """Lists every folder on the way to one of the paths."""
-  parents = (pathlib.PurePosixPath(path).parents for path in paths)
-  return {str(folder) for folders in parents for folder in folders} - {'.'}
-
-
 def name_outputs(
   paths: list[str], extension: str | Callable[[str], str]
-) -> dict[str, str]:
-  """Names each picture's cloak by `file_names.name_outputs`.
+) -> tuple[dict[str, str], set[str]]:
+  """Names each picture's cloak, and every folder on the way to one.
+
+  The names are those of `file_names.name_outputs`.
 
   Raises:
-    InputError: a folder has the name of a file to be written.
+    InputError: a folder has the name of the manifest.
   """
-  folders = folders_of(paths)
-  names = file_names.name_outputs(paths, extension, taken=folders)
-  if wrong := sorted(folders & {MANIFEST, *names.values()}):
-    raise InputError(f'--input: {wrong[0]}: a folder with a file name of ours')
-  return names
+  parents = [pathlib.PurePosixPath(path).parents for path in paths]
+  folders = {str(folder) for above in parents for folder in above} - {'.'}
+  if MANIFEST in folders:
+    raise InputError(f'--input: {MANIFEST}: a folder with a file name of ours')
+  return file_names.name_outputs(paths, extension, taken=folders), folders
 
 
 class Photo(NamedTuple):

@@ -68,23 +68,21 @@ def test_input_and_output_are_apart(source, tmp_path):
   _run(source, tmp_path / 'in2')
   _run(tmp_path / 'link', other / 'new' / 'deep')
   for output, message in (
-    (source, 'the same folder as --input'),
-    (tmp_path / 'link', 'the same folder as --input'),
-    (source / '..' / 'in', 'the same folder as --input'),
-    (source / 'sub', 'inside --input'),
-    (source / 'new' / 'deep', 'inside --input'),
-    (other / 'back', 'inside --input'),
-    (other / 'back' / 'new', 'inside --input'),
+    (source, '--input, or inside it'),
+    (tmp_path / 'link', '--input, or inside it'),
+    (source / '..' / 'in', '--input, or inside it'),
+    (source / 'sub', '--input, or inside it'),
+    (source / 'new' / 'deep', '--input, or inside it'),
+    (other / 'back', '--input, or inside it'),
+    (other / 'back' / 'new', '--input, or inside it'),
     (tmp_path, '--input is inside it'),
   ):
     with pytest.raises(InputError, match=message):
       _run(source, output)
-  for wrong, message in (
-    (tmp_path / 'none', 'none: no such folder'),
-    (tmp_path / ('x' * 300), 'File name too long'),
-  ):
-    with pytest.raises(InputError, match=message):
-      _run(wrong, other)
+  with pytest.raises(InputError, match='none: no such folder'):
+    _run(tmp_path / 'none', other)
+  with pytest.raises(OSError, match='File name too long'):
+    _run(source, tmp_path / ('x' * 300))
   (tmp_path / 'file').write_bytes(b'')
   with pytest.raises(InputError, match='--input: .*file: not a folder'):
     _run(tmp_path / 'file', other)
@@ -152,7 +150,7 @@ def test_what_is_in_the_way_is_named(source, tmp_path):
   long = source / ('x' * 251 + '.bmp')  # its cloak is .png, beside
   long.write_bytes(b'')
   (source / ('x' * 251 + '.gif')).write_bytes(b'')
-  with pytest.raises(InputError, match='too long'):
+  with pytest.raises(OSError, match='too long'):
     _open(source, output, overwrite=True)
 
 
