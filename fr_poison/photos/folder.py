@@ -93,7 +93,7 @@ class Run:
       known = self._source, output, self._names, self._digest
       self.manifest = manifest.Manifest(*known)
       for path, row in self.manifest.rows.items():
-        self._refuse(path, row['output'] is None and row['reason'])
+        self._refuse(path, not row.get('output') and row.get('reason'))
       yield
       self.manifest.tidy()
 

@@ -27,7 +27,7 @@ def test_what_was_prepared_is_listed_and_deleted(kept, tmp_path, capsys):
   assert dataset == 'folder'
   with flagsaver.as_parsed(delete=['lfw']):
     prepared_pictures.main([])
-  assert capsys.readouterr().out.startswith(f'kept: {folder}, 0.0')
+  assert capsys.readouterr().out.startswith(f'kept: {folder}, 0.1 MB')
   with flagsaver.as_parsed(delete=['lfw', 'folder']):
     prepared_pictures.main([])
   assert capsys.readouterr().out.startswith(f'deleted: {folder}, ')
