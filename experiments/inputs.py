@@ -13,12 +13,12 @@ import network_loader
 import numpy as np
 import people
 import trainers
-import who_is_who
 from progress import Progress
 from settings import Settings, members
 
 from fr_poison import checkpoints, evaluation, extractors
 from fr_poison.data.faces import FaceSet
+from fr_poison.evaluation import oddities
 from fr_poison.types import InputError
 
 
@@ -65,9 +65,9 @@ def load(
   public, targets, faces = people.groups(
     found.faces, settings.num_public, settings.num_targets
   )
-  warnings = people.twins(faces) + people.exchanged_colours(found.faces)
+  warnings = oddities.twins(faces) + oddities.exchanged_colours(found.faces)
   if settings.dataset == 'folder':  # The others' people are known.
-    warnings += who_is_who.doubts(found.faces, settings.batch_size)
+    warnings += oddities.doubts(found.faces, settings.batch_size)
   if settings.strict and warnings:
     raise InputError(f'config.strict: {warnings[0]}')
   for text in warnings:

@@ -8,17 +8,15 @@ from typing import NamedTuple
 import config_fields
 import numpy as np
 import progress
-import who_is_who
 
 from fr_poison import keys
 from fr_poison.data import (
   align,
-  colour_order,
   datasets,
   detect_faces,
-  near_duplicates,
 )
 from fr_poison.data.faces import FaceSet
+from fr_poison.evaluation import oddities
 from fr_poison.types import InputError
 
 ALIGNMENTS = ('none', *align.TEMPLATES)
@@ -43,7 +41,7 @@ def load(
   faces = find(
     dataset, num_people, data_dir, field, seed, person_level=person_level
   ).faces
-  for text in exchanged_colours(faces):
+  for text in oddities.exchanged_colours(faces):
     print(f'note: {text}', file=sys.stderr)
   return faces
 
@@ -95,7 +93,7 @@ def find(
       f'config.{field}: {number} people, but {dataset} has {len(faces.names)}'
       ' with 2 or more usable pictures'
     )
-  print(who_is_who.understood(faces), file=sys.stderr)
+  print(oddities.understood(faces), file=sys.stderr)
   return People(faces, left_out)
 
 
@@ -157,27 +155,4 @@ def groups(faces: FaceSet, *sizes: int) -> list[FaceSet]:
   group = np.searchsorted(np.cumsum(sizes), faces.labels, side='right')
   return [
     faces.subset(np.flatnonzero(group == i)) for i in range(len(sizes) + 1)
-  ]
-
-
-def exchanged_colours(faces: FaceSet) -> list[str]:
-  """A sentence if more than one face in ten seems to be BGR."""
-  rows = np.flatnonzero(colour_order.is_exchanged(faces.images))
-  if len(rows) <= len(faces) / 10:
-    return []
-  return [
-    f'{len(rows)} of {len(faces)} faces are bluer than they are red, as '
-    f'{faces.paths[rows[0]]}: BGR that was stored as RGB? Networks would see '
-    'other people'
-  ]
-
-
-def twins(faces: FaceSet) -> list[str]:
-  """A sentence if pictures are there twice, or nearly."""
-  found = near_duplicates.find(faces.images, faces.images)
-  pairs = [(faces.paths[i], faces.paths[j]) for i, j, _ in found if i < j]
-  return [
-    f'{len(pairs)} pairs of pictures are nearly the same, as {one} and '
-    f'{other}: where one trains and the other tests, it is no test'
-    for one, other in pairs[:1]
   ]

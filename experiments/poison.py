@@ -13,26 +13,20 @@ goes on where it was stopped; the result is the same to the byte. Other files
 and hidden ones are left alone.
 """
 
-import functools
-import hashlib
+import collections
 import pathlib
+import statistics
 import sys
-from typing import NamedTuple
 
 import cli
 import jax
-import manifest
-import output_folder
-import photo_cloak
-import photo_report
-import photo_tree
+import network_loader
 from absl import flags
-from cloaker import Change, Cloaker
 from config_flag import CONFIG
-from poison_settings import Settings
 from progress import Progress
 
-from fr_poison.data import decode
+from fr_poison import photos
+from fr_poison.photos.tree import MANIFEST
 from fr_poison.report import record_file
 from fr_poison.types import InputError
 
@@ -52,120 +46,6 @@ _DELETE_ORPHANS = flags.DEFINE_bool(
 )
 
 
-_CROPS = 'every picture is taken for a face crop, and attacked as a whole:'
-
-
-class Result(NamedTuple):
-  """What a run leaves: a row for each picture, in order of their paths."""
-
-  rows: list[dict]
-  orphans: list[str]  # cloaks in --output of pictures that are not in --input
-  num_ignored: int  # entries of --input that are no pictures
-
-
-class Job(NamedTuple):
-  """What all pictures of a run have in common."""
-
-  source: pathlib.Path
-  output: pathlib.Path
-  names: dict[str, str]  # relative path of a picture -> that of its cloak
-  settings: Settings
-  config_hash: str
-  cloaker: Cloaker
-  rows: manifest.Manifest
-
-
-def empty_row(photo: photo_tree.Photo, job: Job) -> dict:
-  """The manifest row of a picture that there is no cloak of."""
-  return {
-    'input': photo.path,
-    'output': None,
-    'format': None,
-    'status': photo.status,
-    'reason': photo.reason,
-    'attack': job.settings.attack['name'],
-    'seed': job.settings.seed,
-    'size': None if photo.image is None else list(photo.image.shape[:2]),
-    'align': None,
-    'face_share': None,
-    **photo_cloak.no_fields(),
-    'sha256': None,
-    'input_sha256': photo.sha256,
-    'config_hash': job.config_hash,
-  }
-
-
-def save(photo: photo_tree.Photo, changes: list[Change], job: Job) -> dict:
-  """Writes one cloak; its fields of the row, measured on the file."""
-  codes, faces = photo_cloak.put(
-    photo.image, photo.view.frames, changes, job.settings.max_dssim
-  )
-  name = job.names[photo.path]
-  format = job.settings.output.format_of(photo.path)
-  file = job.cloaker.encode(codes, photo.exif, format)
-  data = output_folder.write(job.output, name, file)
-  saved = decode.decode(data, name)
-  parts = [(face.frame, face.cloak.unrounded) for face in faces]
-  measured = job.cloaker.measure(photo.image, saved, parts)
-  share = photo.view.face_share
-  return {
-    'output': name,
-    'format': format,
-    'align': photo.view.align,
-    'face_share': None if share is None else round(share, 3),
-    **photo_cloak.fields(faces, measured),
-    'sha256': hashlib.sha256(data).hexdigest(),
-  }
-
-
-def cloak_some(
-  job: Job, photos: list[photo_tree.Photo], progress: Progress
-) -> None:
-  """Attacks and writes some pictures, and notes each in the manifest.
-
-  `progress` knows of the first one.
-  """
-  readable = [photo for photo in photos if photo.status is None]
-  parts = [(x.image, frame) for x in readable for frame in x.view.frames]
-  changes = iter(job.cloaker.changes(parts))
-  for i, photo in enumerate(photos):
-    if i:
-      progress.update(repr(photo.path))
-    row = empty_row(photo, job)
-    if photo.status is None:
-      own = [next(changes) for _ in photo.view.frames]
-      row |= save(photo, own, job)
-    job.rows.append(row)
-
-
-def _refuse(source, path, reason):
-  if reason:
-    raise InputError(f'{source / path}: {reason}')
-
-
-def cloak_all(job: Job, paths: list[str], *, strict: bool) -> None:
-  """Some at a time; what is written stays, whatever happens next."""
-  read = functools.partial(
-    photo_tree.read,
-    job.source,
-    find_view=job.settings.find_view,
-    keep_exif=job.settings.output.keep_exif,
-  )
-  number = job.cloaker.number
-  progress = Progress(len(paths))
-  try:
-    for start in range(0, len(paths), number):
-      progress.update(repr(paths[start]))
-      photos = []
-      for path in paths[start : start + number]:
-        photos.append(read(path))
-        if strict:
-          _refuse(job.source, path, photos[-1].reason)
-      cloak_some(job, photos, progress)
-  finally:
-    progress.close()
-
-
 def run(
   config: dict,
   source: str | pathlib.Path,
@@ -174,43 +54,85 @@ def run(
   overwrite: bool = False,
   strict: bool = False,
   delete_orphans: bool = False,
-) -> Result:
+) -> photos.Run:
   """Cloaks a folder; see the flags of this program."""
   # Everything that can be wrong is found before anything is written.
-  source, output = pathlib.Path(source), pathlib.Path(output)
-  settings = Settings.from_config(config)
-  output_folder.check_apart(source, output)
-  paths, num_ignored = photo_tree.find_pictures(source)
-  if not paths:
-    raise InputError(f'--input: {source}: no pictures, {num_ignored} others')
-  names = photo_tree.name_outputs(paths, settings.output.extension_of)
-  networks = settings.load_networks()
-  digest = settings.digest(networks)
-  cloaker = Cloaker(settings, networks)
-
-  with output_folder.opened_output(output, names.values(), overwrite=overwrite):
-    # Where an earlier run was stopped, or anew.
-    if overwrite:
-      manifest.discard(output)
-    rows = manifest.Manifest(source, output, names, digest)
-    job = Job(source, output, names, settings, digest, cloaker, rows)
-    if strict:
-      for path, row in rows.rows.items():
-        _refuse(source, path, row['output'] is None and row['reason'])
-
-    left = [path for path in paths if path not in rows.rows]
+  settings = photos.Settings.from_config(config)
+  networks = [
+    network_loader.load(name, settings.input_size.get(name))
+    for name in settings.surrogates
+  ]
+  found = photos.Run(source, output, settings, networks, strict=strict)
+  with found.opened(overwrite=overwrite):
+    left = found.left
     device = record_file.environment()['device']
-    count = f'{len(left)} of {len(paths)} pictures to do'
+    count = f'{len(left)} of {len(found.paths)} pictures to do'
     print(f'{device}, jax {jax.__version__}: {count}', flush=True)
     if settings.cannot_look:
-      print(f'{_CROPS} {settings.cannot_look}', flush=True)
-    cloak_all(job, left, strict=strict)
+      what = 'every picture is taken for a face crop, and attacked as a whole'
+      print(f'{what}: {settings.cannot_look}', flush=True)
+    cloak(found.cloak(), left)
     if delete_orphans:
-      rows.delete_orphans()
-    rows.tidy()
-  return Result(
-    [rows.rows[path] for path in paths], sorted(rows.orphans), num_ignored
-  )
+      found.manifest.delete_orphans()
+  return found
+
+
+def cloak(rows, paths: list[str]) -> None:
+  """Shows which picture is next; it counts as done when its row is there."""
+  progress = Progress(len(paths))
+  try:
+    for path in paths:
+      progress.update(repr(path))
+      next(rows)
+  finally:
+    progress.close()
+
+
+def show(rows: list[dict], orphans: list[str], num_ignored: int, output: str):
+  """Prints every picture without a cloak and every orphan, then the sum."""
+  for row in rows:
+    if row['status'] != 'cloaked':
+      status = row['status'].replace('_', ' ')
+      line = f'{status}: {row["input"]!r}: {_printable(row["reason"])}'
+      print(line, file=sys.stderr)
+  for name in orphans:
+    print(
+      f'orphan: {name!r}: its picture is gone from --input, has changed or is '
+      'called otherwise; --delete_orphans deletes it',
+      file=sys.stderr,
+    )
+  cloaked = [row for row in rows if row['status'] == 'cloaked']
+  moved = [x['feature_displacement'] for x in cloaked if x['format'] == 'jpeg']
+  if shares := [x['saved'] / x['float'] for x in moved if x['float']]:
+    print(
+      f'{len(moved)} saved as JPEG, which leaves '
+      f'{100 * statistics.median(shares):.0f}% of how far they moved (median); '
+      '--config.output.format=png loses nothing, in files some 3 to 6 times as '
+      'large'
+    )
+  counts = collections.Counter(row['status'] for row in rows)
+  parts = [f'{counts["cloaked"]} cloaked{_where(cloaked)}']
+  for status in ('not_improved', 'unreadable', 'failed'):
+    if counts[status] or status != 'failed':
+      parts.append(f'{counts[status]} {status.replace("_", " ")}')
+  place = _printable(str(pathlib.Path(output) / MANIFEST))
+  print(f'{", ".join(parts)}, {num_ignored} ignored. See {place}')
+
+
+def _where(cloaked):
+  """How many on their faces, and how many as a whole."""
+  counts = collections.Counter(row['align'] for row in cloaked)
+  whole = counts.pop('none', 0)
+  parts = [f'{whole} as a whole'] * bool(whole)
+  if counts:
+    template = ' and '.join(sorted(counts))
+    parts.insert(0, f"{counts.total()} on the face's template ({template})")
+  return f' ({", ".join(parts)})' if parts else ''
+
+
+def _printable(text):
+  """Names may hold anything; a terminal should not act on it."""
+  return ''.join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def main(argv):
@@ -220,11 +142,11 @@ def main(argv):
     if not flags.FLAGS[flag].value:
       raise InputError(f'--{flag}: missing')
   sys.stdout.reconfigure(errors='backslashreplace')
+  config = CONFIG.value.to_dict()
+  if _KEEP_EXIF.value:
+    config['output'] |= {'keep_exif': True}
   try:
-    config = CONFIG.value.to_dict()
-    if _KEEP_EXIF.value:
-      config['output'] |= {'keep_exif': True}
-    result = run(
+    found = run(
       config,
       _INPUT.value,
       _OUTPUT.value,
@@ -233,12 +155,11 @@ def main(argv):
       delete_orphans=_DELETE_ORPHANS.value,
     )
   except InputError as error:
-    raise InputError(photo_report.printable(str(error))) from error
-  photo_report.show(
-    result.rows, result.orphans, result.num_ignored, _OUTPUT.value
-  )
-  if all(row['output'] is None for row in result.rows):
-    raise InputError(f'--input: none of {len(result.rows)} pictures is cloaked')
+    raise InputError(_printable(str(error))) from error
+  rows = [found.manifest.rows[path] for path in found.paths]
+  show(rows, sorted(found.manifest.orphans), found.num_ignored, _OUTPUT.value)
+  if all(row['output'] is None for row in rows):
+    raise InputError(f'--input: none of {len(rows)} pictures is cloaked')
 
 
 if __name__ == '__main__':

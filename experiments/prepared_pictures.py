@@ -12,7 +12,7 @@ import os
 import pathlib
 import re
 import shutil
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import cli
 from absl import flags
@@ -26,40 +26,27 @@ _DELETE = flags.DEFINE_multi_enum(
 _OURS = re.compile('[0-9a-f]{16}')
 
 
-class Kept(NamedTuple):
-  """What was prepared of a data set from one source, in one way."""
-
-  dataset: str
-  folder: pathlib.Path
-  num_bytes: int
-
-
-def find() -> list[Kept]:
-  """All that is there, in order."""
+def find() -> Iterator[tuple[str, pathlib.Path]]:
+  """Yields the data set and the folder of all that is there, in order."""
   root = os.environ.get('TFDS_DATA_DIR') or '~/tensorflow_datasets'
-  found = []
   for name in datasets.NAMES:
-    place = os.path.join(os.path.expanduser(root), name)
-    if not os.path.isdir(place):
-      continue
-    for entry in sorted(os.scandir(place), key=lambda e: e.name):
-      is_folder = entry.is_dir(follow_symlinks=False)
-      if is_folder and _OURS.fullmatch(entry.name):
-        folder = pathlib.Path(entry.path)
-        sizes = (p.lstat().st_size for p in folder.rglob('*') if p.is_file())
-        found.append(Kept(name, folder, sum(sizes)))
-  return found
+    place = pathlib.Path(root).expanduser() / name
+    for folder in sorted(place.iterdir()) if place.is_dir() else ():
+      is_folder = folder.is_dir() and not folder.is_symlink()
+      if is_folder and _OURS.fullmatch(folder.name):
+        yield name, folder
 
 
 def main(argv):
   """Lists everything, and deletes --delete."""
   del argv
-  for kept in find():
-    state = 'kept'
-    if kept.dataset in _DELETE.value:
-      shutil.rmtree(kept.folder)
+  for name, folder in find():
+    sizes = (p.lstat().st_size for p in folder.rglob('*') if p.is_file())
+    size, state = sum(sizes) / 1e6, 'kept'
+    if name in _DELETE.value:
+      shutil.rmtree(folder)
       state = 'deleted'
-    print(f'{state}: {kept.folder}, {kept.num_bytes / 1e6:.1f} MB')
+    print(f'{state}: {folder}, {size:.1f} MB')
 
 
 if __name__ == '__main__':

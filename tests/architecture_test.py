@@ -25,6 +25,7 @@ ROOMS = [
   {'detectors'},
   {'adversaries'},
   {'evaluation'},
+  {'photos'},
   {'report'},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}

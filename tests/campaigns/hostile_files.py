@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable
 from typing import NamedTuple
 
-import manifest
 import numpy as np
 from properties import seeds
 
@@ -21,6 +20,7 @@ from fr_poison.data.datasets import facescrub, lfw, megaface, pixels_only
 from fr_poison.detectors import base, model, threshold
 from fr_poison.extractors import cache
 from fr_poison.extractors.convert import dlib_dat, numpy_pickle, reading, tfjs
+from fr_poison.photos import manifest
 from fr_poison.report import record_file, sources
 
 _DETECTOR = base.Detector(None, 'toy', 'none', '12')

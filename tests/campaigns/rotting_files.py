@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable
 from typing import NamedTuple
 
-import manifest
 import numpy as np
 import safetensors.numpy
 import toy_network
@@ -18,6 +17,7 @@ from fr_poison import extractors, weights
 from fr_poison.checkpoints import Checkpoints
 from fr_poison.detectors import base, model, threshold
 from fr_poison.extractors import cache, registry
+from fr_poison.photos import manifest
 from fr_poison.report import record_file
 from fr_poison.search import store
 

@@ -126,23 +126,23 @@ def test_people_with_too_few_pictures_are_named(config, trees, capsys):
     _load(config)
 
 
-def test_leaks_are_told(config, trees):
+def test_leaks_are_noted(config, trees):
   ann = (trees / 'A' / 'Ann' / '0.png').read_bytes()
   (trees / 'A' / 'Ann' / '1.png').write_bytes(ann)
   (trees / 'G' / 'c' / '2.png').write_bytes(ann)
-  told = '; '.join(_load(config).fields['warnings'])
-  assert '1 pairs of pictures are nearly the same' in told
-  assert 'Ann/0.png is in the gallery, too, as c/2.png' in told
+  text = '; '.join(_load(config).fields['warnings'])
+  assert '1 pairs of pictures are nearly the same' in text
+  assert 'Ann/0.png is in the gallery, too, as c/2.png' in text
 
 
-def test_a_tree_of_bgr_is_told(config, trees):
+def test_a_tree_of_bgr_is_noted(config, trees):
   for path in (trees / 'A').rglob('*.png'):
     decode.write_png(path, decode.read_image(path)[..., ::-1])
-  told = '; '.join(_load(config).fields['warnings'])
-  assert '8 of 8 faces are bluer than they are red' in told
+  text = '; '.join(_load(config).fields['warnings'])
+  assert '8 of 8 faces are bluer than they are red' in text
 
 
-def test_what_the_gallery_lacks_is_told(config, trees):
+def test_what_the_gallery_lacks_is_noted(config, trees):
   (trees / 'G' / 'c' / '0.png').write_bytes(b'')
   for i in range(1, _NUM_PICTURES):
     (trees / 'G' / 'd' / f'{i}.png').unlink()
@@ -154,19 +154,19 @@ def test_what_the_gallery_lacks_is_told(config, trees):
   assert cloaks.settings.num_people == 4
 
 
-def test_cloaks_of_one_for_another_are_told(config, trees):
+def test_cloaks_of_one_for_another_are_noted(config, trees):
   for i in range(_NUM_PICTURES):
     image = decode.read_image(trees / 'A' / 'Ann' / f'{i}.png')
     cloak = np.where(image < 128, image + 8, image - 8)
     decode.write_png(trees / 'B' / 'Bob' / f'{i}_cloaked.png', cloak)
-  told = '; '.join(_load(config).fields['warnings'])
+  text = '; '.join(_load(config).fields['warnings'])
   assert (
     '4 cloaks are of another original than that of their name: that of '
     'Bob/0.png shows Ann/0.png'
-  ) in told
+  ) in text
 
 
-def test_a_tool_that_did_nothing_is_told(config, trees):
+def test_a_tool_that_did_nothing_is_noted(config, trees):
   for path in (trees / 'B').rglob('*.png'):
     original = (
       trees / 'A' / path.parent.name / path.name.replace('_cloaked', '')
@@ -180,13 +180,13 @@ def test_a_tool_that_did_nothing_is_told(config, trees):
     _load(config | {'strict': True})
 
 
-def test_grey_among_coloured_is_told_where_a_network_minds(config, trees):
+def test_grey_among_coloured_is_noted_where_a_network_minds(config, trees):
   for path in (trees / 'G').rglob('*.png'):
     grey = decode.read_image(path).mean(-1, keepdims=True)
     decode.write_png(path, np.repeat(grey, 3, -1).astype(np.uint8))
-  told = _load(config).fields['warnings'][-1]
-  assert 'one is grey, and mobileface, pixels may tell' in told
-  assert '--config.gallery=FOLDER' in told
+  text = _load(config).fields['warnings'][-1]
+  assert 'one is grey, and mobileface, pixels may tell' in text
+  assert '--config.gallery=FOLDER' in text
   for adversary in config['adversaries'].values():
     adversary.pop('networks', None)
   config['networks'] = ('faceres',)
@@ -255,6 +255,6 @@ def test_the_config_is_whole(arg):
   config = my_cloaks.get_config(arg).to_dict() | {'originals': 'A'}
   _, settings = given_cloaks.split_config(config)
   assert ('adaptive' in settings.adversaries) == bool(arg)
-  # Whose tools he has is no secret.
-  told = ' '.join(given_cloaks._not_tested(settings))
-  assert ('lowkey and fawkes, as made here for mobileface' in told) == bool(arg)
+  # Whose tools they have is no secret.
+  text = ' '.join(given_cloaks._not_tested(settings))
+  assert ('lowkey and fawkes, as made here for mobileface' in text) == bool(arg)

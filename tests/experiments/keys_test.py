@@ -7,11 +7,11 @@ import detector_training
 import jax
 import numpy as np
 import photos
-import poison_settings
 import toy_network
 import trainers
 from configs import adaptive
 
+from fr_poison import photos as photo_lib
 from fr_poison import stages
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import cloaks as cloaking
@@ -140,7 +140,7 @@ def test_a_detectors_network(monkeypatch):
 
 def test_a_folder_of_poison(monkeypatch):
   def key(network=TOY, **changes):
-    settings = poison_settings.Settings.from_config(photos.CONFIG | changes)
+    settings = photo_lib.Settings.from_config(photos.CONFIG | changes)
     return settings.digest([network])
 
   changed = [

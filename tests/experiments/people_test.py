@@ -12,6 +12,7 @@ from configs import arcface_from_scratch, detect
 from PIL import Image
 
 from fr_poison.data.faces import FaceSet
+from fr_poison.evaluation import oddities
 from fr_poison.types import InputError
 
 
@@ -98,27 +99,27 @@ def test_orl_is_aligned_already():
     people.find('orl', 4, None, 'num_people', 0, alignment='dlib')
 
 
-def test_what_is_there_twice_is_told(tmp_path):
+def test_what_is_there_twice_is_noted(tmp_path):
   rng = np.random.default_rng(0)
   images = rng.integers(0, 256, (3, 32, 32, 3), np.uint8)
   images[2] = images[0]
   labels = np.array([0, 0, 1], np.int32)
   faces = FaceSet(images, labels, ('a', 'b'), ('a/1', 'a/2', 'b/1'))
-  (told,) = people.twins(faces)
-  assert told.startswith('1 pairs of pictures are nearly the same, as a/1 and')
-  assert people.twins(faces.subset([0, 1])) == []
+  (note,) = oddities.twins(faces)
+  assert note.startswith('1 pairs of pictures are nearly the same, as a/1 and')
+  assert oddities.twins(faces.subset([0, 1])) == []
 
 
-def test_faces_that_seem_to_be_bgr_are_told(tmp_path, monkeypatch, capsys):
+def test_faces_that_seem_to_be_bgr_are_noted(tmp_path, monkeypatch, capsys):
   images = np.full((20, 12, 12, 3), (200, 150, 120), np.uint8)
   labels = np.repeat(np.arange(10, dtype=np.int32), 2)
   paths = tuple(f'{i}' for i in range(20))
   images[:2] = images[:2, ..., ::-1]  # by the light of a stage
   faces = FaceSet(images, labels, tuple('abcdefghij'), paths)
-  assert people.exchanged_colours(faces) == []
+  assert oddities.exchanged_colours(faces) == []
   images[5] = images[5, ..., ::-1]
-  (told,) = people.exchanged_colours(faces)
-  assert told.startswith('3 of 20 faces are bluer than they are red, as 0: BGR')
+  (note,) = oddities.exchanged_colours(faces)
+  assert note.startswith('3 of 20 faces are bluer than they are red, as 0: BGR')
 
   monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'tfds'))
   (tmp_path / 'people' / 'a').mkdir(parents=True)

@@ -4,7 +4,6 @@ import sys
 import threading
 
 import numpy as np
-import photo_report
 import photos
 import poison
 import pytest
@@ -127,7 +126,7 @@ def test_who_is_left_uncloaked_is_listed_with_the_setting_that_helps(
   source, output = run(dict.fromkeys(names, faces))
   rows = photos.rows_of(output)
   assert all(row['output'] is None for row in rows.values())
-  photo_report.show(list(rows.values()), ['old.png'], 0, 'out')
+  poison.show(list(rows.values()), ['old.png'], 0, 'out')
   printed = capsys.readouterr()
   for name in names:
     line = f'failed: {name!r}: 2 faces; --config.several_faces=all cloaks each'
@@ -136,7 +135,7 @@ def test_who_is_left_uncloaked_is_listed_with_the_setting_that_helps(
   assert '--delete_orphans' in printed.err
 
 
-def test_photographs_and_crops_are_told_apart_by_default(
+def test_photographs_and_crops_are_kept_apart_by_default(
   tmp_path, compiled_once
 ):
   face = datasets.load('orl').images[0]  # 112x112, on dlib's template
@@ -145,8 +144,8 @@ def test_photographs_and_crops_are_told_apart_by_default(
   (tmp_path / 'in').mkdir()
   decode.write_png(tmp_path / 'in' / 'crop.png', face)
   decode.write_png(tmp_path / 'in' / 'scene.png', scene)
-  result = poison.run(CONFIG, tmp_path / 'in', tmp_path / 'out')
-  crop, loose = result.rows
+  run = poison.run(CONFIG, tmp_path / 'in', tmp_path / 'out')
+  crop, loose = run.manifest.rows.values()
   assert (crop['align'], crop['faces']) == ('none', [])
   assert loose['align'] == 'dlib' and loose['face_share'] < 0.4
   assert crop['face_share'] is None or crop['face_share'] > 0.6
@@ -161,8 +160,8 @@ def test_without_a_detector_all_are_taken_for_crops_and_that_is_said(
   monkeypatch.setattr(detect_faces, '_local', threading.local())
   (tmp_path / 'in').mkdir()
   decode.write_png(tmp_path / 'in' / 'a.png', photos.picture(150, 300, 0))
-  result = poison.run(CONFIG, tmp_path / 'in', tmp_path / 'out')
-  assert result.rows[0]['align'] == 'none'
+  run = poison.run(CONFIG, tmp_path / 'in', tmp_path / 'out')
+  assert run.manifest.rows['a.png']['align'] == 'none'
   line = capsys.readouterr().out.splitlines()[1]
   assert 'taken for a face crop' in line
   assert "pip install 'fr_poison[align]'" in line

@@ -195,7 +195,8 @@ def test_shipped_configs_run_in_little(done, tmp_path, name):
   source.mkdir()
   shutil.copy(done[0] / ODD, source / 'a.png')
   shutil.copy(done[0] / 'same.jpg', source / 'b.jpg')
-  rows, orphans, num_ignored = poison.run(config, source, tmp_path / 'out')
+  run = poison.run(config, source, tmp_path / 'out')
+  rows = list(run.manifest.rows.values())
   assert [row['output'] for row in rows] == ['a.png', 'b.jpg']
   assert [row['format'] for row in rows] == ['png', 'jpeg']
   assert header_of(tmp_path / 'out' / 'a.png').format == 'PNG'
@@ -203,8 +204,8 @@ def test_shipped_configs_run_in_little(done, tmp_path, name):
     assert image.format == 'JPEG' and get_sampling(image) == 0  # 4:4:4
     best = io.BytesIO(decode.encode_jpeg(np.asarray(image), 95))
     assert image.quantization == Image.open(best).quantization
-  moved = rows[1]['feature_displacement']  # what that costs is told
+  moved = rows[1]['feature_displacement']  # what that costs is said
   assert moved['saved'] != moved['float'] or rows[1]['status'] != 'cloaked'
-  assert orphans == [] and num_ignored == 0
+  assert run.manifest.orphans == {} and run.num_ignored == 0
   assert rows[0]['status'] in ('cloaked', 'not_improved')
   assert rows == list(rows_of(tmp_path / 'out').values())

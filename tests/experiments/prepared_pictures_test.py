@@ -23,15 +23,15 @@ def test_what_was_prepared_is_listed_and_deleted(kept, tmp_path, capsys):
   theirs.parent.mkdir()
   theirs.write_bytes(b'')
   (kept / 'folder' / ('a' * 16)).symlink_to(tmp_path / 'people')
-  (found,) = prepared_pictures.find()
-  assert found.dataset == 'folder' and found.num_bytes > 1000
+  ((dataset, folder),) = prepared_pictures.find()
+  assert dataset == 'folder'
   with flagsaver.as_parsed(delete=['lfw']):
     prepared_pictures.main([])
-  assert capsys.readouterr().out.startswith(f'kept: {found.folder}, ')
+  assert capsys.readouterr().out.startswith(f'kept: {folder}, 0.1 MB')
   with flagsaver.as_parsed(delete=['lfw', 'folder']):
     prepared_pictures.main([])
-  assert capsys.readouterr().out.startswith(f'deleted: {found.folder}, ')
-  assert prepared_pictures.find() == []
+  assert capsys.readouterr().out.startswith(f'deleted: {folder}, ')
+  assert not list(prepared_pictures.find())
   assert theirs.exists() and len(list((tmp_path / 'people').rglob('*'))) == 3
 
 
@@ -40,7 +40,7 @@ def test_the_folder_is_that_of_the_home_without_a_variable(
 ):
   monkeypatch.delenv('TFDS_DATA_DIR', raising=False)
   monkeypatch.setenv('HOME', str(tmp_path))
-  assert prepared_pictures.find() == []
+  assert not list(prepared_pictures.find())
   place = tmp_path / 'tensorflow_datasets' / 'orl' / ('0' * 16)
   place.mkdir(parents=True)
-  assert [kept.folder for kept in prepared_pictures.find()] == [place]
+  assert list(prepared_pictures.find()) == [('orl', place)]

@@ -1,4 +1,4 @@
-"""Names against faces: those of ORL, under right and wrong names."""
+"""Names against faces, as the programs judge them before anything else."""
 
 import dataclasses
 
@@ -7,7 +7,6 @@ import inputs
 import numpy as np
 import people
 import pytest
-import who_is_who
 from configs import my_cloaks, orl
 from settings import Settings
 
@@ -22,65 +21,13 @@ def faces():
   return datasets.load('orl').subset(rows)
 
 
-def _named(faces, names, folders=()):
-  """Under other names, in other folders."""
-  known = list(dict.fromkeys(names))
+def _renamed(faces, names):
+  known = sorted(set(names))
   labels = np.array([known.index(name) for name in names], np.int32)
-  paths = [f'{i}.png' for i in range(len(faces))]
-  paths = [f'{a}/{b}' for a, b in zip(folders or names, paths, strict=True)]
+  paths = tuple(f'{name}/{i}.png' for i, name in enumerate(names))
   return dataclasses.replace(
-    faces, labels=labels, names=tuple(known), paths=tuple(paths)
+    faces, labels=labels, names=tuple(known), paths=paths
   )
-
-
-def _doubts(*args):
-  return who_is_who.doubts(_named(*args), 20)
-
-
-def test_right_names_raise_no_doubt(faces):
-  assert _doubts(faces, 'aaaabbbbcccc') == []
-
-
-def test_several_people_under_one_name_are_told(faces):
-  assert _doubts(faces, 'a' * 12) == [
-    'the pictures of a seem to show 3 people, 4 like a/0.png, 4 like a/4.png, '
-    '4 like a/8.png; a folder for each'
-  ]
-  (told,) = _doubts(faces, 'a' * 12, 'xxxxyyyyzzzz')
-  assert told.endswith('or --config.person_level=every if each has one in it')
-  # A single picture of somebody else.
-  (told,) = _doubts(faces, 'aaaabbbbccca')
-  assert 'a seem to show 2 people, 4 like a/0.png, 1 like a/11.png;' in told
-
-
-def test_one_person_under_two_names_is_told(faces):
-  assert _doubts(faces, 'aaddbbbbcccc') == ['a and d seem to be one person']
-
-
-def test_faces_on_the_other_template_are_judged_too(faces):
-  align = who_is_who.align
-  points = align.landmarks_on('arcface', 'dlib', 112)
-  turned = np.stack(
-    [align.align(x, points, 112, 'arcface') for x in faces.images]
-  )
-  other = dataclasses.replace(faces, images=turned, alignment='arcface-112')
-  assert _doubts(other, 'aaaabbbbcccc') == []
-  assert '3 people, 4 like' in _doubts(other, 'a' * 12)[0]
-  assert 'one person' in _doubts(other, 'aaddbbbbcccc')[0]
-
-
-def test_pictures_on_no_template_are_not_judged(faces):
-  unaligned = dataclasses.replace(faces, alignment='centre-112')
-  assert _doubts(unaligned, 'a' * 12) == []
-
-
-def test_who_was_understood_is_short(faces):
-  told = who_is_who.understood(_named(faces, 'aaaabbbbcccc'))
-  assert told == '3 people: a (4), b (4), c (4)'
-  assert who_is_who.understood(faces.subset([0, 1])) == '1 person: s1 (2)'
-  told = who_is_who.understood(_named(faces, 'abcdefghijkl'))
-  assert told.startswith('12 people: a (1), b (1), ')
-  assert told.endswith(', j (1) and 2 more')
 
 
 def test_a_flat_folder_of_three_people(faces, tmp_path, capsys):
@@ -96,10 +43,10 @@ def test_a_flat_folder_of_three_people(faces, tmp_path, capsys):
     'align': 'already',
   }
   found = given_cloaks.load(*given_cloaks.split_config(config), None)
-  (told,) = (x for x in found.fields['warnings'] if 'seem to show' in x)
-  assert 'the pictures of originals/A seem to show 3 people' in told
+  (text,) = (x for x in found.fields['warnings'] if 'seem to show' in x)
+  assert 'the pictures of originals/A seem to show 3 people' in text
   printed = capsys.readouterr().err
-  assert printed.index('1 person: A (12)') < printed.index(f'note: {told}')
+  assert printed.index('1 person: A (12)') < printed.index(f'note: {text}')
   config['strict'] = True
   with pytest.raises(
     InputError, match='config.strict: .*seem to show 3 people'
@@ -110,7 +57,7 @@ def test_a_flat_folder_of_three_people(faces, tmp_path, capsys):
 def test_a_data_set_of_folders_is_judged_too(
   faces, monkeypatch, capsys, tmp_path
 ):
-  found = people.People(_named(faces, 'aaaabbbbaaaa'), [])
+  found = people.People(_renamed(faces, 'aaaabbbbaaaa'), [])
   monkeypatch.setattr(people, 'find', lambda *_, **__: found)
   config = orl.get_config('smoke').to_dict() | {
     **{'dataset': 'folder', 'attacks': {}},

@@ -8,14 +8,13 @@ import runpy
 import detector_settings
 import extractor_settings
 import hypothesis
-import poison_settings
 import pytest
 import settings
 from hypothesis import strategies as st
 from properties import hostile
 from properties.ranges_test import bad, is_numeric, wrapped
 
-from fr_poison import attacks, checks, config_args
+from fr_poison import attacks, checks, config_args, photos
 from fr_poison.adversaries import adversarial_training
 from fr_poison.attacks.fawkes import fawkes_v03, fawkes_v1
 from fr_poison.detectors import (
@@ -35,7 +34,7 @@ CONFIGS = {
   'arcface_from_scratch': extractor_settings.Settings,
   'detect': detector_settings.Settings,
   'end_to_end': settings.Settings,
-  'fawkes_high': poison_settings.Settings,
+  'fawkes_high': photos.Settings,
 }
 CLASSES = CONFIGS | {
   'adversarial_training': settings.Settings,

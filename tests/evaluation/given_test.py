@@ -2,14 +2,16 @@
 
 import importlib.util
 
-import given_pairs
 import numpy as np
 import photos
 import pytest
 from PIL import Image
 
-from fr_poison.data import decode, pairs
+from fr_poison import evaluation
+from fr_poison.data import decode, detect_faces
 from fr_poison.data.datasets import orl
+from fr_poison.data.faces import FaceSet
+from fr_poison.evaluation import given, overlay, scrape
 from fr_poison.types import InputError
 
 
@@ -32,28 +34,23 @@ def trees(tmp_path):
   return tmp_path
 
 
-def _find(root, cloaked='B'):
+def _read(root, cloaked='B', alignment='none'):
   cloaked = cloaked and str(root / cloaked)
-  return given_pairs.find(str(root / 'Ann'), cloaked, pairs.SUFFIX)
-
-
-def _read(root, cloaked='B'):
-  return given_pairs.read_faces(_find(root, cloaked), 'Ann', 'none', 'skip')
+  return given.Folders(str(root / 'Ann'), cloaked, align=alignment).read()
 
 
 def test_a_flat_folder_is_one_person(trees):
-  faces, rejected = _read(trees)
-  assert not rejected
-  assert [(face.person, face.path) for face in faces] == [
-    ('Ann', '0.png'),
-    ('Ann', '1.png'),
-  ]
-  for face in faces:
-    assert face.original.shape == face.cloaked.shape == (112, 112, 3)
+  found = _read(trees)
+  assert not found.left_out
+  assert found.faces.names == ('originals/Ann',)
+  assert found.faces.paths == ('originals/0.png', 'originals/1.png')
+  assert found.faces.labels.tolist() == [0, 0]
+  assert found.faces.images.shape == found.cloaked.shape == (2, 112, 112, 3)
+  for original, cloaked in zip(found.faces.images, found.cloaked, strict=True):
     # The middle square, from 60 to 112 pixels: within 8 levels.
-    change = face.cloaked.astype(int) - face.original
+    change = cloaked.astype(int) - original
     assert 4 < np.abs(change).max() <= 8
-    assert face.notes == ()
+  assert found.notes == [(), ()]
 
 
 def test_folders_are_people_and_cloaks_may_lie_beside(trees):
@@ -62,9 +59,9 @@ def test_folders_are_people_and_cloaks_may_lie_beside(trees):
     _write(trees / 'Ann' / 'Zoë' / f'{i}_cloaked.png', cloak)
     (trees / 'Ann' / f'{i}.png').rename(trees / 'Ann' / 'Zoë' / f'{i}.png')
   for cloaked in (None, 'Ann'):
-    faces, rejected = _read(trees, cloaked)
-    assert [face.person for face in faces] == ['Zoë', 'Zoë']
-    assert not rejected
+    found = _read(trees, cloaked)
+    assert found.faces.names == ('originals/Zoë',)
+    assert not found.left_out
 
 
 def test_what_is_odd_about_a_pair_is_noted(trees):
@@ -77,13 +74,13 @@ def test_what_is_odd_about_a_pair_is_noted(trees):
     (np.asarray(Image.fromarray(original).resize((60, 60))), ('aspect',)),
   ]:
     _write(first, cloak)
-    (face, _), _ = _read(trees)
+    found, _ = _read(trees).notes
     # A stretched or a resized picture may also look like another one.
-    assert face.notes[: len(notes)] == notes
-    assert set(face.notes) <= set(given_pairs.NOTES)
+    assert found[: len(notes)] == notes
+    assert set(found) <= set(overlay.NOTES)
   second.write_bytes(b'<html>')
-  (face,), ((path, reason),) = _read(trees)
-  assert path == '1.png' and 'a web page' in reason
+  with pytest.raises(InputError, match='2 usable pairs.*1.png: .*a web page'):
+    _read(trees)
 
 
 def test_red_and_blue_exchanged_is_noted_if_there_is_colour(trees):
@@ -93,14 +90,30 @@ def test_red_and_blue_exchanged_is_noted_if_there_is_colour(trees):
   for image, notes in ((original, ('bgr',)), (grey, ()), (tinted, ())):
     _write(trees / 'Ann' / '0.png', image)
     _write(trees / 'B' / '0.png', _cloak(image)[..., ::-1])
-    assert _read(trees)[0][0].notes == notes
+    assert _read(trees).notes[0] == notes
 
 
-def test_an_empty_folder_is_told(trees):
+def test_an_empty_folder_is_listed(trees):
   (trees / 'Ann' / 'Bob').mkdir()
-  assert _read(trees)[1] == [] and _find(trees).rejected == [
-    ('Bob/', 'an empty folder')
-  ]
+  assert _read(trees).left_out == [('Bob/', 'an empty folder')]
+
+
+def test_people_are_put_among_others(trees):
+  found = _read(trees)
+  other = FaceSet(
+    np.zeros((2, 112, 112, 3), np.uint8),
+    np.zeros(2, np.int32),
+    ('Ann',),
+    ('0.png', '1.png'),
+    found.faces.alignment,
+  )
+  faces, images = found.among(other)
+  assert faces.names == ('originals/Ann', 'Ann')
+  assert faces.labels.tolist() == [0, 0, 1, 1]
+  np.testing.assert_array_equal(images[:2], found.cloaked)
+  np.testing.assert_array_equal(images[2:], other.images)
+  protocol = evaluation.Protocol.draw(faces, protected=[0], num_splits=1)
+  scrape.cloaked(protocol, images)
 
 
 def test_cloaks_are_turned_upright_first(trees):
@@ -108,13 +121,13 @@ def test_cloaks_are_turned_upright_first(trees):
   exif[0x0112] = 3  # upside down
   image = Image.fromarray(decode.read_image(trees / 'Ann' / '0.png'))
   image.rotate(180).save(trees / 'B' / '0.png', exif=exif)
-  assert _read(trees)[0][0].notes == ('same',)
+  assert _read(trees).notes[0] == ('same',)
 
 
 def test_trees_that_cannot_be_paired(trees):
-  with pytest.raises(InputError, match=r'config.cloaked: .*: no such folder'):
+  with pytest.raises(InputError, match=r'cloaked: .*: no such folder'):
     _read(trees, 'C')
-  with pytest.raises(InputError, match='config.cloaked: no pair among 2 pict'):
+  with pytest.raises(InputError, match='cloaked: no pair among 2 pict'):
     _read(trees, None)
   (trees / 'B').rename(trees / 'B_')
   for i in range(2):
@@ -122,21 +135,20 @@ def test_trees_that_cannot_be_paired(trees):
   with pytest.raises(InputError, match='nearest: 0.png and 0-fawkes.png'):
     _read(trees, 'B_')
   (trees / 'Ann' / 'cloaked').mkdir()
-  with pytest.raises(InputError, match='config.cloaked: is inside'):
+  with pytest.raises(InputError, match='cloaked: is inside'):
     _read(trees, 'Ann/cloaked')
 
 
 def test_placements_say_what_they_are(monkeypatch):
-  assert given_pairs.placement('none', 'skip').alignment == 'centre-112'
-  already = given_pairs.placement('already', 'skip')
+  placement = lambda align: given.Folders('A', align=align).placement()
+  assert placement('none').alignment == 'centre-112'
+  already = placement('already')
   assert already.alignment == 'dlib-112'
   # Prepared data sets of the two must not be taken for one another.
-  assert already.details not in ('', *given_pairs.detect_faces.POLICIES)
-  monkeypatch.setattr(given_pairs.detect_faces, '_detector', _not_installed)
-  with pytest.raises(
-    InputError, match='config.align: .*--config.align=already'
-  ):
-    given_pairs.placement('dlib', 'skip')
+  assert already.details not in ('', *detect_faces.POLICIES)
+  monkeypatch.setattr(detect_faces, '_detector', _not_installed)
+  with pytest.raises(InputError, match='^align: .*--config.align=already'):
+    placement('dlib')
 
 
 def _not_installed():
@@ -147,23 +159,21 @@ def _not_installed():
   importlib.util.find_spec('dlib') is None, reason='needs the extra align'
 )
 def test_no_face_is_a_reason(trees):
-  faces, rejected = given_pairs.read_faces(_find(trees), 'Ann', 'dlib', 'skip')
-  assert not faces
-  assert [x.path for x in rejected] == ['0.png', '1.png']
-  for found in rejected:
-    assert found.reason.startswith('no face; where these are face crops, ')
+  reason = 'no face; where these are face crops, .*'
+  listed = f'left out: 0.png: {reason}; 1.png: {reason}'
+  with pytest.raises(InputError, match=listed):
+    _read(trees, alignment='dlib')
 
 
 @pytest.mark.skipif(
   importlib.util.find_spec('dlib') is None, reason='needs the extra align'
 )
-def test_a_cloak_that_hides_its_face_is_told(trees):
+def test_a_cloak_that_hides_its_face_is_noted(trees):
   face = decode.read_image(orl._find_source(None) / 's1' / '1.pgm')
   hidden = face.copy()
   hidden[:] = face.mean((0, 1))
   for i, cloak in enumerate((_cloak(face), hidden)):
     _write(trees / 'Ann' / f'{i}.png', face)
     _write(trees / 'B' / f'{i}.png', cloak)
-  faces, _ = given_pairs.read_faces(_find(trees), 'Ann', 'dlib', 'skip')
-  seen, unseen = (face.notes for face in faces)
+  seen, unseen = _read(trees, alignment='dlib').notes
   assert 'hidden' not in seen and 'hidden' in unseen

@@ -2,7 +2,6 @@
 
 import importlib.util
 
-import cloak_fit
 import numpy as np
 import photos
 import pytest
@@ -10,6 +9,7 @@ from PIL import Image
 
 from fr_poison import metrics
 from fr_poison.data import datasets, decode
+from fr_poison.evaluation import overlay
 from fr_poison.types import InputError
 
 needs_dlib = pytest.mark.skipif(
@@ -21,9 +21,9 @@ def _cloak(image, levels=4):
   return np.where(image < 128, image + levels, image - levels).astype(np.uint8)
 
 
-def _place(original, cloaked, data=None, alignment='none'):
+def _place(original, cloaked, data=None, several_faces=None):
   data = data or decode.encode_png(cloaked)
-  placed, notes = cloak_fit.place(original, cloaked, data, alignment, 'skip')
+  *placed, notes = overlay.place(original, cloaked, data, several_faces)
   return metrics.psnr(*placed), notes
 
 
@@ -35,7 +35,7 @@ def _saved(original, image, **kwargs):
 
 @pytest.mark.parametrize('quality', [95, 75, 40])
 @pytest.mark.parametrize('subsampling', ['4:4:4', '4:2:0'])
-def test_what_was_only_saved_again_is_told(quality, subsampling):
+def test_what_was_only_saved_again_is_noted(quality, subsampling):
   image = photos.picture(150, 130, 0)
   settings = {'quality': quality, 'subsampling': subsampling}
   assert _saved(image, image, **settings) == ('hardly',)
@@ -91,18 +91,21 @@ def test_a_cloak_that_was_cropped_is_put_on_its_own_face(photograph):
     (shifted, 'own'),
     (padded, 'aspect'),
   ]:
-    psnr, notes = _place(photograph, image, alignment='dlib')
+    psnr, notes = _place(photograph, image, several_faces='skip')
     assert notes == (note,) and psnr > 23
   mirrored = np.ascontiguousarray(cloak[:, ::-1])
-  psnr, notes = _place(photograph, mirrored, alignment='dlib')
+  psnr, notes = _place(photograph, mirrored, several_faces='skip')
   assert notes == ('mirrored',) and psnr > 30
 
 
 @needs_dlib
 def test_a_cloak_that_lies_on_its_original_stays_there(photograph):
-  psnr, notes = _place(photograph, _cloak(photograph), alignment='dlib')
+  psnr, notes = _place(photograph, _cloak(photograph), several_faces='skip')
   assert notes == () and psnr > 35
   black = photos.picture(300, 300, 5) // 16
-  assert _place(photograph, black, alignment='dlib')[1] == ('hidden', 'other')
+  assert _place(photograph, black, several_faces='skip')[1] == (
+    'hidden',
+    'other',
+  )
   with pytest.raises(InputError, match='no face'):
-    _place(photograph, black[:200], alignment='dlib')
+    _place(photograph, black[:200], several_faces='skip')

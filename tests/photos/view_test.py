@@ -1,12 +1,12 @@
 """The face in a picture: found, shown to networks, changed and put back."""
 
-import face_frame
 import numpy as np
 import photos
 import pytest
-from face_frame import Frame
 
 from fr_poison.data import align, detect_faces
+from fr_poison.photos import view as view_lib
+from fr_poison.photos.view import Frame
 from fr_poison.types import InputError
 
 IMAGE = photos.picture(210, 180, 0)
@@ -30,16 +30,16 @@ def find(monkeypatch):
     monkeypatch.setattr(
       detect_faces, 'find_faces', lambda image, template, far: [*faces]
     )
-    return face_frame.find(image, alignment, policy)
+    return view_lib.find(image, alignment, policy)
 
   return call
 
 
 def test_a_face_crop_is_taken_as_it_is():
-  view = face_frame.find(IMAGE, 'none', 'skip')
+  view = view_lib.find(IMAGE, 'none', 'skip')
   (frame,) = view.frames
   assert frame == Frame() and view.align == 'none'
-  assert frame == Frame() and frame.crop(IMAGE) is IMAGE
+  assert frame.edges is None and IMAGE[frame.box].shape == IMAGE.shape
   assert frame.look(IMAGE, 112).shape == (112, 112, 3)
 
 
@@ -48,34 +48,26 @@ def test_a_network_sees_the_aligned_face(find, place):
   landmarks = FACE + place  # also half outside the picture
   (frame,) = find([landmarks]).frames
   expected = align.warp(IMAGE, landmarks, 112)
-  found = frame.look(frame.crop(IMAGE), 112)
+  found = frame.look(IMAGE[frame.box], 112)
   np.testing.assert_allclose(found, expected, atol=1e-3)
-  part = frame.crop(IMAGE)
+  part = IMAGE[frame.box]
   assert min(part.shape[:2]) >= 11 and max(part.shape[:2]) <= 92
 
 
 def test_only_the_face_is_changed_and_softly_at_its_edges(find):
   (frame,) = find([FACE + (50, 70)]).frames
-  part = frame.crop(IMAGE)
+  part = IMAGE[frame.box]
   change = frame.back(np.full((112, 112, 3), 8, np.int16), part)
   assert change.shape == part.shape and change.dtype == np.float32
   assert change.max() == 8 and change.min() == 0
   middle = change[45]
   assert 0 < middle[1, 0] < 3 and (middle[6:-6] == 8).all()
   whole = IMAGE.copy()
-  frame.crop(whole)[:] = 0
+  whole[frame.box] = 0
   changed = (whole != IMAGE).any(-1)
   rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
   assert (rows[0], rows[-1]) == (70, 160)  # 90 pixels from (50, 70), and one
   assert (columns[0], columns[-1]) == (50, 140)
-
-
-def test_grey_pictures_have_one_channel_all_the_way(find):
-  grey = IMAGE[..., :1]
-  (frame,) = find([FACE + (50, 70)], grey).frames
-  assert frame.look(frame.crop(grey), 112).shape == (112, 112, 1)
-  change = frame.back(np.ones((112, 112, 1), np.int16), frame.crop(grey))
-  assert change.shape == frame.crop(grey).shape
 
 
 def test_no_face_and_several(find):
@@ -86,13 +78,13 @@ def test_no_face_and_several(find):
     find(two)
   (frame,) = find(two, policy='largest').frames
   view = find(two, policy='all')
-  assert len(view.frames) == 2 and view.frames[0].box == frame.box  # first
+  assert len(view.frames) == 2 and view.frames[0].edges == frame.edges  # first
   assert view.face_share == pytest.approx(1.2 * 60 / 210)
 
 
 def test_a_tiny_face_at_the_edge_has_room_for_a_window(find):
   (frame,) = find([align.template_points('dlib', 4) - 3]).frames
-  assert frame.crop(IMAGE).shape[:2] == (11, 11)
+  assert IMAGE[frame.box].shape[:2] == (11, 11)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +102,7 @@ def test_auto_goes_by_how_much_of_the_picture_is_face(
   faces = [scale * FACE + (10 * i, 0) for i in range(number)]
   view = find(faces, policy='all', alignment='auto')
   assert view.align == align
-  assert [frame.box is None for frame in view.frames] == [align == 'none'] * (
+  assert [frame.edges is None for frame in view.frames] == [align == 'none'] * (
     number or 1
   )
   assert view.face_share == (share and pytest.approx(share, abs=1e-3))
@@ -119,14 +111,3 @@ def test_auto_goes_by_how_much_of_the_picture_is_face(
 def test_auto_takes_no_large_picture_without_a_face_for_a_crop(find):
   with pytest.raises(InputError, match='^no face; '):
     find([], photos.picture(100, 257, 0), alignment='auto')
-
-
-def test_what_two_squares_share_is_the_first_ones(find):
-  first, second = find([FACE + (0, 20), FACE + (60, 60)], policy='all').frames
-  left = second.without(np.ones_like(second.crop(IMAGE)), first)
-  owned = np.zeros(IMAGE.shape, bool)
-  first.crop(owned)[:] = True
-  assert owned.any() and not left[second.crop(owned)].any()
-  assert left[~second.crop(owned)].all()
-  apart, far = find([FACE, FACE + (92, 110)], policy='all').frames
-  assert far.without(np.ones_like(far.crop(IMAGE)), apart).all()

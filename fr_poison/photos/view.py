@@ -1,4 +1,4 @@
-"""Where in a picture the attack works: on all of it, or on the face in it.
+"""Where in a picture the attack works: on all of it, or on the faces in it.
 
 Recognizers turn and scale a face onto a template before they look at it. What
 was made on a loose photograph as a whole is not what they see then; what was
@@ -7,10 +7,10 @@ made on the template, and put back, is.
 
 from typing import NamedTuple
 
-import full_size
 import numpy as np
 
 from fr_poison.data import align, detect_faces
+from fr_poison.photos import pixels
 from fr_poison.types import InputError
 
 _FADING = 5  # pixels: the radius of SSIM's window
@@ -32,49 +32,41 @@ class Frame(NamedTuple):
   """A part of a picture, and how a network's picture is made of it.
 
   Attributes:
-    box: top, bottom, left, right; None: the whole picture.
-    landmarks: [5, 2], within the box; None: it is resized as it is.
+    box: its rows and columns.
+    landmarks: [5, 2], within the box; None: the part is resized as it is.
     template: that the landmarks are put onto.
   """
 
-  box: tuple[int, int, int, int] | None = None
+  box: tuple[slice, slice] = np.s_[:, :]
   landmarks: np.ndarray | None = None
   template: str = 'dlib'
 
-  def crop(self, image: np.ndarray) -> np.ndarray:
-    """The part of a picture [H, W, C], a view."""
-    if self.box is None:
-      return image
-    top, bottom, left, right = self.box
-    return image[top:bottom, left:right]
-
-  def without(self, change: np.ndarray, other: 'Frame') -> np.ndarray:
-    """A change of this part [h, w, C] that leaves another frame's alone."""
-    if self.box is None or other.box is None:
-      return change
-    (top, bottom, left, right), kept = self.box, change.copy()
-    up, down, west, east = other.box
-    rows = slice(max(up - top, 0), max(min(down, bottom) - top, 0))
-    columns = slice(max(west - left, 0), max(min(east, right) - left, 0))
-    kept[rows, columns] = 0
-    return kept
+  @property
+  def edges(self) -> list[int] | None:
+    """Left, top, right and bottom of a face; None: the picture as a whole."""
+    (rows, columns), whole = self.box, self.landmarks is None
+    edges = [columns.start, rows.start, columns.stop, rows.stop]
+    return None if whole else edges
 
   def look(self, part: np.ndarray, size: int) -> np.ndarray:
-    """What a network is shown of a part [h, w, C], float32 [size, size, C]."""
+    """Shows a network the part [h, w, 3]: float32 [size, size, 3]."""
     if self.landmarks is None:
-      return full_size.resize(part, size, size)
-    return align.warp(part, self.landmarks, size, self.template).astype(
-      np.float32
-    )
+      return pixels.resize(part, size, size)
+    shown = align.warp(part, self.landmarks, size, self.template)
+    return shown.astype(np.float32)
 
   def back(self, change: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """A change of what is shown [S, S, C], as one of the part [h, w, C]."""
+    """Takes a change of what is shown [S, S, 3] to the part [h, w, 3]."""
     height, width = part.shape[:2]
     if self.landmarks is None:
-      return full_size.resize(change, height, width)
-    change = (change * _fading(len(change))).astype(np.float32)
+      return pixels.resize(change, height, width)
+    # Pixels at an edge are in few of SSIM's windows, and so hardly cost an
+    # attack anything: they would be a square of dots around the face.
+    edge = np.arange(len(change))
+    weight = np.minimum(1, (np.minimum(edge, edge[::-1]) + 0.5) / _FADING)
+    change = change * np.minimum(weight[:, None], weight)[..., None]
     return align.warp_back(
-      change, self.landmarks, (height, width), self.template
+      change.astype(np.float32), self.landmarks, (height, width), self.template
     ).astype(np.float32)
 
 
@@ -94,7 +86,7 @@ class View(NamedTuple):
 
 
 def find(image: np.ndarray, alignment: str, policy: str) -> View:
-  """Where to attack a picture.
+  """Finds where to attack a picture.
 
   'auto' takes it for a face crop, to be attacked as a whole, if it has one face
   at least .6 times as wide as its longer side, or none and no side above 256
@@ -102,7 +94,7 @@ def find(image: np.ndarray, alignment: str, policy: str) -> View:
   photographs, whose faces are put onto dlib's template.
 
   Args:
-    image: uint8 [H, W, C].
+    image: uint8 [H, W, 3].
     alignment: one of `ALIGNMENTS`.
     policy: which of several faces: 'all', or as in `detect_faces.choose`.
 
@@ -112,64 +104,35 @@ def find(image: np.ndarray, alignment: str, policy: str) -> View:
   if alignment == 'none':
     return View()
   template = 'dlib' if alignment == 'auto' else alignment
-  rgb, side = full_size.as_rgb(image), max(image.shape[:2])
-  faces = detect_faces.find_faces(rgb, template, far=policy == 'all')
-  faces.sort(key=_width, reverse=True)
-  share = float(_width(faces[0]) / side) if faces else None
+  side = max(image.shape[:2])
+  width = lambda face: face.box[2] - face.box[0]
+  faces = detect_faces.find_faces(image, template, far=policy == 'all')
+  faces.sort(key=width, reverse=True)
+  share = float(width(faces[0]) / side) if faces else None
   if alignment == 'auto':
     is_filled = len(faces) == 1 and share >= _CROP_SHARE
     if is_filled or (not faces and side <= _CROP_SIDE):
       return View(face_share=share)
   if not (policy == 'all' and faces):
-    faces = [_choose(faces, image.shape, policy)]
+    try:
+      faces = [detect_faces.choose(faces, image.shape, policy)]
+    except InputError as error:
+      advice = _SEVERAL if faces else _NO_FACE
+      raise InputError(f'{error}; {advice}') from error
   frames = [_frame(face.landmarks, image.shape, template) for face in faces]
   return View(tuple(frames), template, share)
 
 
-def _width(face):
-  return face.box[2] - face.box[0]
-
-
-def _choose(faces, shape, policy):
-  try:
-    return detect_faces.choose(faces, shape, policy)
-  except InputError as error:
-    advice = _SEVERAL if faces else _NO_FACE
-    raise InputError(f'{error}; {advice}') from error
-
-
 def _frame(landmarks, shape, template):
-  top, bottom, left, right = _box(landmarks, shape, template)
-  return Frame(
-    (top, bottom, left, right), landmarks - np.array([left, top]), template
-  )
-
-
-def _fading(size):
-  """[size, size, 1]: 1 inside, down to 0 at the edges.
-
-  Pixels at an edge are in few of SSIM's windows, and so hardly cost an attack
-  anything: in a photograph they would be a square of dots around the face.
-  """
-  distance = np.minimum(np.arange(size), np.arange(size)[::-1]) + 0.5
-  weight = np.minimum(1, distance / _FADING)
-  return np.minimum(weight[:, None], weight)[..., None]
-
-
-def _box(landmarks, shape, template):
   """Of the pixels that the template's square shows, at least SSIM's window."""
   corners = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
   points = align.template_points(template, 1)
   transform = align.similarity_transform(points, landmarks)
   corners = corners @ transform[:, :2].T + transform[:, 2]
-  box = []
-  for low, high, length in zip(
-    np.floor(corners.min(0)),
-    np.ceil(corners.max(0)) + 1,
-    shape[1::-1],
-    strict=True,
-  ):
-    start = int(np.clip(low, 0, length - full_size.MIN_SIDE))
-    box.append((start, int(np.clip(high, start + full_size.MIN_SIDE, length))))
-  (left, right), (top, bottom) = box
-  return top, bottom, left, right
+  length = np.array(shape[1::-1])
+  start = np.floor(corners.min(0)).astype(int)
+  start = np.clip(start, 0, length - pixels.MIN_SIDE)
+  stop = np.ceil(corners.max(0)).astype(int) + 1
+  stop = np.clip(stop, start + pixels.MIN_SIDE, length)
+  left_right, top_bottom = map(slice, start.tolist(), stop.tolist())
+  return Frame((top_bottom, left_right), landmarks - start, template)

@@ -5,12 +5,15 @@ import socket
 import unicodedata
 
 import numpy as np
-import photo_tree
 import pytest
-from poison_settings import Output
 
 from fr_poison.data import decode, pairs
+from fr_poison.photos import Output, Settings, tree
 from fr_poison.types import InputError
+
+SETTINGS = Settings(
+  surrogates=('mobileface',), attack={'name': 'pgd'}, align='none'
+)
 
 
 def _touch(root, *names):
@@ -23,11 +26,11 @@ def test_finds_pictures_by_name_in_sorted_order(tmp_path):
   names = ['b.PNG', 'a/z.jpeg', 'a.jpg', '-n\n.webp', '<script>.tif', 'ä.bmp']
   _touch(tmp_path, *names)
   _touch(tmp_path, 'notes.txt', 'png', 'a/manifest.jsonl', '.jpg', '.git/a.png')
-  found, num_ignored = photo_tree.find_pictures(tmp_path)
+  found, num_ignored = tree.find_pictures(tmp_path)
   assert found == sorted(names)
   assert num_ignored == 5  # .git as a whole
   _touch(tmp_path, '@eaDir/a.jpg', 'a/__MACOSX/z.jpeg', '$RECYCLE.BIN/a.png')
-  assert photo_tree.find_pictures(tmp_path) == (found, 8)
+  assert tree.find_pictures(tmp_path) == (found, 8)
 
 
 def test_every_extension_is_of_a_format_that_is_read():
@@ -52,7 +55,7 @@ def test_only_regular_files_below_real_folders(tmp_path):
   os.mkfifo(root / 'pipe.png')  # reading it would wait for ever
   with socket.socket(socket.AF_UNIX) as server:
     server.bind(str(root / 'socket.png'))
-    found, num_ignored = photo_tree.find_pictures(root)
+    found, num_ignored = tree.find_pictures(root)
   links, others = ['inner.png', 'link.png'], ['pipe.png', 'socket.png']
   assert found == ['a.png', *links, *others] and num_ignored == 2
   for names, reason in (
@@ -60,12 +63,12 @@ def test_only_regular_files_below_real_folders(tmp_path):
     (others, 'not a file'),
   ):
     for name in names:
-      assert photo_tree.read(root, name).reason == reason
+      assert tree.read(root, name, SETTINGS).reason == reason
 
 
 def test_a_missing_folder_is_named(tmp_path):
-  with pytest.raises(InputError, match='--input: .*none: No such file'):
-    photo_tree.find_pictures(tmp_path / 'none')
+  with pytest.raises(FileNotFoundError, match='none'):
+    tree.find_pictures(tmp_path / 'none')
 
 
 @pytest.mark.parametrize(
@@ -85,12 +88,12 @@ def test_a_missing_folder_is_named(tmp_path):
   ],
 )
 def test_names_of_outputs(paths, names):
-  assert list(photo_tree.name_outputs(paths, '.png').values()) == names
+  assert list(tree.name_outputs(paths, '.png')[0].values()) == names
 
 
 def test_a_folder_named_like_a_file_of_ours_is_refused():
   with pytest.raises(InputError, match='a folder with a file name of ours'):
-    photo_tree.name_outputs(['manifest.jsonl/a.jpg'], '.png')
+    tree.name_outputs(['manifest.jsonl/a.jpg'], '.png')
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ def test_a_folder_named_like_a_file_of_ours_is_refused():
   ],
 )
 def test_cloaks_keep_the_format_and_never_meet(paths, names):
-  found = photo_tree.name_outputs(paths, Output().extension_of)
+  found, _ = tree.name_outputs(paths, Output().extension_of)
   for path, name in zip(paths, names, strict=True):
     assert found[path] == name or not isinstance(name, str)
   folded = {unicodedata.normalize('NFC', x).casefold() for x in found.values()}
@@ -132,9 +135,9 @@ def test_read_says_what_is_wrong(tmp_path):
   wide = np.zeros((11, 65501, 3), np.uint8)
   decode.write_png(tmp_path / 'wide.png', wide)
   (tmp_path / 'b\nad.png').write_bytes(b'<html>')
-  read = lambda path: photo_tree.read(tmp_path, path)
+  read = lambda path: tree.read(tmp_path, path, SETTINGS)
   good = read('a.png')
-  assert good.status is None and good.image.shape == (11, 20, 1)
+  assert good.status is None and good.image.shape == (11, 20, 3)
   assert len(good.sha256) == 64
   assert read('low.png')[3:5] == ('failed', '20x10 pixels is too small')
   assert read('wide.png').reason == '65501x11 pixels is too large for JPEG'

@@ -3,10 +3,10 @@
 import hashlib
 import json
 
-import manifest
 import pytest
 
 from fr_poison import strict_json
+from fr_poison.photos import manifest
 from fr_poison.types import InputError
 
 NAMES = {'a.jpg': 'a.png', 'b.jpg': 'b.png', 'c.jpg': 'c.png'}

@@ -1,0 +1,174 @@
+"""Lays a cloak over its original, face on face, and notes what is odd."""
+
+import contextlib
+import io
+
+import numpy as np
+from PIL import Image, JpegImagePlugin
+
+from fr_poison import metrics
+from fr_poison.data import align, detect_faces
+from fr_poison.data.placement import centred
+from fr_poison.types import InputError
+
+SIZE = 112  # side of the faces, in pixels: that of the ORL faces
+NOTES = {
+  'same': 'the cloak is the original itself',
+  'hardly': (
+    'the cloak hardly differs from its original, by less than a grey level '
+    'but for what saving does: its tool may have changed nothing'
+  ),
+  'size': 'the cloak has another size, and was brought back to it',
+  'aspect': 'the cloak is cropped or stretched, and was aligned on its own',
+  'own': (
+    'the cloak does not lie on its original, as where its tool crops, and was '
+    'aligned on its own'
+  ),
+  'mirrored': 'the cloak is a mirror image, and was turned back',
+  'turned': 'the cloak lies on its side or its head, and was turned back',
+  'other': 'cloak and original look like two different pictures',
+  'hidden': 'no face is found in the cloak: who looks for faces would miss it',
+  'bgr': 'the cloak has red and blue exchanged: its tool wrote BGR as RGB',
+}
+_SAME_ASPECT = 0.02
+# Two pictures of one person, aligned: 18 dB at most in LFW, where a cloak of
+# 8/255 has 31 dB, and one of 16/255 cannot have less than 24.
+MIN_PSNR = 20.0
+# What a face on its own landmarks must gain: where the pictures do lie on each
+# other, landmarks found anew can only lose.
+_MIN_GAIN = 2.0
+# Grey levels in the mean: an attack of 4/255 changes 3, and to save a picture
+# again in the cloak's own way gives the same picture.
+_MIN_CHANGE = 1.0
+_NO_FACE = 'where these are face crops, --config.align=already or =none'
+_SEVERAL = '--config.several_faces=largest or =most_central takes one'
+_FILTERS = (
+  Image.Resampling.LANCZOS,
+  Image.Resampling.BICUBIC,
+  Image.Resampling.BILINEAR,
+)
+
+
+def place(
+  original: np.ndarray,
+  cloaked: np.ndarray,
+  data: bytes,
+  several_faces: str | None = None,
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+  """Puts both where the original's face is, so what differs is the cloak alone.
+
+  Where that fits badly, the cloak is tried on its own face, mirrored and
+  turned by quarters.
+
+  Args:
+    original: uint8 [H, W, 3].
+    cloaked: uint8 [h, w, 3].
+    data: the file that the cloak comes from.
+    several_faces: see `detect_faces.choose`; None: nobody looks for faces, and
+      the middle square is taken.
+
+  Returns:
+    Both faces, uint8 [SIZE, SIZE, 3], and which of `NOTES` apply.
+
+  Raises:
+    InputError: no face, or too many.
+  """
+  put = _putting(original, several_faces)
+  face, brought = put(original), _brought(cloaked, original.shape)
+  placed, notes = None, []
+  if brought is not None:
+    placed = put(brought)
+    notes = ['size'] * (cloaked.shape != original.shape)
+    if _apart(face, placed[..., ::-1]) < _apart(face, placed) / 2:
+      return face, placed, (*notes, 'bgr')
+  elif not several_faces:
+    placed, notes = put(cloaked), ['aspect']
+  fit = -np.inf if placed is None else psnr(face, placed)
+  if fit < MIN_PSNR:
+    for note, other in _tries(cloaked, original.shape, put, several_faces):
+      gain = psnr(face, other) - fit
+      needed = 0 if note in ('own', 'aspect') else MIN_PSNR - fit
+      if gain > max(needed, _MIN_GAIN):
+        placed, fit, notes = other, fit + gain, [note]
+  if placed is None:
+    _putting(cloaked, several_faces)  # says why there is no face
+  if brought is not None and not {'own', 'turned'} & set(notes):
+    notes += _change(original, brought, data, placed, put)
+    if several_faces and not detect_faces.find_faces(brought):
+      notes.append('hidden')
+  return face, placed, (*notes, *['other'] * (fit < MIN_PSNR))
+
+
+def psnr(original: np.ndarray, placed: np.ndarray) -> float:
+  """Measures the PSNR of uint8 pictures, infinite where they are equal."""
+  value = metrics.psnr(original, placed)
+  return np.inf if value is None else value
+
+
+def _apart(one, other):
+  return np.abs(one.astype(int) - other).mean()
+
+
+def _putting(image, several_faces):
+  """A function that puts a picture where this one's face, or middle, is."""
+  if not several_faces:
+    return centred(SIZE).place
+  found = detect_faces.find_faces(image)
+  try:
+    face = detect_faces.choose(found, image.shape, several_faces)
+  except InputError as error:
+    advice = _SEVERAL if found else _NO_FACE
+    raise InputError(f'{error}; {advice}') from error
+  return lambda other: align.align(other, face.landmarks, SIZE)
+
+
+def _has_aspect(size, other):
+  return abs(size[0] * other[1] / (size[1] * other[0]) - 1) <= _SAME_ASPECT
+
+
+def _brought(cloaked, shape):
+  """The cloak at its original's size; None where the aspect is another."""
+  if cloaked.shape == shape:
+    return cloaked
+  if not _has_aspect(cloaked.shape[1::-1], shape[1::-1]):
+    return None
+  return np.asarray(Image.fromarray(cloaked).resize(shape[1::-1]))
+
+
+def _tries(cloaked, shape, put, several_faces):
+  """The cloak with a mirror or a turn undone, then on its own face."""
+  turned = [('turned', np.rot90(cloaked, quarters)) for quarters in (1, 2, 3)]
+  for note, image in [('mirrored', cloaked[:, ::-1]), *turned]:
+    image = _brought(np.ascontiguousarray(image), shape)
+    if image is not None:
+      yield note, put(image)
+  if several_faces:
+    note = 'aspect' if _brought(cloaked, shape) is None else 'own'
+    with contextlib.suppress(InputError):
+      yield note, _putting(cloaked, several_faces)(cloaked)
+
+
+def _change(original, brought, data, placed, put):
+  if (original == brought).all():
+    return ['same']
+  for again in (original, *_saved_again(original, data)):
+    if _apart(placed, put(again)) < _MIN_CHANGE:
+      return ['hardly']
+  return []
+
+
+def _saved_again(original, data):
+  """The original, had it been resized and saved as the cloak was."""
+  own = Image.fromarray(original)
+  with Image.open(io.BytesIO(data)) as file:
+    size, tables = file.size, getattr(file, 'quantization', None)
+    sampling = JpegImagePlugin.get_sampling(file) if tables else 0
+  if not _has_aspect(size, own.size):
+    size = own.size  # it was stored lying
+  for resampling in _FILTERS if size != own.size else _FILTERS[:1]:
+    image = own.resize(size, resampling)
+    if tables:
+      saved = io.BytesIO()
+      image.save(saved, 'JPEG', qtables=tables, subsampling=max(sampling, 0))
+      image = Image.open(saved)
+    yield np.asarray(image.resize(own.size))

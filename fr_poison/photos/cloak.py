@@ -1,0 +1,205 @@
+"""The cloak of a photograph: attacked at one working size, put back, measured.
+
+Arrays of one fixed shape go into every compiled function, whatever the
+pictures' sizes and however many there are, so each is compiled once.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from fr_poison import attacks, metrics
+from fr_poison.data import decode
+from fr_poison.data.batches import map_batches, pictures_a_call
+from fr_poison.data.faces import to_float
+from fr_poison.extractors import Extractor
+from fr_poison.photos import pixels
+from fr_poison.photos.settings import Settings
+from fr_poison.photos.view import Frame
+
+# What sites do to a picture that is uploaded: Pillow's defaults.
+_POSTED = {'quality': 75, 'subsampling': '4:2:0'}
+_MEASURED = ('linf', 'dssim', 'psnr', 'feature_displacement')
+NUMBERS = ('budget_used', 'scale', *_MEASURED)  # of a cloak, in its row
+
+
+class Part(NamedTuple):
+  """What became of one face, or of the picture as a whole."""
+
+  frame: Frame
+  unrounded: np.ndarray  # float32 [h, w, 3] in [0, 1], before 8 bits
+  scale: float = 1.0  # of the perturbation; 0: nothing is left
+  budget_used: float | None = None  # of the attack's; None: it does not say
+  reason: str | None = None  # why it is not cloaked
+
+
+class Cloaker:
+  """An attack on surrogate networks, ready for pictures of any size.
+
+  Attributes:
+    number: pictures that are attacked at a time.
+  """
+
+  def __init__(self, settings: Settings, networks: Sequence[Extractor]):
+    """Makes the attack; compiles nothing yet."""
+    self._settings, self._networks = settings, networks
+    self._attack = settings.make_attack([n.embed_fn for n in networks])
+    self._params = [n.params for n in networks]
+    self._rng = jax.random.key(settings.seed)
+    self._embed = [jax.jit(n.embed_fn) for n in networks]
+    # Never one alone: a matrix product with one row rounds otherwise.
+    self.number = pictures_a_call(max(2, settings.batch_size), on_cpu=2)
+
+  def changes(
+    self, parts: Sequence[tuple[np.ndarray, Frame]]
+  ) -> list[tuple[np.ndarray | None, float | None]]:
+    """Attacks parts of pictures, uint8 [h, w, 3] each, as networks see them.
+
+    Returns:
+      For each the grey levels to add to what is seen, int16 [S, S, 3], None
+      where nothing is better than the picture; and the share of the attack's
+      budget that was used, None if it does not say.
+    """
+    if not parts:
+      return []
+    seen = [np.rint(f.look(part, self._settings.size)) for part, f in parts]
+    codes = np.stack(seen).astype(np.uint8)
+    infos = []  # the last one is also of what filled up the batch
+
+    def attack(images):
+      adv_images, info = attacks.run(
+        self._attack, self._params, self._rng, images
+      )
+      infos.append(info)
+      return adv_images
+
+    adv_images = map_batches(attack, codes, self.number)
+    levels = np.rint(adv_images * 255).astype(np.int16) - codes
+    # Grey stays grey, even if the attack colours it.
+    grey = (codes == codes[..., :1]).all((1, 2, 3))
+    levels[grey] = np.rint(levels[grey].mean(-1, keepdims=True))
+    improved = np.concatenate([info['improved'] for info in infos])
+    used = [float(x) for info in infos for x in info.get('budget_used', ())]
+    return [
+      (change if improved[i] else None, used[i] if used else None)
+      for i, change in enumerate(levels)
+    ]
+
+  def put(
+    self, image: np.ndarray, frames: Sequence[Frame], changes: Sequence[tuple]
+  ) -> tuple[np.ndarray, list[Part]]:
+    """Puts what the attack found, one of `changes` a frame, onto a picture.
+
+    Every budget holds for each face by itself: where the squares around two
+    faces overlap, the first one's change is left alone.
+
+    Returns:
+      The cloak, uint8 [H, W, 3] as the picture, and what became of each frame.
+    """
+    codes, parts = image.copy(), []
+    taken = np.zeros(image.shape[:2], bool)
+    for frame, (levels, used) in zip(frames, changes, strict=True):
+      part, base = image[frame.box], codes[frame.box]
+      unrounded, scale = to_float(base), 0.0
+      reason = 'the attack found nothing better than the picture'
+      if levels is not None:
+        change = frame.back(levels, part)
+        change[taken[frame.box]] = 0
+        budget = self._settings.max_dssim
+        base[:], unrounded, scale = add(part, change, budget, base)
+        reason = None if scale else 'no change is left within the budget'
+      taken[frame.box] = True
+      parts.append(Part(frame, unrounded, scale, used, reason))
+    return codes, parts
+
+  def fields(
+    self, image: np.ndarray, saved: np.ndarray, parts: Sequence[Part]
+  ) -> dict:
+    """Measures a saved cloak within its frames: fields of a manifest's row.
+
+    Args:
+      image: the original, uint8 [H, W, 3].
+      saved: uint8 [H, W, 3], as read back from the file.
+      parts: of `put`.
+
+    Returns:
+      `faces`: a dict for each; the numbers of the one that moved least stand
+      for the picture.
+    """
+    posted = decode.decode(decode.encode_jpeg(saved, **_POSTED), 'JPEG')
+    rows = []
+    for part in parts:
+      views = (x[part.frame.box] for x in (image, saved, posted))
+      numbers = (part.budget_used, part.scale, *self._measure(part, *views))
+      numbers = dict(zip(NUMBERS, map(_rounded, numbers), strict=True))
+      rows.append({'box': part.frame.edges, 'reason': part.reason, **numbers})
+    least = min(rows, key=lambda row: row['feature_displacement']['saved'])
+    failed = [part.reason for part in parts if part.reason]
+    reason = failed[0] if failed else None
+    if failed and len(parts) > 1:
+      reason = f'{len(failed)} of {len(parts)} faces: {reason}'
+    return {
+      'status': 'not_improved' if failed else 'cloaked',
+      'reason': reason,
+      **{name: least[name] for name in NUMBERS},
+      'faces': [row for row in rows if row['box']],
+    }
+
+  def _measure(self, part, image, saved, posted):
+    """`_MEASURED`; the last is a mean over networks of |f(x) - f(image)|^2."""
+    views = to_float(image), part.unrounded, to_float(saved), to_float(posted)
+    total = np.zeros(3)
+    for embed, network in zip(self._embed, self._networks, strict=True):
+      # Always these four, and no other pictures: nothing that another picture
+      # or the order could change even in the last digit.
+      seen = [part.frame.look(x, network.input_size) for x in views]
+      embeddings = np.float64(embed(network.params, np.stack(seen)))
+      embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+      total += np.sum((embeddings[1:] - embeddings[0]) ** 2, 1)
+    displacement = (total / len(self._networks)).tolist()
+    return (
+      metrics.linf(image, saved),
+      pixels.dssim(image, saved),
+      metrics.psnr(image, saved),
+      dict(zip(('float', 'saved', 'jpeg'), displacement, strict=True)),
+    )
+
+
+def add(
+  image: np.ndarray,
+  change: np.ndarray,
+  max_dssim: float | None,
+  base: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, float]:
+  """Adds a perturbation to a picture, as much of it as the budget allows.
+
+  No pixel moves by more levels than the perturbation has, rounded or not.
+
+  Args:
+    image: uint8 [H, W, 3].
+    change: float32 [H, W, 3], in grey levels.
+    max_dssim: if the pixels differ by more, the perturbation is scaled down in
+      steps of 5% until they do not; None: no such budget.
+    base: the picture with what it has already, its neighbour's cloak.
+
+  Returns:
+    uint8 [H, W, 3]; the same before rounding, float32 in [0, 1]; and the scale
+    of the perturbation, 0 if what is left of it changes no pixel.
+  """
+  for percent in range(100, 0, -5):
+    levels = base + np.float32(percent / 100) * change
+    codes = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    if (codes == base).all():
+      break
+    if max_dssim is None or pixels.dssim(image, codes) <= max_dssim:
+      return codes, np.clip(levels, 0, 255) / 255, percent / 100
+  return base, to_float(base), 0.0
+
+
+def _rounded(value):
+  """Six digits of every number: more would be noise in the manifest."""
+  if isinstance(value, dict):
+    return {name: _rounded(x) for name, x in value.items()}
+  return None if value is None else float(f'{value:.6g}')

@@ -1,0 +1,207 @@
+"""A run over a folder: what is there, what is left to do, row by row.
+
+The folder that is written to is apart from the input, and one run's alone.
+Below it symbolic links are not followed, so that nothing outside it changes.
+"""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+
+from fr_poison import locks
+from fr_poison.data import decode
+from fr_poison.extractors import Extractor
+from fr_poison.photos import manifest, tree
+from fr_poison.photos.cloak import NUMBERS, Cloaker
+from fr_poison.photos.settings import Settings
+from fr_poison.types import InputError
+
+
+class Run:
+  """Cloaks a tree of pictures, and goes on where it was stopped.
+
+      run = photos.Run('in', 'out', settings, networks)
+      with run.opened():
+        for row in run.cloak():
+          print(row['input'], row['status'])
+
+  Attributes:
+    paths: of the pictures, relative, sorted.
+    num_ignored: entries of the folder that are no pictures.
+    manifest: what is done; None until the run is `opened`.
+  """
+
+  def __init__(
+    self,
+    source: str | os.PathLike,
+    output: str | os.PathLike,
+    settings: Settings,
+    networks: Sequence[Extractor],
+    *,
+    strict: bool = False,
+  ):
+    """Checks everything; nothing is written yet.
+
+    Args:
+      source: the folder of pictures.
+      output: the folder of cloaks and of the manifest.
+      settings: what cloaks are made with.
+      networks: its surrogates, loaded.
+      strict: stop at the first picture that cannot be cloaked.
+
+    Raises:
+      InputError: the folders are not apart, or there is no picture.
+    """
+    self._source, self._output = pathlib.Path(source), pathlib.Path(output)
+    _check_apart(self._source, self._output)
+    self.paths, self.num_ignored = tree.find_pictures(self._source)
+    if not self.paths:
+      others = f'{self.num_ignored} others'
+      raise InputError(f'--input: {source}: no pictures, {others}')
+    self._names, self._folders = tree.name_outputs(
+      self.paths, settings.output.extension_of
+    )
+    self._settings, self._strict = settings, strict
+    self._digest = settings.digest(networks)
+    self._cloaker = Cloaker(settings, networks)
+    self.manifest = None
+
+  @property
+  def left(self) -> list[str]:
+    """Pictures without a row that holds."""
+    return [path for path in self.paths if path not in self.manifest.rows]
+
+  @contextlib.contextmanager
+  def opened(self, *, overwrite: bool = False) -> Iterator[None]:
+    """Holds the output folder, made if needed, and tidies it in the end.
+
+    Args:
+      overwrite: start anew, also in a folder that holds something else.
+
+    Raises:
+      InputError: it cannot be written to, another run is at it, it has files
+        but no manifest, or cloaks of other settings; links or folders are in
+        the way.
+    """
+    output = self._output
+    with locks.held(output, '--output'):
+      self._check_output(overwrite)
+      if overwrite:
+        manifest.discard(output)
+      known = self._source, output, self._names, self._digest
+      self.manifest = manifest.Manifest(*known)
+      for path, row in self.manifest.rows.items():
+        self._refuse(path, not row.get('output') and row.get('reason'))
+      yield
+      self.manifest.tidy()
+
+  def cloak(self) -> Iterator[dict]:
+    """Cloaks what is left, some at a time.
+
+    Yields:
+      Every picture's row, once it and the cloak are on disk.
+
+    Raises:
+      InputError: a file cannot be written; with `strict`, a picture cannot be
+        cloaked.
+    """
+    left, number = self.left, self._cloaker.number
+    for start in range(0, len(left), number):
+      photos = []
+      for path in left[start : start + number]:
+        photos.append(tree.read(self._source, path, self._settings))
+        self._refuse(path, photos[-1].reason)
+      parts = [
+        (photo.image[frame.box], frame)
+        for photo in photos
+        if not photo.status
+        for frame in photo.view.frames
+      ]
+      changes = iter(self._cloaker.changes(parts))
+      for photo in photos:
+        row = self._unsaved(photo)
+        if not photo.status:
+          row |= self._save(photo, [next(changes) for _ in photo.view.frames])
+        self.manifest.append(row)
+        yield row
+
+  def _refuse(self, path, reason):
+    if self._strict and reason:
+      raise InputError(f'{self._source / path}: {reason}')
+
+  def _unsaved(self, photo):
+    """The row of a picture that there is no cloak of."""
+    size = None if photo.image is None else list(photo.image.shape[:2])
+    return {
+      **{'input': photo.path, 'output': None, 'format': None},
+      **{'status': photo.status, 'reason': photo.reason},
+      'attack': self._settings.attack['name'],
+      'seed': self._settings.seed,
+      **{'size': size, 'align': None, 'face_share': None},
+      **dict.fromkeys(NUMBERS),
+      **{'faces': [], 'sha256': None, 'input_sha256': photo.sha256},
+      'config_hash': self._digest,
+    }
+
+  def _save(self, photo, changes):
+    """Writes one cloak; its fields of the row, measured on the file."""
+    name, share = self._names[photo.path], photo.view.face_share
+    format = 'png' if name.lower().endswith('.png') else 'jpeg'
+    codes, parts = self._cloaker.put(photo.image, photo.view.frames, changes)
+    file = self._settings.output.encode(codes, format, photo.exif)
+    path = self._output / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    decode.write_atomic(path, file)
+    file = path.read_bytes()
+    saved = decode.decode(file, name)
+    return {
+      **{'output': name, 'format': format, 'align': photo.view.align},
+      'face_share': None if share is None else round(share, 3),
+      **self._cloaker.fields(photo.image, saved, parts),
+      'sha256': hashlib.sha256(file).hexdigest(),
+    }
+
+  def _check_output(self, overwrite):
+    """Refuses links, what is in the way, others' files, and no permission."""
+    output = self._output
+    for path in (output / folder for folder in sorted(self._folders)):
+      if path.is_symlink():
+        raise InputError(f'--output: {path}: a symbolic link, will not follow')
+      if path.exists() and not path.is_dir():
+        raise InputError(f'--output: {path}: a file where a folder should be')
+    for name in (tree.MANIFEST, *self._names.values()):
+      path = output / name
+      if path.is_symlink() and name == tree.MANIFEST:
+        raise InputError(f'--output: {path}: a symbolic link')
+      if path.is_dir() and not path.is_symlink():
+        raise InputError(f'--output: {path}: a folder, expected a file')
+    visible = [n for n in os.listdir(output) if not n.startswith('.')]
+    if visible and tree.MANIFEST not in visible and not overwrite:
+      raise InputError(
+        f'--output: {output}: holds other files, such as {min(visible)!r}; '
+        'choose an empty folder or --overwrite'
+      )
+    probe = output / decode.TEMPORARY.replace('*', 'probe')
+    try:
+      probe.write_bytes(b'')
+      probe.unlink()
+    except OSError as error:
+      raise InputError(f'--output: {output}: {error.strerror}') from error
+
+
+def _check_apart(source, output):
+  """Refuses an output that is, holds or lies in the input, also by links."""
+  if not source.is_dir():
+    state = 'not a folder' if source.exists() else 'no such folder'
+    raise InputError(f'--input: {source}: {state}')
+  source, output = source.resolve(), output.resolve()
+  for one, other, reason in (
+    (output, source, '--input, or inside it'),
+    (source, output, '--input is inside it'),
+  ):
+    for folder in (one, *one.parents):
+      # By file number, not by name: some file systems know it by two names.
+      if folder.exists() and other.exists() and folder.samefile(other):
+        raise InputError(f'--output: {output}: {reason}')

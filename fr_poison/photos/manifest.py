@@ -1,0 +1,165 @@
+"""manifest.jsonl: one row per picture, and what of it still holds.
+
+The manifest is what a run goes by when it is started again: a picture is done
+if its row is there and the files still have the hashes that the row says. It
+only grows, one flushed line at a time; where a row in the middle has to be
+made again, the whole file is replaced at the end.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Iterable
+
+from fr_poison import strict_json
+from fr_poison.data import decode
+from fr_poison.photos.tree import MANIFEST
+from fr_poison.types import InputError
+
+_ORPHAN = {'status': 'orphaned', 'reason': 'its picture is gone'}
+
+
+class Manifest:
+  """The rows of an output folder, in memory and on disk.
+
+  Attributes:
+    rows: by the pictures' relative path.
+    orphans: rows of cloaks whose pictures are gone from the source, have
+      changed or are called otherwise now, by the cloaks' relative path; they
+      stay as long as their files do, unaltered.
+  """
+
+  def __init__(
+    self,
+    source: pathlib.Path,
+    output: pathlib.Path,
+    names: dict[str, str],
+    config_hash: str,
+  ):
+    """Reads the rows that still hold, and those of cloaks left over.
+
+    Args:
+      source: the folder of the pictures.
+      output: the folder of the cloaks and the manifest.
+      names: relative path of each picture -> that of its cloak.
+      config_hash: of what the cloaks are made with.
+
+    Raises:
+      InputError: rows of other settings, or lines that are no rows.
+    """
+    self._path, self._output = output / MANIFEST, output
+    self.rows, self.orphans = {}, {}
+    found = _read(self._path)
+    if any(row.get('config_hash') != config_hash for row in found):
+      raise InputError(
+        f'--output: {output}: holds cloaks made with other settings or '
+        'versions; choose another folder or --overwrite'
+      )
+    for row in found:
+      path, name, own = row['input'], row.get('output'), _own_file(output, row)
+      if (
+        path in names
+        and row.get('status') != _ORPHAN['status']
+        and (name is None or own and name == names[path])
+        and _sha256(source / path) == row.get('input_sha256')
+      ):
+        self.rows[path] = row
+      elif own:
+        self.orphans[name] = row | _ORPHAN
+    for row in self.rows.values():
+      self.orphans.pop(row.get('output'), None)
+    self.tidy()
+
+  def append(self, row: dict) -> None:
+    """Adds a row; it is on disk on return.
+
+    Raises:
+      InputError: the file cannot be written.
+    """
+    self.rows[row['input']] = row
+    self.orphans.pop(row['output'], None)  # overwritten
+    try:
+      with open(self._path, 'ab') as file:
+        file.write(_line(row))
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError as error:
+      raise InputError(f'{self._path}: {error.strerror}') from error
+
+  def delete_orphans(self) -> None:
+    """Deletes the cloaks left over, and their rows; `tidy` has still to run.
+
+    Raises:
+      OSError: one cannot be deleted.
+    """
+    _delete(self._output, self.orphans.values())
+    self.orphans.clear()
+
+  def tidy(self) -> None:
+    """Leaves exactly one line per row, in order of the pictures' paths."""
+    rows = [x[key] for x in (self.rows, self.orphans) for key in sorted(x)]
+    text = b''.join(map(_line, rows))
+    if not self._path.exists() or self._path.read_bytes() != text:
+      decode.write_atomic(self._path, text)
+
+
+def discard(output: pathlib.Path) -> None:
+  """Removes the manifest and, of the cloaks it lists, those left unaltered."""
+  path = output / MANIFEST
+  with contextlib.suppress(InputError, OSError):  # damaged, or it stays
+    _delete(output, _read(path))
+  path.unlink(missing_ok=True)
+
+
+def _read(path):
+  """The complete rows; a last line without its end is not one."""
+  try:
+    data = path.read_bytes()
+  except FileNotFoundError:
+    return []
+  rows = []
+  for i, line in enumerate(data.split(b'\n')[:-1], 1):
+    try:
+      rows.append(strict_json.loads(line))
+      if not isinstance(rows[-1]['input'], str):
+        raise TypeError
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+      raise InputError(
+        f'--output: {path}, line {i}: not a row of poison.py, or altered; '
+        'repair it, choose another folder or --overwrite'
+      ) from error
+  return rows
+
+
+def _line(row):
+  return json.dumps(strict_json.sealed(row)).encode() + b'\n'
+
+
+def _sha256(path):
+  """None if there is no such file, or none that is read: a link, a device."""
+  with contextlib.suppress(OSError):
+    if path.is_file() and not path.is_symlink():
+      with open(path, 'rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()
+  return None
+
+
+def _own_file(output, row):
+  """A row's cloak, if it is there as it was written."""
+  root = output.resolve()
+  cloak, digest = root / str(row.get('output')), row.get('sha256')
+  # Never outside, whatever the manifest says: not by '..' nor by a link.
+  try:
+    is_inside = cloak.resolve() == cloak and cloak.is_relative_to(root)
+    is_own = is_inside and digest and _sha256(cloak) == digest
+  except (OSError, ValueError):  # no name of a file
+    return None
+  return cloak if is_own else None
+
+
+def _delete(output, rows: Iterable[dict]):
+  for row in rows:
+    if file := _own_file(output, row):
+      file.unlink()

@@ -1,0 +1,39 @@
+"""Pictures to files: what was asked for, the whole of it or nothing."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image, JpegImagePlugin
+
+from fr_poison.data import decode
+
+
+def test_write_does_not_stumble(tmp_path, monkeypatch):
+  long = 'ä' * 125 + '.png'  # 254 bytes, of 255 that a name may have
+  decode.write_atomic(tmp_path / long, b'a')
+  # A killed process had the same id: containers give them out again.
+  monkeypatch.setattr(decode, '_counter', iter([7]))
+  stale = tmp_path / decode.TEMPORARY.replace('*', f'{os.getpid()}.7')
+  stale.symlink_to(tmp_path / long)
+  decode.write_atomic(tmp_path / 'b.png', b'b')
+  assert (tmp_path / long).read_bytes() == b'a'
+  assert sorted(p.name for p in tmp_path.iterdir()) == ['b.png', long]
+
+
+@pytest.mark.parametrize('quality', [60, 95])
+@pytest.mark.parametrize('subsampling, code', [('4:4:4', 0), ('4:2:0', 2)])
+def test_jpeg_is_what_was_asked_for(tmp_path, quality, subsampling, code):
+  rng = np.random.default_rng(0)
+  colour = rng.integers(0, 256, (32, 40, 3)).astype(np.uint8)
+  path, reference = tmp_path / 'a.jpg', tmp_path / 'b.jpg'
+  path.write_bytes(decode.encode_jpeg(colour, quality, subsampling))
+  Image.fromarray(colour).save(reference, quality=quality)
+  with Image.open(path) as ours, Image.open(reference) as theirs:
+    assert ours.format == 'JPEG' and ours.size == (40, 32)
+    assert JpegImagePlugin.get_sampling(ours) == code
+    assert ours.quantization == theirs.quantization
+  grey = decode.encode_jpeg(colour[..., 0], quality, subsampling)
+  path.write_bytes(grey)
+  with Image.open(path) as ours:
+    assert ours.mode == 'L'
