@@ -15,6 +15,7 @@ def get_config(arg=None):
     'num_public': 0,
     'networks': ('mobileface', 'pixels'),
     'attacks': {'small': pgd | {'epsilon': 2 / 255}, 'large': pgd},
+    'histories': {},
     'recognizers': {'nearest_neighbor': {}},
   }
   mixed = run | {'histories': {'half': {'clean': 0.5, 'large': 0.5}}}

@@ -29,6 +29,7 @@ def config(smoke):
     'num_public': 0,
     'networks': ('mobileface', 'pixels', 'arcface_r50'),
     'attacks': {'small': PGD | {'epsilon': 2 / 255}, 'large': PGD},
+    'histories': {},
     'recognizers': {'nearest_neighbor': {}},
   }
   history = {
@@ -193,6 +194,7 @@ def get_config(arg=None):
   run = config.runs.baseline.to_dict() | {
     'num_people': 8, 'num_public': 0, 'num_targets': 2,
     'networks': ('pixels',), 'surrogates': (), 'attacks': {},
+    'histories': {},
   }
   config.runs = ConfigDict({'tiny': run})
   return config
