@@ -49,7 +49,7 @@ def test_every_kind_finds_its_place(tmp_path, make_record):
     ('[1]', 'expected an object, got list'),
     ('{"attack": NaN}', 'NaN is not strict JSON'),
     ('[' * 100_000, 'recursion'),
-    (json.dumps(_DETECTION | {'auc': 'x'}), 'auc: expected a number in [0, 1]'),
+    (json.dumps(_DETECTION | {'auc': 'x'}), "auc: 'x' is outside [0, 1]"),
     ('{"not_enrolled_rate": 1}', 'attack: missing'),
   ],
 )
