@@ -120,14 +120,13 @@ class Drawing(NamedTuple):
 
 
 class Series(NamedTuple):
-  """Rates in [0, 1] with their 95% intervals, by row or by number."""
+  """Protection rates with their 95% intervals, by row or by number."""
 
   label: str
-  points: Mapping[Any, tuple[float, Sequence[float]]]
+  cells: Mapping[Any, dict]  # records, or their two fields
   style: Mapping[str, Any]  # see `look`
-  kind: str = ''  # what tells it from others of its label
+  kind: str = ''  # what it differs in from others of its label
   faint: Mapping[str, Sequence[float]] = {}  # other rates, beside the point
-  notes: Mapping[str, str] = {}  # words where there is no rate
   hollow: Container[str] = ()  # rows whose marker is not filled
 
   def alt(self) -> str:
@@ -135,8 +134,8 @@ class Series(NamedTuple):
     name = ', '.join(filter(None, (self.label, self.kind)))
     number = lambda x: x if isinstance(x, str) else f'{x:.3g}'
     rates = (
-      f'{words.percent(rate)}% ({number(x)})'
-      for x, (rate, _) in self.points.items()
+      f'{words.percent(record["protection_rate"])}% ({number(x)})'
+      for x, record in self.cells.items()
     )
     return f'{name}: {", ".join(rates)}'
 
@@ -216,17 +215,17 @@ def line_plot(
   """
   figure, [[axis]] = axes(3, len({one.label for one in series}))
   for one in series:
-    numbers = list(one.points)
-    rates, ends = zip(*one.points.values(), strict=True)
-    style = one.style | {'markersize': 5}
-    label_ = words.short(one.label, 44)
-    axis.plot(numbers, np.multiply(100, rates), label=label_, **style)
-    axis.vlines(numbers, *(100 * np.transpose(ends)), one.style['color'], lw=1)
+    numbers, found = list(one.cells), one.cells.values()
+    rates = [100 * r['protection_rate'] for r in found]
+    low, high = 100 * np.transpose([r['protection_ci'] for r in found])
+    style = one.style | {'label': words.short(one.label, 44)}
+    axis.plot(numbers, rates, **style, markersize=5)
+    axis.vlines(numbers, low, high, one.style['color'], lw=1)
   axis.set(ylim=(-3, 103), xlabel=label, ylabel='protection rate, %')
   axis.set_xscale(scale)
   if scale == 'symlog':
     axis.set_xlim(left=-0.5)
-  axis.set_xticks(sorted({x for one in series for x in one.points}))
+  axis.set_xticks(sorted({x for one in series for x in one.cells}))
   axis.set_xticks([], minor=True)
   axis.xaxis.set_major_formatter(ticker.EngFormatter(sep=''))
   return legend(figure, axis)
@@ -271,10 +270,12 @@ def _dot(axis, series, row, y):
   style = series.style | {'linestyle': 'none'}
   faint = np.multiply(100, series.faint.get(row, ()))
   axis.plot(faint, [y] * len(faint), alpha=0.45, markersize=4, **style)
-  if row in series.points:
-    rate, (low, high) = series.points[row]
+  record = series.cells.get(row, {'protection_rate': None})
+  rate = record['protection_rate']
+  if rate is not None:
+    low, high = record['protection_ci']
     reach = [[max(100 * (rate - low), 0)], [max(100 * (high - rate), 0)]]
     fill = {'markerfacecolor': 'none'} if row in series.hollow else {}
     axis.errorbar([100 * rate], [y], xerr=reach, markersize=7, **(style | fill))
-  elif row in series.notes:
-    axis.text(0, y, series.notes[row], va='center', color=style['color'])
+  elif row in series.cells:
+    axis.text(0, y, 'nobody enrolled', va='center', color=style['color'])

@@ -62,17 +62,10 @@ def by_move(records: list[dict]) -> Drawing | None:
       if record['attack'] == attack:
         rates = faint.setdefault(moves.move(record), [])
         rates.append(record['protection_rate'])
-    points = _points({m: r for m, r in cells.items() if moves.has_rate(r)})
-    series.append(
-      Series(
-        'no cloak' if bare else words.attack_name(attack),
-        points,
-        drawing.look(None if bare else i),
-        faint=faint,
-        notes={m: 'nobody enrolled' for m in cells if m not in points},
-        hollow=[m for m, r in cells.items() if r.get('not_enrolled_rate')],
-      )
-    )
+    label = 'no cloak' if bare else words.attack_name(attack)
+    hollow = [m for m, r in cells.items() if r.get('not_enrolled_rate')]
+    style = drawing.look(None if bare else i)
+    series.append(Series(label, cells, style, faint=faint, hollow=hollow))
   figure = drawing.dot_plot(rows, series, 'protection rate, %')
   return _drawing('answer', figure, text, _recognizer(compared))
 
@@ -101,7 +94,7 @@ def timeline(records: list[dict]) -> Drawing | None:
   series = [
     Series(
       cloak,
-      _points(dict(sorted(cells.items()))),
+      dict(sorted(cells.items())),
       drawing.look(i),
       hollow=[x for x, r in cells.items() if moves.move(r) == 'baseline'],
     )
@@ -202,21 +195,23 @@ def trade_off(records: list[dict]) -> Drawing | None:
   """
   found = moves.comparable(records)
   accurate, worst = {}, {}
+  as_rate = lambda rate, ci: {'protection_rate': rate, 'protection_ci': ci}
+  for record in sorted(found, key=lambda r: -r['protection_rate']):
+    name, (low, high) = words.column(record), record['protection_ci']
+    if record['attack'] != 'none':
+      rate = as_rate(1 - record['protection_rate'], (1 - high, 1 - low))
+      worst.setdefault(name, rate)
   for record in found:
-    name, rate = words.column(record), 1 - record['protection_rate']
     if record['attack'] == 'none':
-      accurate.setdefault(name, (record['accuracy'], record['accuracy_ci']))
-    elif name not in worst or rate < worst[name][0]:
-      low, high = record['protection_ci']
-      worst[name] = rate, (1 - high, 1 - low)
-  rows = sorted(accurate.keys() & worst.keys(), key=lambda n: (-worst[n][0], n))
+      rate = as_rate(record['accuracy'], record['accuracy_ci'])
+      accurate.setdefault(words.column(record), rate)
+  rows = [name for name in sorted(accurate) if name in worst]
+  rows.sort(key=lambda name: -worst[name]['protection_rate'])
   if len(rows) < 2:
     return None
   series = [
-    Series(label, {row: points[row] for row in rows}, drawing.look(i))
-    for i, (label, points) in enumerate(
-      [('robustness', worst), ('accuracy', accurate)]
-    )
+    Series('robustness', {row: worst[row] for row in rows}, drawing.look(0)),
+    Series('accuracy', {row: accurate[row] for row in rows}, drawing.look(1)),
   ]
   figure = drawing.dot_plot(rows, series, '%')
   name = 'accuracy_robustness'
@@ -286,12 +281,6 @@ def _drawing(name, figure, alt, *filled):
   return Drawing(name, texts['title'], caption, alt, figure)
 
 
-def _points(cells):
-  return {
-    x: (r['protection_rate'], r['protection_ci']) for x, r in cells.items()
-  }
-
-
 def _curves(name, records, lines, solid, label, scale='linear'):
   """(cloak, kind) -> number -> record, as lines of two points or more."""
   lines = {key: cells for key, cells in lines.items() if len(cells) > 1}
@@ -304,7 +293,7 @@ def _curves(name, records, lines, solid, label, scale='linear'):
     style['linestyle'] = '-' if kind == solid else '--'
     if cloak.startswith('no cloak'):
       style['color'] = drawing.GREY
-    series.append(Series(cloak, _points(cells), style, kind))
+    series.append(Series(cloak, cells, style, kind))
   figure = drawing.line_plot(series, label, scale)
   return _drawing(name, figure, _alt(series), _recognizer(records))
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fr_poison.report import words
 from fr_poison.types import InputError
 
-# What tells two runs apart, the least of it first.
+# What two runs differ in, the least of it first.
 _RUN_FIELDS = (
   {},
   {'seed': 'seed'},
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 class Grid(NamedTuple):
   """What a table and a heat map show, in the order in which it is shown."""
 
-  title: str  # what tells it from the report's other grids, or ''
+  title: str  # what sets it apart from other grids, or ''
   run: str  # the same without the recognizer
   columns: list[str]  # in order of appearance, the raw pixels last
   rows: list[Row]  # no cloak first, each attack followed by its control
@@ -90,8 +90,8 @@ def arrange(records: list[dict], title: str = '', run: str = '') -> Grid:
 def tables(records: list[dict]) -> list[Grid]:
   """Arranges records of any runs: a grid each run and recognizer.
 
-  One run has no title. Several are told apart by their seeds, or, where that
-  is not enough, by their configurations as well.
+  One run has no title. Those of several have their seeds, and where that is
+  not enough their configurations as well.
 
   Raises:
     InputError: two records of one run are for the same cell.
@@ -144,7 +144,7 @@ def _key(record):
 
 
 def _label(text, key, rivals):
-  """Labels a row, with what tells it from the others of its attack."""
+  """Labels a row, with what the others of its attack lack."""
   attack, surrogate, *details = key
   rivals = [rival[2:] for rival in rivals if rival[0] == attack]
   columns = zip(*rivals, strict=True)

@@ -136,7 +136,7 @@ class Curve:
 
 @dataclasses.dataclass(kw_only=True)
 class Detection:
-  """How well a detector tells cloaked pictures from clean ones."""
+  """How well a detector separates cloaked pictures from clean ones."""
 
   detector: Name
   features: Name

@@ -16,10 +16,13 @@ _HOSTILE = '<script>alert(1)</script> $x_1$ "&\n\x1b\ud800 漢'
 def drawn():
   dots = drawing.Series(
     _HOSTILE,
-    {'first': (0.5, (0.25, 0.75)), _HOSTILE: (1.0, (0.9, 1.0))},
+    {
+      'first': {'protection_rate': 0.5, 'protection_ci': (0.25, 0.75)},
+      _HOSTILE: {'protection_rate': 1.0, 'protection_ci': (0.9, 1.0)},
+      'third': {'protection_rate': None},
+    },
     drawing.look(0),
     faint={'first': [0.6]},
-    notes={'third': 'nothing'},
     hollow={'first'},
   )
   figure = drawing.dot_plot(['first', _HOSTILE, 'third'], [dots], 'rate, %')
@@ -33,7 +36,7 @@ def test_svg_is_words_that_a_page_may_hold(drawn):
   assert '<script' not in svg and '<metadata' not in svg
   space = '{http://www.w3.org/2000/svg}'
   texts = [text.text for text in root.iter(f'{space}text')]
-  assert {'first', 'third', 'nothing', 'rate, %'} <= {*texts}
+  assert {'first', 'third', 'nobody enrolled', 'rate, %'} <= {*texts}
   assert any(text.startswith('<script>alert(1)</script> $') for text in texts)
   assert root.get('role') == 'img'
   named = root.get('aria-labelledby').split()
