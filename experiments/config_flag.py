@@ -130,14 +130,12 @@ def _fields_like(config, field):
 
 
 def _fields_beside(config, field):
-  head = f'{field.rpartition(".")[0]}.'
-  names = [x for x in _fields(config) if x.startswith(head)]
-  if not names:
-    return ''
-  return (
-    f'; fields: {", ".join(names)} (--config.{head[:-1]}="{{...}}" replaces '
-    'them all)'
-  )
+  holder = field.rpartition('.')[0]
+  names = [x for x in _fields(config) if x.rpartition('.')[0] == holder]
+  shown = f'; fields: {", ".join(names)}' if names else ''
+  if names and holder:
+    shown += f' (--config.{holder}="{{...}}" replaces them all)'
+  return shown
 
 
 def _fields(config, prefix='') -> Iterator[str]:
