@@ -180,13 +180,7 @@ def in_lines(name: str, longest: int) -> list[str]:
 def dot_plot(
   rows: Sequence[str], series: Sequence[Series], label: str
 ) -> Figure:
-  """Draws rates to the right, rows from top to bottom, a marker each series.
-
-  Args:
-    rows: names, each once.
-    series: what to show in them.
-    label: of the x axis.
-  """
+  """Draws rates to the right, rows from top to bottom, a marker each series."""
   figure, [[axis]] = axes(0.18 * len(rows) * (len(series) + 1), len(series))
   for i, one in enumerate(series):
     shift = (i - (len(series) - 1) / 2) / (len(series) + 1)
@@ -206,12 +200,9 @@ def dot_plot(
 def line_plot(
   series: Sequence[Series], label: str, scale: str = 'linear'
 ) -> Figure:
-  """Draws rates, with bars for their intervals, against the points' numbers.
+  """Draws a line each series, with bars for intervals, against its numbers.
 
-  Args:
-    series: lines.
-    label: of the x axis.
-    scale: of it, as matplotlib names them.
+  `label` and `scale` (as matplotlib names them) are the x axis's.
   """
   figure, [[axis]] = axes(3, len({one.label for one in series}))
   for one in series:
@@ -247,13 +238,10 @@ def strip(original: np.ndarray, cloaked: np.ndarray) -> bytes:
     InputError: shapes or dtypes are others.
   """
   original, cloaked = np.asarray(original), np.asarray(cloaked)
-  for images in (original, cloaked):
-    is_rgb = images.ndim == 4 and images.shape[-1] == 3 and images.size
-    if images.dtype != np.uint8 or not is_rgb or images.shape != original.shape:
-      raise InputError(
-        f'strip: expected uint8 [N, H, W, 3], twice, got {images.dtype} '
-        f'{list(images.shape)} beside {list(original.shape)}'
-      )
+  kinds = {(x.dtype.name, x.shape) for x in (original, cloaked)}
+  is_rgb = original.dtype == np.uint8 and original.shape[3:] == (3,)
+  if len(kinds) > 1 or not is_rgb or not original.size:
+    raise InputError(f'strip: expected uint8 [N, H, W, 3] twice, got {kinds}')
   change = np.clip(128 + _GAIN * (cloaked.astype(int) - original), 0, 255)
   images = np.stack([original, cloaked, change.astype(np.uint8)], axis=1)
   images = np.pad(images, [(0, 0)] * 4 + [(0, 1)], constant_values=255)
