@@ -5,9 +5,10 @@ is closed ends a program without a word.
 """
 
 import collections
+import fractions
+import itertools
 import logging as std_logging
 import sys
-from collections.abc import Iterator
 
 import interruption
 from absl import app, flags, logging
@@ -26,71 +27,45 @@ _EXPECTED = {
 std_logging.getLogger('matplotlib').setLevel(std_logging.ERROR)
 
 
-def given(argv: list[str]) -> Iterator[tuple[str, str | None, str | None]]:
-  """The flags of a command line.
-
-  Args:
-    argv: of which the first is the program.
-
-  Yields:
-    name; its value, None where there is no `=`; the word behind it, which may
-    be its value then.
-  """
-  words = argv[1:]
-  for word, behind in zip(words, [*words, None][1:], strict=True):
-    if word == '--':
-      return
-    if word.startswith('-') and word != '-':
-      name, mark, text = word.lstrip('-').partition('=')
-      yield name, (text if mark else None), behind
+def names(argv: list[str]) -> list[str]:
+  """Lists the flags of a command line, whose first word is the program."""
+  words = itertools.takewhile(lambda word: word != '--', argv[1:])
+  return [
+    word.lstrip('-').partition('=')[0] for word in words if word[:1] == '-'
+  ]
 
 
 def parse(argv: list[str], values: flags.FlagValues = flags.FLAGS) -> list[str]:
-  """Reads a command line; what is left of it.
-
-  Args:
-    argv: of which the first is the program.
-    values: the flags that there are.
+  """Reads a command line into flags, and returns what is left of it.
 
   Raises:
     InputError: one line: the flag, what came, and what is expected.
   """
-  counts = collections.Counter(_flag(n, values) for n, *_ in given(argv))
-  for name, count in counts.items():
-    is_single = name in values and not isinstance(values[name], flags.MultiFlag)
-    if is_single and count > 1:
-      raise InputError(f'--{name}: given {count} times')
-  names = list(counts)
-  fields = [name for name in names if name.startswith('config.')]
-  if 'config' in values and fields:
-    if 'config' not in counts:
-      raise InputError(f'--config: missing, though --{fields[0]} is given')
-    if names.index('config') > names.index(fields[0]):
-      raise InputError(f'--{fields[0]}: has to come after --config')
   try:
     left = values(argv)
   except _BAD_FLAGS as error:
     raise _explained(error, values) from error
+  counts = collections.Counter(
+    name if name in values else name.removeprefix('no') for name in names(argv)
+  )
   for name in filter(values.__contains__, counts):
-    value = values[name].value
-    if isinstance(value, int) and abs(value) >= 2**63:
-      raise InputError(f'--{name}: {value} has more than 64 bits')
+    flag = values[name]
+    if counts[name] > 1 and not isinstance(flag, flags.MultiFlag):
+      raise InputError(f'--{name}: given {counts[name]} times')
+    if isinstance(flag.value, int) and abs(flag.value) >= 2**63:
+      raise InputError(f'--{name}: {flag.value} has more than 64 bits')
   return left
 
 
-def _flag(name, values):
-  """Without the `no` of a bool."""
-  is_negated = name not in values and name.startswith('no')
-  return name[2:] if is_negated and name[2:] in values else name
-
-
-def _explained(error, values) -> InputError:
+def _explained(error, values):
   # The parser of --config says it already, and absl only repeats it.
   if isinstance(error.__context__, InputError):
     return error.__context__
   if isinstance(error, flags.UnrecognizedFlagError):
     name = error.flagname
     hint = checks.suggestion(name, values, '--{}')
+    if name.startswith('config.'):
+      hint = '; a --config that has it comes first'
     return InputError(f'--{name}: no such flag{hint}')
   message = str(error.args[0] if error.args else error)
   head, _, rest = message.partition(': ')
@@ -100,12 +75,22 @@ def _explained(error, values) -> InputError:
   if 'must have a value' in rest or 'must be specified' in rest:
     return InputError(f'--{name}: missing')
   if 'invalid literal' in rest or 'argument' in rest or 'convert' in rest:
-    rest = _EXPECTED.get(values[name].flag_type(), rest)
+    kind = values[name].flag_type()
+    rest = _EXPECTED.get(kind, rest) + _fraction(kind, text)
   return InputError(f'--{name}: {text!r}: {rest}')
 
 
+def _fraction(kind, text):
+  """8/255 as the number that it is."""
+  try:
+    number = float(fractions.Fraction(text))
+  except (ValueError, ArithmeticError):
+    return ''
+  return f' (did you mean {number:.6g}?)' if kind == 'float' else ''
+
+
 def exit_with(error: Exception) -> None:
-  """One line, whatever the names in it hold; status 2."""
+  """Ends with one line, whatever the names in it hold, and status 2."""
   message = str(error.args[0] if error.args else error)
   shown = ''.join(
     c if c.isprintable() or c.isspace() else repr(c)[1:-1] for c in message
@@ -130,7 +115,7 @@ def _refuse_strays(argv):
 
 
 def run(main, kept: str | None = None) -> None:
-  """`app.run(main)`; every end before the end is one line, and no traceback.
+  """Runs `main` as a program, whose every early end is one line.
 
   Args:
     main: takes what is left of the command line, which is nothing.
@@ -153,10 +138,8 @@ def run(main, kept: str | None = None) -> None:
       if str(stop):
         print(f'{stop}; to go on: {interruption.command()}', flush=True)
       sys.exit(stop.status)
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, BrokenPipeError) as error:
       interruption.end(error, kept)
-    except BrokenPipeError:
-      interruption.end_quietly()
     except OSError as error:
       if error.filename is None:
         raise

@@ -29,8 +29,7 @@ def check_fields(settings: type, config: dict) -> None:
   """Refuses a config whose fields are not those of the dataclass `settings`.
 
   Raises:
-    InputError: a field without a default is missing, or there is one that
-      nobody reads.
+    InputError: a field without a default is missing, or nobody reads one.
   """
   fields = dataclasses.fields(settings)
   known = {field.name for field in fields}
@@ -41,19 +40,11 @@ def check_fields(settings: type, config: dict) -> None:
 
 
 def check_known(field: str, name: str, names: Iterable[str]) -> None:
-  """Refuses a name that is not among `names`, and lists them.
-
-  Raises:
-    InputError: it is not.
-  """
+  """Raises InputError for a name that is not among `names`, and lists them."""
   checks.known(f'config.{field}', name, names)
 
 
 def check_least(field: str, value: int, least: int) -> None:
-  """Refuses a number below `least`.
-
-  Raises:
-    InputError: it is.
-  """
+  """Raises InputError for a number below `least`."""
   if value < least:
     raise InputError(f'config.{field}: {value} is below {least}')

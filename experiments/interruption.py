@@ -9,7 +9,6 @@ import shlex
 import signal
 import sys
 
-_CLOSED_PIPE = 128 + signal.SIGPIPE if hasattr(signal, 'SIGPIPE') else 1
 _ANEW = ('--overwrite', '-overwrite')  # would throw away what is kept
 
 
@@ -31,7 +30,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def on_terminate() -> None:
-  """From here on SIGTERM is an exception, as Ctrl-C is."""
+  """Makes SIGTERM an exception, as Ctrl-C is."""
 
   def terminate(number, frame):
     raise Terminated
@@ -40,32 +39,28 @@ def on_terminate() -> None:
 
 
 def command() -> str:
-  """The command line of this process, as a shell takes it."""
+  """Writes the command line of this process as a shell takes it."""
   words = [word for word in sys.argv if word.partition('=')[0] not in _ANEW]
   return ' '.join(['python', *map(_quoted, words)])
 
 
 def describe(kept: str | None) -> str:
-  """One line: what is kept, and the command that goes on."""
+  """Writes one line: what is kept, and the command that goes on."""
   if kept is None:
     return f'stopped: nothing is kept; to start again: {command()}'
   return f'stopped: {kept}; to go on: {command()}'
 
 
-def end(error: KeyboardInterrupt, kept: str | None) -> None:
-  """Ends the process with that line and the shells' status of the signal."""
-  is_terminated = isinstance(error, Terminated)
-  _end(
-    128 + (signal.SIGTERM if is_terminated else signal.SIGINT), describe(kept)
-  )
+def end(error: BaseException, kept: str | None) -> None:
+  """Ends the process with that line and the shells' status of the signal.
 
-
-def end_quietly() -> None:
-  """Ends the process whose output nobody reads any more, as `head` does."""
-  _end(_CLOSED_PIPE)
-
-
-def _end(status, line=None):
+  Without a line where a pipe is closed: nobody reads it, as with `head`.
+  """
+  number, line = signal.SIGINT, describe(kept)
+  if isinstance(error, BrokenPipeError):
+    number, line = getattr(signal, 'SIGPIPE', 13), ''
+  elif isinstance(error, Terminated):
+    number = signal.SIGTERM
   with contextlib.suppress(OSError):
     sys.stdout.flush()
   with contextlib.suppress(OSError):
@@ -73,7 +68,7 @@ def _end(status, line=None):
       print(line, file=sys.stderr, flush=True)
   # Not sys.exit: JAX may still compute in another thread, and crashes when
   # Python is taken down meanwhile. All files are closed by now.
-  os._exit(status)
+  os._exit(128 + number)
 
 
 def _quoted(word):
@@ -86,10 +81,9 @@ def _quoted(word):
 
 def _excepthook(kind, error, traceback):
   """While a program is being loaded."""
-  if not issubclass(kind, KeyboardInterrupt):
-    sys.__excepthook__(kind, error, traceback)
-    return
-  _end(128 + signal.SIGINT, describe('nothing was begun'))
+  if issubclass(kind, KeyboardInterrupt):
+    end(error, 'nothing was begun')
+  sys.__excepthook__(kind, error, traceback)
 
 
 sys.excepthook = _excepthook

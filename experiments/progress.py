@@ -30,33 +30,33 @@ class Progress:
   def __init__(
     self, total: int | None, unit: str = 'it', *, delay: float = 0.0
   ):
-    """Says nothing yet.
+    """Says nothing before `delay` seconds, as it may be done by then.
 
     Args:
       total: how many units there will be, if that is known.
       unit: what one is called.
-      delay: seconds before the first word, for what may be done by then.
+      delay: see above.
     """
-    is_terminal = sys.stderr.isatty()
+    self._is_terminal, self._delay = sys.stderr.isatty(), delay
     # Below 0.1 s tqdm would draw an empty bar at once.
-    options = {'leave': False, 'dynamic_ncols': True, 'delay': max(delay, 0.1)}
-    if not is_terminal:
-      options = {'bar_format': _LINE, 'mininterval': 1e9, 'delay': 1e9}
-    file = sys.stderr if is_terminal else io.StringIO()
-    self._bar = _Bar(total=total, unit=unit, file=file, miniters=0, **options)
-    self._is_terminal, self._delay = is_terminal, delay
+    options = {'file': sys.stderr, 'leave': False, 'dynamic_ncols': True}
+    options['delay'] = max(delay, 0.1)
+    if not self._is_terminal:
+      options = {'file': io.StringIO(), 'mininterval': 1e9, 'delay': 1e9}
+      options['bar_format'] = _LINE
+    self._bar = _Bar(total=total, unit=unit, miniters=0, **options)
     self._running, self._start = 0, time.monotonic()
     self._ended = threading.Event()
     _OPEN.append(self)
     threading.Thread(target=self._keep_talking, daemon=True).start()
 
   def skip(self) -> None:
-    """One unit was finished by an earlier run, and takes no time now."""
+    """Counts a unit that an earlier run finished, and that takes no time."""
     self._bar.initial += 1
     self._bar.n += 1
 
   def update(self, what: str, count: int = 1) -> None:
-    """`count` more units are about to start (`what` names them)."""
+    """Starts `count` more units (`what` names them); the last ones are done."""
     text = ''.join(c if c.isprintable() else '?' for c in what)
     self._bar.set_description_str(text, refresh=False)
     is_first = not self._running
@@ -92,15 +92,14 @@ class Progress:
 def over(
   what: str, unit: str = 'picture', *, delay: float = 0.0
 ) -> Callable[..., Iterator]:
-  """A function that shows how far a loop is, for the library to call.
+  """Makes the function (items, total, each=1) that shows how far a loop is.
+
+  The library calls it; it gives the items, of which each is so many units.
 
   Args:
     what: is being done.
-    unit: see `Progress`.
-    delay: see `Progress`.
-
-  Returns:
-    (items, total, each=1) -> the items, of which each is so many units.
+    unit: see `Progress`, as is delay.
+    delay: see there.
   """
 
   def run(items: Iterable, total: int | None, each: int = 1) -> Iterator:

@@ -29,16 +29,16 @@ class Run(NamedTuple):
 
 
 def parse(argv: list[str], example: str) -> Run:
-  """The flags' values.
+  """Returns the flags' values.
 
   Args:
-    argv: what is left of the command line.
+    argv: what is left of the command line: nothing, see cli.py.
     example: a config file, for the message.
 
   Raises:
     InputError: there is no --config.
   """
-  del argv  # nothing, see cli.py
+  del argv
   if CONFIG.value is None:
     raise InputError(f'--config: missing, e.g. experiments/configs/{example}')
   path = config_flags.get_config_filename(flags.FLAGS['config'])
@@ -47,7 +47,7 @@ def parse(argv: list[str], example: str) -> Run:
 
 
 def default_workdir(config: str) -> str:
-  """Where the results of 'configs/orl.py:smoke' go: to results/orl-smoke.
+  """Names the folder of 'configs/orl.py:smoke': results/orl-smoke.
 
   Another argument makes another config, whose results replace no others.
   """

@@ -14,13 +14,11 @@ The argument `smoke` is the same in little; its numbers mean nothing.
 from configs import orl
 from ml_collections import ConfigDict
 
-from fr_poison import config_args
 from fr_poison.types import InputError
 
 
 def get_config(arg=None):
-  smoke = config_args.parse(arg, smoke=False)['smoke']
-  config = orl.get_config(arg)
+  smoke, config = orl.is_smoke(arg), orl.on_mobileface(arg)
   # Whose pictures the trainer has, clean and with cloaks of their own making;
   # whom cloaks are made to look like is one of these people, too.
   config.num_public = 4 if smoke else 20
@@ -28,8 +26,6 @@ def get_config(arg=None):
   if smoke:
     config.num_protected = 1
   config.num_splits = 1 if smoke else 10
-  config.networks = config.surrogates = ('mobileface',)
-  config.noise_control = False  # see orl.py for it
   config.adversaries = ConfigDict(
     {
       'oblivious': {},

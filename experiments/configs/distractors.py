@@ -14,19 +14,13 @@ The argument `smoke` is the same in little; its numbers mean nothing.
 
 from configs import orl
 
-from fr_poison import config_args
-
 
 def get_config(arg=None):
-  smoke = config_args.parse(arg, smoke=False)['smoke']
-  config = orl.get_config(arg)
+  smoke, config = orl.is_smoke(arg), orl.on_mobileface(arg)
   config.num_public = 4 if smoke else 20
   config.num_targets = 0  # the public people, see orl.py
-  config.networks = ('mobileface',)
-  config.surrogates = ('mobileface',)
   if not smoke:
     config.networks = ('mobileface', 'faceres', 'dlib_resnet')
-  config.noise_control = False  # see orl.py for it
   # Strangers in the gallery beside the people that are evaluated: as many of
   # the real ones as there are, all of them of the model.
   config.num_distractors = (10, 1000)

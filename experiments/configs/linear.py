@@ -13,16 +13,11 @@ The argument `smoke` is the same in little; its numbers mean nothing.
 from configs import orl
 from ml_collections import ConfigDict
 
-from fr_poison import config_args
-
 
 def get_config(arg=None):
-  smoke = config_args.parse(arg, smoke=False)['smoke']
-  config = orl.get_config(arg)
+  smoke, config = orl.is_smoke(arg), orl.on_mobileface(arg)
   config.num_splits = 1 if smoke else 5
   config.networks = ('mobileface', 'faceres')
-  config.surrogates = ('mobileface',)
-  config.noise_control = False  # see orl.py for it
   # C: inverse strength of the penalty, as scikit-learn's.
   config.recognizers = ConfigDict(
     {'nearest_neighbor': {'normalize': True}, 'linear': {'C': 1.0}}

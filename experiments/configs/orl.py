@@ -19,8 +19,20 @@ from ml_collections.config_dict import placeholder
 from fr_poison import config_args
 
 
+def is_smoke(arg):
+  return config_args.parse(arg, smoke=False)['smoke']
+
+
+def on_mobileface(arg):
+  """Returns the same on one network, without the noise controls."""
+  config = get_config(arg)
+  config.networks = config.surrogates = ('mobileface',)
+  config.noise_control = False
+  return config
+
+
 def get_config(arg=None):
-  smoke = config_args.parse(arg, smoke=False)['smoke']
+  smoke = is_smoke(arg)
   steps = 2 if smoke else 30
 
   config = ConfigDict()

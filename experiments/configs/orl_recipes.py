@@ -14,12 +14,9 @@ The argument `smoke` is the same in little, as in orl.py.
 from configs import orl
 from ml_collections import ConfigDict
 
-from fr_poison import config_args
-
 
 def get_config(arg=None):
-  smoke = config_args.parse(arg, smoke=False)['smoke']
-  config = orl.get_config(arg)
+  smoke, config = orl.is_smoke(arg), orl.get_config(arg)
   config.surrogates = ('mobileface',)
   config.attacks = ConfigDict(
     {

@@ -13,14 +13,9 @@ The argument `smoke` is the same in little; its numbers mean nothing.
 from configs import orl
 from ml_collections import ConfigDict
 
-from fr_poison import config_args
-
 
 def get_config(arg=None):
-  smoke = config_args.parse(arg, smoke=False)['smoke']
-  config = orl.get_config(arg)
-  config.networks = config.surrogates = ('mobileface',)
-  config.noise_control = False  # see orl.py for it
+  smoke, config = orl.is_smoke(arg), orl.on_mobileface(arg)
   filters = {
     'bits': ({'name': 'bit_depth', 'bits': 4},),
     'median': ({'name': 'median', 'size': 3},),

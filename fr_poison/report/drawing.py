@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import textwrap
 import warnings
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -19,14 +20,12 @@ from fr_poison.types import InputError
 
 _SVG, _XLINK = '{http://www.w3.org/2000/svg}', '{http://www.w3.org/1999/xlink}'
 ElementTree.register_namespace('', _SVG[1:-1])
-_MAX_LINES = 3  # of a row's label
 _WIDTH = 4.6  # inches, at 72 points each: on a phone, text keeps its size
 # Okabe and Ito's, of those that have a contrast of 3:1 on white and on black.
 _COLORS = ('#0072B2', '#D55E00', '#009E73', '#B8609A', '#8A7A00', '#7570D5')
 _MARKERS = 'osD^vPX*'  # so that colour is never the only difference
 _DASHES = ('-', '--', ':', '-.')
-GREY = '#808080'
-INK = '#1a1a1a'
+GREY, INK, _FAINT = '#808080', '#1a1a1a', '#80808040'
 _STYLE = {
   'svg.fonttype': 'none',  # text that can be searched and read aloud
   'text.parse_math': False,  # a name may hold a dollar
@@ -38,15 +37,14 @@ _STYLE = {
   'axes.spines.right': False,
   'axes.grid': True,
   'axes.axisbelow': True,
-  'grid.color': '#80808040',
-  'svg.id': None,
-} | dict.fromkeys(
-  (
-    *('text.color', 'axes.edgecolor', 'axes.labelcolor'),
-    *('xtick.color', 'ytick.color', 'axes.titlecolor'),
-  ),
-  INK,
-)
+  'grid.color': _FAINT,
+  'text.color': INK,
+  'axes.edgecolor': INK,
+  'axes.labelcolor': INK,
+  'axes.titlecolor': INK,
+  'xtick.color': INK,
+  'ytick.color': INK,
+}
 _CSS = """
 .figure { color: %s; }
 .figure text {
@@ -58,6 +56,15 @@ _CSS = """
 """
 _GUTTER = 4  # pixels between the pictures of a strip
 _GAIN = 10  # of the difference in a strip
+
+
+@contextlib.contextmanager
+def styled():
+  """Draws in the look of all figures what is drawn within."""
+  with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+    # A name may hold letters that the font for measuring lacks.
+    warnings.filterwarnings('ignore', 'Glyph')
+    yield
 
 
 class Drawing(NamedTuple):
@@ -78,11 +85,12 @@ class Drawing(NamedTuple):
     # The salt keeps the bytes the same, and ids apart from other figures'.
     with matplotlib.rc_context({'svg.hashsalt': self.name}):
       metadata = dict.fromkeys(('Date', 'Format', 'Type', 'Creator'))
-      text = self._save('svg', transparent=True, metadata=metadata)
-    root = ElementTree.fromstring(text)
+      root = ElementTree.fromstring(
+        self._save('svg', transparent=True, metadata=metadata)
+      )
     for element in root.iter():
-      if f'{_XLINK}href' in element.attrib:
-        element.set('href', element.attrib.pop(f'{_XLINK}href'))
+      if link := element.attrib.pop(f'{_XLINK}href', None):
+        element.set('href', link)
       if element.tag == f'{_SVG}g':
         element.attrib.pop('id', None)  # nothing refers to it
       elif element.tag == f'{_SVG}a':
@@ -90,15 +98,12 @@ class Drawing(NamedTuple):
         element.set('tabindex', '-1')
         element.attrib.pop('target', None)
     named = {'title': self.title, 'desc': self.alt}
-    root.attrib |= {
-      'role': 'img',
-      'class': 'figure',
-      'aria-labelledby': ' '.join(f'{self.name}-{x}' for x in named),
-    }
-    for place, (tag, words_) in enumerate(named.items()):
+    for place, (tag, text) in enumerate(named.items()):
       element = ElementTree.Element(tag, {'id': f'{self.name}-{tag}'})
-      element.text = words_
+      element.text = text
       root.insert(place, element)
+    labels = f'{self.name}-title {self.name}-desc'
+    root.attrib |= {'role': 'img', 'class': 'figure', 'aria-labelledby': labels}
     svg = ElementTree.tostring(root).replace(INK.encode(), b'currentColor')
     style = f'<style>{_CSS % INK}</style></svg>'
     return svg.removesuffix(b'</svg>') + style.encode()
@@ -109,28 +114,19 @@ class Drawing(NamedTuple):
 
   def _save(self, kind, **settings):
     file = io.BytesIO()
-    with _styled():
+    with styled():
       self.figure.savefig(file, format=kind, **settings)
     return file.getvalue()
 
 
-@contextlib.contextmanager
-def _styled():
-  with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
-    # A name may hold letters that the font for measuring lacks.
-    warnings.filterwarnings('ignore', 'Glyph')
-    yield
-
-
 class Series(NamedTuple):
-  """Rates in [0, 1] with their 95% intervals, by row or by number."""
+  """Protection rates with their 95% intervals, by row or by number."""
 
   label: str
-  points: Mapping[Any, tuple[float, Sequence[float]]]
+  cells: Mapping[Any, dict]  # records, or their two fields
   style: Mapping[str, Any]  # see `look`
-  kind: str = ''  # what tells it from others of its label
+  kind: str = ''  # what it differs in from others of its label
   faint: Mapping[str, Sequence[float]] = {}  # other rates, beside the point
-  notes: Mapping[str, str] = {}  # words where there is no rate
   hollow: Container[str] = ()  # rows whose marker is not filled
 
   def alt(self) -> str:
@@ -138,8 +134,8 @@ class Series(NamedTuple):
     name = ', '.join(filter(None, (self.label, self.kind)))
     number = lambda x: x if isinstance(x, str) else f'{x:.3g}'
     rates = (
-      f'{words.percent(rate)}% ({number(x)})'
-      for x, (rate, _) in self.points.items()
+      f'{words.percent(record["protection_rate"])}% ({number(x)})'
+      for x, record in self.cells.items()
     )
     return f'{name}: {", ".join(rates)}'
 
@@ -156,27 +152,10 @@ def look(index: int | None) -> dict:
 
 
 def axes(height: float, num_series: int, rows: int = 1, columns: int = 1):
-  """Makes a figure, and its [rows, columns] axes.
-
-  Args:
-    height: of the axes, in inches.
-    num_series: in the legend.
-    rows: of axes.
-    columns: of axes.
-  """
-  with _styled():
+  """Makes a figure of so many inches and series in its legend, and its axes."""
+  with styled():
     figure = Figure(figsize=(_WIDTH, height + 0.7 + 0.22 * num_series))
     return figure, figure.subplots(rows, columns, squeeze=False)
-
-
-def canvas(width: float, height: float) -> tuple[Figure, Axes]:
-  """Makes a figure without axes, to draw on in points from its upper left."""
-  with _styled():
-    figure = Figure(figsize=(width / 72, height / 72), layout='none')
-    axis = figure.add_axes((0, 0, 1, 1))
-  axis.set(xlim=(0, width), ylim=(height, 0))
-  axis.set_axis_off()
-  return figure, axis
 
 
 def legend(figure: Figure, axis: Axes) -> Figure:
@@ -184,7 +163,7 @@ def legend(figure: Figure, axis: Axes) -> Figure:
   known = {}
   for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
     known.setdefault(label, handle)
-  with _styled():
+  with styled():
     figure.legend(known.values(), known, loc='outside lower left')
     # Once and for all: every drawing would move things a little.
     figure.draw_without_rendering()
@@ -192,16 +171,16 @@ def legend(figure: Figure, axis: Axes) -> Figure:
   return figure
 
 
+def in_lines(name: str, longest: int) -> list[str]:
+  """Breaks a column's or a row's name; what is after a comma stands apart."""
+  parts = words.clean(name).split(words.AND)
+  return [line for part in parts for line in textwrap.wrap(part, longest)]
+
+
 def dot_plot(
   rows: Sequence[str], series: Sequence[Series], label: str
 ) -> Figure:
-  """Draws rates to the right, rows from top to bottom, a marker each series.
-
-  Args:
-    rows: names, each once.
-    series: what to show in them.
-    label: of the x axis.
-  """
+  """Draws rates to the right, rows from top to bottom, a marker each series."""
   figure, [[axis]] = axes(0.18 * len(rows) * (len(series) + 1), len(series))
   for i, one in enumerate(series):
     shift = (i - (len(series) - 1) / 2) / (len(series) + 1)
@@ -210,64 +189,46 @@ def dot_plot(
     style = one.style | {'linestyle': 'none'}
     axis.plot([], [], label=words.short(one.label, 44), **style)
   axis.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)))
-  labels = ['\n'.join(words.in_lines(row, 26)[:_MAX_LINES]) for row in rows]
-  axis.set_yticklabels(labels)
+  axis.set_yticklabels(['\n'.join(in_lines(row, 26)[:3]) for row in rows])
   axis.set(xlim=(-3, 103), xticks=range(0, 101, 25), xlabel=label)
   axis.grid(axis='y', visible=False)
   for y in range(1, len(rows)):
-    axis.axhline(y - 0.5, color='#80808040', linewidth=0.8)
+    axis.axhline(y - 0.5, color=_FAINT, linewidth=0.8)
   return legend(figure, axis)
 
 
 def line_plot(
   series: Sequence[Series], label: str, scale: str = 'linear'
 ) -> Figure:
-  """Draws rates, with bars for their intervals, against numbers.
+  """Draws a line each series, with bars for intervals, against its numbers.
 
-  Args:
-    series: lines, whose points have numbers.
-    label: of the x axis.
-    scale: of it, as matplotlib names them.
+  `label` and `scale` (as matplotlib names them) are the x axis's.
   """
   figure, [[axis]] = axes(3, len({one.label for one in series}))
   for one in series:
-    rates, ends = zip(*one.points.values(), strict=True)
-    low, high = 100 * np.transpose(ends)
-    axis.plot(
-      list(one.points),
-      [100 * rate for rate in rates],
-      label=words.short(one.label, 44),
-      **one.style | {'markersize': 5},
-    )
-    axis.vlines(list(one.points), low, high, one.style['color'], lw=1)
+    numbers, found = list(one.cells), one.cells.values()
+    rates = [100 * r['protection_rate'] for r in found]
+    low, high = 100 * np.transpose([r['protection_ci'] for r in found])
+    style = one.style | {'label': words.short(one.label, 44)}
+    axis.plot(numbers, rates, **style, markersize=5)
+    axis.vlines(numbers, low, high, one.style['color'], lw=1)
   axis.set(ylim=(-3, 103), xlabel=label, ylabel='protection rate, %')
   axis.set_xscale(scale)
   if scale == 'symlog':
     axis.set_xlim(left=-0.5)
-  axis.set_xticks(sorted({x for one in series for x in one.points}))
+  axis.set_xticks(sorted({x for one in series for x in one.cells}))
   axis.set_xticks([], minor=True)
   axis.xaxis.set_major_formatter(ticker.EngFormatter(sep=''))
   return legend(figure, axis)
 
 
-def contrasting(color: Sequence[float]) -> str:
-  """Returns black or white: what stands out more from RGB (WCAG 2)."""
-  color = np.asarray(color)[:3]
-  linear = np.where(
-    color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4
-  )
-  luminance = linear @ [0.2126, 0.7152, 0.0722]
-  is_bright = (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05)
-  return 'black' if is_bright else 'white'
-
-
 def strip(original: np.ndarray, cloaked: np.ndarray) -> bytes:
   """Draws original, cloaked, and ten times their difference side by side.
 
-  The difference is around mid-grey; one line of pictures for each of N.
+  The difference is around mid-grey; one line of pictures for each of N > 0.
 
   Args:
-    original: [N, H, W, 3] uint8 RGB, N > 0.
+    original: uint8 [N, H, W, 3], RGB.
     cloaked: likewise, the same pictures.
 
   Returns:
@@ -277,18 +238,13 @@ def strip(original: np.ndarray, cloaked: np.ndarray) -> bytes:
     InputError: shapes or dtypes are others.
   """
   original, cloaked = np.asarray(original), np.asarray(cloaked)
-  for images in (original, cloaked):
-    is_rgb = images.ndim == 4 and images.shape[-1] == 3 and images.size
-    if images.dtype != np.uint8 or not is_rgb or images.shape != original.shape:
-      raise InputError(
-        f'strip: expected uint8 [N, H, W, 3], twice, got {images.dtype} '
-        f'{list(images.shape)} beside {list(original.shape)}'
-      )
-  change = cloaked.astype(np.int16) - original
-  change = np.clip(128 + _GAIN * change, 0, 255).astype(np.uint8)
-  images = np.stack([original, cloaked, change], axis=1)  # [N, 3, H, W, 3]
-  opaque = np.full((*images.shape[:-1], 1), 255, np.uint8)
-  images = np.concatenate([images, opaque], axis=-1)
+  kinds = {(x.dtype.name, x.shape) for x in (original, cloaked)}
+  is_rgb = original.dtype == np.uint8 and original.shape[3:] == (3,)
+  if len(kinds) > 1 or not is_rgb or not original.size:
+    raise InputError(f'strip: expected uint8 [N, H, W, 3] twice, got {kinds}')
+  change = np.clip(128 + _GAIN * (cloaked.astype(int) - original), 0, 255)
+  images = np.stack([original, cloaked, change.astype(np.uint8)], axis=1)
+  images = np.pad(images, [(0, 0)] * 4 + [(0, 1)], constant_values=255)
   gutters = [(0, 0), (0, 0), (0, _GUTTER), (0, _GUTTER), (0, 0)]
   images = np.pad(images, gutters).swapaxes(1, 2)  # [N, H, 3, W, 4]
   n, height, columns, width, _ = images.shape
@@ -300,12 +256,14 @@ def strip(original: np.ndarray, cloaked: np.ndarray) -> bytes:
 
 def _dot(axis, series, row, y):
   style = series.style | {'linestyle': 'none'}
-  faint = [100 * x for x in series.faint.get(row, ())]
+  faint = np.multiply(100, series.faint.get(row, ()))
   axis.plot(faint, [y] * len(faint), alpha=0.45, markersize=4, **style)
-  if row in series.points:
-    rate, (low, high) = series.points[row]
+  record = series.cells.get(row, {'protection_rate': None})
+  rate = record['protection_rate']
+  if rate is not None:
+    low, high = record['protection_ci']
     reach = [[max(100 * (rate - low), 0)], [max(100 * (high - rate), 0)]]
     fill = {'markerfacecolor': 'none'} if row in series.hollow else {}
     axis.errorbar([100 * rate], [y], xerr=reach, markersize=7, **(style | fill))
-  elif row in series.notes:
-    axis.text(0, y, series.notes[row], va='center', color=style['color'])
+  elif row in series.cells:
+    axis.text(0, y, 'nobody enrolled', va='center', color=style['color'])

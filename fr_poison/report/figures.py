@@ -1,23 +1,22 @@
 """Every figure that records can fill."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from fr_poison import extractors
-from fr_poison.report import drawing, kinds, moves, prose, tables, words
+from fr_poison.report import drawing, moves, prose, tables, words
 from fr_poison.report.drawing import Drawing, Series
 from fr_poison.report.sources import Sources
 from fr_poison.types import Embeddings, InputError
 
 _PANEL = 2.4  # inches, of a ROC curve
-
 _MARKS = {
   '': '',
   '*': "*: weights from the user's own file. ",
   '†': '†: trained here; the year is the design’s. ',
 }
+_MAPPED = ('neighbours', 'clean', 'cloaked')  # points of an embedding map
 
 
 class Figures(NamedTuple):
@@ -29,8 +28,8 @@ class Figures(NamedTuple):
 
 def draw_all(sources: Sources) -> Figures:
   """Draws every figure that the records can fill, the answer first."""
-  found, records = Figures([], []), sources.protection
-  for name, drawn in {
+  records = sources.protection
+  drawn = {
     'answer': by_move(records + sources.trainers),
     'timeline': timeline(records),
     'epsilon': by_epsilon(records),
@@ -38,57 +37,43 @@ def draw_all(sources: Sources) -> Figures:
     'roc': roc(sources.detection),
     'accuracy_robustness': trade_off(records),
     'embedding_map': embedding_map(records),
-  }.items():
-    if drawn:
-      found.drawings.append(drawn)
-    else:
-      found.missing.append(words.TEXTS['figures'][name]['lacking'])
-  return found
+  }
+  texts = words.TEXTS['figures']
+  missing = [texts[name]['lacking'] for name, x in drawn.items() if x is None]
+  return Figures([x for x in drawn.values() if x], missing)
 
 
 def by_move(records: list[dict]) -> Drawing | None:
   """Draws the protection rate by the trainer's move, one series an attack.
 
-  Args:
-    records: of the protection, and of trainers behind a detector.
-
-  Returns:
-    None where fewer than two moves were tried.
+  None where fewer than two moves were tried.
   """
   text = prose.answer(records)
   if not text:
     return None
-  found = moves.protecting(moves.comparable(records))
-  best = moves.lowest(found)
-  tried = dict.fromkeys([*moves.MOVES, *map(moves.move, found)])
+  compared = moves.protecting(moves.comparable(records))
+  best = moves.lowest(compared)
+  tried = dict.fromkeys([*moves.MOVES, *map(moves.move, compared)])
   rows = [m for m in tried if any(m in cells for cells in best.values())]
   series = []
   for i, (attack, cells) in enumerate(best.items()):
     bare, faint = attack == 'none', {}
-    for record in filter(moves.has_rate, found):
+    for record in filter(moves.has_rate, compared):
       if record['attack'] == attack:
         rates = faint.setdefault(moves.move(record), [])
         rates.append(record['protection_rate'])
-    points = _points({m: r for m, r in cells.items() if moves.has_rate(r)})
-    series.append(
-      Series(
-        'no cloak' if bare else words.attack_name(attack),
-        points,
-        drawing.look(None if bare else i),
-        faint=faint,
-        notes={m: 'nobody enrolled' for m in cells if m not in points},
-        hollow=[m for m, r in cells.items() if r.get('not_enrolled_rate')],
-      )
-    )
+    label = 'no cloak' if bare else words.attack_name(attack)
+    hollow = [m for m, r in cells.items() if r.get('not_enrolled_rate')]
+    style = drawing.look(None if bare else i)
+    series.append(Series(label, cells, style, faint=faint, hollow=hollow))
   figure = drawing.dot_plot(rows, series, 'protection rate, %')
-  return _drawing('answer', figure, text, _recognizer(found))
+  return _drawing('answer', figure, text, _recognizer(compared))
 
 
 def timeline(records: list[dict]) -> Drawing | None:
   """Draws the rate by network, old to new, of trainers who just wait.
 
-  Returns:
-    None where fewer than two networks of a known year were tried.
+  None where fewer than two networks of a known year were tried.
   """
   found = [
     r
@@ -97,37 +82,34 @@ def timeline(records: list[dict]) -> Drawing | None:
     and r['attack'] != 'none'
     and year_and_mark(r['network'])
   ]
-  rows, marks, series = {}, set(), {}
+  rows, cloaks = {}, {}
   for record in sorted(found, key=lambda r: r['protection_rate']):
-    network = record['network']
-    year, mark = year_and_mark(network)
-    rows[network] = f'{year} {words.clean(network)}{mark}'
-    marks.add(mark)
+    year, mark = year_and_mark(record['network'])
+    row = f'{year} {words.clean(record["network"])}{mark}'
+    rows[row] = mark
     cloak = words.cloak_name(record['attack'], words.surrogate_name(record))
-    series.setdefault(cloak, {}).setdefault(rows[network], record)
+    cloaks.setdefault(cloak, {}).setdefault(row, record)
   if len(rows) < 2:
     return None
   series = [
     Series(
       cloak,
-      _points(dict(sorted(cells.items()))),
+      dict(sorted(cells.items())),
       drawing.look(i),
       hollow=[x for x, r in cells.items() if moves.move(r) == 'baseline'],
     )
-    for i, (cloak, cells) in enumerate(sorted(series.items()))
+    for i, (cloak, cells) in enumerate(sorted(cloaks.items()))
   ]
-  known = ''.join(text for mark, text in _MARKS.items() if mark in marks)
-  rows = sorted(rows.values())
-  figure = drawing.dot_plot(rows, series, 'protection rate, %')
+  known = ''.join(_MARKS[mark] for mark in _MARKS if mark in rows.values())
+  figure = drawing.dot_plot(sorted(rows), series, 'protection rate, %')
   return _drawing('timeline', figure, _alt(series), known, _recognizer(found))
 
 
 def year_and_mark(network: str) -> tuple[int, str] | None:
   """Says when a network's weights were published, and whose they are.
 
-  Returns:
-    The year, and '' for weights that ship, '*' for a user's file, '†' if
-    trained here; None where no network has that name.
+  That is '' for weights that ship, '*' for a user's file, '†' if trained here;
+  None where no network has that name.
   """
   name, _, digest = network.partition(' ')
   try:
@@ -142,8 +124,7 @@ def year_and_mark(network: str) -> tuple[int, str] | None:
 def by_epsilon(records: list[dict]) -> Drawing | None:
   """Draws the rate against the budget: on the cloak's own network, and others.
 
-  Returns:
-    None where no attack was tried at two budgets.
+  None where no attack was tried at two budgets.
   """
   found = [r for r in records if r['attack'] != 'none' and r['epsilon']]
   found, lines = moves.by_one_recognizer(found), {}
@@ -154,43 +135,29 @@ def by_epsilon(records: list[dict]) -> Drawing | None:
         if move in cells:
           line = lines.setdefault((words.attack_name(attack), move), {})
           line[255 * epsilon] = cells[move]
-  if not (series := _lines(lines, 'baseline')):
-    return None
   label = 'largest change of a pixel, grey levels of 255'
-  figure = drawing.line_plot(series, label)
-  return _drawing('epsilon', figure, _alt(series), _recognizer(found))
+  return _curves('epsilon', found, lines, 'baseline', label)
 
 
 def by_distractors(records: list[dict]) -> Drawing | None:
   """Draws the rate against the number of strangers in the gallery.
 
-  Args:
-    records: of experiments/distractors.py.
-
-  Returns:
-    None where no cloak was tried among two numbers of strangers.
+  None where no cloak was tried among two numbers of strangers.
   """
   lines = {}
   ordered = sorted(records, key=lambda r: r['num_distractors'])
   for record, cloak, kind in tables.among_strangers(ordered):
     line = lines.setdefault((f'{cloak}, {record["network"]}', kind), {})
     line[record['num_distractors']] = record
-  if not (series := _lines(lines, 'real')):
-    return None
-  figure = drawing.line_plot(series, 'strangers in the gallery', 'symlog')
-  return _drawing('distractors', figure, _alt(series))
+  label = 'strangers in the gallery'
+  return _curves('distractors', records, lines, 'real', label, 'symlog')
 
 
 def roc(records: list[dict]) -> Drawing | None:
   """Draws the ROC curve of every detector, a panel each attack.
 
-  Args:
-    records: of detectors; of those with a curve the ones at an attack's own
-      budget, of pictures as they were saved and of detectors that learned from
-      all tools, or from none.
-
-  Returns:
-    None where there are none.
+  Each at its own budget, of pictures as they were saved, and of detectors that
+  learned from all tools, or from none. None where no record has a curve.
   """
   variants = zip(records, tables.variants(records), strict=True)
   found = [r for r, variant in variants if 'roc' in r and not any(variant)]
@@ -224,26 +191,27 @@ def roc(records: list[dict]) -> Drawing | None:
 def trade_off(records: list[dict]) -> Drawing | None:
   """Draws clean accuracy and worst-case robustness of each trainer's choice.
 
-  Returns:
-    None where fewer than two choices were tried, with a cloak and without.
+  None where fewer than two choices were tried, with a cloak and without.
   """
   found = moves.comparable(records)
   accurate, worst = {}, {}
+  as_rate = lambda rate, ci: {'protection_rate': rate, 'protection_ci': ci}
+  for record in sorted(found, key=lambda r: -r['protection_rate']):
+    name, (low, high) = words.column(record), record['protection_ci']
+    if record['attack'] != 'none':
+      rate = as_rate(1 - record['protection_rate'], (1 - high, 1 - low))
+      worst.setdefault(name, rate)
   for record in found:
-    name, rate = words.column(record), record['protection_rate']
     if record['attack'] == 'none':
-      accurate.setdefault(name, (record['accuracy'], record['accuracy_ci']))
-    elif name not in worst or 1 - rate < worst[name][0]:
-      low, high = record['protection_ci']
-      worst[name] = (1 - rate, (1 - high, 1 - low))
-  rows = sorted(accurate.keys() & worst.keys(), key=lambda n: (-worst[n][0], n))
+      rate = as_rate(record['accuracy'], record['accuracy_ci'])
+      accurate.setdefault(words.column(record), rate)
+  rows = [name for name in sorted(accurate) if name in worst]
+  rows.sort(key=lambda name: -worst[name]['protection_rate'])
   if len(rows) < 2:
     return None
   series = [
-    Series(label, {row: points[row] for row in rows}, drawing.look(i))
-    for i, (label, points) in enumerate(
-      [('robustness', worst), ('accuracy', accurate)]
-    )
+    Series('robustness', {row: worst[row] for row in rows}, drawing.look(0)),
+    Series('accuracy', {row: accurate[row] for row in rows}, drawing.look(1)),
   ]
   figure = drawing.dot_plot(rows, series, '%')
   name = 'accuracy_robustness'
@@ -275,28 +243,19 @@ def project(
   share = np.sum(singular[:2] ** 2) / max(np.sum(singular**2), 1e-12)
   ends = np.cumsum([len(x) for x in parts])[:-1]
   split = [x.round(4).tolist() for x in np.split(points @ axes[:2].T, ends)]
-  return dict(zip(kinds.MAPPED, split, strict=True)) | {
-    'explained': float(share)
-  }
+  return dict(zip(_MAPPED, split, strict=True), explained=float(share))
 
 
 def embedding_map(records: list[dict]) -> Drawing | None:
-  """Draws the map of the cloak that protects best, of those with one.
-
-  Args:
-    records: `project` made the field `embedding_map` of some.
-
-  Returns:
-    None where none has one.
-  """
+  """Draws the map of the cloak that protects best, None where none has one."""
   records = [r for r in records if 'embedding_map' in r]
   if not records:
     return None
   record = max(records, key=lambda r: r['protection_rate'])
   places = record['embedding_map']
-  figure, [[axis]] = drawing.axes(3.6, len(kinds.MAPPED))
+  figure, [[axis]] = drawing.axes(3.6, len(_MAPPED))
   looks = [drawing.look(None) | {'marker': '.'}, *map(drawing.look, (0, 1))]
-  for kind, style in zip(kinds.MAPPED, looks, strict=True):
+  for kind, style in zip(_MAPPED, looks, strict=True):
     style = style | {'linestyle': 'none'}
     axis.plot(*np.transpose(places[kind]), label=kind, **style)
   axis.set_aspect('equal', adjustable='datalim')
@@ -322,29 +281,26 @@ def _drawing(name, figure, alt, *filled):
   return Drawing(name, texts['title'], caption, alt, figure)
 
 
-def _points(cells):
-  return {
-    x: (r['protection_rate'], r['protection_ci']) for x, r in cells.items()
-  }
-
-
-def _lines(lines, solid):
-  """(label, kind) -> number -> record, as series of two points or more."""
+def _curves(name, records, lines, solid, label, scale='linear'):
+  """(cloak, kind) -> number -> record, as lines of two points or more."""
   lines = {key: cells for key, cells in lines.items() if len(cells) > 1}
-  labels = list(dict.fromkeys(label for label, _ in lines))
+  if not lines:
+    return None
+  cloaks = list(dict.fromkeys(cloak for cloak, _ in lines))
   series = []
-  for (label, kind), cells in lines.items():
-    style = drawing.look(labels.index(label))
+  for (cloak, kind), cells in lines.items():
+    style = drawing.look(cloaks.index(cloak))
     style['linestyle'] = '-' if kind == solid else '--'
-    if label.startswith('no cloak'):
+    if cloak.startswith('no cloak'):
       style['color'] = drawing.GREY
-    series.append(Series(label, _points(cells), style, kind))
-  return series
+    series.append(Series(cloak, cells, style, kind))
+  figure = drawing.line_plot(series, label, scale)
+  return _drawing(name, figure, _alt(series), _recognizer(records))
 
 
 def _recognizer(records):
   return words.plain(records[0]['recognizer'])
 
 
-def _alt(series: Sequence[Series]) -> str:
+def _alt(series):
   return '. '.join(one.alt() for one in series)

@@ -1,4 +1,4 @@
-"""Kinds of result records: what each may hold, checked when it is read.
+"""Kinds of result records: what each may hold, checked when written or read.
 
 A record is a dict, one JSON line, for every number that is reported. Rates,
 intervals and `linf` are fractions in [0, 1], `psnr` is in dB. A kind is a
@@ -7,173 +7,102 @@ be missing, and a record may carry more.
 """
 
 import dataclasses
-import math
-import numbers
 import reprlib
-from collections.abc import Callable
-from typing import Any
+import types
+import typing
+from typing import Annotated, Any, Literal
 
+from fr_poison import checks
+from fr_poison.checks import Count, CountOrZero, NotNegative, Number, Share
 from fr_poison.types import InputError
 
-CLOAKS = (
+Cloak = Literal[
   *('lowkey', 'fawkes', 'fawkes_v03', 'fawkes_v1'),
   *('pgd', 'eot_pgd', 'evading_pgd'),
   *('feature_shift', 'protected_set'),
   'history',  # several of them over the years
   'given',  # as files, made by whatever tool
-)
-ATTACKS = (*CLOAKS, 'noise', 'none')
+]
 UNKNOWN = 'unknown'  # what network a given cloak was made for
 RECOGNIZERS = ('nearest_neighbor', 'linear', 'end_to_end')
-
-
-@dataclasses.dataclass(frozen=True)
-class _Kind:
-  """What a field may hold: in words, and as a test."""
-
-  expected: str
-  accepts: Callable[[Any], bool]
-
-  def __or__(self, null):
-    return _Kind(
-      f'{self.expected} or null', lambda x: x is null or self.accepts(x)
-    )
-
-
-def _is_number(x, low=-math.inf, high=math.inf):
-  is_real = isinstance(x, numbers.Real) and not isinstance(x, bool)
-  return is_real and math.isfinite(x) and low <= x <= high
-
-
-def _is_count(x, low=0):
-  return isinstance(x, numbers.Integral) and _is_number(x, low)
-
-
-def _is_interval(x):
-  is_pair = _are_numbers(x, 0, 1) and len(x) == 2
-  return is_pair and x[0] <= x[1]
-
-
-def _are_numbers(x, low=-math.inf, high=math.inf):
-  is_list = isinstance(x, (list, tuple))
-  return is_list and all(_is_number(y, low, high) for y in x)
-
-
-def _are_names(x, kinds=(list, tuple)):
-  is_name = lambda y: isinstance(y, str) and bool(y.strip())
-  return isinstance(x, kinds) and all(map(is_name, x))
-
-
-def _is_curve(x):
-  ends = (x.get('fpr'), x.get('tpr')) if isinstance(x, dict) else (0, 0)
-  return all(map(_are_numbers, ends)) and len(ends[0]) == len(ends[1]) > 0
-
-
-def _is_map(x):
-  are_points = lambda y: (
-    isinstance(y, list)
-    and all(_are_numbers(point) and len(point) == 2 for point in y)
-  )
-  return isinstance(x, dict) and (
-    _is_number(x.get('explained'))
-    and all(x.get(name) and are_points(x[name]) for name in MAPPED)
-  )
-
-
-def _one_of(*names):
-  return _Kind(f'one of {", ".join(names)}', lambda x: x in names)
-
-
-_TEXT = _Kind('a text', lambda x: isinstance(x, str))
-_NAME = _Kind('a name', lambda x: _are_names([x]))
-_NAMES = _Kind('a list of names', _are_names)
-_NAME_DICT = _Kind(
-  'an object of names',
-  lambda x: _are_names(x, dict) and _are_names([*x.values()]),
-)
-_NUMBER = _Kind('a finite number', _is_number)
-_FRACTION = _Kind('a number in [0, 1]', lambda x: _is_number(x, 0, 1))
-_INTERVAL = _Kind('[low, high] in [0, 1]', _is_interval)
-_COUNT = _Kind('a positive integer', lambda x: _is_count(x, 1))
-_WHOLE = _Kind('a non-negative integer', _is_count)
-_SECONDS = _Kind('seconds', lambda x: _is_number(x, 0))
-_ROWS = _Kind(
-  'a list of [picture, reason]',
-  lambda x: (
-    isinstance(x, list) and all(_are_names(row) and len(row) == 2 for row in x)
-  ),
-)
-_RATES = _Kind(
-  'rates in [0, 1], that of 0.01 among them',
-  lambda x: (
-    isinstance(x, dict) and '0.01' in x and _are_numbers([*x.values()], 0, 1)
-  ),
-)
-_CURVE = _Kind('an object of fpr and tpr, as many numbers each', _is_curve)
-MAPPED = ('neighbours', 'clean', 'cloaked')  # points of an embedding map
-_MAP = _Kind(f'an object of points: {", ".join(MAPPED)}', _is_map)
-_CHECK = _Kind(
-  'an object of num_people, real, model and difference',
-  lambda x: (
-    isinstance(x, dict)
-    and _are_numbers(
-      [x.get(k) for k in ('num_people', 'real', 'model', 'difference')]
-    )
-  ),
-)
+Name = Annotated[str, 'not blank']
+Interval = tuple[Share, Share]
+Points = list[tuple[Number, Number]]
 
 
 @dataclasses.dataclass(kw_only=True)
 class _Run:
   """What every record of a cloak against a trainer's recognizer says."""
 
-  attack: _one_of(*ATTACKS)
-  surrogate: _NAMES
-  network: _NAME
-  recognizer: _one_of(*RECOGNIZERS)
-  adversary: _NAME
-  num_people: _COUNT
-  config_hash: _NAME
-  versions: _NAME_DICT
-  device: _NAME
-  control_of: _one_of(*CLOAKS) = None
-  history: _NAME = None  # which one
-  dataset: _NAME = None  # what a page says of the pictures, in words
-  split: _NAME = None  # and of which were trained on, which tested on
-  not_tested: _NAMES = None  # sentences
-  warnings: _NAMES = None  # the same
-  alignment: _NAME = None  # see FaceSet
-  left_out: _ROWS = None
+  attack: Literal[Cloak, 'noise', 'none']
+  surrogate: list[Name]
+  network: Name
+  recognizer: Literal[RECOGNIZERS]
+  adversary: Name
+  num_people: Count  # the protected ones, as num_protected
+  config_hash: Name
+  versions: dict[Name, Name]
+  device: Name
+  num_protected: Count = None
+  num_gallery_people: Count = None  # whom the recognizer knows
+  control_of: Cloak = None
+  history: Name = None  # which one
+  dataset: Name = None  # what a page says of the pictures, in words
+  split: Name = None  # and of which were trained on, which tested on
+  not_tested: list[Name] = None  # sentences
+  warnings: list[Name] = None  # the same
+  alignment: Name = None  # see FaceSet
+  left_out: list[tuple[Name, Name]] = None  # pictures and reasons
+
+
+@dataclasses.dataclass(kw_only=True)
+class Map:
+  """Points of an embedding map, and their share of the variance."""
+
+  neighbours: Points
+  clean: Points
+  cloaked: Points
+  explained: Number
 
 
 @dataclasses.dataclass(kw_only=True)
 class Protection(_Run):
   """The rate of a protection, and the accuracy on everybody else."""
 
-  epsilon: _FRACTION | None
-  num_test_images: _COUNT
-  protection_rate: _FRACTION
-  protection_ci: _INTERVAL
-  accuracy: _FRACTION
-  accuracy_ci: _INTERVAL
-  dssim: _NUMBER | None
-  psnr: _NUMBER | None  # null also where no pixel differs: infinite
-  linf: _FRACTION | None
-  seed: _WHOLE
-  wall_seconds: _SECONDS
-  weights: _NAME_DICT
-  noise_protection_rate: _FRACTION | None = None
-  noise_protection_ci: _INTERVAL | None = None
-  embedding_map: _MAP = None
+  epsilon: Share | None
+  num_test_images: Count
+  protection_rate: Share
+  protection_ci: Interval
+  accuracy: Share
+  accuracy_ci: Interval
+  dssim: Number | None
+  psnr: Number | None  # null also where no pixel differs: infinite
+  linf: Share | None
+  seed: CountOrZero
+  wall_seconds: NotNegative
+  weights: dict[Name, Name]
+  noise_protection_rate: Share | None = None
+  noise_protection_ci: Interval | None = None
+  embedding_map: Map = None
+
+
+@dataclasses.dataclass(kw_only=True)
+class Check:
+  """How far the nearest strangers are, and those of their model."""
+
+  num_people: Number
+  real: Number
+  model: Number
+  difference: Number
 
 
 @dataclasses.dataclass(kw_only=True)
 class Distractors(Protection):
   """The same among strangers in the gallery."""
 
-  num_distractors: _WHOLE
-  distractors: _TEXT  # 'none', 'real' or 'model'
-  check: _CHECK = None  # of the model
+  num_distractors: CountOrZero
+  distractors: Literal['none', 'real', 'model']
+  check: Check = None  # of the model
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -184,48 +113,48 @@ class Trainers(_Run):
   enrolled.
   """
 
-  protection_rate: _FRACTION | None
-  protection_ci: _INTERVAL | None
-  not_enrolled_rate: _FRACTION | None
-  not_enrolled_ci: _INTERVAL | None
-  error_rate: _FRACTION | None
-  error_ci: _INTERVAL | None
-  others_not_enrolled_rate: _FRACTION | None
-  others_not_enrolled_ci: _INTERVAL | None
-  epsilon: _FRACTION | None = None
-  accuracy: _FRACTION | None = None
-  accuracy_ci: _INTERVAL | None = None
+  protection_rate: Share | None
+  protection_ci: Interval | None
+  not_enrolled_rate: Share | None
+  not_enrolled_ci: Interval | None
+  error_rate: Share | None
+  error_ci: Interval | None
+  others_not_enrolled_rate: Share | None
+  others_not_enrolled_ci: Interval | None
+  epsilon: Share | None = None
+  accuracy: Share | None = None
+  accuracy_ci: Interval | None = None
+
+
+@dataclasses.dataclass(kw_only=True)
+class Curve:
+  """A ROC curve, as many numbers each."""
+
+  fpr: list[Number]
+  tpr: list[Number]
 
 
 @dataclasses.dataclass(kw_only=True)
 class Detection:
-  """How well a detector tells cloaked pictures from clean ones."""
+  """How well a detector separates cloaked pictures from clean ones."""
 
-  detector: _NAME
-  features: _NAME
-  train_attack: _NAME
-  test_attack: _NAME
-  epsilon: _NUMBER | None
-  jpeg: _TEXT  # '' for pictures as they were saved
-  auc: _FRACTION
-  auc_ci: _INTERVAL
-  average_precision: _FRACTION
-  tpr_at_fpr: _RATES
-  num_people: _COUNT
-  surrogate: _NAMES = None
-  roc: _CURVE = None
+  detector: Name
+  features: Name
+  train_attack: Name
+  test_attack: Name
+  epsilon: Number | None
+  jpeg: str  # '' for pictures as they were saved
+  auc: Share
+  auc_ci: Interval
+  average_precision: Share
+  tpr_at_fpr: dict[Name, Share]
+  num_people: Count
+  surrogate: list[Name] = None
+  roc: Curve = None
 
 
 def of(record: dict) -> type:
-  """Returns the class that a record must keep to.
-
-  Raises:
-    InputError: it is no object.
-  """
-  if not isinstance(record, dict):
-    raise InputError(
-      f'expected an object, got {type(record).__name__} {reprlib.repr(record)}'
-    )
+  """Returns the class that a record has to keep to."""
   if 'detector' in record:
     return Detection
   if 'not_enrolled_rate' in record:
@@ -236,42 +165,83 @@ def of(record: dict) -> type:
 def validate(record: dict) -> None:
   """Refuses a record with a required field missing or of the wrong kind.
 
-  Args:
-    record: of any kind of this module; extra fields are left alone.
-
   Raises:
-    InputError: naming the first field that is wrong.
+    InputError: it is no object, or naming the first field that is wrong.
   """
-  expected = of(record)
-  for field in dataclasses.fields(expected):
-    if field.name not in record:
-      if field.default is dataclasses.MISSING:
-        raise InputError(f'{field.name}: missing')
-    elif not field.type.accepts(record[field.name]):
-      raise InputError(
-        f'{field.name}: expected {field.type.expected}, got '
-        f'{reprlib.repr(record[field.name])}'
-      )
-  if expected is not Detection:
-    _check_attack(record)
-  for name in ('protection_rate', 'accuracy', 'auc'):
-    _check_inside(record, name, f'{name.removesuffix("_rate")}_ci')
-
-
-def _check_attack(record):
-  attack = record['attack']
-  if attack != 'none':
-    for name in ('surrogate', 'dssim', 'linf'):
-      if record.get(name, 0) in (None, [], ()):
-        raise InputError(f'{name}: missing, but the attack is {attack}')
+  _expect('record', 'an object', record, isinstance(record, dict))
+  kind = of(record)
+  _check_fields('', kind, record)
+  attack = record.get('attack', 'none')
+  for name in () if attack == 'none' else ('surrogate', 'dssim', 'linf'):
+    if record.get(name, 0) in (None, [], ()):
+      raise InputError(f'{name}: missing, but the attack is {attack}')
   if attack == 'noise' and 'control_of' not in record:
     raise InputError('control_of: missing, but the attack is noise')
+  for field in dataclasses.fields(kind):
+    if field.name.endswith('_ci') and record.get(field.name):
+      _check_interval(field.name, record)
+  if kind is Detection:
+    if '0.01' not in record['tpr_at_fpr']:
+      raise InputError('tpr_at_fpr: that of 0.01 is missing')
+    roc = record.get('roc', {'fpr': [], 'tpr': []})
+    if len(roc['fpr']) != len(roc['tpr']):
+      raise InputError('roc: as many numbers of fpr as of tpr expected')
 
 
-def _check_inside(record, name, ci):
-  if record.get(name) is None or record.get(ci) is None:
-    return
-  low, high = record[ci]
+def _check_fields(prefix, kind, record):
+  for field in dataclasses.fields(kind):
+    name = prefix + field.name
+    if field.name in record:
+      _check(name, field.type, record[field.name])
+    elif field.default is dataclasses.MISSING:
+      raise InputError(f'{name}: missing')
+
+
+def _check(name: str, kind: Any, value: Any) -> None:
+  """Refuses what is not of an annotation's kind."""
+  origin, args = typing.get_origin(kind), typing.get_args(kind)
+  if checks.ranges(kind) and origin is Annotated:
+    checks.ranges(kind)[0].check(name, value)
+  elif origin is types.UnionType or origin is typing.Union:
+    if value is not None:
+      _check(name, args[0], value)
+  elif origin is Literal:
+    _expect(name, f'one of {", ".join(args)}', value, value in args)
+  elif origin in (list, tuple):
+    _expect(name, 'a list', value, isinstance(value, (list, tuple)))
+    if origin is tuple:
+      _expect(name, f'{len(args)} values', value, len(value) == len(args))
+    if kind in (list[Number], Points):
+      _expect(name, 'a number or more', value, len(value) > 0)
+    for each in value:
+      _check(name, args[0], each)
+  elif origin is dict:
+    _expect(name, 'an object', value, isinstance(value, dict))
+    for key, each in value.items():
+      _check(name, args[0], key)
+      _check(name, args[1], each)
+  elif dataclasses.is_dataclass(kind):
+    _expect(name, 'an object', value, isinstance(value, dict))
+    _check_fields(f'{name}.', kind, value)
+  else:
+    is_name = isinstance(value, str) and (kind is str or value.strip())
+    _expect(name, 'a text' if kind is str else 'a name', value, is_name)
+
+
+def _check_interval(name, record):
+  low, high = record[name]
+  share = name.removesuffix('_ci')
+  rate = record.get(f'{share}_rate', record.get(share))
+  rate = low if rate is None else rate
   # A millionth for the rounding of an interval that ends at the rate itself.
-  if not low - 1e-6 <= record[name] <= high + 1e-6:
-    raise InputError(f'{ci}: {record[name]} is not in [{low}, {high}]')
+  if low > high or not low - 1e-6 <= rate <= high + 1e-6:
+    raise InputError(f'{name}: {rate} is not in [{low}, {high}]')
+
+
+def _expect(name, expected, value, holds):
+  if not holds:
+    raise InputError(f'{name}: expected {expected}, got {_shown(value)}')
+
+
+def _shown(value):
+  return f'{type(value).__name__} {reprlib.repr(value)}'

@@ -30,18 +30,20 @@ def by_one_recognizer(records: list[dict]) -> list[dict]:
 
   Without noise, raw pixels, and cloaks of several tools.
   """
-  left_out = ('noise', 'history')
-  found = [r for r in records if r['attack'] not in left_out]
-  found = [r for r in found if r['network'] != words.PIXELS]
+  found = [
+    r
+    for r in records
+    if r['attack'] not in ('noise', 'history') and r['network'] != words.PIXELS
+  ]
   return _commonest(found, 'recognizer')
 
 
 def comparable(records: list[dict]) -> list[dict]:
   """Selects of them each attack at the budget of which there are most."""
-  found = by_one_recognizer(records)
-  attacks = dict.fromkeys(r['attack'] for r in found)
-  split = ([r for r in found if r['attack'] == attack] for attack in attacks)
-  return [r for same in split for r in _commonest(same, 'epsilon')]
+  attacks = {}
+  for record in by_one_recognizer(records):
+    attacks.setdefault(record['attack'], []).append(record)
+  return [r for same in attacks.values() for r in _commonest(same, 'epsilon')]
 
 
 def lowest(records: list[dict]) -> dict[str, dict[str, dict]]:
@@ -68,15 +70,11 @@ def protecting(records: list[dict]) -> list[dict]:
 
   None where no cloak does better, or where that was not tried.
   """
-  best = lowest(records)
-  failing = {
-    attack
-    for attack, cells in best.items()
-    if attack != 'none' and baseline_rate(cells) < _PROTECTS
-  }
-  if failing == best.keys() - {'none'}:
+  rates = {a: baseline_rate(cells) for a, cells in lowest(records).items()}
+  rates.pop('none', None)
+  if all(rate < _PROTECTS for rate in rates.values()):
     return records
-  return [r for r in records if r['attack'] not in failing]
+  return [r for r in records if rates.get(r['attack'], 1) >= _PROTECTS]
 
 
 def baseline_rate(cells: dict[str, dict]) -> float:

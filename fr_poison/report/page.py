@@ -12,7 +12,6 @@ import numpy as np
 from fr_poison import version
 from fr_poison.report import (
   drawing,
-  exports,
   figures,
   heat_map,
   prose,
@@ -23,13 +22,13 @@ from fr_poison.report import (
 from fr_poison.report import grid as grids
 from fr_poison.report.sources import Sources
 
-_ENVIRONMENT = jinja2.Environment(
+_TEMPLATE = jinja2.Environment(
   loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
   autoescape=True,
   undefined=jinja2.StrictUndefined,
   trim_blocks=True,
   lstrip_blocks=True,
-)
+).get_template('template.html')
 _COLUMNS = (
   *('Cloak', 'Budget', 'Made for', 'Network', 'Trainer', 'Recognizer'),
   *('Measured', '%', '95% interval', 'Accuracy, %', '95% interval', 'Seed'),
@@ -63,8 +62,8 @@ def write(
   Raises:
     InputError: as `drawing.strip`; nothing is written.
   """
-  found = Sources(grid.records)
   sentences = prose.verdict(grid.records) or prose.sentences(grid)
+  found = Sources(grid.records)
   _write(path, found, [grid], strips, title=title, sentences=sentences)
 
 
@@ -85,8 +84,7 @@ def write_folder(
     InputError: as `grid.tables` and `drawing.strip`.
   """
   shown, drawn = grids.tables(found.protection), figures.draw_all(found)
-  everything = found.all()
-  csv = exports.csv_text(everything)
+  csv = tables.csv_text(found.all())
   (folder / 'figures').mkdir(parents=True, exist_ok=True)
   for i, grid in enumerate(shown, 1):
     name = 'heat_map.svg' if i == 1 else f'heat_map_{i}.svg'
@@ -97,11 +95,10 @@ def write_folder(
     place.with_suffix('.png').write_bytes(one.png())
   for name, text in {
     'table.md': tables.markdown(found, shown),
-    'table.tex': exports.latex(shown),
+    'table.tex': tables.latex(shown),
     'records.csv': csv,
   }.items():
     record_file.write_text(folder / name, text)
-  data = base64.b64encode(csv.encode(errors='replace')).decode()
   _write(
     folder / 'report.html',
     found,
@@ -113,8 +110,8 @@ def write_folder(
     drawings=drawn.drawings,
     skipped=[*map(words.clean, found.skipped), *drawn.missing],
     columns=_COLUMNS,
-    rows=list(map(_row, everything)),
-    csv=f'data:text/csv;charset=utf-8;base64,{data}',
+    rows=list(map(_row, found.all())),
+    csv=_data_uri('text/csv;charset=utf-8', csv.encode(errors='replace')),
   )
 
 
@@ -124,15 +121,21 @@ def _write(path, found, shown, strips, is_study=False, **fields):
     heat_map.draw(grid, f'heat_map_{i}', linked=is_study)
     for i, grid in enumerate(shown, 1)
   ]
-  text = _ENVIRONMENT.get_template('template.html').render(
+  pictures = [
+    _data_uri('image/png', drawing.strip(one.original, one.cloaked))
+    for one in strips
+  ]
+  labels = [words.cloak_name(one.attack, one.surrogate) for one in strips]
+  text = _TEMPLATE.render(
     {'drawings': []} | fields,
     is_study=is_study,
     grids=[*zip(shown, maps, strict=True)],
     not_tested=prose.limits(found),
-    strips=[(words.cloak_name(x[0], x[1]), x, _data_uri(x)) for x in strips],
+    strips=[*zip(labels, strips, pictures, strict=True)],
     holds_faces=any(strip.attack == 'given' for strip in strips),
     left_out=prose.gathered(records, 'left_out'),
     values=lambda name: ' or '.join(_distinct(records, name)),
+    people=dict.fromkeys(str(words.num_protected(r)) for r in records),
     facts=_facts(records) if records else {},
     anchor=record_file.anchor,
     measures=words.measures,
@@ -144,24 +147,25 @@ def _write(path, found, shown, strips, is_study=False, **fields):
 
 def _row(record):
   """One line of the table of all records, which have as many kinds of words."""
-  is_detector = 'detector' in record
-  network, trainer = record.get('network'), record.get('adversary')
-  if is_detector:
-    network = record['features']
-    trainer = f'{record["detector"]} trained on {record["train_attack"]}'
   cells = [
-    words.attack_name(record.get('attack') or record['test_attack']),
     words.levels(record.get('epsilon')),
     ' + '.join(record.get('surrogate', [])),
-    network,
-    trainer,
-    words.plain(record.get('recognizer', '')),
-    'AUC' if is_detector else 'protection',
-    *words.rate(record, 'auc' if is_detector else 'protection', '–'),
+  ]
+  if 'detector' in record:
+    attack, measured = record['test_attack'], 'AUC'
+    trainer = f'{record["detector"]} trained on {record["train_attack"]}'
+    cells += [record['features'], trainer, '']
+  else:
+    attack, measured = record['attack'], 'protection'
+    cells += [record['network'], record['adversary']]
+    cells.append(words.plain(record['recognizer']))
+  cells = [
+    *(words.attack_name(attack), *cells, measured),
+    *words.rate(record, measured.lower(), '–'),
     *words.rate(record, 'accuracy', '–'),
     str(record.get('seed', '')),
   ]
-  fields = {k: words.clean(v) for k, v in exports.flat(record).items()}
+  fields = {k: words.clean(v) for k, v in tables.flat(record).items()}
   return record_file.anchor(record), [*map(words.clean, cells)], fields
 
 
@@ -188,6 +192,5 @@ def _distinct(records, name):
   return dict.fromkeys(str(r[name]) for r in records if name in r)
 
 
-def _data_uri(strip):
-  png = drawing.strip(strip.original, strip.cloaked)
-  return f'data:image/png;base64,{base64.b64encode(png).decode()}'
+def _data_uri(kind, data):
+  return f'data:{kind};base64,{base64.b64encode(data).decode()}'

@@ -12,9 +12,7 @@ _NUM_SHOWN = 6  # recognizers in a sentence
 def lead(found: Sources, grids: list[Grid]) -> list[str]:
   """Writes what a page begins with: the answer, and what it is made from.
 
-  Args:
-    found: the records.
-    grids: of those of a protection.
+  `grids` are those of the records of a protection.
   """
   if not found.all():
     return ['There are no records, so there is nothing to report.']
@@ -33,39 +31,31 @@ def lead(found: Sources, grids: list[Grid]) -> list[str]:
 def answer(records: list[dict]) -> str:
   """Writes what each move of the trainer leaves, in a few sentences.
 
-  Args:
-    records: of the protection, and of trainers behind a detector.
-
-  Returns:
-    '' where fewer than two moves were tried.
+  Of records of the protection, and of trainers behind a detector; '' where
+  fewer than two moves were tried.
   """
-  everything = moves.comparable(records)
-  every = moves.lowest(everything)
-  found = moves.lowest(moves.protecting(everything))
-  bare = filter(moves.has_rate, found.pop('none', {}).values())
-  errors = [r['protection_rate'] for r in bare]
-  tried = [
-    m for m in moves.MOVES if any(m in cells for cells in found.values())
+  compared = moves.comparable(records)
+  best = moves.lowest(moves.protecting(compared))
+  bare = filter(moves.has_rate, best.pop('none', {}).values())
+  parts = [
+    _part(move, cells)
+    for move in moves.MOVES
+    if (cells := [cells[move] for cells in best.values() if move in cells])
   ]
-  if len(tried) < 2:
+  if len(parts) < 2:
     return ''
-  parts = [_part(m, [c[m] for c in found.values() if m in c]) for m in tried]
   datasets = [words.clean(r['dataset']) for r in records if r.get('dataset')]
-  texts = [
-    _say('answer', 'result').format(
-      attacks=_attacks(found),
-      scope=f' on {" and ".join(dict.fromkeys(datasets))}' if datasets else '',
-      parts='; '.join(parts),
-    )
-  ]
-  if errors:
-    rate = words.percent(max(errors))
-    texts.append(_say('answer', 'bare').format(rate=rate))
-  if failing := [a for a in every if a != 'none' and a not in found]:
+  scope = f' on {" and ".join(dict.fromkeys(datasets))}' if datasets else ''
+  say = lambda name, **values: _say('answer', name).format(**values)
+  attacks, parts = _attacks(best), '; '.join(parts)
+  texts = [say('result', attacks=attacks, scope=scope, parts=parts)]
+  if errors := [r['protection_rate'] for r in bare]:
+    texts.append(say('bare', rate=words.percent(max(errors))))
+  every = moves.lowest(compared)
+  if failing := [a for a in every if a not in ('none', *best)]:
     rate = words.percent(max(moves.baseline_rate(every[a]) for a in failing))
-    text = _say('answer', 'failing')
-    texts.append(text.format(attacks=_attacks(failing), rate=rate))
-  return ' '.join([*texts, _say('answer', 'limits')])
+    texts.append(say('failing', attacks=_attacks(failing), rate=rate))
+  return ' '.join([*texts, say('limits')])
 
 
 def verdict(records: list[dict]) -> list[str]:
@@ -74,15 +64,13 @@ def verdict(records: list[dict]) -> list[str]:
   A cloak protects from a recognizer that gets most clean pictures wrong, and
   more than without a cloak or with noise instead. `Most` is meant with the
   whole 95% interval; raw pixels are no recognizer.
-
-  Args:
-    records: valid ones of a protection.
-
-  Returns:
-    [] where no cloak is `given`.
+  Nothing where no cloak is `given`.
   """
-  real = [r for r in records if r['network'] != words.PIXELS]
-  given = [r for r in real if r['attack'] == 'given']
+  given = [
+    r
+    for r in records
+    if r['attack'] == 'given' and r['network'] != words.PIXELS
+  ]
   if not given:
     return []
   bare = {_place(r): r for r in records if r['attack'] == 'none'}
@@ -91,11 +79,10 @@ def verdict(records: list[dict]) -> list[str]:
     judged[_kind(record, bare.get(_place(record)))].append(record)
   with_kind = len({r['recognizer'] for r in given}) > 1
   texts = [_headline(judged, given)]
-  texts += [
-    f'{words.TEXTS["verdict"]["kinds"][kind]}: {_list(found, with_kind)}.'
-    for kind, found in judged.items()
-    if found
-  ]
+  for kind, found in judged.items():
+    if found:
+      label = words.TEXTS['verdict']['kinds'][kind]
+      texts.append(f'{label}: {_list(found, with_kind)}.')
   texts.append(_certainty(given))
   texts += [f'Beware: {x}.' for x in gathered(records, 'warnings')]
   if left_out := gathered(records, 'left_out'):
@@ -151,12 +138,9 @@ def gathered(records: list[dict], name: str) -> list:
   return [*{str(x): x for x in found}.values()]
 
 
-def _say(*place):
+def _say(section, name):
   """A text of texts.toml, on one line."""
-  text = words.TEXTS
-  for name in place:
-    text = text[name]
-  return text.replace('\n', '')
+  return words.TEXTS[section][name].replace('\n', '')
 
 
 def _attacks(attacks):
@@ -186,8 +170,7 @@ def _kind(record, bare):
     return 'no'
   if low <= 0.5:
     return 'unsure'
-  others = [record.get('noise_protection_ci')]
-  others.append(bare and bare['protection_ci'])
+  others = record.get('noise_protection_ci'), bare and bare['protection_ci']
   return 'blind' if any(ci and ci[1] >= low for ci in others) else 'yes'
 
 
@@ -227,16 +210,13 @@ def _list(found, with_kind):
 
 
 def _certainty(given):
-  pictures, people = given[0]['num_test_images'], given[0]['num_people']
+  pictures, people = given[0]['num_test_images'], words.num_protected(given[0])
   widest = max(r['protection_ci'][1] - r['protection_ci'][0] for r in given)
   text = _say('verdict', 'certainty')
   if metrics.wilson_interval(pictures, pictures)[0] <= 0.5:
     text += _say('verdict', 'too_few')
-  return text.format(
-    pictures=pictures,
-    people=f'{people} {"person" if people == 1 else "people"}',
-    width=100 * widest,
-  )
+  people = f'{people} {"person" if people == 1 else "people"}'
+  return text.format(pictures=pictures, people=people, width=100 * widest)
 
 
 def _sentence(row, noise):

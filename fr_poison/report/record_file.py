@@ -15,15 +15,12 @@ from fr_poison import strict_json, types, version
 from fr_poison.data import decode
 from fr_poison.report import kinds
 
+config_hash = strict_json.digest  # of a config, whatever its keys' order
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'numpy')
 
 
 def write(path: str | os.PathLike, records: Iterable[dict]) -> None:
-  """Writes the records, one JSON line each, all of them or nothing.
-
-  Args:
-    path: the file, replaced if there; its folder must exist.
-    records: valid records; NumPy scalars become plain numbers.
+  """Writes one JSON line a record, NumPy scalars as numbers, all or nothing.
 
   Raises:
     InputError: a record is not valid or cannot be said in strict JSON.
@@ -83,15 +80,6 @@ def anchor(record: dict) -> str:
   return f'r-{hashlib.sha256(text.encode()).hexdigest()[:10]}'
 
 
-def config_hash(config: dict) -> str:
-  """Returns 16 hex digits of a config's SHA-256, whatever its keys' order.
-
-  Raises:
-    InputError: the config holds something that JSON cannot say.
-  """
-  return strict_json.digest(config)
-
-
 def environment() -> dict:
   """Returns the record fields `versions` and `device` of this process."""
   import jax
@@ -99,16 +87,11 @@ def environment() -> dict:
   versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
   versions['python'] = platform.python_version()
   versions['fr_poison'] = version.__version__
-  devices = jax.devices()
-  kind = devices[0].device_kind
-  if devices[0].platform == 'cpu':
-    kind = _cpu_name() or kind
-  return {
-    'versions': versions,
-    'device': (
-      f'{devices[0].platform} x{len(devices)} ({kind}), {os.cpu_count()} cores'
-    ),
-  }
+  (first, *_), count = jax.devices(), jax.device_count()
+  is_cpu = first.platform == 'cpu'
+  kind = is_cpu and _cpu_name() or first.device_kind
+  device = f'{first.platform} x{count} ({kind}), {os.cpu_count()} cores'
+  return {'versions': versions, 'device': device}
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -21,19 +21,14 @@ class Sources:
 
   def all(self) -> list[dict]:
     """Lists the records of every kind."""
-    return [
-      *self.protection, *self.distractors, *self.trainers, *self.detection
-    ]  # fmt: skip
+    return self.protection + self.distractors + self.trainers + self.detection
 
 
 def read(paths: Sequence[str | os.PathLike]) -> Sources:
-  """Reads what can be used, and says in `skipped` what cannot.
+  """Reads what can be used of JSON-lines files, and says in `skipped` what not.
 
   That is a line cut by a killed writer, a record of another schema, and one
   that is there already.
-
-  Args:
-    paths: JSON-lines files of evaluate.py, detect.py or distractors.py.
 
   Raises:
     InputError: a file cannot be read.
@@ -49,8 +44,7 @@ def read(paths: Sequence[str | os.PathLike]) -> Sources:
         reason = 'a record that is there already'
       else:
         seen.add(name)
-        kind = kinds.of(record).__name__.lower()
-        getattr(found, kind).append(record)
+        getattr(found, kinds.of(record).__name__.lower()).append(record)
         continue
       bad.setdefault((path.name, reason), []).append(i)
   for (name, reason), (first, *more) in bad.items():

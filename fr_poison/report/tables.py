@@ -1,21 +1,34 @@
-"""Tables of every kind of record, in Markdown that reads well in a terminal."""
+"""Tables of every kind of record: Markdown for terminals, LaTeX, and CSV."""
 
+import csv
+import io
+import json
 import textwrap
 
-from fr_poison.report import prose, words
+from fr_poison.report import prose, record_file, words
 from fr_poison.report.grid import Grid
 from fr_poison.report.sources import Sources
 
 _LEGENDS = words.TEXTS['tables']
+_CURVES = ('roc', 'embedding_map')  # of many points: for figures, not cells
+_SPECIAL = {
+  '\\': r'\textbackslash{}',
+  '~': r'\textasciitilde{}',
+  '^': r'\textasciicircum{}',
+} | {c: f'\\{c}' for c in '&%$#_{}'}
+_LATEX = r"""\resizebox{{\linewidth}}{{!}}{{%
+\begin{{tabular}}{{l{}}}
+\toprule
+{}
+\midrule
+{}
+\bottomrule
+\end{{tabular}}}}
+"""
 
 
 def markdown(found: Sources, grids: list[Grid]) -> str:
-  """Writes the tables of every kind of record, one below the other.
-
-  Args:
-    found: the records.
-    grids: of those of a protection.
-  """
+  """Writes the tables of every kind; `grids` are those of a protection."""
   head = lambda grid: f'## {grid.title}\n\n' if grid.title else ''
   parts = [head(grid) + protection(grid) for grid in grids]
   for records, write in (
@@ -33,12 +46,7 @@ def protection(grid: Grid) -> str:
   Given cloaks have the answer in plain words above.
   """
   columns = [_escape(name) for name in grid.columns]
-  rates = [
-    [('- ' if row.kind == 'noise' else '') + _escape(row.label)]
-    + [_bold(row, column) for column in grid.columns]
-    + words.measures(row.record)
-    for row in grid.rows
-  ]
+  rates = _rates(grid, '- ', _escape, '**{}**')
   accuracy = [
     [_escape(row.label)]
     + [words.cell(row.cells.get(c), 'accuracy') for c in grid.columns]
@@ -80,9 +88,9 @@ def detection(records: list[dict]) -> str:
   """
   sections = {}
   for record, (title, row) in zip(records, variants(records), strict=True):
-    rows = sections.setdefault(title, {})
-    name = words.detector_name(record)
-    rows.setdefault((name, row), {})[record['test_attack']] = record
+    key = words.detector_name(record), row
+    cells = sections.setdefault(title, {}).setdefault(key, {})
+    cells[record['test_attack']] = record
   found = [_section(title, rows) for title, rows in sorted(sections.items())]
   return _page(*found, _LEGENDS['detection'])
 
@@ -96,9 +104,11 @@ def variants(records: list[dict]) -> list[tuple[str, str]]:
   budgets = {}
   for record in records:
     budgets.setdefault(record['test_attack'], record['epsilon'])
-  most = max((r['train_attack'].count('+') for r in records), default=0)
-  tools = next(
-    (x for r in records if (x := r['train_attack']).count('+') == most), ''
+  # The first of those that name most tools.
+  tools = max(
+    (r['train_attack'] for r in records),
+    key=lambda name: name.count('+'),
+    default='',
   )
   found = []
   for record in records:
@@ -114,11 +124,7 @@ def variants(records: list[dict]) -> list[tuple[str, str]]:
 
 
 def distractors(records: list[dict]) -> str:
-  """Writes the protection, the accuracy, and how good the model is.
-
-  Args:
-    records: of experiments/distractors.py.
-  """
+  """Writes protection and accuracy among strangers, how good their model is."""
   numbers = sorted({r['num_distractors'] for r in records})
   rows = {}
   for record, cloak, kind in among_strangers(records):
@@ -167,6 +173,63 @@ def accuracy_behind(record: dict) -> dict:
   return record | {'accuracy': accuracy, 'accuracy_ci': (1 - high, 1 - low)}
 
 
+def flat(record: dict) -> dict[str, str]:
+  """Writes a record's fields as text, its anchor first, without long curves."""
+  return {'record': record_file.anchor(record)} | {
+    k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)
+    for k, v in sorted(record.items())
+    if v is not None and k not in _CURVES
+  }
+
+
+def csv_text(records: list[dict]) -> str:
+  """Writes all records, a line each, columns in order of their appearance.
+
+  A text that a spreadsheet would take for a formula is led by an apostrophe.
+  """
+  rows = list(map(flat, records))
+  file = io.StringIO()
+  columns = dict.fromkeys(name for row in rows for name in row)
+  writer = csv.DictWriter(file, columns, lineterminator='\n')
+  writer.writeheader()
+  for row, record in zip(rows, records, strict=True):
+    texts = (k for k, v in record.items() if isinstance(v, str))
+    inert = {
+      k: f"'{row[k]}"
+      for k in texts
+      if row[k].startswith(('=', '+', '-', '@', '\t', '\r'))
+    }
+    writer.writerow(row | inert)
+  return file.getvalue()
+
+
+def latex(grids: list[Grid]) -> str:
+  """Writes the protection tables, for the packages booktabs and graphicx."""
+  escape = lambda text: ''.join(_SPECIAL.get(c, c) for c in text)
+  tables = []
+  for grid in grids:
+    head = ['protection rate, \\%', *map(escape, grid.columns)]
+    head += ['DSSIM', 'PSNR', '$L_\\infty$']
+    rows = _rates(grid, r'\quad ', escape, r'\textbf{{{}}}', '--')
+    first, *rest = [' & '.join(cells) + r' \\' for cells in (head, *rows)]
+    table = _LATEX.format('r' * (len(head) - 1), first, '\n'.join(rest))
+    tables.append((f'% {grid.title}\n\n' if grid.title else '') + table)
+  return '\n'.join(tables)
+
+
+def _rates(grid, indent, escape, bold, dash='-'):
+  """Rows of text: the cloak, its protection rates, how visible it is."""
+  rows = []
+  for row in grid.rows:
+    cells = [indent * (row.kind == 'noise') + escape(row.label)]
+    for column in grid.columns:
+      rate, ci = words.rate(row.cells.get(column), 'protection', dash)
+      rate = bold.format(rate) if row.is_own(column) else rate
+      cells.append(f'{rate} ({ci})' if ci else '')
+    rows.append(cells + words.measures(row.record))
+  return rows
+
+
 def _section(title, rows):
   attacks = dict.fromkeys(a for cells in rows.values() for a in cells)
   body = [
@@ -182,12 +245,6 @@ def _area(record):
     return ''
   found = words.percent(record['tpr_at_fpr']['0.01'])
   return f'{words.cell(record, "auc")}, TPR {found}'
-
-
-def _bold(row, column):
-  rate, ci = words.rate(row.cells.get(column), 'protection')
-  rate = f'**{rate}**' if row.is_own(column) else rate
-  return f'{rate} ({ci})' if ci else ''
 
 
 def _escape(text):

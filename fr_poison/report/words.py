@@ -2,7 +2,6 @@
 
 import math
 import pathlib
-import textwrap
 import tomllib
 
 from fr_poison.report import kinds
@@ -12,30 +11,11 @@ PIXELS = 'pixels'  # the network that is none: 1-NN on raw pixels
 TEXTS = tomllib.loads(
   pathlib.Path(__file__).with_name('texts.toml').read_text(encoding='utf-8')
 )
-_DISPLAY = {
-  'lowkey': 'LowKey',
-  'fawkes': 'Fawkes',
-  'fawkes_v03': 'Fawkes 0.3',
-  'fawkes_v1': 'Fawkes 1.0',
-  'pgd': 'PGD',
-  'eot_pgd': 'PGD through transforms',
-  'evading_pgd': 'PGD evading the detector',
-  'feature_shift': 'Feature shift',
-  'protected_set': 'Protected set',
-  'history': 'Several tools',
-  'given': 'Your cloaks',
-}
 
 
 def clean(name: str) -> str:
   """Puts a name on one line, without anything that a terminal would obey."""
   return ' '.join(''.join(c if c.isprintable() else ' ' for c in name).split())
-
-
-def in_lines(name: str, longest: int) -> list[str]:
-  """Breaks a column's or a row's name; what is after a comma stands apart."""
-  parts = clean(name).split(AND)
-  return [line for part in parts for line in textwrap.wrap(part, longest)]
 
 
 def short(name: str, longest: int = 30) -> str:
@@ -51,7 +31,7 @@ def plain(identifier: str) -> str:
 
 def attack_name(attack: str) -> str:
   """Writes the attack's name as its authors do."""
-  return _DISPLAY.get(attack, attack)
+  return TEXTS['attacks'].get(attack, attack)
 
 
 def surrogate_name(record: dict) -> str:
@@ -62,8 +42,7 @@ def surrogate_name(record: dict) -> str:
 def cloak_name(attack: str, surrogate: str) -> str:
   """Says what cloak it is, and for which network if that is known."""
   is_known = surrogate not in ('', kinds.UNKNOWN)
-  name = attack_name(attack)
-  return f'{name} for {surrogate}' if is_known else name
+  return attack_name(attack) + (f' for {surrogate}' if is_known else '')
 
 
 def column(record: dict) -> str:
@@ -80,6 +59,11 @@ def column(record: dict) -> str:
 def detector_name(record: dict) -> str:
   """Names a detector and the features that it looks at."""
   return f'{record["detector"]} ({record["features"]})'
+
+
+def num_protected(record: dict) -> int:
+  """Counts the people who cloak, in records of any version."""
+  return record.get('num_protected', record['num_people'])
 
 
 def percent(rate: float) -> str:
@@ -109,12 +93,11 @@ def rate(record: dict | None, name: str, dash: str = '-') -> tuple[str, str]:
     name: 'protection', 'accuracy', 'auc', ...: the field's, without `_rate`.
     dash: between the interval's ends.
   """
-  if record is None:
-    return '', ''
-  value, ci = record.get(f'{name}_rate', record.get(name)), f'{name}_ci'
+  found = record or {}
+  value = found.get(f'{name}_rate', found.get(name))
   if value is None:
     return '', ''
-  return percent(value), interval(record[ci], dash)
+  return percent(value), interval(found[f'{name}_ci'], dash)
 
 
 def cell(record: dict | None, name: str) -> str:
@@ -125,9 +108,10 @@ def cell(record: dict | None, name: str) -> str:
 
 def measures(record: dict) -> list[str]:
   """Writes DSSIM, PSNR (dB) and L-inf (grey levels), empty where null."""
-  linf = record['linf']
   return [
-    '' if record['dssim'] is None else f'{record["dssim"]:.4f}',
-    '' if record['psnr'] is None else f'{record["psnr"]:.1f}',
-    '' if linf is None else f'{255 * linf:.3g}',
+    '' if record[name] is None else f'{scale * record[name]:{form}}'
+    for name, scale, form in (
+      *(('dssim', 1, '.4f'), ('psnr', 1, '.1f')),
+      ('linf', 255, '.3g'),
+    )
   ]

@@ -43,11 +43,11 @@ def parse():
     ),
     (
       ['--coordinator_address=h:1', '--num_processes=2', '--process_id=2'],
-      '--process_id: 2 is outside 0..1',
+      '--process_id: 2; a whole number from 0 to 1 expected',
     ),
     (
       ['--coordinator_address=h:1', '--num_processes=0', '--process_id=0'],
-      '--num_processes: 0 is below 1',
+      '--num_processes: 0; a whole number from 1 expected',
     ),
   ],
 )

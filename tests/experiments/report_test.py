@@ -28,9 +28,9 @@ def test_a_folder_of_records_becomes_a_study(tmp_path):
   assert result.returncode == 0, result.stderr
 
   count = len(published.splitlines())
-  told = f'records.jsonl, line {count}: not a whole record'
-  assert told in result.stdout
-  assert told in (output / 'report.html').read_text()
+  said = f'records.jsonl, line {count}: not a whole record'
+  assert said in result.stdout
+  assert said in (output / 'report.html').read_text()
   names = {str(path.relative_to(output)) for path in output.rglob('*.*')}
   assert names == {
     *('report.html', 'table.md', 'table.tex', 'records.csv'),

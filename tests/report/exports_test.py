@@ -1,6 +1,6 @@
 import csv
 
-from fr_poison.report import exports, record_file
+from fr_poison.report import record_file, tables
 from fr_poison.report.grid import arrange
 
 
@@ -8,7 +8,7 @@ def test_csv_has_every_field_of_every_kind(make_record):
   record = make_record(network='naïve, "quoted"\nname', roc={'fpr': [0, 1]})
   other = {'detector': 'statistics', 'auc': 0.5, 'jpeg': ''}
   first, second = csv.DictReader(
-    exports.csv_text([record, other]).splitlines(keepends=True)
+    tables.csv_text([record, other]).splitlines(keepends=True)
   )
   assert first['record'] == record_file.anchor(record)
   assert first['network'] == record['network'] and first['seed'] == '0'
@@ -18,7 +18,7 @@ def test_csv_has_every_field_of_every_kind(make_record):
 
 def test_no_cell_is_a_formula(make_record):
   record = make_record(network='=cmd()', device='@x', rate=0.5)
-  (row,) = csv.DictReader(exports.csv_text([record]).splitlines())
+  (row,) = csv.DictReader(tables.csv_text([record]).splitlines())
   assert (row['network'], row['device']) == ("'=cmd()", "'@x")
   assert row['protection_rate'] == '0.5'
 
@@ -29,7 +29,7 @@ def test_latex(make_record):
     make_record('noise', rate=0.02, control_of='lowkey'),
     make_record(rate=0.04, network='50%_{\\x}~^$&#'),
   ]
-  text = exports.latex([arrange(records)])
+  text = tables.latex([arrange(records)])
   lines = text.splitlines()
   head = r'& 50\%\_\{\textbackslash{}x\}\textasciitilde{}\textasciicircum{}\$'
   assert head + r'\&\#' in lines[3]

@@ -76,7 +76,7 @@ def test_every_number_leads_to_its_record(tmp_path, records):
   assert counts == [2 + 1 + 6] * 4
 
 
-def test_runs_and_what_was_skipped_are_told(tmp_path, make_record):
+def test_runs_and_what_was_skipped_are_reported(tmp_path, make_record):
   text = _write(
     tmp_path,
     [make_record(), make_record(seed=1)],

@@ -1,5 +1,8 @@
 from xml.etree import ElementTree
 
+import matplotlib
+import numpy as np
+
 from fr_poison.report import heat_map, record_file
 from fr_poison.report.grid import arrange
 
@@ -41,3 +44,14 @@ def test_a_cell_without_a_record_stays_empty(records, make_record):
   texts = heat_map.draw(grid, linked=True).figure.axes[0].texts
   rates = [text for text in texts if '–' in text.get_text()]
   assert len(rates) == len(grid.rows) * len(grid.columns) - 6
+
+
+def test_ink_contrasts_with_every_color():
+  # WCAG 2 asks 4.5:1 of text; the better ink is never under sqrt(21), 4.58.
+  for rate in np.linspace(0, 1, 101):
+    color = np.array(matplotlib.colormaps['viridis'](rate)[:3])
+    linear = ((color + 0.055) / 1.055) ** 2.4
+    linear = np.where(color <= 0.04045, color / 12.92, linear)
+    luminance = linear @ [0.2126, 0.7152, 0.0722] + 0.05
+    is_black = rate > heat_map.BRIGHT
+    assert (luminance / 0.05 if is_black else 1.05 / luminance) > 4.5

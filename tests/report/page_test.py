@@ -94,9 +94,9 @@ def test_hostile_names_are_only_text(tmp_path, make_record, strip):
 
 
 def test_page_says_what_was_not_tested(tmp_path, make_record):
-  told = 'Pictures re-encoded by a website.'
-  text = _write(tmp_path, [make_record(not_tested=[told])])
-  assert told in text and '(oblivious)' in text and 'end to end' in text
+  said = 'Pictures re-encoded by a website.'
+  text = _write(tmp_path, [make_record(not_tested=[said])])
+  assert said in text and '(oblivious)' in text and 'end to end' in text
   assert '(baseline)' not in text
   text = _write(tmp_path, [make_record(network='faceres')])
   assert '(baseline)' in text and '(oblivious)' not in text
@@ -108,3 +108,13 @@ def test_nothing_is_written_for_bad_input(tmp_path, records, strip):
     with pytest.raises(types.InputError):
       _write(tmp_path, *args)
   assert not list(tmp_path.iterdir())
+
+
+def test_the_page_counts_protected_people_and_the_gallery(
+  tmp_path, make_record
+):
+  counts = {'num_people': 43, 'num_protected': 7, 'num_gallery_people': 33}
+  text = _write(tmp_path, [make_record(**counts)])
+  assert 'People: 7 protected, 33 in the gallery. Clean' in text
+  # Records of older versions have one number, of the same people.
+  assert 'People: 40. Clean' in _write(tmp_path, [make_record()])

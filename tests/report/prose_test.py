@@ -25,8 +25,8 @@ def test_the_answer_is_one_sentence(moves):
 
 
 def test_the_answer_claims_no_more_than_was_tried(moves):
-  told = prose.answer([r | {'dataset': 'orl, 40 people'} for r in moves])
-  assert 'among what was tried on orl, 40 people gets wrong: ' in told
+  said = prose.answer([r | {'dataset': 'orl, 40 people'} for r in moves])
+  assert 'among what was tried on orl, 40 people gets wrong: ' in said
   # With and without a cloak that fails, and on the figure.
   for records in (moves, moves + [moves[-1] | {'attack': 'weak'}]):
     assert 'these pictures, networks and settings only' in prose.answer(records)
@@ -43,8 +43,8 @@ def test_several_attacks_make_a_range_and_the_lost_are_counted(
   moves[-1]['not_enrolled_rate'] = 0.9
   text = prose.answer(moves)
   assert '(LowKey, Fawkes)' in text and 'wrong: 81 to 100% when' in text
-  told = '100% of those still enrolled (nobody with LowKey) when the trainer dr'
-  assert told in text
+  said = '100% of those still enrolled (nobody with LowKey) when the trainer dr'
+  assert said in text
 
 
 def test_nothing_to_answer(moves):
@@ -232,7 +232,7 @@ def test_pixels_are_no_recognizer(judged):
   assert not any('pixels 9' in text for text in prose.verdict(records))
 
 
-def test_recognizers_are_told_apart_and_long_lists_end(judged):
+def test_recognizers_are_kept_apart_and_long_lists_end(judged):
   intervals = {f'net{i}': (0, 0.1) for i in range(8)}
   linear = judged(intervals, recognizer='linear')
   text = prose.verdict(judged(intervals) + linear)[1]
@@ -240,7 +240,7 @@ def test_recognizers_are_told_apart_and_long_lists_end(judged):
   assert text.count('%)') == 6 and text.endswith('; 10 more.')
 
 
-def test_oddities_and_gaps_are_told(judged):
+def test_oddities_and_gaps_are_reported(judged):
   records = judged({'mobileface': (0, 0.1)}, warnings=['a leak'],
                    left_out=[['x.jpg', 'no face']], num_people=1)  # fmt: skip
   texts = prose.verdict(records)

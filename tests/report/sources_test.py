@@ -37,8 +37,8 @@ def test_every_kind_finds_its_place(tmp_path, make_record):
   assert found.protection == [record] and found.distractors == [strangers]
   assert found.trainers == [trainer] and found.detection == [_DETECTION]
   assert len(found.all()) == 4
-  (told,) = found.skipped
-  assert told.startswith('c.jsonl, line 1: not a whole record')
+  (said,) = found.skipped
+  assert said.startswith('c.jsonl, line 1: not a whole record')
 
 
 @pytest.mark.parametrize(
@@ -49,25 +49,25 @@ def test_every_kind_finds_its_place(tmp_path, make_record):
     ('[1]', 'expected an object, got list'),
     ('{"attack": NaN}', 'NaN is not strict JSON'),
     ('[' * 100_000, 'recursion'),
-    (json.dumps(_DETECTION | {'auc': 'x'}), 'auc: expected a number in [0, 1]'),
+    (json.dumps(_DETECTION | {'auc': 'x'}), "auc: 'x' is outside [0, 1]"),
     ('{"not_enrolled_rate": 1}', 'attack: missing'),
   ],
 )
-def test_what_cannot_be_used_is_told_and_the_rest_used(
+def test_what_cannot_be_used_is_reported_and_the_rest_used(
   tmp_path, make_record, line, reason
 ):
   path = tmp_path / 'r.jsonl'
   path.write_text(_lines(make_record()) + line)
   found = sources.read([path])
   assert len(found.all()) == 1
-  (told,) = found.skipped
-  assert told.startswith('r.jsonl, line 2: ') and reason in told
+  (said,) = found.skipped
+  assert said.startswith('r.jsonl, line 2: ') and reason in said
 
 
-def test_the_same_reason_is_told_once(tmp_path):
+def test_the_same_reason_is_reported_once(tmp_path):
   (tmp_path / 'metrics.jsonl').write_text('{"loss": 1}\n' * 3)
-  (told,) = sources.read([tmp_path / 'metrics.jsonl']).skipped
-  assert told == 'metrics.jsonl, line 1, and 2 more: attack: missing'
+  (said,) = sources.read([tmp_path / 'metrics.jsonl']).skipped
+  assert said == 'metrics.jsonl, line 1, and 2 more: attack: missing'
 
 
 def test_strangers_must_be_counted(tmp_path, make_record):
@@ -93,7 +93,7 @@ def test_a_missing_file_is_named(tmp_path):
     sources.read([tmp_path / 'gone.jsonl'])
 
 
-def test_another_digit_is_told_and_a_sum_names_no_other_record(
+def test_another_digit_is_reported_and_a_sum_names_no_other_record(
   tmp_path, make_record
 ):
   path = tmp_path / 'r.jsonl'
@@ -102,7 +102,7 @@ def test_another_digit_is_told_and_a_sum_names_no_other_record(
   path.write_text(path.read_text().replace('0.97', '0.98'))
   found = sources.read([path, tmp_path / 'old.jsonl'])
   assert found.protection == [make_record()]
-  assert [told.split(': ', 1) for told in found.skipped] == [
+  assert [said.split(': ', 1) for said in found.skipped] == [
     ['r.jsonl, line 2', 'altered, its checksum is of something else'],
     ['old.jsonl, line 1', 'a record that is there already'],
   ]
