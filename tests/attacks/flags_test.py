@@ -39,7 +39,7 @@ def test_not_converged_tells_few_steps_from_enough():
   few = _info(epsilon=32 / 255, num_steps=20, learning_rate=0.5 / 255)
   enough = _info(epsilon=16 / 255, num_steps=20, learning_rate=4 / 255)
   assert few['not_converged'].all() and not enough['not_converged'].any()
-  # A single step does not tell whether another one would have helped.
+  # Whether another step would have helped, a single one does not show.
   assert not _info(epsilon=16 / 255, num_steps=1)['not_converged'].any()
 
 
