@@ -165,5 +165,5 @@ def test_quality_is_libjpegs(quality):
 
 
 def test_subsampling_is_known():
-  with pytest.raises(InputError, match="subsampling: '4:2:2' given"):
+  with pytest.raises(InputError, match="subsampling: '4:2:2' is unknown"):
     jpeg(np.zeros((1, 8, 8, 3), np.float32), 75, '4:2:2')
