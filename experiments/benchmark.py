@@ -13,7 +13,7 @@ compare with --remat. Ratios can be trusted on a noisy machine; seconds cannot.
   python experiments/benchmark.py --peer=torch
 
 Compares one step of JAX (the gradient of the squared embedding by the picture)
-with the same network and weights in eager PyTorch; see `peer_benchmark.py`.
+with the same network and weights in eager PyTorch.
 
   python experiments/benchmark.py --convolutions
 
@@ -22,29 +22,19 @@ Compares the layers' convolutions with XLA's own, shape by shape.
   python experiments/benchmark.py --recognizers
 
 Compares the recognizers, for all people protected in turn, with scikit-learn
-(`pip install -e '.[test]'`); see `recognizer_benchmark.py`.
+(`pip install -e '.[test]'`).
 
   python experiments/benchmark.py --search
 
 Compares the search in a gallery of a million faces with faiss-cpu (of the same
-extra); see `search_benchmark.py`. Takes 5 GB of memory.
+extra). Takes 5 GB of memory.
 """
 
-import functools
-import time
-
 import cli
-import convolution_benchmark
 import jax
-import jax.numpy as jnp
-import numpy as np
-import peer_benchmark
-import recognizer_benchmark
-import search_benchmark
 from absl import flags
+from benchmarks import convolutions, loop, pytorch, recognizers, search
 
-from fr_poison import attacks, extractors
-from fr_poison.attacks import perceptual
 from fr_poison.report import record_file
 from fr_poison.types import InputError
 
@@ -56,7 +46,7 @@ _NUM_STEPS = flags.DEFINE_integer(
 )
 _BATCH_SIZE = flags.DEFINE_integer('batch_size', 8, 'Pictures.', lower_bound=1)
 _REPEATS = flags.DEFINE_integer(
-  'repeats', 2, 'Runs; the fastest counts.', lower_bound=1
+  'repeats', 3, 'Turns of each; the median counts.', lower_bound=1
 )
 _PEER = flags.DEFINE_enum('peer', None, ['torch'], 'Compare with it instead.')
 _CONVOLUTIONS = flags.DEFINE_bool(
@@ -90,115 +80,36 @@ def _sizes(flag):
   return [_size(f'--{flag.name}', text) for text in flag.value]
 
 
-def _seconds(fns, repeats):
-  """The fastest of `repeats` runs of each, taken in turns, after a warm-up."""
-  best = {}
-  for i in range(repeats + 1):
-    for name, fn in fns.items():
-      start = time.perf_counter()
-      jax.block_until_ready(fn())
-      if i:
-        seconds = time.perf_counter() - start
-        best[name] = min(best.get(name, np.inf), seconds)
-  return best
+def _networks():
+  """What is printed -> name and size of pictures."""
+  split = {text: text.partition(':') for text in _NETWORKS.value}
+  return {
+    text: (name, _size('--networks', size) if size else None)
+    for text, (name, _, size) in split.items()
+  }
 
 
-def measure(extractor, images, num_steps, repeats):
-  """Seconds of each way to run the attack, by name; a step's megabytes."""
-  params, rng = [extractor.params], jax.random.key(0)
-  # Without LPIPS and mirror images: what the loop adds to its network.
-  attack = attacks.lowkey(
-    [extractor.embed_fn],
-    epsilon=8 / 255,
-    num_steps=num_steps,
-    lpips_weight=0.0,
-    mirrored=False,
+def _lines():
+  how = _DTYPE.value, _BATCH_SIZE.value, _REPEATS.value
+  if _RECOGNIZERS.value:
+    return recognizers.lines(*_sizes(_FACES))
+  if _SEARCH.value:
+    return search.lines(*_sizes(_GALLERY), _REPEATS.value)
+  if _PEER.value:
+    return pytorch.lines(*how)
+  if _CONVOLUTIONS.value:
+    return convolutions.lines(*how)
+  return loop.lines(
+    _networks(), *how, num_steps=_NUM_STEPS.value, remat=_REMAT.value
   )
-  step = jax.jit(attack.step)
-  init, finish = jax.jit(attack.init), jax.jit(attack.finish)
-  state = init(params, rng, images)
-
-  def one_by_one():
-    result = state
-    for _ in range(num_steps):
-      result = jax.block_until_ready(step(params, result))
-    return result
-
-  @jax.jit
-  def in_one_loop(params, state):
-    body = lambda _, state: attack.step(params, state)
-    return jax.lax.fori_loop(0, num_steps, body, state)
-
-  @jax.jit
-  def gradient(params, images):
-    views = jnp.concatenate([perceptual.gaussian_blur(images), images])
-    loss = lambda x: jnp.sum(extractor.embed_fn(params, x) ** 2)
-    return jax.value_and_grad(loss)(views)
-
-  def gradients():
-    for _ in range(num_steps):
-      result = jax.block_until_ready(gradient(params[0], images))
-    return result
-
-  memory = step.lower(params, state).compile().memory_analysis()
-  seconds = _seconds(
-    {
-      'run': lambda: attacks.run(attack, params, rng, images),
-      'steps': one_by_one,
-      'ends': lambda: (finish(params, state), init(params, rng, images)),
-      'loop': functools.partial(in_one_loop, params, state),
-      'gradients': gradients,
-    },
-    repeats,
-  )
-  return seconds, memory.temp_size_in_bytes / 1e6
 
 
 def main(argv):
   """Prints one line per network."""
   del argv
   print(record_file.environment()['device'], 'jax', jax.__version__)
-  if _RECOGNIZERS.value:
-    sizes = _sizes(_FACES)
-    for line in recognizer_benchmark.lines(*sizes):
-      print(line, flush=True)
-    return
-  if _SEARCH.value:
-    sizes = _sizes(_GALLERY)
-    for line in search_benchmark.lines(*sizes, _REPEATS.value):
-      print(line, flush=True)
-    return
-  if _PEER.value or _CONVOLUTIONS.value:
-    other = peer_benchmark if _PEER.value else convolution_benchmark
-    for line in other.lines(_DTYPE.value, _BATCH_SIZE.value, _REPEATS.value):
-      print(line, flush=True)
-    return
-  print(
-    f'plain LowKey, {_BATCH_SIZE.value} pictures of 112x112, '
-    f'{_NUM_STEPS.value} steps\n'
-    'network         run [s]  run/by hand  run/steps  run/gradients  '
-    'loop/steps  temporary [MB]'
-  )
-  codes = np.random.default_rng(0).integers(
-    0, 256, (_BATCH_SIZE.value, 112, 112, 3)
-  )
-  images = codes.astype(np.float32) / np.float32(255)
-  for text in _NETWORKS.value:
-    name, _, size = text.partition(':')
-    extractor = extractors.load(
-      name,
-      input_size=_size('--networks', size) if size else None,
-      dtype=jnp.dtype(_DTYPE.value),
-      remat=_REMAT.value,
-    )
-    t, megabytes = measure(extractor, images, _NUM_STEPS.value, _REPEATS.value)
-    by_hand = t['steps'] + t['ends']
-    print(
-      f'{text:14} {t["run"]:8.2f} {t["run"] / by_hand:12.2f} '
-      f'{t["run"] / t["steps"]:10.2f} {t["run"] / t["gradients"]:14.2f} '
-      f'{t["loop"] / t["steps"]:11.2f} {megabytes:15.0f}',
-      flush=True,
-    )
+  for line in _lines():
+    print(line, flush=True)
 
 
 if __name__ == '__main__':

@@ -24,9 +24,7 @@ class Rate(NamedTuple):
   count: int
 
 
-def wilson_interval(
-  successes: float, count: int, z: float = Z95
-) -> tuple[float, float]:
+def wilson_interval(successes: float, count: int) -> tuple[float, float]:
   """Gives Wilson's score interval of a binomial share (Wilson, 1927).
 
   Raises:
@@ -34,28 +32,23 @@ def wilson_interval(
   """
   if count < 1:
     raise InputError('interval: no pictures to take a rate of')
-  p, zz = successes / count, z * z / count
+  p, zz = successes / count, Z95**2 / count
   centre = (p + zz / 2) / (1 + zz)
-  half = z / (1 + zz) * np.sqrt(p * (1 - p) / count + zz / (4 * count))
+  half = Z95 / (1 + zz) * np.sqrt(p * (1 - p) / count + zz / (4 * count))
   return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
-def user_bootstrap_interval(
-  errors: Array, users: Array, *, num_samples: int = 2000, seed: int = 0
-) -> tuple[float, float]:
+def user_bootstrap_interval(errors: Array, users: Array) -> tuple[float, float]:
   """Redraws whole users for the 95% percentile interval of the mean.
 
   Args:
     errors: [N] in [0, 1], one per picture.
     users: [N], whose picture it is.
-    num_samples: bootstrap draws.
-    seed: of the draws.
   """
   users, index = np.unique(users, return_inverse=True)
   sums = np.bincount(index, errors, len(users))
   counts = np.bincount(index, minlength=len(users))
-  rng = np.random.default_rng(seed)
-  draws = rng.integers(0, len(users), (num_samples, len(users)))
+  draws = np.random.default_rng(0).integers(0, len(users), (2000, len(users)))
   means = sums[draws].sum(1) / counts[draws].sum(1)
   low, high = np.quantile(means, [0.025, 0.975])
   return float(low), float(high)

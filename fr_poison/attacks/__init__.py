@@ -1,13 +1,17 @@
-"""Embeddings -> cloaks: LowKey, Fawkes and PGD on one loop."""
+"""Embeddings -> cloaks: LowKey, Fawkes and PGD on one loop.
+
+A recipe takes `embed_fns`, the networks that are attacked together, each
+`(params, images) -> [B, D]`, and plain settings. One that is unknown or out of
+range raises an `InputError` that names it; budgets and steps are in [0, 1]
+pixel units.
+"""
 
 from fr_poison.attacks.base import Attack, AttackState
-from fr_poison.attacks.eot import eot_pgd
-from fr_poison.attacks.evasion import evading_pgd
 from fr_poison.attacks.fawkes import fawkes
 from fr_poison.attacks.gradient import gradient_attack
 from fr_poison.attacks.loop import run
 from fr_poison.attacks.lowkey import lowkey
-from fr_poison.attacks.pgd import pgd
+from fr_poison.attacks.pgd import eot_pgd, evading_pgd, pgd
 from fr_poison.attacks.simplified import feature_shift, protected_set
 from fr_poison.attacks.targets import farthest as farthest_target
 

@@ -22,13 +22,23 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from fr_poison.types import Array, Images, InputError, check_finite
+from fr_poison import checks
+from fr_poison.types import (
+  Array,
+  Images,
+  InputError,
+  check_finite,
+  check_images,
+)
 
 _KEPT = 32  # values of each constructor that are given out again
 
 
 def by_value(make: Callable) -> Callable:
-  """`make`, which gives the very same value for equal arguments.
+  """Makes a constructor give the very same value for equal arguments.
+
+  Numbers outside the ranges that its annotations declare are refused first, by
+  an `InputError` that names the argument.
 
   JAX compiles once per function, and two closures are two functions, however
   equal what they close over. It also forgets a program with its function, so
@@ -36,29 +46,23 @@ def by_value(make: Callable) -> Callable:
   Arguments that have no hash, such as weights, make a new value each time.
   """
   signature = inspect.signature(make)
+  kept = functools.lru_cache(_KEPT)(make)
+  frozen = lambda value: tuple(value) if isinstance(value, list) else value
 
-  @functools.lru_cache(_KEPT)
-  def kept(args, kwargs):
-    return make(*args, **dict(kwargs))
-
+  @checks.checked
   @functools.wraps(make)
   def call(*args, **kwargs):
     try:
       bound = signature.bind(*args, **kwargs)
       bound.apply_defaults()
-      frozen = [_frozen(value) for value in bound.args]
-      named = [(name, _frozen(v)) for name, v in bound.kwargs.items()]
-      key = tuple(frozen), tuple(named)
-      hash(key)
+      values = [frozen(value) for value in bound.args]
+      named = {name: frozen(value) for name, value in bound.kwargs.items()}
+      hash((*values, *named.values()))
     except TypeError:
       return make(*args, **kwargs)
-    return kept(*key)
+    return kept(*values, **named)
 
   return call
-
-
-def _frozen(value):
-  return tuple(value) if isinstance(value, list) else value
 
 
 class Shared(flax.struct.PyTreeNode):
@@ -77,7 +81,7 @@ class AttackState(flax.struct.PyTreeNode):
   """
 
   images: Images  # [B, H, W, 3], the originals
-  variable: Array  # [B, H, W, 3] in the attack's own space
+  variable: Array  # [B, H, W, 3], what the optimiser moves
   adv_images: Images  # [B, H, W, 3] in [0, 1], before rounding to uint8
   one_channel: Array  # [B] bool, the perturbation is grey
   rngs: Array  # [B] keys
@@ -108,22 +112,17 @@ class Attack(NamedTuple):
   is_targeted: bool = True  # `init` takes targets; where not, it refuses them
 
 
-def is_grey(images: Images) -> Array:
-  """[B] bool: all three channels are equal everywhere."""
-  return jnp.all(images == images[..., :1], (1, 2, 3))
-
-
-def per_picture(flags: Array) -> Array:
-  """[B] so that it broadcasts over pictures [B, H, W, 3]."""
-  return flags[:, None, None, None]
-
-
-def check_rng(rng: Any) -> None:
-  """Refuses what is no key of jax.random.
+def check_inputs(
+  is_targeted: bool, rng: Any, images: Any, targets: Any, start: Any
+) -> None:
+  """Refuses what an attack cannot begin with; of traced arrays, shapes only.
 
   Raises:
-    InputError: it is not one.
+    InputError: pictures that are not RGB float32 in [0, 1], what is no key,
+      targets for an attack that takes none, a start of another shape, or
+      numbers that are not finite.
   """
+  check_images(images)
   dtype, shape = getattr(rng, 'dtype', None), np.shape(rng)
   typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
   if not (typed and shape == () or dtype == jnp.uint32 and len(shape) == 1):
@@ -131,17 +130,6 @@ def check_rng(rng: Any) -> None:
     raise InputError(
       f'rng: {what}; one key expected, such as jax.random.key(0)'
     )
-
-
-def check_extra(
-  is_targeted: bool, images: Images, targets: Any, start: Any
-) -> None:
-  """Refuses targets and a start that an attack of `images` cannot use.
-
-  Raises:
-    InputError: targets for an attack that takes none, a start of another
-      shape, or numbers that are not finite.
-  """
   if targets is not None and not is_targeted:
     raise InputError(
       'targets: given, but this attack runs from the own embedding and takes '
@@ -156,8 +144,24 @@ def check_extra(
   check_finite('start', start)
 
 
+def is_grey(images: Images) -> Array:
+  """Finds pictures whose three channels are equal everywhere, [B] bool."""
+  return jnp.all(images == images[..., :1], (1, 2, 3))
+
+
+def mono(x: Array, one_channel: Array) -> Array:
+  """Makes the channels of pictures equal where [B] `one_channel` says so."""
+  mean = jnp.mean(x, -1, keepdims=True)
+  return jnp.where(per_picture(one_channel), mean, x)
+
+
+def per_picture(flags: Array) -> Array:
+  """Shapes [B] so that it broadcasts over pictures [B, H, W, 3]."""
+  return flags[:, None, None, None]
+
+
 def picture_rngs(rng: jax.Array, images: Images) -> jax.Array:
-  """One key a picture [B], from `rng` and the picture's 8-bit content."""
+  """Folds each picture's 8-bit content into `rng`: one key a picture, [B]."""
   codes = jnp.round(images * 255).astype(jnp.int32).astype(jnp.uint32)
   codes = codes.reshape(len(images), math.prod(images.shape[1:]))
   # Odd multipliers, all different: permuted pixels hash differently, too.
@@ -167,50 +171,14 @@ def picture_rngs(rng: jax.Array, images: Images) -> jax.Array:
 
 
 def fold_in(rngs: jax.Array, number: Array) -> jax.Array:
-  """Other keys [B], for step or use `number`."""
+  """Makes other keys [B], for step or use `number`."""
   return jax.vmap(jax.random.fold_in, (0, None))(rngs, number)
-
-
-def uniform_noise(rngs: jax.Array, images: Images, size: float) -> Array:
-  """Uniform in [-size, size], [B, H, W, 3], each picture from its own key."""
-  draw = lambda r: jax.random.uniform(
-    r, images.shape[1:], images.dtype, -size, size
-  )
-  return jax.vmap(draw)(rngs)
-
-
-def mono(x: Array, one_channel: Array) -> Array:
-  """Pictures x with equal channels where [B] `one_channel` says so."""
-  mean = jnp.mean(x, -1, keepdims=True)
-  return jnp.where(per_picture(one_channel), mean, x)
-
-
-def _has_pictures(leaf):
-  return not isinstance(leaf, Shared) and np.ndim(leaf) > 0
-
-
-def _is_shared(leaf):
-  return isinstance(leaf, Shared)
 
 
 @jax.jit
 def take_pictures(state: AttackState, index: Array) -> AttackState:
-  """The state of the pictures `index` [b] alone."""
-  return jax.tree.map(
-    lambda leaf: leaf[index] if _has_pictures(leaf) else leaf,
-    state,
-    is_leaf=_is_shared,
-  )
-
-
-@jax.jit
-def put_pictures(
-  state: AttackState, index: Array, part: AttackState
-) -> AttackState:
-  """`state` with the pictures `index` [b] as in `part`, and its scalars."""
-  return jax.tree.map(
-    lambda leaf, new: leaf.at[index].set(new) if _has_pictures(leaf) else new,
-    state,
-    part,
-    is_leaf=_is_shared,
-  )
+  """Takes the state of the pictures `index` [b] alone."""
+  is_shared = lambda leaf: isinstance(leaf, Shared)
+  has_pictures = lambda leaf: not is_shared(leaf) and np.ndim(leaf) > 0
+  take = lambda leaf: leaf[index] if has_pictures(leaf) else leaf
+  return jax.tree.map(take, state, is_leaf=is_shared)

@@ -1,7 +1,7 @@
-"""What a cloak may cost: a budget enforced by projection (see `penalties`).
+"""What a cloak may cost: balls kept by projection, prices of being seen.
 
 A constraint is a tuple of pure functions, and its state travels in the
-attack's state, since some budgets adapt to each picture as they go.
+attack's state, since some prices adapt to each picture as they go.
 """
 
 from collections.abc import Callable
@@ -11,57 +11,63 @@ import jax
 import jax.numpy as jnp
 
 from fr_poison import checks
-from fr_poison.attacks.base import by_value
+from fr_poison.attacks import perceptual
+from fr_poison.attacks.base import Shared, by_value
+from fr_poison.types import Params
 
-
-class Constraint(NamedTuple):
-  """Pure functions over pictures [B, H, W, 3] in [0, 1].
-
-  An attack ascends gain * distance - penalty. `project_codes` takes what
-  should be saved in 0..255, not rounded, and gives what may be saved: whole
-  levels inside the budget.
-  """
-
-  init: Callable[..., Any]  # images -> state
-  measure: Callable[..., Any]  # (state, adv, images) -> penalty [B], terms
-  gain: Callable[..., Any]  # state -> number or [B]
-  update: Callable[..., Any]  # (state, terms) -> state
-  project: Callable[..., Any]  # (adv_images, images) -> adv_images
-  project_codes: Callable[..., Any]  # (levels, images) -> codes
-  used: Callable[..., Any]  # (adv_images, images) -> [B] share of the budget
+# The authors' factor: it keeps arctanh finite at black and white.
+_SHRINK = 2 - 1e-6
 
 
 def round_codes(levels):
-  """The nearest whole levels in 0..255."""
+  """Rounds to the nearest whole levels in 0..255."""
   return jnp.clip(jnp.round(levels), 0, 255)
-
-
-@by_value
-def unbounded() -> Constraint:
-  """Any picture."""
-  return Constraint(
-    init=lambda images: (),
-    measure=lambda state, adv_images, images: (_zeros(images), {}),
-    gain=lambda state: 1.0,
-    update=lambda state, terms: state,
-    project=lambda adv_images, images: adv_images,
-    project_codes=lambda levels, images: round_codes(levels),
-    used=lambda adv_images, images: _zeros(images),
-  )
 
 
 def _zeros(images):
   return jnp.zeros(len(images), jnp.float32)
 
 
-@checks.checked
+class Constraint(NamedTuple):
+  """Pure functions over pictures [B, H, W, 3] in [0, 1]; by default no limit.
+
+  An attack ascends gain * distance - penalty. The optimiser moves a variable:
+  the pixels themselves, or what `pictures` makes pictures of. `project_codes`
+  takes what should be saved in 0..255, not rounded, and gives what may be
+  saved: whole levels inside the budget.
+  """
+
+  # images -> state
+  init: Callable[..., Any] = lambda images: ()
+  # (state, adv_images, images) -> penalty [B], terms
+  measure: Callable[..., Any] = lambda state, adv_images, images: (
+    _zeros(images),
+    {},
+  )
+  # state -> number or [B]
+  gain: Callable[..., Any] = lambda state: 1.0
+  # (state, terms) -> state
+  update: Callable[..., Any] = lambda state, terms: state
+  # (images, perturbation) -> variable
+  variable: Callable[..., Any] = lambda images, change: images + change
+  # (variable, images) -> adv_images
+  pictures: Callable[..., Any] = lambda variable, images: variable
+  # (variable, images) -> variable
+  project: Callable[..., Any] = lambda variable, images: variable
+  # (levels, images) -> codes
+  project_codes: Callable[..., Any] = lambda levels, images: round_codes(levels)
+  # (adv_images, images) -> [B] share of the budget
+  used: Callable[..., Any] = lambda adv_images, images: _zeros(images)
+
+
+def unbounded() -> Constraint:
+  """Allows any picture."""
+  return Constraint()
+
+
 @by_value
 def linf_ball(epsilon: checks.Epsilon) -> Constraint:
-  """No pixel moves by more than `epsilon`, which is in [0, 1] pixel units.
-
-  Raises:
-    InputError: epsilon outside (0, 1].
-  """
+  """Lets no pixel move by more than `epsilon`, in [0, 1] pixel units."""
 
   def project(adv_images, images):
     low = jnp.maximum(images - epsilon, 0)
@@ -78,27 +84,21 @@ def linf_ball(epsilon: checks.Epsilon) -> Constraint:
   def used(adv_images, images):
     return jnp.max(jnp.abs(adv_images - images), (1, 2, 3)) / epsilon
 
-  return unbounded()._replace(
-    project=project, project_codes=project_codes, used=used
-  )
+  return Constraint(project=project, project_codes=project_codes, used=used)
 
 
 def _norm(x):
   return jnp.sqrt(jnp.sum(x**2, (1, 2, 3), keepdims=True))
 
 
-@checks.checked
 @by_value
 def l2_ball(epsilon: checks.Positive) -> Constraint:
-  """|x' - x|_2 of a picture stays within `epsilon`, in [0, 1] pixel units.
+  """Keeps |x' - x|_2 of a picture within `epsilon`, in [0, 1] pixel units.
 
   A small ball is finer than the 8-bit grid: with 10/255, a hundred values of a
   picture may move by one level. Rounding would then undo everything, so the
   perturbation is scaled, as far as its rounded norm allows, until the largest
   entries reach the next level: the whole levels that point most the same way.
-
-  Raises:
-    InputError: epsilon not positive.
   """
 
   def project(adv_images, images):
@@ -132,8 +132,86 @@ def l2_ball(epsilon: checks.Positive) -> Constraint:
     bounds = (jnp.zeros_like(high), high, codes(0.0))
     return jax.lax.fori_loop(0, 40, halve, bounds)[2]
 
-  return unbounded()._replace(
-    project=project,
-    project_codes=project_codes,
-    used=lambda adv, images: _norm(adv - images).reshape(-1) / epsilon,
+  used = lambda adv, images: _norm(adv - images).reshape(-1) / epsilon
+  return Constraint(project=project, project_codes=project_codes, used=used)
+
+
+@by_value
+def tanh_ball(epsilon: checks.Epsilon | None = None) -> Constraint:
+  """Makes pictures as tanh(arctanh(x) + variable), which stay in [0, 1].
+
+  Carlini and Wagner's change of variable, with Fawkes's constants.
+
+  Args:
+    epsilon: no pixel leaves the original by more, in [0, 1] units; None: any.
+      Where it cuts, the gradient is zero, as in the authors' code.
+  """
+
+  def pictures(variable, images):
+    base = jnp.arctanh((images - 0.5) * _SHRINK)
+    to_pixels = lambda x: jnp.tanh(x) / _SHRINK + 0.5
+    moved = to_pixels(base + variable)
+    if epsilon is None:
+      return moved
+    original = to_pixels(base)
+    return original + jnp.clip(moved - original, -epsilon, epsilon)
+
+  ball = unbounded() if epsilon is None else linf_ball(epsilon)
+  return ball._replace(
+    variable=lambda images, change: change,
+    pictures=pictures,
+    project=Constraint().project,
   )
+
+
+@by_value
+def dssim_penalty(
+  within: Constraint,
+  *,
+  budget: checks.PositiveShare,
+  weight: checks.NotNegative,
+) -> Constraint:
+  """Adds a price of weight * max(DSSIM - budget, 0)^2 (Fawkes eq. 3).
+
+  Args:
+    within: the ball that goes on holding.
+    budget: DSSIM up to which nothing is paid, in (0, 1].
+    weight: price, per picture.
+  """
+
+  def measure(state, adv_images, images):
+    dssim = perceptual.dssim(adv_images, images)
+    return weight * jnp.maximum(dssim - budget, 0) ** 2, {'dssim': dssim}
+
+  return within._replace(measure=measure)
+
+
+@by_value
+def lpips_penalty(
+  within: Constraint,
+  *,
+  weight: checks.NotNegative,
+  gain: checks.Positive,
+  params: Params,
+) -> Constraint:
+  """Adds a price of weight * LPIPS (LowKey's eq. 2).
+
+  Args:
+    within: the ball that goes on holding.
+    weight: price of one unit of LPIPS.
+    gain: what one unit of the objective's distance is worth beside it.
+    params: from `perceptual.load_lpips`. They travel in the state, so that no
+      compiled step holds a copy of them.
+  """
+
+  def init(images):
+    shared = Shared(jax.tree.map(jnp.asarray, params))
+    return shared, perceptual.lpips_features(shared.value, images)
+
+  def measure(state, adv_images, images):
+    shared, own = state
+    features = perceptual.lpips_features(shared.value, adv_images)
+    lpips = perceptual.feature_lpips(features, own)
+    return weight * lpips, {'lpips': lpips}
+
+  return within._replace(init=init, measure=measure, gain=lambda state: gain)

@@ -6,9 +6,10 @@ person's. Constants are those of the authors' differentiator.py and
 protection.py; what they do not say was recorded from their program.
 """
 
-import functools
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -17,12 +18,12 @@ from fr_poison.attacks import (
   base,
   constraints,
   gradient,
+  networks,
   objectives,
   optimizers,
-  penalties,
-  spaces,
+  perceptual,
 )
-from fr_poison.types import EmbedFn, InputError
+from fr_poison.types import Array, EmbedFn
 
 # (DSSIM budget, steps, learning rate in tanh space)
 MODES = {
@@ -44,36 +45,25 @@ MODES = {
 def fawkes(
   embed_fns: Sequence[EmbedFn], *, version: str = '1.0', **settings
 ) -> base.Attack:
-  """Fawkes by version: '1.0' (`fawkes_v1`), '0.3' (`fawkes_v03`) or 'plain'.
+  """Makes Fawkes '1.0' (`fawkes_v1`), '0.3' (`fawkes_v03`) or 'plain'.
 
   Args:
-    embed_fns: the networks attacked together, `(params, images) -> [B, D]`.
+    embed_fns: the networks.
     version: '1.0', '0.3' or 'plain'.
     **settings: of that version's function.
-
-  Raises:
-    InputError: unknown version or mode, a setting out of range.
   """
-  known = {'1.0': fawkes_v1, '0.3': fawkes_v03, 'plain': fawkes_plain}
-  if version not in known:
-    raise InputError(
-      f'version: {version!r} is unknown; known: {", ".join(known)}'
-    )
-  return known[version](embed_fns, **settings)
+  versions = {'1.0': fawkes_v1, '0.3': fawkes_v03, 'plain': fawkes_plain}
+  checks.known('version', version, versions)
+  return versions[version](embed_fns, **settings)
 
 
 def _mode(version, mode, *overrides):
   """(budget, steps, learning rate) of the mode, where not overridden."""
-  modes = MODES[version]
-  if mode not in modes:
-    raise InputError(
-      f'mode: {mode!r} is unknown; version {version} has {", ".join(modes)}'
-    )
-  pairs = zip(overrides, modes[mode], strict=True)
+  checks.known('mode', mode, MODES[version])
+  pairs = zip(overrides, MODES[version][mode], strict=True)
   return [default if given is None else given for given, default in pairs]
 
 
-@checks.checked
 @base.by_value
 def fawkes_v1(
   embed_fns: Sequence[EmbedFn],
@@ -84,14 +74,14 @@ def fawkes_v1(
   dssim_budget: checks.PositiveShare | None = None,
   dssim_weight: checks.NotNegative = 1e6,
   epsilon: checks.Epsilon = 15 / 255,
-  save_last_on_failed: bool = False,
   luminance_only: bool | None = None,
 ) -> base.Attack:
-  """Version 1.0: untargeted, with a weight per picture that finds the budget.
+  """Leaves the own embedding, with a weight per picture that finds the budget.
 
   Of the iterates within 1.1 times the budget the one farthest in feature
   space comes back; if that leaves nothing, the original (the authors' program
-  gives the start noise or a black picture).
+  gives the start noise or a black picture). Their option to take the last
+  iterate where little was found, over the budget, is left out.
 
   Args:
     embed_fns: the networks; their normalised distances are summed.
@@ -101,49 +91,95 @@ def fawkes_v1(
     dssim_budget: instead of the mode's.
     dssim_weight: price of the squared excess; the authors' default `--sd`.
     epsilon: no pixel moves by more, in [0, 1] units.
-    save_last_on_failed: the authors' rule on top of that: where the result
-      has moved by less than .3, take the last iterate if it is farther and its
-      DSSIM below .015. It overrides the budget, so it is off.
     luminance_only: see `gradient_attack`; False for the authors' behaviour on
       grey pictures.
-
-  Raises:
-    InputError: unknown mode, a setting out of range.
   """
   budget, steps, rate = _mode(
     '1.0', mode, dssim_budget, num_steps, learning_rate
   )
-  limit = max(1.1 * budget, 0.015 if save_last_on_failed else 0)
-  adadelta = optax.adadelta(rate, rho=0.95, eps=1e-7)
-  constraint = penalties.dssim_budget(
-    constraints.linf_ball(epsilon),
-    budget=budget,
-    limit=limit,
-    weight=dssim_weight,
+  constraint = constraints.dssim_penalty(
+    constraints.tanh_ball(epsilon), budget=budget, weight=dssim_weight
+  )
+  limit = 1.1 * budget
+  within = lambda terms: jnp.where(
+    terms['dssim'] <= limit, terms['feature_distance'], -jnp.inf
   )
   return gradient.gradient_attack(
     objectives.scaled(objectives.displacement(embed_fns), len(embed_fns)),
-    # The space keeps the ball; what the optimiser moves is not in pixels.
-    constraint._replace(project=lambda variable, images: variable),
-    optimizers.kicked(adadelta, 0.01),
+    _saved_within(_controlled(constraint, budget), limit),
+    optimizers.kicked(optax.adadelta(rate, rho=0.95, eps=1e-7), 0.01),
     num_steps=steps,
-    space=spaces.tanh_space(epsilon),
     start_noise=1e-4,
-    rank=functools.partial(_farthest_within, 1.1 * budget, save_last_on_failed),
+    rank=within,
     keep=('best',),
     luminance_only=luminance_only,
   )
 
 
-def _farthest_within(limit, save_last, terms, best_score, is_last):
-  distance, dssim = terms['feature_distance'], terms['dssim']
-  allowed = dssim <= limit
-  if save_last:
-    allowed |= is_last & (best_score < 0.3) & (dssim < 0.015)
-  return jnp.where(allowed, distance, -jnp.inf)
+class _Controller(NamedTuple):
+  """Fawkes's bookkeeping per picture, [B] each."""
+
+  weight: Array  # of the distance; `const_diff` in the authors' code
+  side: Array  # of the budget last seen: 1 inside, -1 outside, 0 near
 
 
-@checks.checked
+def _controlled(priced, budget):
+  """Weighs the distance per picture, by differentiator.py's `const_diff`.
+
+  Well inside the budget the distance counts twice as much from step to step,
+  well outside half as much; a change of sides, or being near, starts over.
+  """
+
+  def init(images):
+    ones = jnp.ones(len(images), jnp.float32)
+    return _Controller(ones, jnp.ones(len(images), jnp.int32))
+
+  def measure(controller, adv_images, images):
+    penalty, terms = priced.measure((), adv_images, images)
+    return penalty, terms | {'penalty_weight': controller.weight}
+
+  def update(controller, terms):
+    (weight, side), dssim = controller, terms['dssim']
+    inside = (dssim <= 0.9 * budget) & (weight <= 129)
+    outside = ~inside & (dssim >= 1.1 * budget) & (weight >= 1 / 129)
+    doubled = jnp.where(side == -1, 1.0, weight * 2)
+    halved = jnp.where(side == 1, 1.0, weight / 2)
+    weight = jnp.where(inside, doubled, jnp.where(outside, halved, 1.0))
+    side = inside.astype(jnp.int32) - outside.astype(jnp.int32)
+    return _Controller(weight, side)
+
+  gain = lambda controller: controller.weight
+  return priced._replace(init=init, measure=measure, gain=gain, update=update)
+
+
+# Shares of a perturbation that are tried until the saved pixels fit.
+_SHARES = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98, 1.0)
+
+
+def _saved_within(ball, limit):
+  """Scales what is saved until its DSSIM fits: rounding adds some more."""
+
+  def project_codes(levels, images):
+    start = images * 255
+
+    def try_share(i, result):
+      share = jnp.asarray(_SHARES, jnp.float32)[i]
+      codes = ball.project_codes(start + share * (levels - start), images)
+      # A hair below: measured again elsewhere, it must not be above.
+      fits = perceptual.dssim(codes / 255, images) <= 0.9999 * limit
+      return jnp.where(base.per_picture(fits), codes, result)
+
+    # From none of the change to all of it: the largest share that fits stays.
+    unchanged = ball.project_codes(start, images)
+    return jax.lax.fori_loop(0, len(_SHARES), try_share, unchanged)
+
+  def used(adv_images, images):
+    dssim = perceptual.dssim(adv_images, images) / limit
+    return jnp.maximum(dssim, ball.used(adv_images, images))
+
+  return ball._replace(project_codes=project_codes, used=used)
+
+
 @base.by_value
 def fawkes_v03(
   embed_fns: Sequence[EmbedFn],
@@ -155,7 +191,7 @@ def fawkes_v03(
   dssim_weight: checks.NotNegative = 1e6,
   luminance_only: bool | None = None,
 ) -> base.Attack:
-  """Version 0.3: towards `targets`, see `targets.shifted`.
+  """Moves towards `targets`, see `targets.shifted`.
 
   The iterate nearest to the target comes back, whatever its DSSIM: the budget
   is a price here, and the authors' program does not look at it when it
@@ -165,15 +201,11 @@ def fawkes_v03(
     embed_fns: the networks; distances are not normalised but divided by the
       target's length, and summed.
     mode: 'min', 'low', 'mid', 'high' or 'ultra', see `MODES`.
-    num_steps: updates, instead of the mode's.
-    learning_rate: Adadelta's, instead of the mode's; times .8 after each third
-      of the steps.
-    dssim_budget: instead of the mode's.
-    dssim_weight: price of the squared excess; the authors' default `--sd`.
+    num_steps: see `fawkes_v1`, as for the rest.
+    learning_rate: Adadelta's, times .8 after each third of the steps.
+    dssim_budget: of which more is paid for.
+    dssim_weight: price of the squared excess.
     luminance_only: see `gradient_attack`.
-
-  Raises:
-    InputError: unknown mode, a setting out of range.
   """
   budget, steps, rate = _mode(
     '0.3', mode, dssim_budget, num_steps, learning_rate
@@ -183,20 +215,37 @@ def fawkes_v03(
   # first one being step 0.
   decayed = lambda count: rate * 0.8 ** (jnp.maximum(count - 1, 0) // third)
   return gradient.gradient_attack(
-    objectives.relative_distance(embed_fns),
-    penalties.dssim_penalty(
-      constraints.unbounded(), budget=budget, weight=dssim_weight
+    _relative_distance(embed_fns),
+    constraints.dssim_penalty(
+      constraints.tanh_ball(), budget=budget, weight=dssim_weight
     ),
     optax.adadelta(decayed, rho=0.95, eps=1e-8),
     num_steps=steps,
-    space=spaces.tanh_space(),
     start_value=1e-6,
-    rank=lambda terms, best_score, is_last: -terms['feature_distance'],
+    rank=lambda terms: -terms['feature_distance'],
     luminance_only=luminance_only,
   )
 
 
-@checks.checked
+def _relative_distance(embed_fns):
+  """Sum over networks of |t - f(x')| / |t|, not normalised."""
+  networks.check(embed_fns)
+
+  def reference(params, images, targets):
+    own = networks.embed_all(embed_fns, params, images)
+    pairs = zip(own, objectives.check_targets(own, targets), strict=True)
+    return [jnp.broadcast_to(t, e.shape) for e, t in pairs]
+
+  def distance(params, reference, adv_images, rngs):
+    embeddings = networks.embed_all(embed_fns, params, adv_images)
+    return sum(
+      jnp.linalg.norm(t - e, axis=-1) / jnp.linalg.norm(t, axis=-1)
+      for e, t in zip(embeddings, reference, strict=True)
+    )
+
+  return objectives.Objective(reference, distance, sign=-1.0)
+
+
 @base.by_value
 def fawkes_plain(
   embed_fns: Sequence[EmbedFn],
@@ -207,32 +256,26 @@ def fawkes_plain(
   dssim_budget: checks.PositiveShare = 0.05,
   dssim_weight: checks.NotNegative = 1e3,
   targeted: bool = True,
-  luminance_only: bool | None = None,
 ) -> base.Attack:
-  """The idea alone: Adam in an L-infinity ball, a price on DSSIM.
+  """Runs the idea alone: Adam in an L-infinity ball, a price on DSSIM.
 
   Args:
-    embed_fns: the networks attacked together, `(params, images) -> [B, D]`.
-    epsilon: L-infinity budget in [0, 1] pixel units.
+    embed_fns: the networks.
+    epsilon: L-infinity budget.
     num_steps: updates.
-    learning_rate: Adam's, in pixel units; None is 2.5 epsilon / num_steps.
+    learning_rate: Adam's; None is 2.5 epsilon / num_steps.
     dssim_budget: DSSIM up to which change is free.
     dssim_weight: price of the squared excess.
     targeted: needs `targets`, see `targets.farthest`; False runs away from the
       own embedding instead.
-    luminance_only: see `gradient_attack`.
-
-  Raises:
-    InputError: a number out of range.
   """
   make = objectives.approach if targeted else objectives.displacement
   return gradient.gradient_attack(
     make(embed_fns),
-    penalties.dssim_penalty(
+    constraints.dssim_penalty(
       constraints.linf_ball(epsilon), budget=dssim_budget, weight=dssim_weight
     ),
     optax.adam(optimizers.default_rate(learning_rate, epsilon, num_steps)),
     num_steps=num_steps,
     start_noise=0.0 if targeted else min(0.005, epsilon),
-    luminance_only=luminance_only,
   )

@@ -7,36 +7,17 @@ so what a file loses is lost here, too. Products with 8x8 and 3x3 matrices,
 sums and reshapes are all there is, so the gradient is fast in loops on CPU.
 """
 
+import io
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+from PIL import Image
 
 from fr_poison import checks
-from fr_poison.types import Images, InputError
+from fr_poison.types import Images
 
 SUBSAMPLINGS = ('4:4:4', '4:2:0')
-
-# ITU-T T.81, tables K.1 and K.2, by vertical and horizontal frequency.
-_LUMINANCE = """
-  16 11 10 16  24  40  51  61
-  12 12 14 19  26  58  60  55
-  14 13 16 24  40  57  69  56
-  14 17 22 29  51  87  80  62
-  18 22 37 56  68 109 103  77
-  24 35 55 64  81 104 113  92
-  49 64 78 87 103 121 120 101
-  72 92 95 98 112 100 103  99
-"""
-_CHROMINANCE = """
-  17 18 24 47 99 99 99 99
-  18 21 26 66 99 99 99 99
-  24 26 56 99 99 99 99 99
-  47 66 99 99 99 99 99 99
-  99 99 99 99 99 99 99 99
-  99 99 99 99 99 99 99 99
-  99 99 99 99 99 99 99 99
-  99 99 99 99 99 99 99 99
-"""
 
 # JFIF's colours in libjpeg's fixed point: with pixels in 0..255 the products
 # and their sums fit float32's 24 bits, so nothing is rounded before `_round`.
@@ -67,36 +48,24 @@ _RIGHT = _LEFT[:, ::-1] * np.array([[1], [-1]] * 4)
 _DCT = np.float32(np.concatenate([_LEFT, _RIGHT], 1) / 2**13)
 
 
-def check_subsampling(subsampling: str) -> None:
-  """Refuses what `jpeg` does not know.
-
-  Raises:
-    InputError: a subsampling other than '4:4:4' and '4:2:0'.
-  """
-  if subsampling not in SUBSAMPLINGS:
-    raise InputError(
-      f'subsampling: {subsampling!r} given, one of {SUBSAMPLINGS} expected'
-    )
-
-
 @checks.checked
 def quantization_tables(quality: checks.Quality) -> np.ndarray:
-  """The steps for luminance and for chrominance as libjpeg scales them.
+  """Asks libjpeg for its steps for luminance and for chrominance.
 
   [2, 8, 8] int in 1..255, by vertical and horizontal frequency. Quality 50 is
   the standard's own tables (ITU-T T.81, annex K), 100 is all ones.
   """
-  percent = 5000 // quality if quality < 50 else 200 - 2 * quality
-  tables = np.array([_LUMINANCE.split(), _CHROMINANCE.split()], int)
-  scaled = (tables.reshape(2, 8, 8) * percent + 50) // 100
-  return np.clip(scaled, 1, 255)
+  file = io.BytesIO()
+  Image.new('RGB', (8, 8)).save(file, 'JPEG', quality=quality)
+  tables = Image.open(file).quantization
+  return np.array([tables[0], tables[1]]).reshape(2, 8, 8)
 
 
 @checks.checked
 def jpeg(
   images: Images, quality: checks.Quality = 75, subsampling: str = '4:4:4'
 ) -> Images:
-  """What is left of pictures that were saved as JPEG and loaded again.
+  """Computes what is left of pictures saved as JPEG and loaded again.
 
   The values are those of the rounded computation; gradients pass straight
   through the rounding and clipping of pixels and through the coefficients
@@ -114,7 +83,7 @@ def jpeg(
   Raises:
     InputError: another quality or subsampling.
   """
-  check_subsampling(subsampling)
+  checks.known('subsampling', subsampling, SUBSAMPLINGS)
   tables = quantization_tables(quality)
   height, width = images.shape[-3:-1]
   ycc = _to_ycc(_round(_limit(255 * images)))

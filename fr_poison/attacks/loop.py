@@ -6,24 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fr_poison import checks
-from fr_poison.attacks.base import (
-  Attack,
-  check_rng,
-  put_pictures,
-  take_pictures,
-)
-from fr_poison.types import (
-  Array,
-  Images,
-  InputError,
-  Rng,
-  check_finite,
-  check_images,
-)
+from fr_poison.attacks.base import Attack, check_inputs, take_pictures
+from fr_poison.types import Array, Images, Rng
 
 
-@checks.checked
 def run(
   attack: Attack,
   params,
@@ -32,7 +18,6 @@ def run(
   *,
   targets=None,
   start=None,
-  patience: checks.Count | None = None,
 ) -> tuple[Images, dict[str, Array]]:
   """Runs a whole attack: init, `attack.num_steps` steps, finish.
 
@@ -52,9 +37,6 @@ def run(
       others take none.
     start: [B, H, W, 3] first perturbation in the attack's own space (pixels
       in [0, 1] units, or Fawkes's tanh space), instead of a random one.
-    patience: pictures without a better iterate for so many steps are left as
-      they are, and the others go on without them. None: all take all steps,
-      as the authors' programs do. Not for traced arrays.
 
   Returns:
     adv_images [B, H, W, 3], on the 8-bit grid k / 255 and inside the budget
@@ -65,35 +47,27 @@ def run(
     `lpips`), and what may be wrong with a weak one: `zero_gradient` in every
     step, `saturated` (the budget is used up, and the second half of the change
     moved the embedding nearly as far as the first: a larger one would give
-    more),
-    `not_converged` (the last tenth of the steps still gained at half the mean
-    rate or more; one or two steps do not tell).
+    more), `not_converged` (the last tenth of the steps still gained at half
+    the mean rate or more; one or two steps do not show it).
 
   Raises:
     InputError: pictures that are not RGB float32 in [0, 1], no key, params or
-      targets that do not fit the networks, patience below 1 or with traced
-      pictures. What a network raises passes through with a note.
+      targets that do not fit the networks. What a network raises passes
+      through with a note.
     MemoryError: not even one picture fits the accelerator's memory.
   """
-  check_images(images)
-  check_rng(rng)
-  check_finite('targets', targets)
-  check_finite('start', start)
-  traced = isinstance(images, jax.core.Tracer)
-  if patience is not None and traced:
-    raise InputError(f'patience: {patience} given, but pictures are traced')
+  check_inputs(attack.is_targeted, rng, images, targets, start)
   extra = {'targets': targets, 'start': start}
   if not len(images):
     return _of_none(attack, params, rng, images, extra)
-  if traced:
+  if isinstance(images, jax.core.Tracer):
     state = attack.init(params, rng, images, **extra)
-    state = _advance_compiled(attack, params, state, attack.num_steps)
-    return attack.finish(params, state)
+    return attack.finish(params, _advance_compiled(attack, params, state))
   # Here and not by jit, so that a transfer guard sees that it is meant.
   params, images, extra = jax.device_put((params, images, extra))
   # jit caches by function, so these compile once per attack and shape.
   state = jax.jit(attack.init)(params, rng, images, **extra)
-  return _finished(attack, params, state, patience)
+  return _finished(attack, params, state)
 
 
 def _of_none(attack, params, rng, images, extra):
@@ -112,14 +86,16 @@ def _of_none(attack, params, rng, images, extra):
   return jax.tree.map(lambda x: jnp.zeros((0, *x.shape[1:]), x.dtype), found)
 
 
-def _finished(attack, params, state, patience):
+def _finished(attack, params, state):
   """All steps and finish; the batch is halved when memory runs out."""
-  count = len(state.images)
+  count, start = len(state.images), state
   try:
-    if patience is None:
-      state = _advance(attack, params, state, attack.num_steps)
+    if jax.default_backend() == 'cpu':
+      step = jax.jit(attack.step)
+      for _ in range(attack.num_steps):
+        state = step(params, state)
     else:
-      state = _advance_patiently(attack, params, state, patience)
+      state = _advance_compiled(attack, params, state)
     return jax.block_until_ready(jax.jit(attack.finish)(params, state))
   except jax.errors.JaxRuntimeError as error:
     if 'RESOURCE_EXHAUSTED' not in str(error):
@@ -130,49 +106,14 @@ def _finished(attack, params, state, patience):
         'or attack fewer networks at once'
       ) from error
   # Outside the handler, which would keep the failed call's arrays alive.
-  halves = np.array_split(np.arange(count), 2)
+  halves = jax.device_put(np.array_split(np.arange(count), 2))
   results = [
-    _finished(attack, params, take_pictures(state, half), patience)
-    for half in jax.device_put(halves)
+    _finished(attack, params, take_pictures(start, half)) for half in halves
   ]
   return jax.tree.map(lambda *parts: jnp.concatenate(parts), *results)
 
 
-def _advance(attack, params, state, num_steps):
-  if jax.default_backend() != 'cpu':
-    return _advance_compiled(attack, params, state, num_steps)
-  step = jax.jit(attack.step)
-  for _ in range(num_steps):
-    state = step(params, state)
-  return state
-
-
-@functools.partial(jax.jit, static_argnums=(0, 3))
-def _advance_compiled(attack, params, state, num_steps):
+@functools.partial(jax.jit, static_argnums=0)
+def _advance_compiled(attack, params, state):
   body = lambda _, state: attack.step(params, state)
-  return jax.lax.fori_loop(0, num_steps, body, state)
-
-
-def _advance_patiently(attack, params, state, patience):
-  """Steps in rounds; after each, pictures that stand still drop out.
-
-  Batch sizes halve, so that few programs are compiled: while more than half
-  of the pictures go on, the others are carried along.
-  """
-  left = attack.num_steps
-  index = np.arange(len(state.images))
-  part = state
-  while left:
-    num_steps = min(patience, left)
-    part = _advance(attack, params, part, num_steps)
-    left -= num_steps
-    waited = jax.device_get(part.step - part.best_step)
-    active = np.flatnonzero(waited <= patience)
-    if not active.size:
-      break
-    if left and 2 * active.size <= len(index):
-      state = put_pictures(state, jax.device_put(index), part)
-      half = np.resize(active, (len(index) + 1) // 2)  # repeats some to fill up
-      index = index[half]
-      part = take_pictures(part, jax.device_put(half))
-  return put_pictures(state, jax.device_put(index), part)
+  return jax.lax.fori_loop(0, attack.num_steps, body, state)

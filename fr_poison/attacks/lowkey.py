@@ -16,7 +16,6 @@ from fr_poison.attacks import (
   gradient,
   objectives,
   optimizers,
-  penalties,
   perceptual,
 )
 from fr_poison.types import EmbedFn, InputError, Params
@@ -25,10 +24,8 @@ from fr_poison.types import EmbedFn, InputError, Params
 # A unit embedding moves by at most 4 whatever its dimension, so this factor is
 # kept for others: LPIPS then weighs what it weighs in the paper.
 _GAIN = 1 / 512
-ENSEMBLES = ('intended', 'as_released')
 
 
-@checks.checked
 @base.by_value
 def lowkey(
   embed_fns: Sequence[EmbedFn],
@@ -43,20 +40,18 @@ def lowkey(
   lpips_params: Params | None = None,
   luminance_only: bool | None = None,
 ) -> base.Attack:
-  """Sign ascent on the displacement of picture and blur, minus LPIPS (eq. 2).
+  """Climbs the displacement of picture and blur by signs, minus LPIPS (eq. 2).
 
   The last iterate comes back, clipped to [0, 1] once, at the end; the original
   only if the iterate's embeddings are no farther away, whatever LPIPS says.
 
   Args:
-    embed_fns: the ensemble, each `(params, images) -> [B, D]`. The authors
-      use face.evoLVe's IR-152 and ResNet-152, each trained with ArcFace and
-      with CosFace.
-    epsilon: optional L-infinity budget in [0, 1] pixel units; theirs has
-      none, so that pixels move by up to num_steps * learning_rate +
-      start_noise = .13.
+    embed_fns: the ensemble. The authors use face.evoLVe's IR-152 and
+      ResNet-152, each trained with ArcFace and with CosFace.
+    epsilon: optional L-infinity budget; theirs has none, so that pixels move
+      by up to num_steps * learning_rate + start_noise = .13.
     num_steps: updates.
-    learning_rate: in pixel units; None is 2.5 epsilon / num_steps.
+    learning_rate: None is 2.5 epsilon / num_steps, and needs an epsilon.
     lpips_weight: price of one unit of LPIPS; 0 goes without the network.
     start_noise: half-width of the uniform start; at most epsilon.
     mirrored: embeddings are the normalised sums over picture and mirror image.
@@ -67,18 +62,10 @@ def lowkey(
     lpips_params: other weights than `perceptual.load_lpips()`.
     luminance_only: see `gradient_attack`; False for the authors' behaviour on
       grey pictures.
-
-  Raises:
-    InputError: a number out of range, no learning_rate without epsilon, an
-      unknown ensemble.
   """
-  if ensemble not in ENSEMBLES:
-    raise InputError(
-      f'ensemble: {ensemble!r} is unknown; known: {", ".join(ENSEMBLES)}'
-    )
+  checks.known('ensemble', ensemble, ('intended', 'as_released'))
   if learning_rate is None and epsilon is None:
     raise InputError('learning_rate: None needs an epsilon to follow')
-  rate = optimizers.default_rate(learning_rate, epsilon, num_steps)
   views = (perceptual.gaussian_blur, lambda images: images)
   objective = objectives.displacement(embed_fns, views, mirrored=mirrored)
   if ensemble == 'as_released':
@@ -88,7 +75,7 @@ def lowkey(
     constraint = constraints.linf_ball(epsilon)
     start_noise = min(start_noise, epsilon)
   if lpips_weight > 0:
-    constraint = penalties.lpips_penalty(
+    constraint = constraints.lpips_penalty(
       constraint,
       weight=lpips_weight,
       gain=_GAIN,
@@ -97,10 +84,10 @@ def lowkey(
   return gradient.gradient_attack(
     objective,
     constraint,
-    optax.sign_sgd(rate),
+    optax.sign_sgd(optimizers.default_rate(learning_rate, epsilon, num_steps)),
     num_steps=num_steps,
     start_noise=start_noise,
-    rank=lambda terms, best_score, is_last: terms['feature_distance'],
+    rank=lambda terms: terms['feature_distance'],
     keep=('last',),
     luminance_only=luminance_only,
   )

@@ -9,7 +9,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from fr_poison.types import EmbedFn, InputError, calling
+from fr_poison.types import Array, EmbedFn, Images, InputError, calling
 
 
 def check(embed_fns: Any) -> None:
@@ -37,7 +37,7 @@ def check_params(embed_fns: Sequence[EmbedFn], params: Any) -> None:
   Raises:
     InputError: they are not, or there is no network.
   """
-  if not len(embed_fns):
+  if not embed_fns:
     raise InputError('embed_fns: no network given, one or more expected')
   if not isinstance(params, list | tuple):
     raise InputError(
@@ -51,8 +51,19 @@ def check_params(embed_fns: Sequence[EmbedFn], params: Any) -> None:
     )
 
 
-def embed(embed_fn: EmbedFn, params: Any, images: Any, number: int = 0) -> Any:
-  """Embeddings [B, D] of the network `embed_fns[number]`, in float32.
+def embed_all(
+  embed_fns: Sequence[EmbedFn], params: Any, images: Images
+) -> list[Array]:
+  """Embeds pictures by every network: float32 [B, D] each, or `InputError`."""
+  check_params(embed_fns, params)
+  pairs = enumerate(zip(embed_fns, params, strict=True))
+  return [embed(embed_fn, own, images, i) for i, (embed_fn, own) in pairs]
+
+
+def embed(
+  embed_fn: EmbedFn, params: Any, images: Images, number: int = 0
+) -> Array:
+  """Embeds pictures by the network `embed_fns[number]`: float32 [B, D].
 
   Raises:
     InputError: it gives something else. What it raises itself passes through,

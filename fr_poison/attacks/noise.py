@@ -14,7 +14,7 @@ def matched_noise(
   seed: checks.Seed = 0,
   num_steps: checks.Count = 10,
 ) -> np.ndarray:
-  """Random perturbations of the same budget and smoothness as the given ones.
+  """Draws perturbations of the same budget and smoothness as the given ones.
 
   Amplitude-adjusted phase randomisation (Schreiber and Schmitz, 1996): each
   picture's Fourier phases are drawn anew, so where the perturbation points is
@@ -32,9 +32,6 @@ def matched_noise(
 
   Returns:
     [B, H, W, C], per picture and channel a permutation of the input.
-
-  Raises:
-    InputError: a number out of range.
   """
   return np.stack([_randomise(p, seed, num_steps) for p in perturbations])
 

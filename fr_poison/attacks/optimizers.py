@@ -6,97 +6,58 @@ import optax
 
 from fr_poison import checks
 from fr_poison.attacks.base import by_value
-from fr_poison.types import InputError
 
 
 def default_rate(
   learning_rate: float | None, epsilon: float, num_steps: int
 ) -> float:
-  """The learning rate, or if it is None 2.5 epsilon / num_steps."""
+  """Gives the learning rate, or if it is None 2.5 epsilon / num_steps."""
   return 2.5 * epsilon / num_steps if learning_rate is None else learning_rate
 
 
-def _per_picture(measure):
-  """Divides each picture's update by a measure [B, 1, 1, 1] of it."""
-
-  def update(updates, state, params=None):
-    del params
-    divide = lambda u: u / jnp.maximum(measure(u), 1e-30)
-    return jax.tree.map(divide, updates), state
-
-  return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+_SIZES = {
+  'l1': lambda u: jnp.sum(jnp.abs(u), (1, 2, 3), keepdims=True),
+  'l2': lambda u: jnp.sqrt(jnp.sum(u**2, (1, 2, 3), keepdims=True)),
+  'linf': lambda u: jnp.max(jnp.abs(u), (1, 2, 3), keepdims=True),
+}
 
 
-def _over_picture(reduce):
-  return lambda u: reduce(u, axis=(1, 2, 3), keepdims=True)
-
-
-def by_l1_norm() -> optax.GradientTransformation:
-  """Each picture's update divided by the sum of its absolute values."""
-  return _per_picture(lambda u: _over_picture(jnp.sum)(jnp.abs(u)))
-
-
-def by_l2_norm() -> optax.GradientTransformation:
-  """Each picture's update divided by its Euclidean norm."""
-  return _per_picture(lambda u: jnp.sqrt(_over_picture(jnp.sum)(u**2)))
-
-
-def by_largest() -> optax.GradientTransformation:
-  """Each picture's update divided by its largest absolute value."""
-  return _per_picture(lambda u: _over_picture(jnp.max)(jnp.abs(u)))
-
-
-@checks.checked
 @by_value
-def steepest(
-  norm: str, learning_rate: checks.Positive
-) -> optax.GradientTransformation:
-  """The step of length `learning_rate` in that norm that descends fastest.
-
-  The sign of the gradient for 'linf', the unit gradient for 'l2'.
-
-  Raises:
-    InputError: learning_rate not above 0.
-  """
-  if norm == 'linf':
-    return optax.sign_sgd(learning_rate)
-  return optax.chain(by_l2_norm(), optax.scale(-learning_rate))
+def normalized(norm: str) -> optax.GradientTransformation:
+  """Divides each picture's update by its norm: 'l1', 'l2' or 'linf'."""
+  divide = lambda u: u / jnp.maximum(_SIZES[norm](u), 1e-30)
+  return optax.stateless(lambda updates, params: jax.tree.map(divide, updates))
 
 
-@checks.checked
 @by_value
 def make(
   name: str, norm: str, learning_rate: checks.Positive
 ) -> optax.GradientTransformation:
-  """An optimiser of pixels by its name.
+  """Makes an optimiser of pixels by its name.
 
   Args:
-    name: 'sign' steps steepest in the norm (plain PGD); 'momentum' does so
-      along the sum of all gradients so far, each divided by its L1 norm
-      (MI-FGSM, Dong et al., 2018); 'adam' is optax's.
+    name: 'sign' steps along the sign of the gradient, or in 'l2' along the
+      gradient made a unit vector (plain PGD); 'momentum' does so along the sum
+      of all gradients so far, each divided by its L1 norm (MI-FGSM, Dong et
+      al., 2018); 'adam' is optax's.
     norm: 'linf' or 'l2'.
     learning_rate: in [0, 1] pixel units.
 
   Raises:
     InputError: another name or norm, learning_rate not above 0.
   """
-  if norm not in ('linf', 'l2'):
-    raise InputError(f'norm: {norm!r} is unknown; known: linf, l2')
-  known = {
-    'sign': lambda: steepest(norm, learning_rate),
-    'momentum': lambda: optax.chain(
-      by_l1_norm(), optax.trace(decay=1.0), steepest(norm, learning_rate)
-    ),
-    'adam': lambda: optax.adam(learning_rate),
-  }
-  if name not in known:
-    raise InputError(
-      f'optimizer: {name!r} is unknown; known: {", ".join(known)}'
-    )
-  return known[name]()
+  checks.known('norm', norm, ('linf', 'l2'))
+  checks.known('optimizer', name, ('sign', 'momentum', 'adam'))
+  if name == 'adam':
+    return optax.adam(learning_rate)
+  step = optax.sign_sgd(learning_rate)
+  if norm == 'l2':
+    step = optax.chain(normalized('l2'), optax.scale(-learning_rate))
+  if name == 'momentum':
+    return optax.chain(normalized('l1'), optax.trace(decay=1.0), step)
+  return step
 
 
-@checks.checked
 @by_value
 def kicked(
   inner: optax.GradientTransformation, size: checks.Positive
@@ -106,9 +67,6 @@ def kicked(
   Fawkes 1.0 begins at noise so small that the first gradient is nearly
   nothing; differentiator.py kicks the modifier by hand and puts it into a new
   variable, whose optimiser slots are empty.
-
-  Raises:
-    InputError: size not above 0.
   """
 
   def init(params):

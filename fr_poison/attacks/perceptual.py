@@ -20,19 +20,14 @@ from fr_poison.types import Array, Images, InputError, Params
 _HIGHEST = jax.lax.Precision.HIGHEST
 
 
-def _gaussian(size: int, sigma: float) -> np.ndarray:
-  offsets = np.arange(size) - (size - 1) / 2
-  kernel = np.exp(-(offsets**2) / (2 * sigma**2))
-  return kernel / kernel.sum()
-
-
 @functools.cache
 def _valid_matrix(length: int, size: int, sigma: float) -> np.ndarray:
   """[length - size + 1, length]: the filter where it fits entirely."""
-  kernel = _gaussian(size, sigma)
+  offsets = np.arange(size) - (size - 1) / 2
+  kernel = np.exp(-(offsets**2) / (2 * sigma**2))
   matrix = np.zeros((length - size + 1, length), np.float32)
   for row in range(len(matrix)):
-    matrix[row, row : row + size] = kernel
+    matrix[row, row : row + size] = kernel / kernel.sum()
   return matrix
 
 
@@ -41,11 +36,9 @@ def _reflect_matrix(length: int, size: int, sigma: float) -> np.ndarray:
   """[length, length]: the filter after reflecting the picture at its edge."""
   pad = size // 2
   source = np.pad(np.arange(length), pad, mode='reflect')
+  valid = _valid_matrix(length + 2 * pad, size, sigma)[:length]
   matrix = np.zeros((length, length), np.float32)
-  for row, kernel in enumerate(
-    _valid_matrix(length + 2 * pad, size, sigma)[:length]
-  ):
-    np.add.at(matrix[row], source, kernel)
+  np.add.at(matrix.T, source, valid.T)
   return matrix
 
 
@@ -58,10 +51,12 @@ def _filter(images, rows, columns):
 def gaussian_blur(
   images: Images, kernel_size: checks.Count = 7, sigma: checks.Positive = 3.0
 ) -> Images:
-  """Gaussian blur with reflect padding; the defaults are LowKey's.
+  """Blurs with a Gaussian and reflect padding; the defaults are LowKey's.
 
-  Raises:
-    InputError: kernel_size or sigma out of range.
+  Args:
+    images: RGB, [B, H, W, 3].
+    kernel_size: rows and columns of the filter in pixels.
+    sigma: standard deviation in pixels, above 0.
   """
   height, width = images.shape[-3:-1]
   return _filter(
@@ -72,10 +67,10 @@ def gaussian_blur(
 
 
 def ssim(a: Images, b: Images) -> Array:
-  """Structural similarity [B] in [-1, 1], as `tf.image.ssim(max_val=1)`.
+  """Measures structural similarity [B] in [-1, 1].
 
-  11x11 Gaussian window, sigma 1.5, only where it fits; k1 .01, k2 .03
-  (Wang et al., 2004). Pictures must be at least 11x11.
+  As `tf.image.ssim(max_val=1)`: 11x11 Gaussian window, sigma 1.5, only where it
+  fits; k1 .01, k2 .03 (Wang et al., 2004). Pictures must be at least 11x11.
   """
 
   def window(images):
@@ -87,13 +82,13 @@ def ssim(a: Images, b: Images) -> Array:
 
 
 def dssim(a: Images, b: Images) -> Array:
-  """Structural dissimilarity (1 - SSIM) / 2, [B]: Fawkes's budget."""
+  """Measures structural dissimilarity (1 - SSIM) / 2, [B]: Fawkes's budget."""
   return (1 - ssim(a, b)) / 2
 
 
 @functools.cache
 def load_lpips() -> Params:
-  """The weights of LPIPS on AlexNet, version 0.1 (Zhang et al., 2018).
+  """Loads the weights of LPIPS on AlexNet, version 0.1 (Zhang et al., 2018).
 
   Raises:
     InputError: the weight file is missing or altered.
@@ -104,7 +99,7 @@ def load_lpips() -> Params:
 
 
 def lpips_features(params: Params, images: Images) -> list[Array]:
-  """What LPIPS compares, [B, h, w, C] each: the distance is plain Euclidean.
+  """Computes what LPIPS compares, [B, h, w, C] each, by Euclidean distance.
 
   Args:
     params: from `load_lpips`.
@@ -122,14 +117,16 @@ def lpips_features(params: Params, images: Images) -> list[Array]:
 
 
 def feature_lpips(a: list[Array], b: list[Array]) -> Array:
-  """LPIPS [B] of two pictures from their `lpips_features`."""
+  """Measures LPIPS [B] of two pictures from their `lpips_features`."""
   return sum(
     jnp.sum((x - y) ** 2, (1, 2, 3)) for x, y in zip(a, b, strict=True)
   )
 
 
 def lpips(params: Params, a: Images, b: Images) -> Array:
-  """Learned perceptual distance [B], 0 for equal pictures (LPIPS, AlexNet).
+  """Measures the learned perceptual distance [B], 0 for equal pictures.
+
+  LPIPS on AlexNet, version 0.1 (Zhang et al., 2018).
 
   Args:
     params: from `load_lpips`.

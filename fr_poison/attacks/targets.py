@@ -12,10 +12,20 @@ def _unit(x):
   return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
+def _means(embeddings, labels):
+  """Of each person, in the labels' order: [P, D]."""
+  return np.stack([embeddings[labels == l].mean(0) for l in np.unique(labels)])
+
+
+def _nearest(own, centroids):
+  """How far each centroid is from the nearest of the user's pictures: [P]."""
+  return np.linalg.norm(own[:, None] - centroids[None], axis=-1).min(0)
+
+
 def farthest(
   embeddings: Embeddings, others: Embeddings, other_labels: Labels
 ) -> np.ndarray:
-  """The centroid [D] of the person least like the user (Fawkes sect. 4.1).
+  """Finds the centroid [D] of the person least like the user (Fawkes, 4.1).
 
   The others should be people outside of what the cloak is tested on, as the
   authors': a target's own pictures come to be taken for the user's.
@@ -29,14 +39,8 @@ def farthest(
     Of the others' centroids, means of unit vectors made unit vectors again,
     the one whose smallest distance to any of the user's pictures is largest.
   """
-  own, others = _unit(np.asarray(embeddings)), _unit(np.asarray(others))
-  centroids = _unit(
-    np.stack(
-      [others[other_labels == l].mean(0) for l in np.unique(other_labels)]
-    )
-  )
-  distances = np.linalg.norm(own[:, None] - centroids[None], axis=-1)
-  return centroids[distances.min(0).argmax()]
+  centroids = _unit(_means(_unit(np.asarray(others)), other_labels))
+  return centroids[_nearest(_unit(np.asarray(embeddings)), centroids).argmax()]
 
 
 @checks.checked
@@ -48,7 +52,7 @@ def choose_person(
   seed: Sequence[checks.CountOrZero],
   num_farthest: checks.Count = 20,
 ) -> int:
-  """The label of a person far from the user (Fawkes 0.3, utils.py).
+  """Draws the label of a person far from the user (Fawkes 0.3, utils.py).
 
   A person's distance is the smallest one from any of the user's pictures to
   the person's mean embedding, over all networks' embeddings put together; one
@@ -69,10 +73,8 @@ def choose_person(
   labels = np.unique(other_labels)
   if not labels.size:
     raise InputError('others: no people to choose a target from')
-  own = np.concatenate([np.asarray(e) for e in embeddings], -1)
-  joint = np.concatenate([np.asarray(e) for e in others], -1)
-  centroids = np.stack([joint[other_labels == l].mean(0) for l in labels])
-  distances = np.linalg.norm(own[:, None] - centroids[None], axis=-1).min(0)
+  own, joint = (np.concatenate(x, -1) for x in (embeddings, others))
+  distances = _nearest(own, _means(joint, other_labels))
   number = min(num_farthest, max(len(labels) // 2, 1))
   farthest_first = np.argsort(-distances, kind='stable')[:number]
   return int(labels[np.random.default_rng(seed).choice(farthest_first)])
@@ -81,7 +83,7 @@ def choose_person(
 def shifted(
   embeddings: Embeddings, target_embeddings: Embeddings
 ) -> np.ndarray:
-  """Fawkes 0.3's targets [B, D]: the own embedding, moved between centroids.
+  """Moves the own embeddings between centroids: Fawkes 0.3's targets [B, D].
 
   t_i = f(x_i) + 2 (mean f(target) - mean f(x)). The means are over all of the
   user's pictures, so compute it from them all, in whatever batches the attack

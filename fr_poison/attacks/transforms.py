@@ -3,8 +3,8 @@
 A transform is `(rngs, images) -> images`: RGB float32 in [0, 1], [B, H, W, 3],
 comes out as the same, and `rngs` holds one key a picture, [B], so that no
 picture's draw depends on its batch. Those that draw nothing ignore the keys.
-Filters and resampling are matrix products, so gradients are fast in loops on
-CPU, too.
+Numbers out of range raise an `InputError` that names them. Filters and
+resampling are matrix products, so gradients are fast in loops on CPU, too.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ Transform = Callable[[Rng, Images], Images]  # (keys [B], images) -> images
 
 @by_value
 def chain(*transforms: Transform) -> Transform:
-  """One after the other, each with keys of its own; none is the identity."""
+  """Applies one after the other, each with keys of its own."""
 
   def apply(rngs, images):
     for index, transform in enumerate(transforms):
@@ -34,19 +34,15 @@ def chain(*transforms: Transform) -> Transform:
   return apply
 
 
-@checks.checked
 @by_value
 def blur(
   kernel_size: checks.Count = 7, sigma: checks.Positive = 3.0
 ) -> Transform:
-  """Gaussian blur with reflect padding; the defaults are LowKey's.
+  """Blurs with a Gaussian and reflect padding; the defaults are LowKey's.
 
   Args:
     kernel_size: rows and columns of the filter in pixels, odd.
     sigma: standard deviation in pixels, above 0.
-
-  Raises:
-    InputError: kernel_size or sigma is not that.
   """
   if kernel_size % 2 == 0:
     raise InputError(f'kernel_size: {kernel_size} given, odd number expected')
@@ -55,16 +51,12 @@ def blur(
   )
 
 
-@checks.checked
 @by_value
 def resize(scale: checks.PositiveShare) -> Transform:
-  """Smaller by `scale`, antialiased, and back again, both bilinear.
+  """Shrinks by `scale`, antialiased, and enlarges again, both bilinear.
 
   Args:
     scale: in (0, 1]; 1 is the identity. Sides are rounded to whole pixels.
-
-  Raises:
-    InputError: scale is outside (0, 1].
   """
 
   def apply(rngs, images):
@@ -77,17 +69,13 @@ def resize(scale: checks.PositiveShare) -> Transform:
   return apply
 
 
-@checks.checked
 @by_value
 def crop(fraction: checks.PositiveShare) -> Transform:
-  """A random part of the picture, brought back to its size bilinearly.
+  """Brings a random part of the picture to its size, bilinearly.
 
   Args:
     fraction: share of each side that is kept, in (0, 1]; 1 is the identity.
       The place is uniform and in fractions of pixels.
-
-  Raises:
-    InputError: fraction is outside (0, 1].
   """
 
   def one(rng, image):
@@ -116,16 +104,12 @@ def flip() -> Transform:
   return apply
 
 
-@checks.checked
 @by_value
 def brightness(amount: checks.Share) -> Transform:
-  """Times 1 + U(-amount, amount), one factor a picture, at most 1.
+  """Multiplies by 1 + U(-amount, amount), one a picture, up to white.
 
   Args:
     amount: in [0, 1]; 0 is the identity.
-
-  Raises:
-    InputError: amount is outside [0, 1].
   """
 
   def apply(rngs, images):
@@ -137,19 +121,15 @@ def brightness(amount: checks.Share) -> Transform:
   return apply
 
 
-@checks.checked
 @by_value
 def jpeg(quality: checks.Quality = 75, subsampling: str = '4:4:4') -> Transform:
-  """Saved as JPEG and loaded again, see `attacks.jpeg.jpeg`.
+  """Saves as JPEG and loads again, see `attacks.jpeg.jpeg`.
 
   Args:
     quality: libjpeg's, 1..100.
     subsampling: '4:4:4' or '4:2:0'.
-
-  Raises:
-    InputError: quality or subsampling is not that.
   """
-  jpeg_model.check_subsampling(subsampling)
+  checks.known('subsampling', subsampling, jpeg_model.SUBSAMPLINGS)
   return lambda rngs, images: jpeg_model.jpeg(images, quality, subsampling)
 
 

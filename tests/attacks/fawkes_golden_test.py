@@ -73,7 +73,9 @@ def test_one_update_from_the_recorded_modifier(recorded, number):
   before = arrays[f'step{number}/modifier_before']
   state = state.replace(
     variable=state.variable.at[1].set(before),
-    constraint=_with_weight(state.constraint, arrays['const_diff'][number - 1]),
+    constraint=state.constraint._replace(
+      weight=jnp.asarray(arrays['const_diff'][number - 1])
+    ),
     # The optimiser as it is after the first step: slots empty, kick given.
     optimizer=(jnp.int32(1), state.optimizer[1]),
   )
@@ -93,11 +95,6 @@ def test_one_update_from_the_recorded_modifier(recorded, number):
     moved = (after.variable - state.variable)[1, CROP, CROP]
     expected = arrays['step2/modifier_after_crop'] - before[CROP, CROP]
     assert np.linalg.norm(moved - expected) <= 1e-3 * np.linalg.norm(expected)
-
-
-def _with_weight(constraint, weight):
-  inner, controller = constraint
-  return inner, controller._replace(weight=jnp.asarray(weight))
 
 
 def test_saved_pixels_keep_the_budget_and_the_result_is_real(recorded):

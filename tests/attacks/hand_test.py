@@ -13,7 +13,6 @@ from fr_poison.attacks import (
   gradient,
   objectives,
   optimizers,
-  penalties,
   perceptual,
   targets,
 )
@@ -100,12 +99,12 @@ def test_rounding_stays_inside_a_budget_that_is_no_whole_level():
 def test_dssim_above_its_budget_costs_the_square_of_the_excess():
   images = toys.images(2)
   other = np.clip(images + np.float32(0.2), 0, 1)
-  free = penalties.dssim_penalty(
+  free = constraints.dssim_penalty(
     constraints.linf_ball(1.0), budget=0.9, weight=10.0
   )
   assert not free.measure((), other, images)[0].any()
   dssim = perceptual.dssim(other, images)
-  tight = penalties.dssim_penalty(
+  tight = constraints.dssim_penalty(
     constraints.linf_ball(1.0), budget=1e-3, weight=10.0
   )
   penalty, terms = tight.measure((), other, images)

@@ -72,13 +72,13 @@ def test_gradients_at_recorded_iterates(recorded, iteration, before):
   # Read from outside, as an update: plain ascent at a rate that fills floats.
   signs = arrays[f'signsum_after_it{before}'] if before else 0
   signed = attacks.lowkey(NETWORKS, luminance_only=False)
-  recipe = signed.step.args[0]._replace(optimizer=optax.sgd(RATE))
+  ascent = signed.step.__self__._replace(optimizer=optax.sgd(RATE))
   state = signed.init(
     params, RNG, images, start=arrays['noise'] + np.float32(0.0025) * signs
   )
-  state = state.replace(optimizer=recipe.optimizer.init(state.variable))
-  step = jax.jit(lambda params, state: signed.step.func(recipe, params, state))
-  grads = (step(params, state).variable - state.variable)[1] / RATE
+  state = state.replace(optimizer=ascent.optimizer.init(state.variable))
+  after = jax.jit(ascent.step)(params, state)
+  grads = (after.variable - state.variable)[1] / RATE
   expected = arrays[f'grad_it{iteration}_img1'] * 4  # theirs: a mean of four
   error = np.linalg.norm(grads - expected)
   assert error <= 1e-3 * np.linalg.norm(expected)

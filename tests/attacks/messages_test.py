@@ -72,7 +72,6 @@ SLIPS = [
     'images: expected float32 .*, got bfloat16; it has no room for 256',
   ),
   ({'images': IMAGES[0]}, r'images: expected shape \[B, H, W, 3\]'),
-  ({'patience': 1.5}, 'patience: 1.5; a whole number'),
 ]
 
 

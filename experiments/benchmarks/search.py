@@ -1,4 +1,4 @@
-"""Exact search against faiss-cpu's, on the same cores, by turns.
+"""Exact search against faiss-cpu's, on the same cores.
 
 Gallery and probes are random directions. Memory is the process's peak after
 the first searches, over the gallery itself: what the gallery and they take, and
@@ -7,11 +7,11 @@ with Python and all imports. faiss keeps a copy of its own, and comes later.
 
 import resource
 import sys
-import time
 from collections.abc import Iterator
 
 import numpy as np
 
+from benchmarks import timing
 from fr_poison.search import nearest
 
 _NUM_NEAREST = (1, 10, 100)
@@ -34,33 +34,20 @@ def _peak_bytes():
   return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _turns(fns, repeats):
-  """The fastest of `repeats` runs of each, taken in turns, and its result."""
-  best, results = dict.fromkeys(fns, np.inf), {}
-  for _ in range(repeats):
-    for name, fn in fns.items():
-      start = time.perf_counter()
-      results[name] = fn()
-      best[name] = min(best[name], time.perf_counter() - start)
-  return best, results
-
-
 def lines(
   num_faces: int, num_columns: int, num_probes: int, repeats: int
 ) -> Iterator[str]:
-  """The table, line by line.
+  """Times each number of nearest faces, a line of the table each.
 
   Args:
     num_faces: in the gallery.
     num_columns: of the embeddings.
     num_probes: searched at a time.
-    repeats: turns of each; the fastest counts.
+    repeats: turns of each.
   """
   before = _peak_bytes()
   gallery = _directions(num_faces, num_columns, 0)
   probes = _directions(num_probes, num_columns, 1)
-  for k in _NUM_NEAREST:  # compiles
-    nearest.top_k(probes, gallery[:_DRAWN], k)
   exact = nearest.top_k(probes, gallery, _APPROXIMATE)
   peak = _peak_bytes()
   import faiss
@@ -75,24 +62,21 @@ def lines(
     'nearest  ours [s]  faiss [s]  faiss/ours  equal indices'
   )
   for k in _NUM_NEAREST:
-    seconds, found = _turns(
-      {
-        'ours': lambda k=k: nearest.top_k(probes, gallery, k).indices,
-        'faiss': lambda k=k: index.search(probes, k)[1],
-      },
-      repeats,
-    )
+    ways = {
+      'ours': lambda k=k: nearest.top_k(probes, gallery, k).indices,
+      'faiss': lambda k=k: index.search(probes, k)[1],
+    }
+    t, found = timing.medians(ways, repeats)
     yield (
-      f'{k:7} {seconds["ours"]:9.2f} {seconds["faiss"]:10.2f} '
-      f'{seconds["faiss"] / seconds["ours"]:11.2f} '
+      f'{k:7} {t["ours"]:9.2f} {t["faiss"]:10.2f} '
+      f'{t["faiss"] / t["ours"]:11.2f} '
       f'{np.mean(found["ours"] == found["faiss"]):14.4f}'
     )
-  part = lambda rows: nearest.top_k(
-    probes, rows, _APPROXIMATE, recall_target=_RECALL_TARGET
+  part = lambda: nearest.top_k(
+    probes, gallery, _APPROXIMATE, recall_target=_RECALL_TARGET
   )
-  part(gallery[:_DRAWN])  # compiles
-  seconds, found = _turns({'part': lambda: part(gallery)}, repeats)
+  t, found = timing.medians({'part': part}, repeats)
   yield (
-    f'approximate, {_APPROXIMATE} nearest: {seconds["part"]:.2f} s, recall '
+    f'approximate, {_APPROXIMATE} nearest: {t["part"]:.2f} s, recall '
     f'{nearest.recall(found["part"], exact):.4f} (target {_RECALL_TARGET})'
   )

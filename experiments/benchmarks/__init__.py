@@ -1,0 +1,1 @@
+"""What benchmark.py compares: a module for each group of peers."""
