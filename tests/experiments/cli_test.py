@@ -66,7 +66,9 @@ SLIPS = {
     '--config.atacks.lowkey.epsilon: no such field; did you mean '
     '--config.attacks.lowkey.epsilon?'
   ),
-  f'--config={HIGH} --config.xyz=1': '--config.xyz: no such field; fields: align, ',
+  f'--config={HIGH} --config.xyz=1': (
+    '--config.xyz: no such field; fields: align, '
+  ),
   f'--config={ORL} --config.seed.x=1': '--config.seed.x: no such field',
   f'--config={ORL} --config.9x=1': '--config.9x: no such field',
   '--config.seed=1': (
