@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import config_fields
 import numpy as np
-import training_run
+from progress import over
 from public_people import PublicPeople
 from settings import TRAINED, Settings, make_squeezer
 
@@ -20,6 +20,7 @@ from fr_poison.adversaries import (
 from fr_poison.data.faces import FaceSet
 from fr_poison.recognizers.end_to_end import Public
 from fr_poison.training import Recipe, Trainer, variables
+from fr_poison.training import run as training_run
 from fr_poison.types import InputError
 
 _STAGES = ('NETWORKS', 'TRAININGS')
@@ -236,6 +237,7 @@ def train(
     },
     label=f'{adversary} {network}',
     tensorboard=tensorboard,
+    progress=over,
   )
   trained = extractors.with_params(
     network, variables(state), input_size=extractor.input_size

@@ -4,9 +4,9 @@ import dataclasses
 
 import config_fields
 import detector_settings
-import extractor_settings
 import network_loader
 import strangers
+import train_extractor
 from settings import Settings
 
 from fr_poison import checks
@@ -76,7 +76,7 @@ class StudySettings:
 
 def _check_trained(label, chosen, grid):
   try:
-    settings = extractor_settings.Settings.from_config(chosen)
+    settings = train_extractor.Settings.from_config(chosen)
   except InputError as error:
     message = str(error).replace('config.', f'config.trained.{label}.', 1)
     raise InputError(message) from error

@@ -9,10 +9,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import interruption
 from absl import flags
 
-from fr_poison.types import InputError
+from fr_poison.types import InputError, Stopped
 
 _PROCESSES = flags.DEFINE_integer(
   'processes', None, 'On this host; default: one a GPU or TPU chip, else one.'
@@ -55,7 +54,7 @@ def run_quietly(work: Callable[[], None]) -> None:
   signal.signal(signal.SIGINT, signal.SIG_IGN)  # comes to the starter, too
   try:
     work()
-  except interruption.Stopped as stop:
+  except Stopped as stop:
     print(stop)
     sys.exit(1)  # a phase is not over because a worker stops
 

@@ -23,6 +23,7 @@ class Trainer:
     extractor: what is trained; its own weights are the start.
     num_classes: people to tell apart.
     num_steps: of a whole training.
+    has_classes: whether the head names people, and so has an accuracy.
   """
 
   @checks.checked
@@ -49,6 +50,7 @@ class Trainer:
     self.num_classes = num_classes
     self.num_steps = recipe.num_epochs * -(-num_images // recipe.batch_size)
     self._head = recipe.make_head()
+    self.has_classes = self._head.logits is not None
     self._optimizer = recipe.make_optimizer(self.num_steps)
     train_fn = extractors.train_fn(
       extractor, dtype=recipe.dtype, axis_name=parallel.AXIS
@@ -158,10 +160,7 @@ class Trainer:
       self._eval_step(state, parallel.shard(sampler.batch(number)))
       for number in range(sampler.steps_per_epoch)
     ]
-    means = _means(_added(dict.fromkeys(_SUMMED, 0.0), sums))
-    if self._head.logits is None:
-      del means['accuracy']
-    return means
+    return _means(_added(dict.fromkeys(_SUMMED, 0.0), sums), self.has_classes)
 
 
 class Means:
@@ -191,15 +190,15 @@ class Means:
       )
     return self._sums
 
-  def take(self, step: int) -> dict[str, float]:
-    """Mean loss and accuracy since the last call.
+  def take(self, step: int, *, has_classes: bool = True) -> dict[str, float]:
+    """Returns mean loss and, with classes, accuracy since the last call.
 
     Raises:
       InputError: as `sums`.
     """
     sums = self.sums(step)
     self._since, self._sums = step, dict.fromkeys(_SUMMED, 0.0)
-    return _means(sums)
+    return _means(sums, has_classes)
 
 
 def _added(total, waiting):
@@ -209,10 +208,10 @@ def _added(total, waiting):
   return total
 
 
-def _means(sums):
+def _means(sums, has_classes):
   if not sums['count']:
     return {}
-  return {
-    'loss': sums['loss'] / sums['count'],
-    'accuracy': sums['correct'] / sums['count'],
-  }
+  means = {'loss': sums['loss'] / sums['count']}
+  if has_classes:
+    means['accuracy'] = sums['correct'] / sums['count']
+  return means

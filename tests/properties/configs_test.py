@@ -6,11 +6,11 @@ import math
 import runpy
 
 import detector_settings
-import extractor_settings
 import hypothesis
 import poison_settings
 import pytest
 import settings
+import train_extractor
 from hypothesis import strategies as st
 from properties import hostile
 from properties.ranges_test import bad, is_numeric, wrapped
@@ -32,7 +32,7 @@ from fr_poison.types import InputError
 
 CONFIGS = {
   'adaptive': settings.Settings,
-  'arcface_from_scratch': extractor_settings.Settings,
+  'arcface_from_scratch': train_extractor.Settings,
   'detect': detector_settings.Settings,
   'end_to_end': settings.Settings,
   'fawkes_high': poison_settings.Settings,
