@@ -135,7 +135,7 @@ def test_a_loss_that_is_not_finite_names_steps_and_way_back(
 def test_another_network_or_training_is_refused(train, tmp_path):
   with pytest.raises(Stopped):
     train(Toy(signal_after=4))
-  shape = r'params/extractor/w \(\[2\], wanted \[3\]\)'
+  shape = r'params/extractor/w \(float32\[2\], wanted float32\[3\]\)'
   with pytest.raises(InputError, match=f'another architecture.*{shape}'):
     train(Toy(width=3))
   with pytest.raises(InputError, match=r'another training \(rate 1, now 2\)'):
