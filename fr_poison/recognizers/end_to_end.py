@@ -38,7 +38,7 @@ class Public(NamedTuple):
 
 
 class Fitter:
-  """`fit` for many galleries of one size: its steps are compiled once."""
+  """Trains on many galleries; the steps are compiled once for each size."""
 
   def __init__(
     self,
@@ -100,15 +100,8 @@ class Fitter:
 
 
 def check_start_head(start_head: str, recipe: Recipe) -> None:
-  """Refuses a start that the recipe's head cannot have.
-
-  Raises:
-    InputError: see `Fitter`.
-  """
-  if start_head not in ('random', 'linear'):
-    raise InputError(
-      f"start_head: {start_head!r} is unknown; known: ('random', 'linear')"
-    )
+  """Refuses a start that the recipe's head cannot have, as `Fitter` does."""
+  checks.known('start_head', start_head, ('random', 'linear'))
   if start_head == 'linear' and recipe.head['name'] != 'softmax':
     raise InputError(
       f"start_head: 'linear' is for a softmax head, not {recipe.head['name']}"
@@ -124,20 +117,6 @@ def _linear_head(extractor, images, classes):
     'kernel': jnp.asarray(kernel, jnp.float32),
     'bias': jnp.asarray(bias, jnp.float32),
   }
-
-
-def fit(
-  images: np.ndarray,
-  labels: Labels,
-  *,
-  extractor: Extractor,
-  recipe: Recipe,
-  public: Public | None = None,
-  start_head: str = 'random',
-) -> EndToEnd:
-  """Fine-tunes `extractor` and a new last layer; see `Fitter`."""
-  fitter = Fitter(extractor, recipe, public, start_head=start_head)
-  return fitter.fit(images, labels)
 
 
 @checks.checked
@@ -176,10 +155,10 @@ def rank_protected(
   fitter: Fitter,
   top_k: checks.Count = 1,
 ) -> list[Ranking]:
-  """Ranks as `fit` and `rank` would, one protected person at a time.
+  """Ranks as `Fitter.fit` and `rank` would, one protected person at a time.
 
-  One training a split and person; galleries that are equal to the byte (of
-  people whose pictures no attack changed) share one.
+  One training a split and person; people whose pictures no attack changed
+  share that of the clean gallery.
 
   Args:
     clean: uint8 [N, H, W, 3], all pictures.
@@ -200,19 +179,20 @@ def rank_protected(
   rankings = []
   for train, test in splits:
     check_top_k(top_k, len(np.unique(labels[train])))
+    missing = np.setdiff1d(protected, labels[train])
+    if len(missing):
+      raise InputError(f'label {missing[0]}: no training picture')
     unchanged, found = None, []
     for person in protected:
       own = train[labels[train] == person]
-      if not len(own):
-        raise InputError(f'label {person}: no training picture')
-      same = np.array_equal(clean[own], cloaked[own])
-      if same and unchanged is not None:
-        found.append(unchanged)
-        continue
-      gallery = clean.copy()
-      gallery[own] = cloaked[own]
-      model = fitter.fit(gallery[train], labels[train])
-      found.append(rank(model, clean[test], top_k))
-      unchanged = found[-1] if same else unchanged
+      ranking = unchanged
+      is_clean = np.array_equal(clean[own], cloaked[own])
+      if not is_clean or unchanged is None:
+        gallery = clean.copy()
+        gallery[own] = cloaked[own]
+        model = fitter.fit(gallery[train], labels[train])
+        ranking = rank(model, clean[test], top_k)
+      unchanged = ranking if is_clean else unchanged
+      found.append(ranking)
     rankings.append(Ranking(*map(np.stack, zip(*found, strict=True))))
   return rankings

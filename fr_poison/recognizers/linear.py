@@ -137,7 +137,12 @@ def rank_protected(
   check_embeddings(clean, 'clean')
   for split in splits:
     people = np.unique(labels[split.train])
-    _check_everybody_trains(labels, protected, split, people)
+    missing = np.setdiff1d([*labels[split.test], *protected], people)
+    if len(missing):
+      raise InputError(
+        f'label {missing[0]}: no training picture, so no classifier can know '
+        'them'
+      )
     check_top_k(top_k, len(people))
     own = split.train[np.isin(labels[split.train], protected)]
     check_embeddings(cloaked[own], 'cloaked')
@@ -226,14 +231,9 @@ def _solve_clean(gallery, C, max_steps, tolerance):
 
 
 def _cloaked_problems(gallery, cloaked, people, padded_for, C):
-  """The gallery with one of `people` [P] cloaked, after the other.
+  """The gallery with one of `people` cloaked, after the other.
 
-  Args:
-    gallery: of N pictures.
-    cloaked: [N, D]; only the rows of `people` are looked at.
-    people: labels [P].
-    padded_for: the people whose problems shall all have the same shapes.
-    C: as in `fit`.
+  All of them have the shapes that those of the people `padded_for` need.
   """
   targets, clean = gallery.targets, np.asarray(gallery.embeddings)
   places = np.searchsorted(gallery.labels, people)
@@ -277,12 +277,3 @@ def _chunk_size(gallery, num_probes):
   logits = 3 * (pictures + num_probes) * people
   weights = (6 * logistic.MEMORY + 10) * columns * people
   return max(1, _CHUNK_BYTES // (4 * (logits + weights)))
-
-
-def _check_everybody_trains(labels, protected, split, people):
-  wanted = np.concatenate([labels[split.test], protected])
-  missing = np.setdiff1d(wanted, people)
-  if len(missing):
-    raise InputError(
-      f'label {missing[0]}: no training picture, so no classifier can know them'
-    )
