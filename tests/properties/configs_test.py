@@ -27,7 +27,7 @@ from fr_poison.detectors import (
   statistics,
 )
 from fr_poison.recognizers import linear, nearest_neighbor
-from fr_poison.training import Recipe, heads, optimizers
+from fr_poison.training import Recipe, heads, make_optimizer
 from fr_poison.types import InputError
 
 CONFIGS = {
@@ -95,7 +95,7 @@ SECTIONS = {
   'optimizer': (
     'arcface_from_scratch',
     ('training', 'optimizer'),
-    optimizers.make,
+    make_optimizer,
   ),
   'attack in the loop': (
     'adversarial_training',
