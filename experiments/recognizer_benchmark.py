@@ -1,6 +1,6 @@
 """The recognizers against scikit-learn, which refits for every person.
 
-Every person is protected in turn: his training pictures are cloaked, the
+Every person is protected in turn: their training pictures are cloaked, the
 recognizer is fitted, all test pictures are recognised. The embeddings are
 drawn: a centre per person and noise; a cloak moves a person as a whole.
 scikit-learn is timed on few people and taken times their number; so is our
@@ -57,7 +57,7 @@ def _ours(recognizer, faces, split, num_people):
   if recognizer is nearest_neighbor:
     ranking, seconds = _timed(lambda: run(range(num_people)))
     return ranking, seconds, num_people
-  # Two runs tell what a person costs from what all of them share. The same
+  # Two runs show what a person costs from what all of them share. The same
   # chunks, so the first compiles for the second.
   some = min(_LINEAR_PEOPLE, num_people)
   _, first = _timed(lambda: run(range(some)))

@@ -219,15 +219,16 @@ def _ranking(found, gallery, k, top_k):
   first = np.lexsort((order, near[..., 0]))[..., :depth]
   order = np.take_along_axis(order, first, 2)
   near = np.take_along_axis(near, first[..., None], 2)
-  flat = near.reshape(*near.shape[:2], depth * k)
-  whose = np.argsort(flat, -1, kind='stable')[..., :k] // k
-  votes = (whose[..., None, :] == np.arange(depth)[:, None]).sum(-1)
-  first = np.argsort(-votes, -1, kind='stable')[..., :top_k]
-  order, near = (
-    np.take_along_axis(x, first, -1) for x in (order, near[..., 0])
-  )
+  if k > 1:
+    flat = near.reshape(*near.shape[:2], depth * k)
+    whose = np.argsort(flat, -1, kind='stable')[..., :k] // k
+    votes = (whose[..., None, :] == np.arange(depth)[:, None]).sum(-1)
+    first = np.argsort(-votes, -1, kind='stable')[..., :top_k]
+    order = np.take_along_axis(order, first, 2)
+    near = np.take_along_axis(near, first[..., None], 2)
   # Rounding can take the distance of equals below zero.
-  return Ranking(gallery.people[order], -np.sqrt(np.maximum(near, 0)))
+  scores = -np.sqrt(np.maximum(near[..., 0], 0))
+  return Ranking(gallery.people[order], scores)
 
 
 def _prepare(embeddings, normalize):

@@ -19,7 +19,7 @@ class Trainer:
   Attributes:
     recipe: how.
     extractor: what is trained; its own weights are the start.
-    num_classes: people to tell apart.
+    num_classes: people to be known apart.
     num_steps: of a whole training.
     has_classes: whether the head names people, and so has an accuracy.
   """

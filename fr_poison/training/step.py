@@ -101,7 +101,7 @@ def _accumulated(total, state, batch, number):
   return *added, batch_stats
 
 
-def _sums(head, params, embeddings, batch, label_smoothing):
+def _sums(head, params, embeddings, batch, label_smoothing=0.0):
   """Of the batch's pictures; rows that only fill it up count nothing."""
   labels, mask = batch['labels'], batch['mask']
   losses = head.losses(params, embeddings, labels, label_smoothing, mask=mask)
@@ -198,12 +198,10 @@ def _updated(state, grads, batch_stats, optimizer, ema_decay):
   )
 
 
-@checks.checked
 def make_eval_step(
   embed_fn: Callable,
   head: Head,
   *,
-  label_smoothing: checks.ShareBelowOne = 0.0,
   axis_name: str | None = None,
 ):
   """Makes eval_step(state, batch) -> sums as a train step's, no update."""
@@ -211,7 +209,7 @@ def make_eval_step(
   def step(state, batch):
     embeddings = embed_fn(variables(state), batch['images'])
     params = (state.ema or state.params)['head']
-    sums = _sums(head, params, embeddings, batch, label_smoothing)
+    sums = _sums(head, params, embeddings, batch)
     return jax.lax.psum(sums, axis_name) if axis_name else sums
 
   return step
