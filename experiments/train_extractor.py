@@ -165,7 +165,7 @@ def _make_evaluate(settings, trainer, held_out, others):
   def accuracy(embeddings, split):
     gallery = embeddings[split.train], others.labels[split.train]
     model = nearest_neighbor.fit(*gallery, normalize=True)
-    found = nearest_neighbor.predict(model, embeddings[split.test])
+    found = nearest_neighbor.rank(model, embeddings[split.test]).labels[:, 0]
     return np.mean(found == others.labels[split.test])
 
   def evaluate(state):

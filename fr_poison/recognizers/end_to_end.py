@@ -16,7 +16,7 @@ from fr_poison import checks, extractors
 from fr_poison.data.splits import Split
 from fr_poison.extractors import Extractor
 from fr_poison.recognizers import linear
-from fr_poison.recognizers.ranking import Ranking, check_top_k
+from fr_poison.recognizers.ranking import Ranking
 from fr_poison.training import Recipe, Trainer, variables
 from fr_poison.types import InputError, Labels
 
@@ -130,18 +130,13 @@ def rank(
   Raises:
     InputError: top_k beyond the number of people.
   """
-  check_top_k(top_k, len(model.people))
+  checks.whole('top_k', top_k, 1, len(model.people))
   embeddings = extractors.embed(model.extractor, probes)
   logits = model.logits(model.head, embeddings)
   # Public people are not answered.
   scores = np.asarray(jax.nn.softmax(logits[:, : len(model.people)]))
   order = np.argsort(-scores, 1, kind='stable')[:, :top_k]
   return Ranking(model.people[order], np.take_along_axis(scores, order, 1))
-
-
-def predict(model: EndToEnd, probes: np.ndarray) -> Labels:
-  """Names the likeliest person [M] of each picture."""
-  return rank(model, probes).labels[:, 0]
 
 
 @checks.checked
@@ -155,22 +150,9 @@ def rank_protected(
   fitter: Fitter,
   top_k: checks.Count = 1,
 ) -> list[Ranking]:
-  """Ranks as `Fitter.fit` and `rank` would, one protected person at a time.
+  """Ranks as `ranking` says, with one training a split and person.
 
-  One training a split and person; people whose pictures no attack changed
-  share that of the clean gallery.
-
-  Args:
-    clean: uint8 [N, H, W, 3], all pictures.
-    cloaked: the same; only the protected people's rows are looked at.
-    labels: [N].
-    protected: [P], the protected people's labels.
-    splits: which pictures are for training and for testing.
-    fitter: trains.
-    top_k: people a picture.
-
-  Returns:
-    Per split, [P, number of test pictures, top_k].
+  People whose pictures no attack changed share that of the clean gallery.
 
   Raises:
     InputError: top_k beyond the number of people, a protected person without
@@ -178,7 +160,7 @@ def rank_protected(
   """
   rankings = []
   for train, test in splits:
-    check_top_k(top_k, len(np.unique(labels[train])))
+    checks.whole('top_k', top_k, 1, len(np.unique(labels[train])))
     missing = np.setdiff1d(protected, labels[train])
     if len(missing):
       raise InputError(f'label {missing[0]}: no training picture')

@@ -14,12 +14,8 @@ import numpy as np
 
 from fr_poison import checks, distances
 from fr_poison.data.splits import Split
-from fr_poison.recognizers.ranking import (
-  Ranking,
-  check_embeddings,
-  check_top_k,
-)
-from fr_poison.types import Embeddings, InputError, Labels
+from fr_poison.recognizers.ranking import Ranking, check_embeddings
+from fr_poison.types import Embeddings, Labels
 
 _BLOCK = 1024  # probes whose distances to all pictures are in memory at once
 
@@ -54,15 +50,10 @@ def fit(
     InputError: k out of range, or embeddings that are not finite.
   """
   check_embeddings(embeddings)
-  _check_k(k, len(labels))
+  checks.whole('k', k, 1, len(labels))
   return NearestNeighbor(
     _prepare(embeddings, normalize), np.asarray(labels), normalize, k
   )
-
-
-def predict(model: NearestNeighbor, probes: Embeddings) -> Labels:
-  """Names the first person [M] of `rank`."""
-  return rank(model, probes).labels[:, 0]
 
 
 @checks.checked
@@ -81,7 +72,7 @@ def rank(
   """
   check_embeddings(probes, 'probes')
   gallery = _gallery(model.labels, [])
-  check_top_k(top_k, len(gallery.people))
+  checks.whole('top_k', top_k, 1, len(gallery.people))
   # With nobody's pictures replaced.
   nobody = gallery._replace(places=[len(gallery.people)], replacing=[[]])
   blocks = _blocks(model.embeddings, _prepare(probes, model.normalize))
@@ -101,24 +92,9 @@ def rank_protected(
   normalize: bool = False,
   k: checks.Count = 1,
 ) -> list[Ranking]:
-  """Ranks as `fit` and `rank` would, one protected person at a time.
+  """Ranks as `ranking` says; settings as in `fit`.
 
-  The gallery of split s and person p is everybody's clean training pictures
-  with the rows of p cloaked. A distance is computed once, for all people and
-  splits together.
-
-  Args:
-    clean: [N, D] of all pictures.
-    cloaked: [N, D]; only the protected people's training rows are looked at.
-    labels: [N].
-    protected: [P], the protected people's labels.
-    splits: which pictures are for training and for testing.
-    top_k: at most the number of people that a split trains on.
-    normalize: as in `fit`.
-    k: as in `fit`.
-
-  Returns:
-    Per split, [P, number of test pictures, top_k].
+  A distance is computed once, for all people and splits together.
 
   Raises:
     InputError: top_k or k out of range, or embeddings that are not finite.
@@ -133,8 +109,8 @@ def rank_protected(
   galleries = []
   for split in splits:
     gallery = _gallery(labels[split.train], protected)
-    _check_k(k, len(split.train))
-    check_top_k(top_k, len(gallery.people))
+    checks.whole('k', k, 1, len(split.train))
+    checks.whole('top_k', top_k, 1, len(gallery.people))
     # Clean pictures come first, those of `own` behind.
     find = lambda rows, among, at=split.train: np.searchsorted(among, at[rows])
     galleries.append(
@@ -235,14 +211,6 @@ def _prepare(embeddings, normalize):
   # Distances of half precision would be too coarse to tell people apart.
   embeddings = np.asarray(embeddings, np.float32)
   return distances.normalize(embeddings) if normalize else embeddings
-
-
-def _check_k(k, num_pictures):
-  if not 1 <= k <= num_pictures:
-    raise InputError(
-      f'k: {k}, expected from 1 to {num_pictures}, the number of pictures in '
-      'the gallery'
-    )
 
 
 def _blocks(pictures, probes):

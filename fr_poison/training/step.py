@@ -134,12 +134,13 @@ def make_train_step(
     train_fn: (variables, images) -> embeddings [B, D], new batch_stats.
     head: turns embeddings and labels into losses.
     optimizer: an optax transformation.
-    label_smoothing: the share of each label that is spread over all.
-    flip: probability of a mirror image.
-    jitter: see `augmentation.jittered`.
+    label_smoothing: as in `Recipe`, and so are `flip`, `jitter` and
+      `ema_decay`.
+    flip: see there.
+    jitter: see there.
     num_micro_batches: parts whose gradients are added up before the update,
       for batches that do not fit the memory at once; batch norm sees parts.
-    ema_decay: of the moving average of the parameters; None keeps none.
+    ema_decay: see there.
     axis_name: of the pmap around it; None: one device.
 
   Returns:

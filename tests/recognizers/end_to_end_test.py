@@ -39,7 +39,7 @@ def test_it_learns_whom_it_is_shown(fitter):
   model = fitter.fit(CLEAN[TRAIN], LABELS[TRAIN])
   np.testing.assert_array_equal(model.people, PEOPLE)
   np.testing.assert_array_equal(
-    end_to_end.predict(model, CLEAN[TEST]), LABELS[TEST]
+    end_to_end.rank(model, CLEAN[TEST]).labels[:, 0], LABELS[TEST]
   )
   ranking = end_to_end.rank(model, CLEAN[TEST], 3)
   np.testing.assert_array_equal(np.sort(ranking.labels), [PEOPLE] * 6)
