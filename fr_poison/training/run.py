@@ -67,23 +67,23 @@ def run(
   save_steps = max(1, math.ceil(save_every * epoch))
   is_shown = progress and processes.is_first()
   shown = progress(label, 'step') if is_shown else batches.silent
-  with locks.held(folder), Preemption() as preemption:
+  with (
+    locks.held(folder),
+    Preemption() as preemption,
+    contextlib.closing(_Metrics(folder)) as metrics,
+  ):
     checkpoints = Checkpoints(
       folder / 'checkpoints', keep=keep, description=description
     )
     state, means = _restore(checkpoints, trainer.init(), epoch)
-    first, sums = int(state.step), None
+    first = int(state.step)
     processes.on_first(lambda: _claim(folder, description, is_new=not first))
     checkpoints.delete_old()  # which a killed run may have left
-    metrics = _Metrics(folder)
     processes.on_first(lambda: metrics.open(first, tensorboard))
     if evaluate and not first:
       metrics.write(0, evaluate(jax.device_get(state)))
-    steps = trainer.steps(state, sampler)
-    for step in shown(range(first + 1, last + 1), last - first):
-      # Steps are only begun here. Without waiting for the one before, a signal
-      # would find hundreds of them under way.
-      before, (state, sums) = sums, next(steps)
+    steps = _steps(trainer, sampler, state, shown)
+    for step, state, sums in steps:
       means.add(sums)
       is_stop = preemption.reached(step)
       is_epoch = step == last or step % epoch == 0
@@ -101,8 +101,22 @@ def run(
       if is_stop and step < last:
         text = f'stopped at step {step} of {last}, which is saved in {folder}'
         raise Stopped(text * processes.is_first(), preemption.status)
-      jax.block_until_ready(before)
   return jax.device_get(state)
+
+
+def _steps(trainer, sampler, state, shown):
+  """Number, state and sums of each step that is left.
+
+  They are only begun here. Without waiting for the one before, a signal would
+  find hundreds of them under way.
+  """
+  steps, before = trainer.steps(state, sampler), None
+  left = range(int(state.step) + 1, trainer.num_steps + 1)
+  for step in shown(left, len(left)):
+    state, sums = next(steps)
+    yield step, state, sums
+    jax.block_until_ready(before)
+    before = sums
 
 
 class _Metrics:
@@ -136,6 +150,10 @@ class _Metrics:
       for name, value in values.items():
         self._writer.add_scalar(name, value, step)
       self._writer.flush()
+
+  def close(self):
+    if self._writer:
+      self._writer.close()
 
   def _lines(self, last):
     try:
