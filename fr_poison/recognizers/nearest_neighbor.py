@@ -195,16 +195,15 @@ def _ranking(found, gallery, k, top_k):
   first = np.lexsort((order, near[..., 0]))[..., :depth]
   order = np.take_along_axis(order, first, 2)
   near = np.take_along_axis(near, first[..., None], 2)
+  nearest = near[..., 0]
   if k > 1:
     flat = near.reshape(*near.shape[:2], depth * k)
     whose = np.argsort(flat, -1, kind='stable')[..., :k] // k
     votes = (whose[..., None, :] == np.arange(depth)[:, None]).sum(-1)
     first = np.argsort(-votes, -1, kind='stable')[..., :top_k]
-    order = np.take_along_axis(order, first, 2)
-    near = np.take_along_axis(near, first[..., None], 2)
+    order, nearest = (np.take_along_axis(x, first, 2) for x in (order, nearest))
   # Rounding can take the distance of equals below zero.
-  scores = -np.sqrt(np.maximum(near[..., 0], 0))
-  return Ranking(gallery.people[order], scores)
+  return Ranking(gallery.people[order], -np.sqrt(np.maximum(nearest, 0)))
 
 
 def _prepare(embeddings, normalize):
