@@ -14,7 +14,7 @@ import interruption
 from absl import app, flags, logging
 
 from fr_poison import checks
-from fr_poison.types import InputError
+from fr_poison.types import InputError, Stopped
 
 # What absl and ml_collections raise for a command line.
 _BAD_FLAGS = (flags.Error, AttributeError, KeyError, TypeError, ValueError)
@@ -134,7 +134,7 @@ def run(main, kept: str | None = None) -> None:
       sys.stdout.flush()  # or it would fail where nobody listens
     except InputError as error:
       exit_with(error)
-    except interruption.Stopped as stop:
+    except Stopped as stop:
       if str(stop):
         print(f'{stop}; to go on: {interruption.command()}', flush=True)
       sys.exit(stop.status)

@@ -12,13 +12,12 @@ import config_fields
 import network_loader
 import numpy as np
 import people
-import trainers
-from progress import Progress
+import progress
 from settings import Settings, members
 
 from fr_poison import checkpoints, evaluation, extractors
 from fr_poison.data.faces import FaceSet
-from fr_poison.evaluation import oddities
+from fr_poison.evaluation import learning, oddities
 from fr_poison.types import InputError
 
 
@@ -28,7 +27,7 @@ class Inputs(NamedTuple):
   settings: Settings  # with the numbers of people that were found
   networks: dict[str, extractors.Extractor]
   protocol: evaluation.Protocol
-  public: trainers.PublicPeople
+  public: learning.PublicPeople
   fields: dict  # of all records, about the pictures
   left_out: list[list[str]]  # pictures that cannot be used, and reasons
 
@@ -116,9 +115,9 @@ def public_people(
   faces: FaceSet,
   candidates: FaceSet,
   folder: pathlib.Path,
-) -> trainers.PublicPeople:
+) -> learning.PublicPeople:
   """Gathers the trainers' material; nothing is cloaked yet."""
-  return trainers.PublicPeople(
+  return learning.PublicPeople(
     faces,
     candidates,
     networks,
@@ -127,7 +126,8 @@ def public_people(
     folder,
     settings.seed,
     settings.batch_size,
-    Progress,
+    progress.Progress,
+    progress.over,
   )
 
 
@@ -151,7 +151,7 @@ def load_checkpoint(
     extractor = extractors.load(path)
     _, description = checkpoints.read(path)
   try:
-    shared = trainers.seen(description.get('trained_on'), faces)
+    shared = learning.seen(description.get('trained_on'), faces)
   except InputError as error:
     raise InputError(f'config.extractor.checkpoint: {path} {error}') from error
   if shared:
@@ -160,7 +160,7 @@ def load_checkpoint(
       f'{len(shared)} of the pictures that are evaluated, as {shared[0]}'
     )
   adversary, network = description.get('adversary') or '', extractor.spec.name
-  if adversary not in trainers.TRAINED:
+  if adversary not in learning.TRAINED:
     # Not to be taken for the shipped network of that name.
     network = f'{network} {extractor.sha256[:8]}'
   return evaluation.Trainer(extractor, adversary, network)
@@ -175,7 +175,7 @@ def cloaks(
     The attack's label, the surrogate ('a', or 'a+b') and what is scraped.
   """
   settings, protocol = inputs.settings, inputs.protocol
-  progress = Progress(
+  shown = progress.Progress(
     len(settings.surrogates) * len(settings.attacks) * settings.num_protected,
     'person',
   )
@@ -187,8 +187,8 @@ def cloaks(
         [inputs.networks[name] for name in surrogate.split('+')],
         folder=folder / 'cloaks' / f'{label}-{surrogate}',
         batch_size=settings.batch_size,
-        progress=progress,
+        progress=shown,
         **chosen,
       )
       yield label, surrogate, found
-  progress.close()
+  shown.close()

@@ -12,21 +12,8 @@ import sys
 _ANEW = ('--overwrite', '-overwrite')  # would throw away what is kept
 
 
-class Stopped(Exception):
-  """A signal asked for the end, and what was done is saved.
-
-  Attributes:
-    status: what the program ends with.
-  """
-
-  def __init__(self, message: str, status: int = 0):
-    """What is saved, in a sentence without its full stop."""
-    super().__init__(message)
-    self.status = status
-
-
 class Terminated(KeyboardInterrupt):
-  """SIGTERM, where nobody saves first; see `preemption`."""
+  """SIGTERM, where nobody saves first; see `training.preemption`."""
 
 
 def on_terminate() -> None:

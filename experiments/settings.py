@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 import config_fields
 import people
-import trainers
 
 from fr_poison import checks, evaluation, extractors
 from fr_poison.adversaries import adversarial_training, history
 from fr_poison.data import datasets, folder, squeeze
 from fr_poison.evaluation import cloaks as cloaking
+from fr_poison.evaluation import learning
 from fr_poison.recognizers import end_to_end
 from fr_poison.training import Recipe
 from fr_poison.types import InputError
@@ -169,7 +169,7 @@ class Settings:
     ):
       for value in settings.get(key, ()):
         config_fields.check_known(f'{field}.{key}', value, names)
-    if name in trainers.TRAINED:
+    if name in learning.TRAINED:
       config_fields.check_least('num_public', self.num_public, 2)
       recipe = Recipe.from_config(settings['training'], f'{field}.training')
       if name == 'adversarial_training':
@@ -193,7 +193,7 @@ class Settings:
         f'config.{field}.quantile', settings['quantile'], 0, 1, ends='()'
       )
     robust = settings['robust']
-    config_fields.check_known(f'{field}.robust', robust, trainers.TRAINED)
+    config_fields.check_known(f'{field}.robust', robust, learning.TRAINED)
     if robust not in self.adversaries:
       raise InputError(
         f'config.{field}.robust: there is no config.adversaries.{robust}'

@@ -24,7 +24,6 @@ import detect
 import detector_settings
 import distractors
 import evaluate
-import extractor_settings
 import inputs
 import network_loader
 import numpy as np
@@ -71,7 +70,7 @@ _PROGRAMS = {
     ('detection.jsonl', 'trainers.jsonl'),
   ),
   'train_extractor': Program(
-    extractor_settings.Settings.from_config, train_extractor.run, ()
+    train_extractor.Settings.from_config, train_extractor.run, ()
   ),
 }
 

@@ -13,24 +13,173 @@ it goes on. On several hosts: distributed.py.
 
 import dataclasses
 import pathlib
+from typing import Annotated
 
 import cli
+import config_fields
 import distributed
-import extractor_evaluation
+import jax
+import network_loader
+import numpy as np
+import people
 import run_flags
-import trainers
-import training_run
 from absl import flags
-from extractor_settings import Settings
+from progress import over
 
-from fr_poison import processes
+from fr_poison import checks, extractors, processes, roc, verification
+from fr_poison.data import datasets, folder
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
-from fr_poison.training import Trainer
+from fr_poison.evaluation import learning
+from fr_poison.recognizers import nearest_neighbor
+from fr_poison.training import Recipe, Trainer, variables
+from fr_poison.training import run as training_run
 
 _TENSORBOARD = flags.DEFINE_bool(
   'tensorboard', False, 'Write event files beside metrics.jsonl.'
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """The fields of a config, see configs/arcface_from_scratch.py for each.
+
+  Raises:
+    InputError: a value that cannot be run, naming its field. Nothing has
+      been loaded or compiled by then.
+  """
+
+  dataset: str
+  num_train_people: Annotated[int, checks.Range(2, is_whole=True)]
+  # Two folds of two.
+  num_eval_people: Annotated[int, checks.Range(4, is_whole=True)]
+  held_out_fraction: checks.Between
+  test_fraction: checks.Between
+  num_splits: checks.Count
+  network: str
+  pretrained: bool
+  input_size: checks.Count | None
+  training: dict
+  eval_every: checks.Count
+  save_every: checks.Positive
+  batch_size: checks.Count
+  person_level: str = 'first'
+
+  @classmethod
+  def from_config(cls, config: dict) -> 'Settings':
+    """Reads a config's dict; a field that nobody reads is an error."""
+    config_fields.check_fields(cls, config)
+    return cls(**config)
+
+  def __post_init__(self):
+    """Checks every value."""
+    check_known = config_fields.check_known
+    check_known('dataset', self.dataset, datasets.NAMES)
+    check_known('person_level', self.person_level, folder.PERSON_LEVELS)
+    check_known('network', self.network, extractors.architectures())
+    checks.check_fields(self, 'config.')
+    self.recipe  # noqa: B018, for its checks
+
+  @property
+  def recipe(self) -> Recipe:
+    """Of the training."""
+    return Recipe.from_config(self.training)
+
+  def load_faces(self, data_dir: str | None) -> FaceSet:
+    """Draws the people to train on, and then those to be told apart."""
+    return people.load(
+      self.dataset,
+      self.num_train_people + self.num_eval_people,
+      data_dir,
+      'num_eval_people',
+      self.recipe.seed,
+      self.person_level,
+    )
+
+  def divide(self, faces: FaceSet) -> tuple[FaceSet, FaceSet]:
+    """Takes both groups out of a draw, which may be of more people."""
+    train, others, _ = people.groups(
+      faces, self.num_train_people, self.num_eval_people
+    )
+    return train, others
+
+  def load_network(self) -> extractors.Extractor:
+    """Loads the network where the training starts."""
+    if self.pretrained:
+      return network_loader.load(self.network, self.input_size)
+    rng = jax.random.key(self.recipe.seed)
+    return extractors.create(self.network, rng, input_size=self.input_size)
+
+
+def make_verify(labels: np.ndarray, seed: int):
+  """Makes a function from embeddings [N, D] to verification metrics.
+
+  `verification_auc` and `verification_eer` are over 3,000 genuine and as many
+  impostor pairs of all the people, `verification_accuracy` over as many in up
+  to ten folds of different people; fewer where there are fewer.
+
+  Raises:
+    InputError: people without such pairs.
+  """
+  anyone = verification.draw(labels, num_folds=1, seed=seed)
+  num_folds = min(10, len(np.unique(labels)) // 2)
+  apart = verification.draw(labels, num_folds=num_folds, seed=seed)
+
+  def verify(embeddings):
+    scores = verification.score(embeddings, anyone)
+    accuracy = verification.accuracy(
+      verification.score(embeddings, apart), apart.is_genuine, apart.folds
+    )
+    return {
+      'verification_auc': roc.auc(scores, anyone.is_genuine),
+      'verification_eer': verification.eer(scores, anyone.is_genuine),
+      'verification_accuracy': accuracy,
+    }
+
+  return verify
+
+
+def _make_evaluate(settings, trainer, held_out, others):
+  """state -> metrics on pictures that it was not trained on.
+
+  Of `held_out`, other pictures of the people trained on, loss and accuracy;
+  of the others, who were never seen, `eval_accuracy` is that of 1-NN by
+  cosines, the mean over the splits, and the rest is as `make_verify` has it.
+  """
+  verify = make_verify(others.labels, settings.recipe.seed)
+  splits = [
+    split_per_person(
+      others.labels,
+      settings.test_fraction,
+      seed=settings.recipe.seed * 10_000 + i,
+      names=others.names,
+    )
+    for i in range(settings.num_splits)
+  ]
+
+  def embed(state, images):
+    network = trainer.extractor._replace(params=variables(state))
+    progress = over(f'embedding, {settings.network}', delay=5)
+    return extractors.embed(network, images, settings.batch_size, progress)
+
+  def accuracy(embeddings, split):
+    gallery = embeddings[split.train], others.labels[split.train]
+    model = nearest_neighbor.fit(*gallery, normalize=True)
+    found = nearest_neighbor.rank(model, embeddings[split.test]).labels[:, 0]
+    return np.mean(found == others.labels[split.test])
+
+  def evaluate(state):
+    known = trainer.evaluate(state, held_out.images, held_out.labels)
+    embeddings = embed(state, others.images)
+    mirrored = embed(state, others.images[:, :, ::-1])
+    eval_accuracy = np.mean([accuracy(embeddings, split) for split in splits])
+    return (
+      {f'held_out_{name}': value for name, value in known.items()}
+      | {'eval_accuracy': float(eval_accuracy)}
+      | verify(verification.flip_average(embeddings, mirrored))
+    )
+
+  return evaluate
 
 
 def run(
@@ -53,10 +202,9 @@ def run(
   # Everything that can be wrong is found before anything is written.
   settings = Settings.from_config(config)
   if given is None:
-    faces, others = settings.load_faces(data_dir)
-  else:
-    faces, others = settings.divide(given)
-  known = trainers.trained_on(faces)
+    given = settings.load_faces(data_dir)
+  faces, others = settings.divide(given)
+  known = learning.trained_on(faces)
   held = split_per_person(
     faces.labels,
     settings.held_out_fraction,
@@ -71,7 +219,7 @@ def run(
     num_classes=settings.num_train_people,
     num_images=len(faces),
   )
-  evaluate = extractor_evaluation.make(settings, trainer, held_out, others)
+  evaluate = _make_evaluate(settings, trainer, held_out, others)
 
   # What the checkpoints say of themselves.
   network = {'name': settings.network, 'input_size': extractor.input_size}
@@ -92,12 +240,13 @@ def run(
     evaluate=evaluate,
     eval_every=settings.eval_every,
     tensorboard=tensorboard,
+    progress=over,
   )
   return evaluate(state)
 
 
 def main(argv):
-  """Runs --config and says where the network is."""
+  """Runs --config and prints where the network is."""
   given = run_flags.parse(argv, 'arcface_from_scratch.py')
   distributed.start()
   metrics = run(*given, tensorboard=_TENSORBOARD.value)

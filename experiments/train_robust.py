@@ -16,11 +16,11 @@ import cli
 import distributed
 import inputs
 import run_flags
-import trainers
 from absl import flags
 from settings import Settings
 
 from fr_poison import locks, processes
+from fr_poison.evaluation import learning
 from fr_poison.types import InputError
 
 _TENSORBOARD = flags.DEFINE_bool(
@@ -40,13 +40,13 @@ def run(
   settings = Settings.from_config(config)
   chosen = [
     (kind, network)
-    for kind in trainers.TRAINED
+    for kind in learning.TRAINED
     for network in settings.adversaries.get(kind, {}).get('networks', ())
   ]
   if not chosen:
     raise InputError(
       f'config.adversaries: nothing to train, none of '
-      f'{", ".join(trainers.TRAINED)} with a network'
+      f'{", ".join(learning.TRAINED)} with a network'
     )
   public = inputs.load(settings, data_dir, workdir).public
 
@@ -57,7 +57,7 @@ def run(
       processes.on_first(lambda cloak=cloak: cloak() and None)
 
     for kind, network in chosen:
-      _, path = trainers.train(
+      _, path = learning.train(
         kind,
         settings.adversaries[kind],
         public.networks[network],

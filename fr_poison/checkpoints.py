@@ -4,14 +4,13 @@ Orbax gives back flipped bits without a word, so every step carries a manifest,
 which lists each of its files with size and SHA-256 and has a sum of itself; a
 step is read only if all of it agrees. A step is written under another name and
 renamed once it is on the disk, manifest and all, so a numbered folder is a
-whole step or damage, never work in progress.
+whole step or damage, never work in progress. Nor does Orbax mind another shape
+or dtype than is asked for: arrays go by name, and each is compared.
 
-Orbax's CheckpointManager does less than that: an empty folder is its latest
-step, saving a step that exists answers False, and damaged steps count among
-those that it keeps, so that the last good one is deleted for them.
+Orbax's CheckpointManager counts damaged steps among those that it keeps, so
+that the last good one is deleted for them; an empty folder is its latest step.
 """
 
-import contextlib
 import hashlib
 import json
 import operator
@@ -19,6 +18,7 @@ import os
 import pathlib
 import re
 import shutil
+import textwrap
 from concurrent import futures
 from importlib import metadata
 from typing import Any
@@ -30,7 +30,7 @@ import orbax.checkpoint as ocp
 from absl import logging
 from flax import traverse_util
 
-from fr_poison import named_arrays, processes
+from fr_poison import checks, processes
 from fr_poison.types import InputError
 
 MANIFEST = 'manifest.json'
@@ -63,15 +63,13 @@ class Checkpoints:
       InputError: keep below 1, a description that is not JSON, or a folder
         that is a file or cannot be read.
     """
-    if keep < 1:
-      raise InputError(f'keep: {keep}, at least 1 step expected')
+    self._keep = checks.whole('keep', keep)
     try:
       self._description = json.loads(json.dumps(description, allow_nan=False))
     except (TypeError, ValueError) as error:
       raise InputError(f'description: not JSON ({error})') from error
     self._folder = pathlib.Path(folder).absolute()
     _contents(self._folder)
-    self._keep = keep
 
   def save(self, step: int, state: Any) -> None:
     """Saves `state`, and deletes steps above `keep`.
@@ -81,101 +79,87 @@ class Checkpoints:
 
     Args:
       step: number, above that of every verified step of the folder.
-      state: any pytree of arrays (replicated, or of this process), keys and
-        Python numbers.
+      state: any pytree of arrays (replicated, or of this process) and Python
+        numbers.
 
     Raises:
       InputError: the step is not a new one, or the state cannot be stored; the
         steps before it are unharmed.
     """
-    step = operator.index(step)
-    if not 0 <= step < 2**31:  # the other processes get steps as int32
-      raise InputError(f'step: {step}, expected one in [0, 2^31)')
-    arrays, entries = named_arrays.to_host(state)
-    processes.on_first(lambda: self._save(step, arrays, entries))
+    # int32 for the other processes, from an array in a train state.
+    step = checks.whole('step', operator.index(step), 0, 2**31 - 1)
+    named = _named(state, 'state')
+    arrays = {name: np.asarray(leaf) for name, leaf in named.items()}
+    processes.on_first(lambda: self._save(step, arrays))
 
   def delete_old(self) -> None:
     """Deletes steps above `keep`, as each save does unless it is killed."""
     processes.on_first(self._delete_old)
 
   def latest(self) -> int | None:
-    """Finds the newest verified step, skipping damaged ones with a warning.
-
-    None if there is no step at all.
+    """Finds the newest verified step, if any, warning of damaged ones.
 
     Raises:
       InputError: there are steps, and all are damaged.
     """
     return processes.on_first(lambda: _newest(self._folder))
 
-  def restore(
-    self, target: Any, step: int | None = None
-  ) -> tuple[int, Any] | None:
+  def restore(self, target: Any) -> tuple[int, Any] | None:
     """Reads the newest verified step and its state; None if there is none.
 
     Args:
-      target: a pytree of arrays, `jax.ShapeDtypeStruct`s, keys and Python
-        numbers; gives structure, shapes and dtypes. What was saved on any
-        devices is restored to the host (where the target has NumPy arrays)
-        or the default device.
-      step: that one, and no other.
+      target: a pytree of arrays, `jax.ShapeDtypeStruct`s and Python numbers;
+        gives structure, shapes and dtypes. What was saved on any devices is
+        restored to the host (where the target has NumPy arrays) or the
+        default device.
 
     Raises:
-      InputError: all steps, or the one asked for, are damaged; the target has
-        another architecture (every differing leaf is named).
+      InputError: all steps are damaged; the target has another architecture
+        (every differing leaf is named; nothing is cast).
     """
-    if step is None and (step := self.latest()) is None:
+    if (step := self.latest()) is None:
       return None
     path = self._folder / str(step)
-    if not path.is_dir():
-      raise InputError(f'step: no {step} in {self._folder}')
-    arrays, manifest = _load(path, step)
-    return step, named_arrays.to_target(
-      target, arrays, manifest['arrays'], str(path)
-    )
+    return step, _to_target(target, _load(path, step)[0], path)
 
-  def _save(self, step, arrays, entries):
-    path = self._folder / str(step)
-    unverified = path.with_name(f'{step}.unverified')
+  def _save(self, step, arrays):
+    unverified = self._folder / f'{step}.unverified'
     try:
-      self._prepare(path, step)
-      _write(unverified, step, arrays, entries, self._description)
-      unverified.rename(path)
+      self._prepare(step)
+      _write(unverified, step, arrays, self._description)
+      unverified.rename(self._folder / str(step))
       _sync(self._folder)
     except InputError:
       raise
     except Exception as error:  # of the file system, Orbax, TensorStore
-      reason = ' '.join(str(error).split())[:200]
+      reason = textwrap.shorten(str(error), 200)
       raise InputError(
         f'{self._folder}: step {step} could not be saved ({reason})'
       ) from error
     self._delete_old()
 
-  def _prepare(self, path, step):
+  def _prepare(self, step):
     self._folder.mkdir(parents=True, exist_ok=True)
     numbers, leftovers = _contents(self._folder)
     for leftover in leftovers:
       shutil.rmtree(leftover)
     for number in reversed(numbers):
-      if number >= step and _is_intact(self._folder, number):
+      if number >= step and not _damage(self._folder / str(number), number):
         raise InputError(
           f'step: {step} is not new, {self._folder} has {number}'
         )
     if step in numbers:
       logging.warning('%s: damaged step %d replaced', self._folder, step)
-      shutil.rmtree(path)
+      shutil.rmtree(self._folder / str(step))
 
   def _delete_old(self):
     kept = 0
     for number in reversed(_contents(self._folder)[0]):
-      if kept < self._keep:
-        kept += _is_intact(self._folder, number)
-        continue
       path = self._folder / str(number)
-      try:
-        shutil.rmtree(path)
-      except OSError as error:
-        logging.warning('%s: old step not deleted (%s)', path, error)
+      if kept < self._keep:
+        kept += not _damage(path, number)
+      else:
+        shutil.rmtree(path, ignore_errors=True)  # or at the next save
 
 
 def read(path: str | os.PathLike) -> tuple[dict, Any]:
@@ -186,8 +170,8 @@ def read(path: str | os.PathLike) -> tuple[dict, Any]:
       folder of one step.
 
   Returns:
-    Nested dict of NumPy arrays (Python numbers have no dimensions, keys are
-    their data, tuples have '0', '1', ... for keys), and the description.
+    Nested dict of NumPy arrays (Python numbers have no dimensions, tuples have
+    '0', '1', ... for keys), and the description.
 
   Raises:
     InputError: no step there, or none that is intact.
@@ -198,17 +182,14 @@ def read(path: str | os.PathLike) -> tuple[dict, Any]:
     if step is None:
       raise InputError(f'{path}: holds no checkpoint')
     path = path / str(step)
-  arrays, manifest = _load(path)
-  return named_arrays.nested(arrays), manifest['description']
+  arrays, description = _load(path)
+  return traverse_util.unflatten_dict(arrays, sep='/'), description
 
 
 def _contents(folder: pathlib.Path) -> tuple[list[int], list[pathlib.Path]]:
   """The rising numbers of steps, damaged or not; what killed saves left.
 
   '007' is neither, an empty folder is no step. There may be no folder.
-
-  Raises:
-    InputError: it is a file, or cannot be read.
   """
   numbers, leftovers = [], []
   try:
@@ -226,14 +207,12 @@ def _contents(folder: pathlib.Path) -> tuple[list[int], list[pathlib.Path]]:
   return sorted(numbers), leftovers
 
 
-def _newest(folder: pathlib.Path) -> int | None:
+def _newest(folder):
   """The newest verified step; None if there are none, damaged or not."""
   damages = []
   for number in reversed(_contents(folder)[0]):
-    try:
-      _verify(folder / str(number), number)
-    except InputError as error:
-      damages.append(str(error))
+    if damage := _damage(folder / str(number), number):
+      damages.append(damage)
       continue
     for damage in damages:
       logging.warning('%s; going on with step %d', damage, number)
@@ -246,18 +225,44 @@ def _newest(folder: pathlib.Path) -> int | None:
   return None
 
 
-def _is_intact(folder, number):
-  with contextlib.suppress(InputError):
-    return bool(_verify(folder / str(number), number))
-  return False
+def _damage(path, number=None) -> str:
+  """What is wrong with a step (of any number if None), in a line, or ''."""
+  try:
+    problems = ', '.join(_problems(path, number))
+  except OSError as error:
+    problems = str(error)
+  except Exception:  # whatever the JSON of anything else gives
+    problems = f'{MANIFEST} unreadable'
+  one_line = ' '.join(problems.split())  # names can be anything
+  return one_line and f'{path}: step is damaged: {one_line}'
 
 
-def _write(path, number, arrays, entries, description):
+def _problems(path, number):
+  if not (path / MANIFEST).is_file():
+    yield f'{MANIFEST} missing'
+    return
+  body = json.loads((path / MANIFEST).read_text(encoding='utf-8'))
+  if body.pop('sha256') != _digest(body):
+    yield f'{MANIFEST} altered'
+  elif body['format'] != FORMAT:
+    yield f'{MANIFEST} has format {body["format"]}'
+  elif number not in (None, body['step']):
+    yield f'{MANIFEST} is of step {body["step"]}'
+  else:
+    found, expected = _files(path), body['files']
+    for name in sorted(found.keys() ^ expected.keys()):
+      yield f'{name} {"missing" if name in expected else "unexpected"}'
+    for name in sorted(found.keys() & expected.keys()):
+      size, wanted = found[name]['size'], expected[name]['size']
+      if size != wanted:
+        yield f'{name} has {size} bytes, expected {wanted}'
+      elif found[name] != expected[name]:
+        yield f'{name} altered (SHA-256)'
+
+
+def _write(path, number, arrays, description):
   """Writes all of a step to the disk, past its cache, into the new `path`."""
-  # Orbax refuses arrays without values; the manifest knows all there is to
-  # know about them.
-  full = {name: array for name, array in arrays.items() if array.size}
-  tree = traverse_util.unflatten_dict(full, sep='/')
+  tree = traverse_util.unflatten_dict(arrays, sep='/')
   # Not on the main thread: older releases of Orbax warn that they wait there.
   with futures.ThreadPoolExecutor(1) as worker, _checkpointer() as checkpointer:
     save = checkpointer.save, path
@@ -267,7 +272,10 @@ def _write(path, number, arrays, entries, description):
     'step': number,
     'description': description,
     'versions': {p: metadata.version(p) for p in ('jax', 'orbax-checkpoint')},
-    'arrays': entries,
+    'arrays': {
+      name: {'shape': list(array.shape), 'dtype': array.dtype.name}
+      for name, array in arrays.items()
+    },
     'files': _files(path),
   }
   text = json.dumps(body | {'sha256': _digest(body)}, indent=1)
@@ -276,94 +284,21 @@ def _write(path, number, arrays, entries, description):
     _sync(written)
 
 
-def _sync(path):
-  """Makes a file, or the names in a folder, survive a loss of power."""
-  descriptor = os.open(path, os.O_RDONLY)
-  try:
-    os.fsync(descriptor)
-  finally:
-    os.close(descriptor)
-
-
-def _verify(path: pathlib.Path, number: int | None = None) -> dict:
-  """The manifest of the step in `path`, after every file was compared.
-
-  Args:
-    path: the step's folder.
-    number: the step it must be; None: any.
-
-  Raises:
-    InputError: naming each altered, truncated, missing or extra file.
-  """
-  try:
-    manifest = _read_manifest(path / MANIFEST)
-    if number not in (None, manifest['step']):
-      raise InputError(f'{MANIFEST} is of step {manifest["step"]}')
-    problems = _problems(path, manifest['files'])
-  except (OSError, InputError) as error:
-    problems = [str(error)]
-  except Exception:  # whatever the JSON of anything else gives
-    problems = [f'{MANIFEST} unreadable']
-  if problems:
-    listed = ' '.join(', '.join(problems).split())  # names can be anything
-    raise InputError(f'{path}: step is damaged: {listed}')
-  return manifest
-
-
-def _read_manifest(path):
-  if not path.is_file():
-    raise InputError(f'{path.name} missing')
-  manifest = json.loads(path.read_text(encoding='utf-8'))
-  body = {key: x for key, x in manifest.items() if key != 'sha256'}
-  if manifest['sha256'] != _digest(body):
-    raise InputError(f'{path.name} altered')
-  if manifest['format'] != FORMAT:
-    raise InputError(f'{path.name} has format {manifest["format"]}')
-  return manifest
-
-
-def _problems(path, expected):
-  found = _files(path)
-  problems = [f'{name} missing' for name in expected if name not in found]
-  problems += [f'{name} unexpected' for name in found if name not in expected]
-  for name in sorted(expected.keys() & found.keys()):
-    size, wanted = found[name]['size'], expected[name]['size']
-    if size != wanted:
-      problems.append(f'{name} has {size} bytes, expected {wanted}')
-    elif found[name] != expected[name]:
-      problems.append(f'{name} altered (SHA-256)')
-  return problems
-
-
-def _load(
-  path: pathlib.Path, number: int | None = None
-) -> tuple[named_arrays.Arrays, dict]:
-  """The host arrays, by name, of a verified step, and its manifest.
-
-  Raises:
-    InputError: as `_verify`; Orbax cannot read it, or reads something else.
-  """
-  manifest = _verify(path, number)
+def _load(path, number=None) -> tuple[dict[str, np.ndarray], Any]:
+  """The arrays of a verified step, by name, and its description."""
+  if damage := _damage(path, number):
+    raise InputError(damage)
+  manifest = json.loads((path / MANIFEST).read_bytes())
   try:
     with _checkpointer() as checkpointer:
       tree = checkpointer.restore(path, args=ocp.args.PyTreeRestore())
-    loaded = traverse_util.flatten_dict(tree, sep='/')
-    arrays = {}
-    for name, entry in manifest['arrays'].items():
-      dtype, shape = jnp.dtype(entry['dtype']), tuple(entry['shape'])
-      empty = 0 in shape  # see `_write`
-      array = np.zeros(shape, dtype) if empty else np.asarray(loaded.pop(name))
-      if (array.shape, array.dtype) != (shape, dtype):
-        raise ValueError(f'{name} came back as another array')
-      arrays[name] = array
-    if loaded:
-      raise ValueError(f'{", ".join(loaded)} came back unasked')
+    tree = jax.tree.map(np.asarray, tree)
   except Exception as error:  # Orbax and TensorStore have many
     raise InputError(
       f'{path}: intact, but unreadable here; written with '
-      f'{manifest["versions"]} ({" ".join(str(error).split())[:200]})'
+      f'{manifest["versions"]} ({textwrap.shorten(str(error), 200)})'
     ) from error
-  return arrays, manifest
+  return traverse_util.flatten_dict(tree, sep='/'), manifest['description']
 
 
 def _checkpointer():
@@ -396,3 +331,68 @@ def _sum(path):
 def _digest(body):
   text = json.dumps(body, sort_keys=True, separators=(',', ':'))
   return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _sync(path):
+  """Makes a file, or the names in a folder, survive a loss of power."""
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)
+
+
+def _to_target(target, arrays, source):
+  """The pytree `target` with these arrays for leaves."""
+  wanted = _named(target, 'target')
+  saved, asked = (
+    {name: f'{x.dtype}{list(x.shape)}' for name, x in named.items()}
+    for named in (arrays, wanted)
+  )
+  differences = {
+    'missing': asked.keys() - saved.keys(),
+    'unexpected': saved.keys() - asked.keys(),
+    'different': [
+      f'{name} ({saved[name]}, wanted {asked[name]})'
+      for name in saved.keys() & asked.keys()
+      if saved[name] != asked[name]
+    ],
+  }
+  texts = [f'{k} {", ".join(sorted(x))}' for k, x in differences.items() if x]
+  if texts:
+    listed = textwrap.shorten('; '.join(texts), 1000)
+    raise InputError(f'target: another architecture than in {source}: {listed}')
+  names = iter(wanted)  # in the order of the leaves
+  return jax.tree.map(lambda leaf: _like(leaf, arrays[next(names)]), target)
+
+
+def _named(tree, field):
+  """Leaves by their paths, 'params/conv/kernel': arrays or shapes of numbers.
+
+  Orbax joins names with dots, so neither a dot nor a slash tells two apart.
+  """
+  named, places = {}, set()
+  for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+    name = jax.tree_util.keystr(path, simple=True, separator='/')
+    place = name.replace('/', '.')
+    if not all(name.split('/')) or place in places:
+      raise InputError(f'{field}: {name!r} names no single leaf; use a dict')
+    array = leaf if hasattr(leaf, 'dtype') else np.asarray(leaf)
+    if not (jnp.issubdtype(array.dtype, np.number) or array.dtype == bool):
+      raise InputError(f'{field}: {name}: {array.dtype} cannot be stored')
+    if isinstance(leaf, jax.Array) and not (
+      leaf.is_fully_addressable or leaf.is_fully_replicated
+    ):
+      raise InputError(f'{field}: {name} is spread over several processes')
+    named[name] = array
+    places.add(place)
+  return named
+
+
+def _like(wanted, array):
+  if isinstance(wanted, int | float):
+    return array.item()
+  # A float64 without jax_enable_x64 would be cast on a device.
+  is_cast = jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype
+  is_given = is_cast or isinstance(wanted, np.ndarray)
+  return array if is_given else jnp.array(array)

@@ -35,6 +35,19 @@ class NotKeptError(InputError):
   """A cache cannot be written; the message says which variable moves it."""
 
 
+class Stopped(Exception):
+  """A signal asked for the end, and what was done is saved.
+
+  Attributes:
+    status: what the program ends with.
+  """
+
+  def __init__(self, message: str, status: int = 0):
+    """Takes what is saved, in a sentence without its full stop."""
+    super().__init__(message)
+    self.status = status
+
+
 def check_images(images: Images, name: str = 'images') -> None:
   """Refuses arrays that are not RGB pictures in [0, 1].
 

@@ -12,7 +12,7 @@ ROOMS = [
   {
     *('types', 'version', 'metrics', 'config_args', 'layers', 'weights'),
     *('checkpoints', 'checks', 'detection_metrics', 'processes', 'roc'),
-    *('named_arrays', 'distances'),
+    'distances',
     *('verification', 'strict_json', 'stages'),
   },
   {'data'},

@@ -59,7 +59,7 @@ def _ours(recognizer, faces, split, num_people):
   if recognizer is nearest_neighbor:
     ranking, seconds = _timed(run, range(num_people))
     return ranking, seconds, num_people
-  # Two runs separate what a person costs from what all of them share. The same
+  # Two runs show what a person costs from what all of them share. The same
   # chunks, so the first compiles for the second.
   some = min(_LINEAR_PEOPLE, num_people)
   _, first = _timed(run, range(some))

@@ -1,12 +1,12 @@
-"""The trainer who uses the public tools himself.
+"""The trainer who uses the public tools, too.
 
-He has the same tools as everybody. So he cloaks pictures of people whose clean
-ones he knows, gives clean and cloaked ones their true names, and trains his
-network to tell these people apart all the same. What it learns to look through
-are cloaks, not those people's alone (Radiya-Dixit et al., ICLR 2022; their
-train_robust_features.py). At most half of the people are his material, and
-nobody he is judged on is among them. Head and loss are `training`'s; then the
-head is dropped and the features serve any recognizer.
+They cloak pictures of people whose clean ones they know, give clean and cloaked
+ones their true names, and train a network to tell these people apart all the
+same. What it learns to look through are cloaks, not those people's alone
+(Radiya-Dixit et al., ICLR 2022; their train_robust_features.py). At most half
+of the people are their material, and nobody they are judged on is among them.
+Head and loss are `training`'s; then the head is dropped and the features serve
+any recognizer.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from fr_poison.types import InputError, Labels
 def training_set(
   clean: np.ndarray, cloaked: Sequence[np.ndarray], labels: Labels
 ) -> tuple[np.ndarray, Labels]:
-  """Every version of every public picture, each under its true name.
+  """Puts every version of every public picture under its true name.
 
   Args:
     clean: uint8 [N, H, W, 3], the public people's pictures.

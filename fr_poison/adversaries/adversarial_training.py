@@ -1,9 +1,9 @@
-"""The trainer who attacks his own network while it learns.
+"""The trainer who attacks their own network while it learns.
 
 Adversarial training (Madry et al., 2018), one of the countermeasures that the
 project's brief names; the paper's own adaptive trainer uses the public tools'
-pictures instead (`adaptive`). It is a wrapper around any train step: what the
-step sees are pictures that were attacked against the network as it is then.
+pictures instead (`adaptive`). It wraps any train step: what the step sees are
+pictures that were attacked against the network as it is then.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,12 @@ from fr_poison import checks
 from fr_poison.attacks import objectives
 from fr_poison.attacks.pgd import signed_ascent
 from fr_poison.training.heads import Head
-from fr_poison.training.step import StepFn
+from fr_poison.training.step import StepFn, variables
 from fr_poison.types import EmbedFn, InputError, calling
 
 # (state, batch, rng) -> images [B, H, W, 3] in [0, 1]
 AttackFn = Callable
 
-_GOALS = ('features', 'loss')
 # Beyond every row's position, which train_step folds in after the step.
 _BRANCH = 2**31
 
@@ -30,7 +29,7 @@ _BRANCH = 2**31
 def wrap_with_attack(
   train_step: StepFn, attack_fn: AttackFn, share: checks.PositiveShare = 0.5
 ) -> StepFn:
-  """A step on pictures of which a share was attacked first.
+  """Makes a step on pictures of which a share was attacked first.
 
   Args:
     train_step: (state, batch, rng) -> state, sums.
@@ -66,7 +65,7 @@ def make_attack(
   num_steps: checks.Count = 3,
   learning_rate: checks.Positive | None = None,
 ) -> AttackFn:
-  """K-step PGD against the state's own network; FGSM with one step.
+  """Makes K-step PGD against the state's own network; FGSM with one step.
 
   Args:
     embed_fn: the network that is trained.
@@ -81,8 +80,7 @@ def make_attack(
     InputError: unknown goal, 'loss' for a head without classes, epsilon,
       num_steps or learning_rate out of range.
   """
-  if goal not in _GOALS:
-    raise InputError(f'goal: {goal!r} is unknown; known: {_GOALS}')
+  checks.known('goal', goal, ('features', 'loss'))
   if goal == 'loss' and head.logits is None:
     # Its losses depend on the whole batch: no picture could be attacked alone.
     raise InputError("goal: 'loss' needs a head with classes")
@@ -90,10 +88,9 @@ def make_attack(
     learning_rate = epsilon
   embed = lambda params, images: embed_fn(params['network'], images)
   by_features = goal == 'features'  # and the loss needs the labels
+  objective = objectives.displacement([embed])
   attack = signed_ascent(
-    objectives.displacement([embed])
-    if by_features
-    else _loss_objective(embed, head),
+    objective if by_features else _loss_objective(embed, head),
     epsilon=epsilon,
     num_steps=num_steps,
     learning_rate=learning_rate,
@@ -102,16 +99,10 @@ def make_attack(
   )
 
   def attack_fn(state, batch, rng):
-    network = {'params': state.params['extractor']}
-    if state.batch_stats:
-      network['batch_stats'] = state.batch_stats
+    network = variables(state.replace(ema={}))  # not the average
     params = [{'network': network, 'head': state.params['head']}]
-    attacked = attack.init(
-      params,
-      rng,
-      batch['images'],
-      targets=None if by_features else batch['labels'],
-    )
+    targets = None if by_features else batch['labels']
+    attacked = attack.init(params, rng, batch['images'], targets=targets)
     # Without `finish`: the last iterate will do, in float.
     advance = lambda _, attacked: attack.step(params, attacked)
     return jax.lax.fori_loop(0, num_steps, advance, attacked).adv_images

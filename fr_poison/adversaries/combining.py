@@ -2,7 +2,7 @@
 
 A network that resists cloaks may recognize clean pictures a little worse than
 the best there is. Both combinations of the paper get the robustness without
-the loss: he hands out two candidates, or asks the robust network only where
+the loss: they hand out two candidates, or ask the robust network only where
 the accurate one is not sure (Radiya-Dixit et al., ICLR 2022).
 """
 
@@ -15,9 +15,9 @@ from fr_poison.types import Embeddings, InputError, Labels
 
 
 def top2(accurate: Ranking, robust: Ranking) -> Ranking:
-  """The first candidate of each, the accurate recognizer's first.
+  """Hands out the first candidate of each, the accurate recognizer's first.
 
-  He is right where either is. Unlike in other rankings both may be the same
+  That is right where either is. Unlike in other rankings both may be the same
   person, and the scores, each its own recognizer's, do not compare.
 
   Args:
@@ -39,7 +39,7 @@ def top2(accurate: Ranking, robust: Ranking) -> Ranking:
 def threshold(
   accurate: Ranking, robust: Ranking, minimum_score: float
 ) -> Ranking:
-  """The accurate recognizer's, or where its best score is too low the robust's.
+  """Asks the robust recognizer where the accurate one's score is too low.
 
   Scores stay those of the recognizer that was asked.
 
@@ -71,7 +71,7 @@ def calibrate(
   normalize: bool = False,
   quantile: checks.Between = 0.95,
 ) -> float:
-  """The `minimum_score` for `threshold` with 1-NN, from known clean pictures.
+  """Finds the `minimum_score` for `threshold` with 1-NN, by clean pictures.
 
   Minus the quantile of the distances from each picture to the nearest other
   one of the same person: of clean probes, about so large a share is left to

@@ -1,9 +1,9 @@
 """Pictures collected over the years: clean ones, old cloaks and new ones.
 
-Nobody starts cloaking before his first picture is online, and nobody can cloak
-it again once it was scraped. So the trainer has some of a person's pictures
-clean, some under an old tool and some under a newer one (the paper: who used
-Fawkes 0.3 once cannot get his privacy back with 1.0).
+Nobody starts cloaking before their first picture is online, and nobody can
+cloak it again once it was scraped. So the trainer has some of a person's
+pictures clean, some under an old tool and some under a newer one (the paper:
+who used Fawkes 0.3 once cannot get their privacy back with 1.0).
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,7 @@ def collect(
   *,
   seed: checks.Seed | None = None,
 ) -> np.ndarray:
-  """Each protected person's pictures in several versions, dealt by `deal`.
-
-  What `evaluation.mixed` measures.
+  """Takes each protected person's pictures from the versions that `deal` says.
 
   Args:
     versions: pictures or embeddings [N, ...], all of the same shape and type;
@@ -46,10 +44,8 @@ def collect(
   """
   if CLEAN not in versions:
     raise InputError(f'versions: {CLEAN!r} is missing')
-  if unknown := sorted(shares.keys() - versions.keys()):
-    raise InputError(
-      f'shares: {unknown[0]!r} is unknown; versions: {sorted(versions)}'
-    )
+  for name in shares:
+    checks.known('shares', name, versions)
   collected = np.array(versions[CLEAN])
   for name, array in versions.items():
     if array.shape != collected.shape or array.dtype != collected.dtype:
@@ -74,7 +70,7 @@ def deal(
   *,
   seed: checks.Seed | None = None,
 ) -> np.ndarray:
-  """Which version each picture has, without looking at other people's.
+  """Decides which version each picture has, for each person by themselves.
 
   Counts are the shares of a person's pictures, made whole by largest
   remainders (the older version at a tie): they add up, none is off by 1 or
@@ -84,7 +80,7 @@ def deal(
     shares: in [0, 1], adding up to 1, oldest first.
     labels: [N].
     protected: [P].
-    seed: None: a person's pictures are in order of time, so his first ones are
+    seed: None: a person's pictures are in order of time, so the first ones are
       of the oldest version. Otherwise the order is drawn, per person. Either
       way a split into training and test pictures is another draw, so that the
       shares among training pictures hold on average only.
@@ -107,28 +103,18 @@ def deal(
       # 1: with [seed, person] alone, `split_per_person` of the same seed would
       # take just the pictures of one version for testing.
       rows = np.random.default_rng([seed, person, 1]).permutation(rows)
-    counts = _apportion(list(shares.values()), len(rows))
+    exact = np.array(list(shares.values())) / sum(shares.values()) * len(rows)
+    counts = np.floor(exact).astype(int)
+    remainders = np.round(exact - counts, 9)  # or what is a tie would not be
+    order = np.argsort(-remainders, kind='stable')
+    counts[order[: len(rows) - counts.sum()]] += 1
     dealt[rows] = np.repeat(np.arange(len(shares)), counts)
   return dealt
 
 
 @checks.checked
 def check_shares(shares: Mapping[str, checks.Share]) -> None:
-  """Refuses what are no shares of a whole.
-
-  Raises:
-    InputError: one is outside [0, 1], or they do not add up to 1.
-  """
+  """Refuses shares outside [0, 1], and such as do not add up to 1."""
   total = sum(shares.values())
   if abs(total - 1) > 1e-6:
     raise InputError(f'shares: they add up to {total:g}, 1 expected')
-
-
-def _apportion(shares, count):
-  """Whole numbers close to shares * count that add up to count."""
-  exact = np.array(shares) / sum(shares) * count
-  counts = np.floor(exact).astype(int)
-  remainders = np.round(exact - counts, 9)  # or what is a tie would not be
-  order = np.argsort(-remainders, kind='stable')
-  counts[order[: count - counts.sum()]] += 1
-  return counts

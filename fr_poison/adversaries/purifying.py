@@ -23,7 +23,7 @@ Purifier = Callable[[np.ndarray], np.ndarray]  # uint8 [N, H, W, 3], both
 
 @checks.checked
 def resize(scale: checks.PositiveShare) -> Purifier:
-  """Smaller by `scale` and back again, both bilinear, by Pillow.
+  """Makes pictures smaller by `scale` and back again, bilinear, by Pillow.
 
   Args:
     scale: in (0, 1]; 1 is the identity. Sides are rounded to whole pixels.
@@ -31,31 +31,28 @@ def resize(scale: checks.PositiveShare) -> Purifier:
   Raises:
     InputError: scale is not that.
   """
-
-  def one(image):
-    height, width = image.shape[:2]
-    small = max(1, round(scale * width)), max(1, round(scale * height))
-    bilinear = Image.Resampling.BILINEAR
-    shrunk = Image.fromarray(image).resize(small, bilinear)
-    return np.asarray(shrunk.resize((width, height), bilinear))
+  bilinear = Image.Resampling.BILINEAR
 
   def purify(images):
     check_pictures(images)
     purified = np.empty_like(images)
-    for index, image in enumerate(images):
-      purified[index] = one(image)
+    height, width = images.shape[1:3]
+    small = max(1, round(scale * width)), max(1, round(scale * height))
+    for image, result in zip(images, purified, strict=True):
+      shrunk = Image.fromarray(image).resize(small, bilinear)
+      result[:] = np.asarray(shrunk.resize((width, height), bilinear))
     return purified
 
   return purify
 
 
 def nothing(images: np.ndarray) -> np.ndarray:
-  """The purifier that leaves pictures as they are."""
+  """Leaves pictures as they are."""
   return images
 
 
 def apply(purify: Purifier, images: np.ndarray) -> np.ndarray:
-  """Purified pictures, clean and cloaked ones alike, uint8 [N, H, W, 3].
+  """Purifies pictures, clean and cloaked ones alike, uint8 [N, H, W, 3].
 
   Args:
     purify: a squeezer, `resize`, or made of a detector's model.
@@ -66,14 +63,10 @@ def apply(purify: Purifier, images: np.ndarray) -> np.ndarray:
   """
   with calling('purify'):
     purified = purify(images)
-  if not hasattr(purified, 'shape'):
-    kind = type(purified).__name__
+  kind = getattr(purified, 'dtype', type(purified).__name__)
+  if kind != np.uint8 or purified.shape != images.shape:
     raise InputError(
-      f'purifier: gave a {kind}, expected uint8 {list(images.shape)}'
-    )
-  if purified.shape != images.shape or purified.dtype != np.uint8:
-    raise InputError(
-      f'purifier: gave {purified.dtype} {list(purified.shape)}, expected '
-      f'uint8 {list(images.shape)}'
+      f'purifier: gave {kind} {list(np.shape(purified))}, expected uint8 '
+      f'{list(images.shape)}'
     )
   return purified

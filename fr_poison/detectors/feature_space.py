@@ -124,9 +124,8 @@ def fine_tune(
   labels = np.repeat([0, 1], [len(clean), len(cloaked)])
   if extractor.spec.name == ALEXNET:
     extractor = trunk.standardized(extractor, images, batch_size)
-  model = end_to_end.fit(
-    images, labels, extractor=extractor, recipe=recipe, start_head=start_head
-  )
+  fitter = end_to_end.Fitter(extractor, recipe, start_head=start_head)
+  model = fitter.fit(images, labels)
   name = f'{extractor.spec.name}_fine_tuned'
   settings = dataclasses.asdict(recipe) | {'start_head': start_head}
   head = _as_log_odds(model.head)

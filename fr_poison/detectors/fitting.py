@@ -13,7 +13,7 @@ import numpy as np
 import optax
 
 from fr_poison import checks
-from fr_poison.training import optimizers
+from fr_poison.training import make_optimizer
 from fr_poison.training.sampling import Sampler
 from fr_poison.types import Array, InputError, Params, Rng
 
@@ -54,7 +54,7 @@ def minimize(
   rows = np.arange(num_rows)
   sampler = Sampler(rows, np.zeros_like(rows), batch_size, seed=seed)
   num_steps = num_epochs * sampler.steps_per_epoch
-  optimizer = optimizers.make(
+  optimizer = make_optimizer(
     'adam',
     learning_rate=learning_rate,
     schedule='cosine',

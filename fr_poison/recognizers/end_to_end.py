@@ -16,7 +16,7 @@ from fr_poison import checks, extractors
 from fr_poison.data.splits import Split
 from fr_poison.extractors import Extractor
 from fr_poison.recognizers import linear
-from fr_poison.recognizers.ranking import Ranking, check_top_k
+from fr_poison.recognizers.ranking import Ranking
 from fr_poison.training import Recipe, Trainer, variables
 from fr_poison.types import InputError, Labels
 
@@ -38,7 +38,7 @@ class Public(NamedTuple):
 
 
 class Fitter:
-  """`fit` for many galleries of one size: its steps are compiled once."""
+  """Trains on many galleries; the steps are compiled once for each size."""
 
   def __init__(
     self,
@@ -100,15 +100,8 @@ class Fitter:
 
 
 def check_start_head(start_head: str, recipe: Recipe) -> None:
-  """Refuses a start that the recipe's head cannot have.
-
-  Raises:
-    InputError: see `Fitter`.
-  """
-  if start_head not in ('random', 'linear'):
-    raise InputError(
-      f"start_head: {start_head!r} is unknown; known: ('random', 'linear')"
-    )
+  """Refuses a start that the recipe's head cannot have, as `Fitter` does."""
+  checks.known('start_head', start_head, ('random', 'linear'))
   if start_head == 'linear' and recipe.head['name'] != 'softmax':
     raise InputError(
       f"start_head: 'linear' is for a softmax head, not {recipe.head['name']}"
@@ -126,20 +119,6 @@ def _linear_head(extractor, images, classes):
   }
 
 
-def fit(
-  images: np.ndarray,
-  labels: Labels,
-  *,
-  extractor: Extractor,
-  recipe: Recipe,
-  public: Public | None = None,
-  start_head: str = 'random',
-) -> EndToEnd:
-  """Fine-tunes `extractor` and a new last layer; see `Fitter`."""
-  fitter = Fitter(extractor, recipe, public, start_head=start_head)
-  return fitter.fit(images, labels)
-
-
 @checks.checked
 def rank(
   model: EndToEnd, probes: np.ndarray, top_k: checks.Count = 1
@@ -151,18 +130,13 @@ def rank(
   Raises:
     InputError: top_k beyond the number of people.
   """
-  check_top_k(top_k, len(model.people))
+  checks.whole('top_k', top_k, 1, len(model.people))
   embeddings = extractors.embed(model.extractor, probes)
   logits = model.logits(model.head, embeddings)
   # Public people are not answered.
   scores = np.asarray(jax.nn.softmax(logits[:, : len(model.people)]))
   order = np.argsort(-scores, 1, kind='stable')[:, :top_k]
   return Ranking(model.people[order], np.take_along_axis(scores, order, 1))
-
-
-def predict(model: EndToEnd, probes: np.ndarray) -> Labels:
-  """Names the likeliest person [M] of each picture."""
-  return rank(model, probes).labels[:, 0]
 
 
 @checks.checked
@@ -176,22 +150,9 @@ def rank_protected(
   fitter: Fitter,
   top_k: checks.Count = 1,
 ) -> list[Ranking]:
-  """Ranks as `fit` and `rank` would, one protected person at a time.
+  """Ranks as `ranking` says, with one training a split and person.
 
-  One training a split and person; galleries that are equal to the byte (of
-  people whose pictures no attack changed) share one.
-
-  Args:
-    clean: uint8 [N, H, W, 3], all pictures.
-    cloaked: the same; only the protected people's rows are looked at.
-    labels: [N].
-    protected: [P], the protected people's labels.
-    splits: which pictures are for training and for testing.
-    fitter: trains.
-    top_k: people a picture.
-
-  Returns:
-    Per split, [P, number of test pictures, top_k].
+  People whose pictures no attack changed share that of the clean gallery.
 
   Raises:
     InputError: top_k beyond the number of people, a protected person without
@@ -199,20 +160,21 @@ def rank_protected(
   """
   rankings = []
   for train, test in splits:
-    check_top_k(top_k, len(np.unique(labels[train])))
+    checks.whole('top_k', top_k, 1, len(np.unique(labels[train])))
+    missing = np.setdiff1d(protected, labels[train])
+    if len(missing):
+      raise InputError(f'label {missing[0]}: no training picture')
     unchanged, found = None, []
     for person in protected:
       own = train[labels[train] == person]
-      if not len(own):
-        raise InputError(f'label {person}: no training picture')
-      same = np.array_equal(clean[own], cloaked[own])
-      if same and unchanged is not None:
-        found.append(unchanged)
-        continue
-      gallery = clean.copy()
-      gallery[own] = cloaked[own]
-      model = fitter.fit(gallery[train], labels[train])
-      found.append(rank(model, clean[test], top_k))
-      unchanged = found[-1] if same else unchanged
+      ranking = unchanged
+      is_clean = np.array_equal(clean[own], cloaked[own])
+      if not is_clean or unchanged is None:
+        gallery = clean.copy()
+        gallery[own] = cloaked[own]
+        model = fitter.fit(gallery[train], labels[train])
+        ranking = rank(model, clean[test], top_k)
+      unchanged = ranking if is_clean else unchanged
+      found.append(ranking)
     rankings.append(Ranking(*map(np.stack, zip(*found, strict=True))))
   return rankings

@@ -18,11 +18,7 @@ import numpy as np
 from fr_poison import checks
 from fr_poison.data.splits import Split
 from fr_poison.recognizers import logistic
-from fr_poison.recognizers.ranking import (
-  Ranking,
-  check_embeddings,
-  check_top_k,
-)
+from fr_poison.recognizers.ranking import Ranking, check_embeddings
 from fr_poison.types import Array, Embeddings, InputError, Labels
 
 # How much the solver may hold for the people that it fits side by side.
@@ -68,11 +64,6 @@ def fit(
   return Linear(gallery.mean, gallery.scale, *params, gallery.labels)
 
 
-def predict(model: Linear, probes: Embeddings) -> Labels:
-  """Names the likeliest label [M] of each probe."""
-  return rank(model, probes).labels[:, 0]
-
-
 @checks.checked
 def rank(model: Linear, probes: Embeddings, top_k: checks.Count = 1) -> Ranking:
   """Ranks the `top_k` likeliest people of each probe, [M, top_k].
@@ -88,7 +79,7 @@ def rank(model: Linear, probes: Embeddings, top_k: checks.Count = 1) -> Ranking:
     InputError: top_k out of range, or probes that are not finite.
   """
   check_embeddings(probes, 'probes')
-  check_top_k(top_k, len(model.labels))
+  checks.whole('top_k', top_k, 1, len(model.labels))
   probes = _standardize(np.asarray(probes), model)
   scores, index = logistic.best(
     (model.weights, model.bias), probes, top_k=top_k
@@ -109,25 +100,9 @@ def rank_protected(
   max_steps: checks.Count = 1000,
   tolerance: checks.Positive = 1e-4,
 ) -> list[Ranking]:
-  """Ranks as `fit` and `rank` would, one protected person at a time.
+  """Ranks as `ranking` says; settings as in `fit`.
 
-  The gallery of split s and person p is everybody's clean training pictures
-  with the rows of p cloaked. Each fit starts from that of the clean gallery,
-  several people side by side.
-
-  Args:
-    clean: [N, D] of all pictures.
-    cloaked: [N, D]; only the protected people's training rows are looked at.
-    labels: [N].
-    protected: [P], the protected people's labels.
-    splits: which pictures are for training and for testing.
-    top_k: at most the number of people.
-    C: as in `fit`.
-    max_steps: as in `fit`.
-    tolerance: as in `fit`.
-
-  Returns:
-    Per split, [P, number of test pictures, top_k].
+  Each fit starts from that of the clean gallery, several people side by side.
 
   Raises:
     InputError: as `fit` and `rank`, or somebody without a training picture.
@@ -137,8 +112,13 @@ def rank_protected(
   check_embeddings(clean, 'clean')
   for split in splits:
     people = np.unique(labels[split.train])
-    _check_everybody_trains(labels, protected, split, people)
-    check_top_k(top_k, len(people))
+    missing = np.setdiff1d([*labels[split.test], *protected], people)
+    if len(missing):
+      raise InputError(
+        f'label {missing[0]}: no training picture, so no classifier can know '
+        'them'
+      )
+    checks.whole('top_k', top_k, 1, len(people))
     own = split.train[np.isin(labels[split.train], protected)]
     check_embeddings(cloaked[own], 'cloaked')
   rankings = []
@@ -226,14 +206,9 @@ def _solve_clean(gallery, C, max_steps, tolerance):
 
 
 def _cloaked_problems(gallery, cloaked, people, padded_for, C):
-  """The gallery with one of `people` [P] cloaked, after the other.
+  """The gallery with one of `people` cloaked, after the other.
 
-  Args:
-    gallery: of N pictures.
-    cloaked: [N, D]; only the rows of `people` are looked at.
-    people: labels [P].
-    padded_for: the people whose problems shall all have the same shapes.
-    C: as in `fit`.
+  All of them have the shapes that those of the people `padded_for` need.
   """
   targets, clean = gallery.targets, np.asarray(gallery.embeddings)
   places = np.searchsorted(gallery.labels, people)
@@ -277,12 +252,3 @@ def _chunk_size(gallery, num_probes):
   logits = 3 * (pictures + num_probes) * people
   weights = (6 * logistic.MEMORY + 10) * columns * people
   return max(1, _CHUNK_BYTES // (4 * (logits + weights)))
-
-
-def _check_everybody_trains(labels, protected, split, people):
-  wanted = np.concatenate([labels[split.test], protected])
-  missing = np.setdiff1d(wanted, people)
-  if len(missing):
-    raise InputError(
-      f'label {missing[0]}: no training picture, so no classifier can know them'
-    )

@@ -72,11 +72,7 @@ def solve(
 ) -> Progress:
   """Minimises the loss of one problem, from zero.
 
-  Args:
-    problem: with any number of own pictures.
-    num_people: C.
-    max_steps: of L-BFGS.
-    tolerance: for the largest derivative of the loss over N.
+  Until no derivative of it over N is larger than the tolerance.
   """
   loss = functools.partial(_total_loss, problem=problem)
   params = (
@@ -103,13 +99,12 @@ def solve_near(
   Where the own column was enough, all other logits are still the base's.
 
   Args:
-    base: of `solve`, on the same shared pictures with mean 0 and
-      scale 1.
+    base: of `solve`, on the same shared pictures with mean 0 and scale 1.
     base_logits: its of the shared pictures, [N, C], and of the probes, [T, C].
     problems: P of them, stacked but for what they share.
     probes: [T, D].
-    max_steps: of L-BFGS.
-    tolerance: as in `solve`.
+    max_steps: as in `solve`, and `tolerance`.
+    tolerance: see there.
     top_k: how many people to name.
 
   Returns:

@@ -14,12 +14,8 @@ import numpy as np
 
 from fr_poison import checks, distances
 from fr_poison.data.splits import Split
-from fr_poison.recognizers.ranking import (
-  Ranking,
-  check_embeddings,
-  check_top_k,
-)
-from fr_poison.types import Embeddings, InputError, Labels
+from fr_poison.recognizers.ranking import Ranking, check_embeddings
+from fr_poison.types import Embeddings, Labels
 
 _BLOCK = 1024  # probes whose distances to all pictures are in memory at once
 
@@ -54,15 +50,10 @@ def fit(
     InputError: k out of range, or embeddings that are not finite.
   """
   check_embeddings(embeddings)
-  _check_k(k, len(labels))
+  checks.whole('k', k, 1, len(labels))
   return NearestNeighbor(
     _prepare(embeddings, normalize), np.asarray(labels), normalize, k
   )
-
-
-def predict(model: NearestNeighbor, probes: Embeddings) -> Labels:
-  """Names the first person [M] of `rank`."""
-  return rank(model, probes).labels[:, 0]
 
 
 @checks.checked
@@ -80,14 +71,13 @@ def rank(
     InputError: top_k out of range, or probes that are not finite.
   """
   check_embeddings(probes, 'probes')
-  people, rows = _by_person(model.labels)
-  check_top_k(top_k, len(people))
-  parts = []
-  for _, found in _blocks(model.embeddings, _prepare(probes, model.normalize)):
-    near = _nearest(found, rows, model.k)
-    first = _vote(*_first(near, max(top_k, model.k)))
-    parts.append(_ranking(people, *first, top_k))
-  return Ranking(*map(np.concatenate, zip(*parts, strict=True)))
+  gallery = _gallery(model.labels, [])
+  checks.whole('top_k', top_k, 1, len(gallery.people))
+  # With nobody's pictures replaced.
+  nobody = gallery._replace(places=[len(gallery.people)], replacing=[[]])
+  blocks = _blocks(model.embeddings, _prepare(probes, model.normalize))
+  parts = [_ranking(found, nobody, model.k, top_k) for _, found in blocks]
+  return Ranking(*(np.concatenate(x, 1)[0] for x in zip(*parts, strict=True)))
 
 
 @checks.checked
@@ -102,24 +92,9 @@ def rank_protected(
   normalize: bool = False,
   k: checks.Count = 1,
 ) -> list[Ranking]:
-  """Ranks as `fit` and `rank` would, one protected person at a time.
+  """Ranks as `ranking` says; settings as in `fit`.
 
-  The gallery of split s and person p is everybody's clean training pictures
-  with the rows of p cloaked. A distance is computed once, for all people and
-  splits together.
-
-  Args:
-    clean: [N, D] of all pictures.
-    cloaked: [N, D]; only the protected people's training rows are looked at.
-    labels: [N].
-    protected: [P], the protected people's labels.
-    splits: which pictures are for training and for testing.
-    top_k: at most the number of people that a split trains on.
-    normalize: as in `fit`.
-    k: as in `fit`.
-
-  Returns:
-    Per split, [P, number of test pictures, top_k].
+  A distance is computed once, for all people and splits together.
 
   Raises:
     InputError: top_k or k out of range, or embeddings that are not finite.
@@ -131,57 +106,59 @@ def rank_protected(
   own = train[np.isin(labels[train], protected)]
   cloaked = np.asarray(cloaked)[own]
   check_embeddings(cloaked, 'cloaked')
-  galleries = [_by_person(labels[s.train]) for s in splits]
-  for (people, _), split in zip(galleries, splits, strict=True):
-    _check_k(k, len(split.train))
-    check_top_k(top_k, len(people))
-  places = [
-    np.array([_place(people, label) for label in protected])
-    for people, _ in galleries
-  ]
+  galleries = []
+  for split in splits:
+    gallery = _gallery(labels[split.train], protected)
+    checks.whole('k', k, 1, len(split.train))
+    checks.whole('top_k', top_k, 1, len(gallery.people))
+    # Clean pictures come first, those of `own` behind.
+    find = lambda rows, among, at=split.train: np.searchsorted(among, at[rows])
+    galleries.append(
+      gallery._replace(
+        rows=[find(rows, train) for rows in gallery.rows],
+        replacing=[len(train) + find(rows, own) for rows in gallery.replacing],
+      )
+    )
   pictures = _prepare(np.concatenate([clean[train], cloaked]), normalize)
   parts = [[] for _ in splits]
   for part, found in _blocks(pictures, _prepare(clean[test], normalize)):
-    for i, (people, rows) in enumerate(galleries):
-      mask = np.isin(test[part], splits[i].test)
-      mine = found if mask.all() else found[:, mask]
-      rows = [splits[i].train[own_rows] for own_rows in rows]
-      near = _nearest(mine, [np.searchsorted(train, x) for x in rows], k)
-      swaps = [len(train) + np.searchsorted(own, x) for x in (*rows, [])]
-      swapped = _nearest(mine, [swaps[place] for place in places[i]], k)
-      first = _swap_in_turn(near, swapped, places[i], max(top_k, k))
-      parts[i].append(_ranking(people, *_vote(*first), top_k))
+    for split, gallery, mine in zip(splits, galleries, parts, strict=True):
+      asked = np.isin(test[part], split.test)
+      near = found if asked.all() else found[:, asked]
+      mine.append(_ranking(near, gallery, k, top_k))
   rankings = []
-  for split, found in zip(splits, parts, strict=True):
+  for split, mine in zip(splits, parts, strict=True):
     order = np.argsort(np.argsort(split.test))  # of its own probes
-    join = lambda x, order=order: np.concatenate(x, 1)[:, order]
-    rankings.append(Ranking(*map(join, zip(*found, strict=True))))
+    found = (np.concatenate(x, 1)[:, order] for x in zip(*mine, strict=True))
+    rankings.append(Ranking(*found))
   return rankings
 
 
-def _by_person(labels):
-  """The people of a gallery as they come first in it, and whose its rows are.
+class _Gallery(NamedTuple):
+  """Whose which pictures are, and which ones replace a person's in turn."""
 
-  Returns:
-    Labels [C], and C arrays of rows.
-  """
+  people: np.ndarray  # [C], as they come first
+  rows: list[np.ndarray]  # of each of them
+  places: list[int]  # of each protected one among them; C: is not there
+  replacing: list[np.ndarray]  # rows of pictures in their place
+
+
+def _gallery(labels, protected):
   people, first, index, counts = np.unique(
     labels, return_index=True, return_inverse=True, return_counts=True
   )
   rows = np.argsort(index, kind='stable')
   rows = np.split(rows, np.cumsum(counts)[:-1])
   order = np.argsort(first)
-  return people[order], [rows[i] for i in order]
-
-
-def _place(people, label):
-  """Where somebody is among the people [C]; C for nobody of them."""
-  found = np.flatnonzero(people == label)
-  return found[0] if len(found) else len(people)
+  people, rows = people[order], [rows[i] for i in order]
+  known = {label: place for place, label in enumerate(people.tolist())}
+  places = [known.get(label, len(people)) for label in protected]
+  nobodys = [*rows, np.zeros(0, int)]
+  return _Gallery(people, rows, places, [nobodys[place] for place in places])
 
 
 def _nearest(found, rows, k):
-  """Everybody's k smallest distances [M, C, k], infinite beyond their last.
+  """Each person's k smallest distances [M, C, k], infinite beyond their last.
 
   Args:
     found: squared distances, [all pictures, M].
@@ -196,73 +173,43 @@ def _nearest(found, rows, k):
   return near.transpose(2, 0, 1)
 
 
-def _first(near, depth):
-  """Places of the people with the nearest pictures, and their distances."""
-  order = np.argsort(near[..., 0], 1, kind='stable')[:, :depth]
-  return order, np.take_along_axis(near, order[..., None], 1)
+def _ranking(found, gallery, k, top_k):
+  """The first people [P, M, top_k], one with other pictures after the other.
 
-
-def _swap_in_turn(near, swapped, places, depth):
-  """The first people [P, M, depth], one with other pictures after the other.
-
-  Args:
-    near: of all C people, [M, C, k].
-    swapped: of P people, who take their places, [M, P, k].
-    places: [P]; C for somebody who is not there.
-    depth: of C people at most.
+  Whoever has one of the k nearest pictures is among the first k people by
+  their nearest one, so nobody else's votes need be counted.
   """
-  depth = min(depth, near.shape[1])
-  # One more than is asked for: the one who is swapped may be among them.
-  order, others = _first(near, depth + 1)
-  place = places[:, None, None]
-  others = np.where((order == place)[..., None], np.inf, others)
-  near = np.concatenate([others, np.swapaxes(swapped, 0, 1)[:, :, None]], 2)
-  order = np.broadcast_to(order, others.shape[:3])
-  place = np.broadcast_to(place, (*order.shape[:2], 1))
-  order = np.concatenate([order, place], 2)
-  which = np.lexsort((order, near[..., 0]))[..., :depth]
-  return (
-    np.take_along_axis(order, which, 2),
-    np.take_along_axis(near, which[..., None], 2),
+  near = _nearest(found, gallery.rows, k)
+  replaced = _nearest(found, gallery.replacing, k).swapaxes(0, 1)[:, :, None]
+  place = np.asarray(gallery.places)[:, None, None]
+  depth = min(max(top_k, k), near.shape[1])
+  # One more than is asked for: the one who is replaced may be among them.
+  order = np.argsort(near[..., 0], 1, kind='stable')[:, : depth + 1]
+  near = np.take_along_axis(near, order[..., None], 1)
+  near = np.where((order == place)[..., None], np.inf, near)
+  near = np.concatenate([near, replaced], 2)
+  order = np.broadcast_to(order, near.shape[:2] + order.shape[1:])
+  order = np.concatenate(
+    [order, np.broadcast_to(place, (*order.shape[:2], 1))], 2
   )
-
-
-def _vote(order, near):
-  """Puts people with more of the k nearest pictures first.
-
-  Whoever has one of these is among the first k by their nearest picture, so
-  nobody else's need be counted.
-
-  Args:
-    order: places of people, [..., k or more].
-    near: their k nearest pictures' distances, [..., k or more, k].
-  """
-  k = near.shape[-1]
-  flat = near.reshape(*near.shape[:-2], near.shape[-2] * k)
-  whose = np.argsort(flat, -1, kind='stable')[..., :k] // k
-  votes = (whose[..., None, :] == np.arange(order.shape[-1])[:, None]).sum(-1)
-  first = np.argsort(-votes, -1, kind='stable')
-  return (np.take_along_axis(x, first, -1) for x in (order, near[..., 0]))
-
-
-def _ranking(people, order, near, top_k):
+  first = np.lexsort((order, near[..., 0]))[..., :depth]
+  order = np.take_along_axis(order, first, 2)
+  near = np.take_along_axis(near, first[..., None], 2)
+  nearest = near[..., 0]
+  if k > 1:
+    flat = near.reshape(*near.shape[:2], depth * k)
+    whose = np.argsort(flat, -1, kind='stable')[..., :k] // k
+    votes = (whose[..., None, :] == np.arange(depth)[:, None]).sum(-1)
+    first = np.argsort(-votes, -1, kind='stable')[..., :top_k]
+    order, nearest = (np.take_along_axis(x, first, 2) for x in (order, nearest))
   # Rounding can take the distance of equals below zero.
-  scores = -np.sqrt(np.maximum(near[..., :top_k], 0))
-  return Ranking(people[order[..., :top_k]], scores)
+  return Ranking(gallery.people[order], -np.sqrt(np.maximum(nearest, 0)))
 
 
 def _prepare(embeddings, normalize):
   # Distances of half precision would be too coarse to tell people apart.
   embeddings = np.asarray(embeddings, np.float32)
   return distances.normalize(embeddings) if normalize else embeddings
-
-
-def _check_k(k, num_pictures):
-  if not 1 <= k <= num_pictures:
-    raise InputError(
-      f'k: {k}, expected from 1 to {num_pictures}, the number of pictures in '
-      'the gallery'
-    )
 
 
 def _blocks(pictures, probes):

@@ -1,6 +1,16 @@
 """What every recognizer answers: the people it takes a picture for, in order.
 
-And the checks that they share.
+A recognizer is a module with `fit(gallery, labels, **settings)`, which gives a
+model, and `rank(model, probes, top_k)`. Galleries and probes are embeddings
+[N, D], or uint8 pictures for `end_to_end`. And there is what the protection
+rate is measured with:
+
+  rank_protected(clean, cloaked, labels, protected, splits, *, top_k, ...)
+
+It ranks as `fit` and `rank` would, one protected person at a time: the gallery
+of split s and person p is everybody's clean training pictures with the rows of
+p cloaked. Of `cloaked`, only the protected people's training rows are looked
+at. It gives one Ranking a split, [P, number of test pictures, top_k].
 """
 
 from typing import NamedTuple
@@ -17,28 +27,11 @@ class Ranking(NamedTuple):
   scores: Array  # [..., top_k], higher is surer; the recognizer says what
 
 
-def check_top_k(top_k: int, num_people: int) -> None:
-  """Refuses to name nobody, or more people than the gallery has.
-
-  Raises:
-    InputError: top_k outside [1, num_people].
-  """
-  if not 1 <= top_k <= num_people:
-    raise InputError(
-      f'top_k: {top_k}, expected from 1 to {num_people}, the number of people '
-      'in the gallery'
-    )
-
-
 def check_embeddings(embeddings: Embeddings, name: str = 'embeddings') -> None:
   """Refuses what no recognizer can be fitted to.
 
-  Args:
-    embeddings: expected [N, D], finite.
-    name: what to call them in the message.
-
   Raises:
-    InputError: wrong rank, or NaN or infinite values.
+    InputError: not [N, D], or NaN or infinite values; names the row.
   """
   if np.ndim(embeddings) != 2:
     raise InputError(

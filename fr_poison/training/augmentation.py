@@ -14,7 +14,7 @@ Amount = Annotated[float, checks.Range(0, 0.5)]
 
 @checks.checked
 def mirrored(images: Images, rngs: Rng, share: checks.Share) -> Images:
-  """Each picture left-right exchanged with probability `share`.
+  """Exchanges left and right of each picture with probability `share`.
 
   Raises:
     InputError: share outside [0, 1].
@@ -25,7 +25,7 @@ def mirrored(images: Images, rngs: Rng, share: checks.Share) -> Images:
 
 @checks.checked
 def jittered(images: Images, rngs: Rng, amount: Amount) -> Images:
-  """Each picture moved, scaled and lit a little differently.
+  """Moves, scales and lights each picture a little differently.
 
   Evenly drawn: moves down and right up to amount / 2 of the picture's sides,
   sizes of 1 +- amount around the middle, contrasts of 1 +- 2 amount around the

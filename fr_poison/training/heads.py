@@ -6,6 +6,7 @@ averaged outside. The margin losses are the papers' written formulas, and so
 are their gradients: nothing is held constant in them.
 """
 
+import functools
 import inspect
 import math
 from collections.abc import Callable
@@ -16,10 +17,13 @@ import jax.numpy as jnp
 
 from fr_poison import checks
 from fr_poison.attacks.objectives import normalize
-from fr_poison.training import angles, triplets
 from fr_poison.types import InputError
 
 Angle = Annotated[float, checks.Range(0, math.pi / 2)]  # in radians
+
+# Accelerators would round to three digits, and a margin head's scale makes the
+# error 64 times as large.
+_matmul = functools.partial(jnp.matmul, precision='highest')
 
 
 class Head(NamedTuple):
@@ -37,7 +41,7 @@ class Head(NamedTuple):
 
 
 def softmax() -> Head:
-  """A dense layer and cross entropy: the closed-set classifier."""
+  """Makes a dense layer with cross entropy: the closed-set classifier."""
 
   def init(rng, embedding_size, num_classes):
     kernel = jax.nn.initializers.lecun_normal()
@@ -47,7 +51,7 @@ def softmax() -> Head:
     }
 
   def logits(params, embeddings):
-    return angles.matmul(embeddings, params['kernel']) + params['bias']
+    return _matmul(embeddings, params['kernel']) + params['bias']
 
   def losses(params, embeddings, labels, label_smoothing=0.0, *, mask=None):
     scores = logits(params, embeddings)
@@ -58,7 +62,7 @@ def softmax() -> Head:
 
 @checks.checked
 def arcface(scale: checks.Positive = 64.0, margin: Angle = 0.5) -> Head:
-  """-log softmax of s cos(theta), with cos(theta + m) at the label.
+  """Makes -log softmax of s cos(theta), with cos(theta + m) at the label.
 
   Deng et al. (2019), eq. 3. Where theta + m exceeds pi, cos(theta) - m sin(m)
   instead, which goes on falling with theta, as in the authors' code.
@@ -70,7 +74,7 @@ def arcface(scale: checks.Positive = 64.0, margin: Angle = 0.5) -> Head:
   Raises:
     InputError: either outside its range.
   """
-  return _margin_head(scale, lambda _, *angle: angles.add(*angle, margin))
+  return _margin_head(scale, lambda _, *angle: _turned(*angle, margin))
 
 
 @checks.checked
@@ -78,7 +82,7 @@ def cosface(
   scale: checks.Positive = 64.0,
   margin: Annotated[float, checks.Range(0, 2)] = 0.4,
 ) -> Head:
-  """-log softmax of s cos(theta), with cos(theta) - m at the label.
+  """Makes -log softmax of s cos(theta), with cos(theta) - m at the label.
 
   Wang et al. (2018), eq. 4.
 
@@ -101,7 +105,7 @@ def magface(
   high_norm: checks.Positive = 110.0,
   weight: checks.NotNegative = 35.0,
 ) -> Head:
-  """ArcFace whose margin grows with the embedding's length: its quality.
+  """Makes ArcFace with a margin that grows with the embedding's length.
 
   Meng et al. (2021), section 3.2: with a the length clipped to [low_norm,
   high_norm], the margin is linear from low_margin to high_margin, and
@@ -124,13 +128,11 @@ def magface(
   checks.number('high_margin', high_margin, low_margin, math.pi / 2)
   checks.number('high_norm', high_norm, low_norm, ends='(]')
   slope = (high_margin - low_margin) / (high_norm - low_norm)
-
-  def lengths(embeddings):
-    return jnp.clip(angles.length(embeddings), low_norm, high_norm)
+  lengths = lambda x: jnp.clip(_length(x), low_norm, high_norm)
 
   def move(embeddings, cosines, sines):
     margins = low_margin + slope * (lengths(embeddings) - low_norm)
-    return angles.add(cosines, sines, margins)
+    return _turned(cosines, sines, margins)
 
   def price(embeddings):
     a = lengths(embeddings)
@@ -143,7 +145,7 @@ def magface(
 def triplet(
   margin: Annotated[float, checks.Range(0, 4)] = 0.2, mining: str = 'all'
 ) -> Head:
-  """max(|a - p|^2 - |a - n|^2 + m, 0) of unit embeddings (FaceNet, 3.1).
+  """Makes max(|a - p|^2 - |a - n|^2 + m, 0) of units (FaceNet, 3.1).
 
   Every picture is an anchor; its positives and negatives are the others of
   its batch, so under pmap those on the same device (and of its micro-batch):
@@ -153,26 +155,29 @@ def triplet(
   Args:
     margin: m, in [0, 4], as squared distances are.
     mining: 'all' takes the mean over the anchor's triplets above 0, at B^3
-      numbers a batch; 'hard' only the farthest positive and the nearest
-      negative (Hermans et al., 2017), which can make all embeddings equal
-      early in training (FaceNet, section 3.2).
+      numbers a batch (those that are met already would only dilute it);
+      'hard' only the farthest positive and the nearest negative (Hermans et
+      al., 2017), which can make all embeddings equal early in training
+      (FaceNet, section 3.2).
 
   Raises:
     InputError: margin outside its range, unknown mining; in `losses`, label
       smoothing.
   """
-  if mining not in triplets.MINING:
-    known = ', '.join(triplets.MINING)
-    raise InputError(f'mining: {mining!r} is unknown; known: {known}')
+  checks.known('mining', mining, _MINING)
 
   def losses(params, embeddings, labels, label_smoothing=0.0, *, mask=None):
     del params
     if label_smoothing:
       raise InputError('label_smoothing: the triplet loss has no classes')
     units = normalize(embeddings)
-    distances = 2 - 2 * angles.matmul(units, units.T)
-    pairs = triplets.pairs(labels, mask)
-    return triplets.MINING[mining](distances, *pairs, margin)
+    distances = 2 - 2 * _matmul(units, units.T)
+    used = jnp.ones_like(labels, bool) if mask is None else mask.astype(bool)
+    used, same = used[:, None] & used, labels[:, None] == labels
+    others = ~jnp.eye(len(labels), dtype=bool)
+    return _MINING[mining](
+      distances, same & used & others, ~same & used, margin
+    )
 
   return Head(lambda rng, embedding_size, num_classes: {}, losses, None)
 
@@ -181,7 +186,7 @@ HEADS = {f.__name__: f for f in (softmax, arcface, cosface, magface, triplet)}
 
 
 def make(name: str, **settings) -> Head:
-  """A head by its name.
+  """Makes a head by its name.
 
   Args:
     name: one of `HEADS`.
@@ -190,8 +195,7 @@ def make(name: str, **settings) -> Head:
   Raises:
     InputError: unknown name or setting, or a setting outside its range.
   """
-  if name not in HEADS:
-    raise InputError(f'head: {name!r} is unknown; known: {", ".join(HEADS)}')
+  checks.known('head', name, HEADS)
   known = inspect.signature(HEADS[name]).parameters
   if unknown := sorted(settings.keys() - known.keys()):
     raise InputError(f'{unknown[0]}: {name} only has {sorted(known)}')
@@ -226,15 +230,49 @@ def _margin_head(scale, move, price=lambda embeddings: 0.0):
 
   def logits(params, embeddings):
     centres = normalize(params['centres'])
-    return scale * angles.matmul(normalize(embeddings), centres.T)
+    return scale * _matmul(normalize(embeddings), centres.T)
 
   def losses(params, embeddings, labels, label_smoothing=0.0, *, mask=None):
     scores = logits(params, embeddings)
-    centres = params['centres'][labels]
-    moved = move(embeddings, *angles.between(embeddings, centres))
+    a, b = normalize(embeddings), normalize(params['centres'][labels])
+    cosines = jnp.sum(a * b, -1)
+    # The length of what is left of `a` beside `b`: sqrt(1 - cos^2) loses its
+    # digits near 0 degrees, and its gradient is infinite there.
+    moved = move(embeddings, cosines, _length(a - cosines[:, None] * b))
     own = jax.nn.one_hot(labels, scores.shape[1], dtype=bool)
     scores = jnp.where(own, scale * moved[:, None], scores)
     loss = _cross_entropy(scores, labels, label_smoothing) + price(embeddings)
     return _masked(loss, mask)
 
   return Head(init, losses, logits)
+
+
+def _length(vectors):
+  """Euclidean, [..., D] -> [...]; its gradient at zero is zero."""
+  return jnp.sqrt(jnp.maximum(jnp.sum(vectors**2, -1), 1e-20))
+
+
+def _turned(cosines, sines, margin):
+  """cos(theta + margin); past pi cos(theta) - margin sin(margin).
+
+  That goes on falling with theta where the cosine would rise again.
+  """
+  moved = cosines * jnp.cos(margin) - sines * jnp.sin(margin)
+  beyond = cosines - margin * jnp.sin(margin)
+  return jnp.where(cosines > -jnp.cos(margin), moved, beyond)
+
+
+def _mean_of_all(distances, positives, negatives, margin):
+  excess = distances[:, :, None] - distances[:, None, :] + margin
+  valid = positives[:, :, None] & negatives[:, None, :] & (excess > 0)
+  count = jnp.maximum(jnp.sum(valid, (1, 2)), 1)
+  return jnp.sum(jnp.where(valid, excess, 0), (1, 2)) / count
+
+
+def _hardest(distances, positives, negatives, margin):
+  farthest = jnp.max(jnp.where(positives, distances, -jnp.inf), 1)
+  nearest = jnp.min(jnp.where(negatives, distances, jnp.inf), 1)
+  return jnp.maximum(farthest - nearest + margin, 0)
+
+
+_MINING = {'all': _mean_of_all, 'hard': _hardest}

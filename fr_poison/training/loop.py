@@ -12,8 +12,6 @@ from fr_poison.training.sampling import Sampler
 from fr_poison.training.step import StepFn, TrainState
 from fr_poison.types import InputError
 
-_SUMMED = ('loss', 'correct', 'count')
-
 
 class Trainer:
   """A recipe applied to a network: compiled once, good for many trainings.
@@ -21,8 +19,9 @@ class Trainer:
   Attributes:
     recipe: how.
     extractor: what is trained; its own weights are the start.
-    num_classes: people to tell apart.
+    num_classes: people to be known apart.
     num_steps: of a whole training.
+    has_classes: whether the head names people, and so has an accuracy.
   """
 
   @checks.checked
@@ -49,12 +48,12 @@ class Trainer:
     self.num_classes = num_classes
     self.num_steps = recipe.num_epochs * -(-num_images // recipe.batch_size)
     self._head = recipe.make_head()
+    self.has_classes = self._head.logits is not None
     self._optimizer = recipe.make_optimizer(self.num_steps)
-    train_fn = extractors.train_fn(
-      extractor, dtype=recipe.dtype, axis_name=parallel.AXIS
-    )
     train_step = step.make_train_step(
-      train_fn,
+      extractors.train_fn(
+        extractor, dtype=recipe.dtype, axis_name=parallel.AXIS
+      ),
       self._head,
       self._optimizer,
       label_smoothing=recipe.label_smoothing,
@@ -64,15 +63,14 @@ class Trainer:
       ema_decay=recipe.ema_decay,
       axis_name=parallel.AXIS,
     )
-    self._step = parallel.train_step(wrap(train_step))
-    self._eval_step = parallel.eval_step(
-      step.make_eval_step(
-        extractor.embed_fn, self._head, axis_name=parallel.AXIS
-      )
+    eval_step = step.make_eval_step(
+      extractor.embed_fn, self._head, axis_name=parallel.AXIS
     )
+    self._step = parallel.train_step(wrap(train_step))
+    self._eval_step = parallel.eval_step(eval_step)
 
   def init(self) -> TrainState:
-    """The state before the first step: the network as it is, a new head."""
+    """Makes the first state: the network as it is, a new head."""
     rng = jax.random.key(self.recipe.seed)
     size = self.extractor.spec.embedding_size
     head = self._head.init(rng, size, self.num_classes)
@@ -80,7 +78,7 @@ class Trainer:
     return step.create(self.extractor.params, head, self._optimizer, ema=ema)
 
   def sampler(self, images: np.ndarray, labels: np.ndarray) -> Sampler:
-    """The batches of uint8 pictures [N, H, W, 3] of people 0, 1, ... [N].
+    """Makes batches of uint8 pictures [N, H, W, 3] of people 0, 1, ... [N].
 
     Raises:
       InputError: a person without a picture, another number of people.
@@ -104,7 +102,7 @@ class Trainer:
   def steps(
     self, state: TrainState, sampler: Sampler
   ) -> Iterator[tuple[TrainState, dict]]:
-    """The remaining steps, one by one: each state and its sums.
+    """Yields the remaining steps, one by one: each state and its sums.
 
     A state is used up by the next step: copy what should outlive it.
     """
@@ -121,7 +119,7 @@ class Trainer:
     labels: np.ndarray,
     start: TrainState | None = None,
   ) -> TrainState:
-    """A whole training in memory.
+    """Trains in memory, to the end; `run` does so with files.
 
     Args:
       images: uint8 [N, H, W, 3].
@@ -143,7 +141,7 @@ class Trainer:
   def evaluate(
     self, state: TrainState, images: np.ndarray, labels: np.ndarray
   ) -> dict[str, float]:
-    """Loss and accuracy on held-out pictures of the people trained on.
+    """Measures loss and accuracy on other pictures of the people trained on.
 
     Heads without classes have no accuracy.
 
@@ -158,10 +156,10 @@ class Trainer:
       self._eval_step(state, parallel.shard(sampler.batch(number)))
       for number in range(sampler.steps_per_epoch)
     ]
-    means = _means(_added(dict.fromkeys(_SUMMED, 0.0), sums))
-    if self._head.logits is None:
-      del means['accuracy']
-    return means
+    return _means(_added(_NONE, sums), self.has_classes)
+
+
+_NONE = dict.fromkeys(('loss', 'correct', 'count'), 0.0)
 
 
 class Means:
@@ -169,15 +167,15 @@ class Means:
 
   def __init__(self, step: int = 0, sums: dict[str, float] | None = None):
     """Starts after `step`, or goes on from what `sums` gave later than that."""
-    self._since, self._sums = step, sums or dict.fromkeys(_SUMMED, 0.0)
+    self._since, self._sums = step, sums or _NONE
     self._waiting = []
 
   def add(self, sums: dict) -> None:
-    """Of one more step; nothing is waited for."""
+    """Adds those of one more step; nothing is waited for."""
     self._waiting.append(sums)
 
   def sums(self, step: int) -> dict[str, float]:
-    """Over the pictures since the last `take`, up to `step`.
+    """Adds up the pictures since the last `take`, up to `step`.
 
     Raises:
       InputError: a loss in between was not finite; names the steps.
@@ -191,15 +189,15 @@ class Means:
       )
     return self._sums
 
-  def take(self, step: int) -> dict[str, float]:
-    """Mean loss and accuracy since the last call.
+  def take(self, step: int, *, has_classes: bool = True) -> dict[str, float]:
+    """Returns mean loss and, with classes, accuracy since the last call.
 
     Raises:
       InputError: as `sums`.
     """
     sums = self.sums(step)
-    self._since, self._sums = step, dict.fromkeys(_SUMMED, 0.0)
-    return _means(sums)
+    self._since, self._sums = step, _NONE
+    return _means(sums, has_classes)
 
 
 def _added(total, waiting):
@@ -209,10 +207,10 @@ def _added(total, waiting):
   return total
 
 
-def _means(sums):
+def _means(sums, has_classes):
   if not sums['count']:
     return {}
-  return {
-    'loss': sums['loss'] / sums['count'],
-    'accuracy': sums['correct'] / sums['count'],
-  }
+  means = {'loss': sums['loss'] / sums['count']}
+  if has_classes:
+    means['accuracy'] = sums['correct'] / sums['count']
+  return means

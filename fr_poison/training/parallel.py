@@ -15,7 +15,7 @@ AXIS = 'batch'
 
 
 def train_step(step: StepFn):
-  """`step` (made with axis_name=AXIS) on every device of every process.
+  """Puts `step` (made with axis_name=AXIS) on all devices of all processes.
 
   Args:
     step: (state, batch, rng) -> state, sums; both equal on all devices.
@@ -33,12 +33,12 @@ def train_step(step: StepFn):
 
 
 def eval_step(step):
-  """(state, batch) -> sums, over all devices; for batches of `shard`."""
+  """Puts (state, batch) -> sums on all devices; for batches of `shard`."""
   return jax.pmap(step, AXIS, in_axes=(None, 0), out_axes=None)
 
 
 def replicate(tree):
-  """The same arrays on every device of this process.
+  """Copies arrays to every device of this process.
 
   As `train_step` gives its state back: were the first state on one device
   only, the second step would be compiled anew.
@@ -49,7 +49,7 @@ def replicate(tree):
 
 
 def shard(batch: Batch) -> Batch:
-  """This process's part of a batch, [local devices, B / devices, ...].
+  """Takes this process's part of a batch, [local devices, B / devices, ...].
 
   A batch that the devices do not divide is filled up with masked copies of
   its rows. They count nothing, but batch norm, which knows no mask, sees them

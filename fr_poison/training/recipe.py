@@ -1,15 +1,27 @@
 """How a network is trained: the `training` part of a config."""
 
+import collections
 import dataclasses
 from typing import Any
 
 import optax
 
 from fr_poison import checks
-from fr_poison.training import augmentation, heads, optimizers
+from fr_poison.training import augmentation, heads
 from fr_poison.types import InputError
 
 _DTYPES = ('float32', 'bfloat16')
+_SCHEDULES = ('constant', 'cosine', 'step')
+# Adadelta is Keras's and so, at rate 1, the paper's.
+_OPTIMIZERS = {
+  'adadelta': lambda rate, **_: optax.adadelta(rate, rho=0.95, eps=1e-7),
+  'adagrad': lambda rate, **_: optax.adagrad(rate),
+  'adam': lambda rate, **_: optax.adam(rate),
+  'adamw': lambda rate, weight_decay, **_: optax.adamw(
+    rate, weight_decay=weight_decay
+  ),
+  'sgd': lambda rate, momentum, **_: optax.sgd(rate, momentum=momentum),
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -19,7 +31,7 @@ class Recipe:
   Attributes:
     num_epochs: how often every picture is seen.
     batch_size: pictures a step, of all devices together.
-    optimizer: settings of `optimizers.make`.
+    optimizer: settings of `make_optimizer`.
     head: `name` and settings of `heads.make`.
     label_smoothing: in [0, 1); 0 for heads without classes.
     flip: probability of a mirror image.
@@ -54,7 +66,7 @@ class Recipe:
 
   @classmethod
   def from_config(cls, settings: dict, field: str = 'training') -> 'Recipe':
-    """From a config's field; a setting that nobody reads is an error."""
+    """Reads a config's field; a setting that nobody reads is an error."""
     known = {f.name for f in dataclasses.fields(cls)}
     if unknown := sorted(settings.keys() - known):
       raise InputError(
@@ -68,8 +80,7 @@ class Recipe:
   def __post_init__(self):
     """Checks every value."""
     checks.check_fields(self)
-    if self.dtype not in _DTYPES:
-      raise InputError(f'dtype: {self.dtype!r} is unknown; known: {_DTYPES}')
+    checks.known('dtype', self.dtype, _DTYPES)
     self.make_optimizer(1)
     if self.make_head().logits is None and self.label_smoothing:
       raise InputError(
@@ -77,13 +88,13 @@ class Recipe:
       )
 
   def make_optimizer(self, num_steps: int) -> optax.GradientTransformation:
-    """The optax optimiser of a training of that many steps."""
+    """Makes the optax optimiser of a training of that many steps."""
     return _call(
-      'optimizer', optimizers.make, self.optimizer, num_steps=num_steps
+      'optimizer', make_optimizer, self.optimizer, num_steps=num_steps
     )
 
   def make_head(self) -> heads.Head:
-    """The head's functions."""
+    """Makes the head's functions."""
     return _call('head', heads.make, self.head)
 
 
@@ -94,3 +105,66 @@ def _call(field, function, settings, **own):
   except (InputError, TypeError) as error:
     message = str(error).removeprefix(f'{field}: ')
     raise InputError(f'{field}: {message}') from error
+
+
+@checks.checked
+def make_optimizer(
+  name: str = 'adam',
+  *,
+  learning_rate: checks.Positive = 1e-3,
+  schedule: str = 'constant',
+  num_steps: checks.Count = 1,
+  warmup: checks.Share = 0.0,
+  drops: tuple[checks.Share, ...] = (),
+  drop_factor: checks.Positive = 0.1,
+  momentum: checks.Share = 0.9,
+  weight_decay: checks.NotNegative = 0.0,
+  max_norm: checks.Positive | None = None,
+) -> optax.GradientTransformation:
+  """Makes an optax optimiser; durations are shares of the training.
+
+  Args:
+    name: 'adam', 'adamw', 'adagrad', 'sgd' with momentum, or 'adadelta'.
+    learning_rate: the highest one.
+    schedule: 'constant', 'cosine' down to 0, or 'step'.
+    num_steps: of the whole training.
+    warmup: the first part, in which the rate grows from 0.
+    drops: for 'step', when the rate is multiplied by drop_factor.
+    drop_factor: see there.
+    momentum: of sgd.
+    weight_decay: decoupled for adamw, else added to the gradient.
+    max_norm: the gradient's global norm is cut down to it.
+
+  Raises:
+    InputError: an unknown name, or a number that cannot be meant.
+  """
+  checks.known('optimizer', name, _OPTIMIZERS)
+  checks.known('schedule', schedule, _SCHEDULES)
+  rate = _rate(learning_rate, schedule, num_steps, warmup, drops, drop_factor)
+  before = []
+  if max_norm is not None:
+    before.append(optax.clip_by_global_norm(max_norm))
+  if weight_decay and name != 'adamw':
+    before.append(optax.add_decayed_weights(weight_decay))
+  optimizer = _OPTIMIZERS[name](
+    rate, momentum=momentum, weight_decay=weight_decay
+  )
+  return optax.chain(*before, optimizer)
+
+
+def _rate(learning_rate, schedule, num_steps, warmup, drops, drop_factor):
+  first = round(warmup * num_steps)
+  rest = max(num_steps - first, 1)
+  if schedule == 'cosine':
+    rate = optax.cosine_decay_schedule(learning_rate, rest)
+  elif schedule == 'step':
+    at = collections.Counter(round(s * num_steps) - first for s in drops)
+    rate = optax.piecewise_constant_schedule(
+      learning_rate, {step: drop_factor**times for step, times in at.items()}
+    )
+  else:
+    rate = optax.constant_schedule(learning_rate)
+  if not first:
+    return rate
+  grow = optax.linear_schedule(0.0, learning_rate, first)
+  return optax.join_schedules([grow, rate], [first])

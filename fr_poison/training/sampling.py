@@ -9,7 +9,7 @@ from fr_poison.types import InputError
 
 
 class Sampler:
-  """batch(step): every picture once an epoch, or people drawn evenly.
+  """Gives the batch of a step: every picture once an epoch, or people evenly.
 
   Nothing is carried along, so training that goes on after a stop sees the
   very batches it would have seen.
@@ -34,7 +34,7 @@ class Sampler:
       batch_size: rows of a batch, of all devices together; the last one of
         an epoch is filled up with masked rows.
       seed: of the order.
-      balanced: draw a person, then one of his pictures, as the paper's code
+      balanced: draw a person, then one of their pictures, as the paper's code
         does, instead of a permutation per epoch.
       per_person: of `balanced`, how often the same person in a row, so that
         triplets find positives; the last one of a batch has what is left.
@@ -43,10 +43,8 @@ class Sampler:
       InputError: no pictures, another number of labels, a label below 0 or
         without a picture, a number out of range.
     """
-    if not len(images):
-      raise InputError('training: 0 pictures to learn from')
     self._images, self._labels = images, np.asarray(labels, np.int32)
-    if len(labels) != len(images):
+    if not len(images) or len(labels) != len(images):
       raise InputError(
         f'training: {len(labels)} labels for {len(images)} pictures'
       )
@@ -57,25 +55,22 @@ class Sampler:
       raise InputError(
         f'training: label {np.argmin(counts)} has no picture to train on'
       )
-    self._own = np.split(
-      np.argsort(self._labels, kind='stable'), np.cumsum(counts)[:-1]
-    )
+    by_person = np.argsort(self._labels, kind='stable')
+    self._own = np.split(by_person, np.cumsum(counts)[:-1])
     self._batch_size, self._seed = batch_size, seed
     self._balanced, self._per_person = balanced, per_person
     self.num_classes = len(counts)
     self.steps_per_epoch = -(-len(images) // batch_size)
 
   def indices(self, step: int) -> np.ndarray:
-    """Which pictures the batch of that step holds, at most batch_size."""
+    """Lists the pictures of that step's batch, at most batch_size."""
     if self._balanced:
       rng = np.random.default_rng([self._seed, 1, step])
       num_people = -(-self._batch_size // self._per_person)
       people = rng.integers(0, self.num_classes, num_people)
       rows = np.repeat(people, self._per_person)[: self._batch_size]
       own = [self._own[person] for person in rows]
-      return np.array(
-        [pictures[rng.integers(len(pictures))] for pictures in own]
-      )
+      return np.array([mine[rng.integers(len(mine))] for mine in own])
     epoch, number = divmod(step, self.steps_per_epoch)
     rng = np.random.default_rng([self._seed, 0, epoch])
     order = rng.permutation(len(self._images))
@@ -83,12 +78,13 @@ class Sampler:
     return order[start : start + self._batch_size]
 
   def batch(self, step: int) -> Batch:
-    """The batch of that step, always of `batch_size` rows."""
+    """Makes the batch of that step, always of `batch_size` rows."""
     index = self.indices(step)
     filled = np.resize(index, self._batch_size)
+    position = np.arange(self._batch_size, dtype=np.int32)
     return {
       'images': to_float(self._images[filled]),
       'labels': self._labels[filled],
-      'mask': (np.arange(self._batch_size) < len(index)).astype(np.float32),
-      'position': np.arange(self._batch_size, dtype=np.int32),
+      'mask': (position < len(index)).astype(np.float32),
+      'position': position,
     }

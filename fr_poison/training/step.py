@@ -41,7 +41,7 @@ class TrainState(flax.struct.PyTreeNode):
 
 
 def variables(state: TrainState) -> Params:
-  """What the network's `embed_fn` takes: the average, where one is kept."""
+  """Gives what the network's `embed_fn` takes: the average, where kept."""
   params = (state.ema or state.params)['extractor']
   stats = {'batch_stats': state.batch_stats} if state.batch_stats else {}
   return {'params': params} | stats
@@ -54,7 +54,7 @@ def create(
   *,
   ema: bool = False,
 ) -> TrainState:
-  """The state before the first step; its arrays are copies.
+  """Makes the state before the first step; its arrays are copies.
 
   Args:
     network: the extractor's variables, {'params': ..., 'batch_stats': ...}.
@@ -75,12 +75,6 @@ def create(
   )
 
 
-def _micro_batches(batch, number):
-  """Every `number`-th row from 0, 1, ...; no more parts than rows."""
-  part = lambda i: jax.tree.map(lambda x: x[i::number], batch)
-  return [part(i) for i in range(min(number, len(batch['mask'])))]
-
-
 def _after(grads, images):
   """`images`, which now wait for `grads`; NaN where those are.
 
@@ -95,7 +89,8 @@ def _accumulated(total, state, batch, number):
   """Gradients and metrics, summed over pictures, and the last batch_stats."""
   added, params, batch_stats = None, state.params, state.batch_stats
   # Not a scan: XLA:CPU runs the gradient of a convolution slowly in one.
-  for part in _micro_batches(batch, number):
+  for first in range(min(number, len(batch['mask']))):
+    part = {name: rows[first::number] for name, rows in batch.items()}
     if added:
       part = part | {'images': _after(added, part['images'])}
     grads, (batch_stats, sums) = jax.grad(total, has_aux=True)(
@@ -106,11 +101,11 @@ def _accumulated(total, state, batch, number):
   return *added, batch_stats
 
 
-def _sums(head, params, embeddings, batch, label_smoothing):
+def _sums(head, params, embeddings, batch, label_smoothing=0.0):
   """Of the batch's pictures; rows that only fill it up count nothing."""
   labels, mask = batch['labels'], batch['mask']
   losses = head.losses(params, embeddings, labels, label_smoothing, mask=mask)
-  correct = jnp.zeros(len(labels))  # a head without classes tells none
+  correct = jnp.zeros(len(labels))  # of a head without classes
   if head.logits is not None:
     correct = jnp.argmax(head.logits(params, embeddings), -1) == labels
   return {
@@ -133,18 +128,19 @@ def make_train_step(
   ema_decay: checks.ShareBelowOne | None = None,
   axis_name: str | None = None,
 ) -> StepFn:
-  """A step down the mean loss of the batch's pictures, of all devices.
+  """Makes a step down the mean loss of a batch's pictures, of all devices.
 
   Args:
     train_fn: (variables, images) -> embeddings [B, D], new batch_stats.
     head: turns embeddings and labels into losses.
     optimizer: an optax transformation.
-    label_smoothing: the share of each label that is spread over all.
-    flip: probability of a mirror image.
-    jitter: see `augmentation.jittered`.
+    label_smoothing: as in `Recipe`, and so are `flip`, `jitter` and
+      `ema_decay`.
+    flip: see there.
+    jitter: see there.
     num_micro_batches: parts whose gradients are added up before the update,
       for batches that do not fit the memory at once; batch norm sees parts.
-    ema_decay: of the moving average of the parameters; None keeps none.
+    ema_decay: see there.
     axis_name: of the pmap around it; None: one device.
 
   Returns:
@@ -203,20 +199,18 @@ def _updated(state, grads, batch_stats, optimizer, ema_decay):
   )
 
 
-@checks.checked
 def make_eval_step(
   embed_fn: Callable,
   head: Head,
   *,
-  label_smoothing: checks.ShareBelowOne = 0.0,
   axis_name: str | None = None,
 ):
-  """eval_step(state, batch) -> the same sums as a train step's, no update."""
+  """Makes eval_step(state, batch) -> sums as a train step's, no update."""
 
   def step(state, batch):
     embeddings = embed_fn(variables(state), batch['images'])
     params = (state.ema or state.params)['head']
-    sums = _sums(head, params, embeddings, batch, label_smoothing)
+    sums = _sums(head, params, embeddings, batch)
     return jax.lax.psum(sums, axis_name) if axis_name else sums
 
   return step

@@ -22,6 +22,7 @@ from fr_poison.extractors import cache
 from fr_poison.extractors.convert import dlib_dat, numpy_pickle, reading, tfjs
 from fr_poison.photos import manifest
 from fr_poison.report import record_file, sources
+from fr_poison.types import InputError
 
 _DETECTOR = base.Detector(None, 'toy', 'none', '12')
 _DOCS = pathlib.Path(__file__).parents[2] / 'docs'
@@ -89,7 +90,8 @@ def _rows(path):
 
 def _step(path):
   path.rename(path.with_name(checkpoints.MANIFEST))
-  checkpoints._verify(path.parent)
+  if damage := checkpoints._damage(path.parent):
+    raise InputError(damage)
 
 
 def _argument(path):

@@ -129,7 +129,7 @@ def test_steps_only_grow_and_damaged_ones_are_replaced(tmp_path, caplog):
     with pytest.raises(InputError, match=f'step: {step} is not new, .* has'):
       checkpoints.save(step, _state(0))
   for step in (-1, 2**31):
-    with pytest.raises(InputError, match='step: .*expected one in'):
+    with pytest.raises(InputError, match='step: .*a whole number from 0'):
       checkpoints.save(step, _state(0))
   _damage(tmp_path / '5')
   checkpoints = Checkpoints(tmp_path)
@@ -150,7 +150,7 @@ def test_steps_only_grow_and_damaged_ones_are_replaced(tmp_path, caplog):
 @pytest.mark.parametrize(
   'settings, reason',
   [
-    ({'keep': 0}, 'keep: 0, at least 1'),
+    ({'keep': 0}, 'keep: 0; a whole number'),
     ({'description': {'a': float('nan')}}, 'description: not JSON'),
     ({'description': {'a': np.zeros(1)}}, 'description: not JSON'),
   ],

@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 from configs import arcface_from_scratch, facenet_from_scratch
-from extractor_settings import Settings
+from train_extractor import Settings, make_verify
 
 from fr_poison import extractors
 from fr_poison.types import InputError
@@ -69,7 +70,7 @@ def test_a_missing_field_is_refused():
 
 def test_nobody_is_both_trained_on_and_told_apart():
   settings = Settings.from_config(CONFIG | {'num_train_people': 30})
-  train, rest = settings.load_faces(None)
+  train, rest = settings.divide(settings.load_faces(None))
   # ORL has ten pictures of each.
   assert len(train.labels) == 300 and len(rest.labels) == 40
   assert not set(train.paths) & set(rest.paths)
@@ -90,3 +91,17 @@ def test_the_shipped_weights_are_a_start_where_asked():
   settings = Settings.from_config(CONFIG | start)
   shipped = extractors.load('mobileface').sha256
   assert settings.load_network().sha256 == shipped
+
+
+def test_people_are_told_apart_in_pairs():
+  # Six people of two pictures each: 6 genuine pairs, in three folds of two.
+  labels = np.repeat(np.arange(6), 2)
+  verify = make_verify(labels, seed=0)
+  perfect = verify(np.eye(6)[labels])
+  assert perfect == {
+    'verification_auc': 1.0,
+    'verification_eer': 0.0,
+    'verification_accuracy': 1.0,
+  }
+  blind = verify(np.ones((12, 3)))
+  assert list(blind.values()) == [0.5, 0.5, 0.5]

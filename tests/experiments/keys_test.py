@@ -8,13 +8,13 @@ import jax
 import numpy as np
 import photos
 import toy_network
-import trainers
 from configs import adaptive
 
 from fr_poison import photos as photo_lib
 from fr_poison import stages
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import cloaks as cloaking
+from fr_poison.evaluation import learning
 from fr_poison.search import store
 
 TOY = toy_network.extractor()
@@ -99,7 +99,7 @@ def test_a_training(monkeypatch):
   def key(images, labels, network=TOY, kind='adaptive', **changes):
     chosen = copy.deepcopy(adversaries['adaptive'])
     chosen['training'] |= changes
-    return trainers.training_key(kind, chosen, network, images, labels)
+    return learning.training_key(kind, chosen, network, images, labels)
 
   faces = _faces('ab')
   given = faces.images, faces.labels

@@ -6,11 +6,11 @@ import inputs
 import numpy as np
 import pytest
 import toy_network
-import trainers
 from configs import orl
 from settings import Settings
 
 from fr_poison.data.faces import FaceSet
+from fr_poison.evaluation import learning
 from fr_poison.types import InputError
 
 TOY = toy_network.extractor()
@@ -26,23 +26,23 @@ def _faces(people, prefix=''):
 
 def test_the_same_pictures_under_other_names_are_found():
   seen, images = _faces('abc'), _faces('zy').images
-  known = trainers.trained_on(seen)
+  known = learning.trained_on(seen)
   assert known['num_people'] == 3
   images[2:] = seen.images[:2]
   evaluated = dataclasses.replace(_faces('zy', 'renamed '), images=images)
-  shared = trainers.seen(known, evaluated)
+  shared = learning.seen(known, evaluated)
   assert shared == ['renamed y/2', 'renamed y/3']
 
 
 def test_other_pictures_of_a_data_set_of_the_same_name_are_taken():
-  assert trainers.seen(trainers.trained_on(_faces('abc')), _faces('def')) == []
+  assert learning.seen(learning.trained_on(_faces('abc')), _faces('def')) == []
 
 
 def test_who_does_not_say_what_they_saw_is_refused_only_if_trained_here():
   # Weights from elsewhere are taken.
-  assert trainers.seen(None, _faces('a')) == []
+  assert learning.seen(None, _faces('a')) == []
   with pytest.raises(InputError, match='does not say which pictures'):
-    trainers.seen({'dataset': 'orl', 'num_people': 4}, _faces('a'))
+    learning.seen({'dataset': 'orl', 'num_people': 4}, _faces('a'))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_who_does_not_say_what_they_saw_is_refused_only_if_trained_here():
   [
     ({'num_people': 1}, 'the/path does not say which pictures'),
     (
-      trainers.trained_on(_faces('b')),
+      learning.trained_on(_faces('b')),
       'trained on 2 of the pictures .* as b/0',
     ),
   ],

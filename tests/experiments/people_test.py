@@ -4,10 +4,10 @@ import pathlib
 
 import detection_scene
 import detector_settings
-import extractor_settings
 import numpy as np
 import people
 import pytest
+import train_extractor
 from configs import arcface_from_scratch, detect
 from PIL import Image
 
@@ -72,7 +72,7 @@ def _training(level, data_dir):
   config = arcface_from_scratch.get_config('smoke').to_dict()
   config |= {'num_train_people': 2, 'num_eval_people': 4}
   config |= {'dataset': 'folder', 'person_level': level}
-  return extractor_settings.Settings.from_config(config).load_faces(data_dir)
+  return train_extractor.Settings.from_config(config).load_faces(data_dir)
 
 
 @pytest.mark.parametrize('load, number', [(_detection, 4), (_training, 6)])

@@ -163,7 +163,9 @@ def test_another_training_in_the_folder_is_refused(done, train):
   assert "training.head.name 'arcface', now 'cosface'" in head
   people = train(folder, '--config.num_train_people=5', status=2)
   assert 'another architecture' in people
-  assert 'params/head/centres ([4, 256], wanted [5, 256])' in people
+  assert (
+    'params/head/centres (float32[4, 256], wanted float32[5, 256])' in people
+  )
   assert (folder / 'metrics.jsonl').read_bytes() == before
 
 

@@ -6,10 +6,10 @@ import math
 import runpy
 
 import detector_settings
-import extractor_settings
 import hypothesis
 import pytest
 import settings
+import train_extractor
 from hypothesis import strategies as st
 from properties import hostile
 from properties.ranges_test import bad, is_numeric, wrapped
@@ -26,12 +26,12 @@ from fr_poison.detectors import (
   statistics,
 )
 from fr_poison.recognizers import linear, nearest_neighbor
-from fr_poison.training import Recipe, heads, optimizers
+from fr_poison.training import Recipe, heads, make_optimizer
 from fr_poison.types import InputError
 
 CONFIGS = {
   'adaptive': settings.Settings,
-  'arcface_from_scratch': extractor_settings.Settings,
+  'arcface_from_scratch': train_extractor.Settings,
   'detect': detector_settings.Settings,
   'end_to_end': settings.Settings,
   'fawkes_high': photos.Settings,
@@ -94,7 +94,7 @@ SECTIONS = {
   'optimizer': (
     'arcface_from_scratch',
     ('training', 'optimizer'),
-    optimizers.make,
+    make_optimizer,
   ),
   'attack in the loop': (
     'adversarial_training',

@@ -27,7 +27,7 @@ MODULES = [
 INNER = {
   *('base.uniform_noise', 'optimizers.default_rate', 'residual_network.crops'),
   *('autoencoder.loss', 'autoencoder.Network', 'loop.Means'),
-  *('residual_network.ResidualNetwork', 'ranking.check_top_k'),
+  *('residual_network.ResidualNetwork',),
   *('logistic', 'flags'),
   # Results and values, not settings.
   *('base.LogOdds', 'base.Attack', 'objectives.Objective'),

@@ -56,7 +56,7 @@ def test_weights_and_probabilities_are_those_of_scikit_learn(num_people, C):
     ranking.labels, model.labels[np.argsort(-probabilities)]
   )
   np.testing.assert_array_equal(
-    linear.predict(model, probes), expected.predict(probes)
+    linear.rank(model, probes).labels[:, 0], expected.predict(probes)
   )
 
 
@@ -69,7 +69,7 @@ def test_accuracy_is_that_of_scikit_learn_as_both_come():
   expected = make_pipeline(StandardScaler(), LogisticRegression())
   expected.fit(x[half], labels[half])
   model = linear.fit(x[half], labels[half])
-  ours = linear.predict(model, x[~half]) == labels[~half]
+  ours = linear.rank(model, x[~half]).labels[:, 0] == labels[~half]
   theirs = expected.predict(x[~half]) == labels[~half]
   assert 0.5 < theirs.mean() < 0.99
   assert abs(ours.mean() - theirs.mean()) <= 0.005
@@ -113,7 +113,9 @@ def test_more_columns_than_pictures():
   x = np.ones((8, 30_000), np.float32)
   x[::2] = -1
   model = linear.fit(x, np.arange(8) % 2)
-  np.testing.assert_array_equal(linear.predict(model, x), np.arange(8) % 2)
+  np.testing.assert_array_equal(
+    linear.rank(model, x).labels[:, 0], np.arange(8) % 2
+  )
   assert np.ptp(model.weights[:, 0]) < 1e-6
   middle = linear.rank(model, np.zeros((1, 30_000), np.float32))
   np.testing.assert_allclose(middle.scores, 0.5, atol=1e-5)

@@ -12,7 +12,7 @@ def test_predicts_the_nearest_and_the_first_of_equals():
   for labels, expected in (([7, 8, 9], [7, 8, 7]), ([9, 8, 7], [9, 8, 9])):
     model = nearest_neighbor.fit(gallery, np.array(labels))
     np.testing.assert_array_equal(
-      nearest_neighbor.predict(model, probes), expected
+      nearest_neighbor.rank(model, probes).labels[:, 0], expected
     )
 
 
@@ -55,7 +55,7 @@ def test_normalised_embeddings_are_compared_by_direction():
   probe = np.array([[2.0, 0.1]])  # near (1, 1), but pointing at (9, 0)
   for normalize, expected in ((False, 1), (True, 0)):
     model = nearest_neighbor.fit(gallery, labels, normalize=normalize)
-    assert nearest_neighbor.predict(model, probe)[0] == expected
+    assert nearest_neighbor.rank(model, probe).labels[:, 0][0] == expected
 
 
 def _faces():
@@ -142,7 +142,7 @@ def test_what_a_gallery_cannot_answer_is_refused():
     )
   )
   for message, call in (
-    ('top_k: 3, .* to 2', lambda: nearest_neighbor.rank(model, clean, 3)),
+    ('top_k: 3; .* to 2', lambda: nearest_neighbor.rank(model, clean, 3)),
     ('top_k: 0', lambda: nearest_neighbor.rank(model, clean, 0)),
     ('k: 0', lambda: nearest_neighbor.fit(clean, labels, k=0)),
     ('k: 5', lambda: nearest_neighbor.fit(clean, labels, k=5)),

@@ -5,14 +5,6 @@ from fr_poison.recognizers import ranking
 from fr_poison.types import InputError
 
 
-def test_as_many_people_as_there_are_can_be_asked_for():
-  ranking.check_top_k(1, 1)
-  ranking.check_top_k(3, 3)
-  for top_k in (0, 4):
-    with pytest.raises(InputError, match=f'^top_k: {top_k}, .* 1 to 3'):
-      ranking.check_top_k(top_k, 3)
-
-
 def test_the_first_row_that_is_not_finite_is_named():
   ranking.check_embeddings(np.zeros((2, 3)))
   broken = np.zeros((4, 3))

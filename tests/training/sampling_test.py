@@ -64,7 +64,7 @@ def test_a_person_drawn_once_may_give_several_pictures():
 
 def test_what_cannot_be_sampled_is_refused():
   for message, images, labels, size in (
-    ('0 pictures', IMAGES[:0], LABELS[:0], 2),
+    ('0 labels for 0 pictures', IMAGES[:0], LABELS[:0], 2),
     ('label 1 has no picture', IMAGES, LABELS * 2, 2),
     ('6 labels for 7 pictures', IMAGES, LABELS[1:], 2),
     ('label -1 is below 0', IMAGES, LABELS - 1, 2),

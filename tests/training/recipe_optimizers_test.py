@@ -3,12 +3,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fr_poison.training import optimizers
+from fr_poison.training import make_optimizer
 
 
 def test_cosine_steps_and_warmup_by_hand():
   rate = lambda *steps, **settings: [
-    float(_updates_after(n, optimizers.make('sgd', momentum=0.0, **settings)))
+    float(_updates_after(n, make_optimizer('sgd', momentum=0.0, **settings)))
     for n in steps
   ]
   common = dict(learning_rate=0.4, num_steps=100)
@@ -32,7 +32,7 @@ def test_cosine_steps_and_warmup_by_hand():
 
 def test_adagrad_is_tensorflows():
   # Its accumulator starts at 0.1: 0.4 * 1 / sqrt(0.1 + 1).
-  optimizer = optimizers.make('adagrad', learning_rate=0.4)
+  optimizer = make_optimizer('adagrad', learning_rate=0.4)
   update = _updates_after(0, optimizer)
   assert update == pytest.approx(0.4 / np.sqrt(1.1), rel=1e-6)
 
@@ -49,9 +49,9 @@ def _updates_after(count, optimizer):
 
 def test_optimizers_by_hand():
   update = lambda name, grad, **settings: float(
-    optimizers.make(name, **settings).update(
+    make_optimizer(name, **settings).update(
       jnp.asarray(grad),
-      optimizers.make(name, **settings).init(jnp.asarray(2.0)),
+      make_optimizer(name, **settings).init(jnp.asarray(2.0)),
       jnp.asarray(2.0),
     )[0]
   )

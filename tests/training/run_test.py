@@ -7,13 +7,12 @@ import signal
 import jax
 import numpy as np
 import pytest
-import training_run
-from metrics_file import MetricsFile
 
 from fr_poison import checkpoints
+from fr_poison.training import run as training_run
 from fr_poison.training.loop import Means
 from fr_poison.training.step import TrainState
-from fr_poison.types import InputError
+from fr_poison.types import InputError, Stopped
 
 START = {'network': {'name': 'toy'}, 'rate': 1}
 
@@ -22,7 +21,7 @@ class Toy:
   """A `Trainer` that adds: the loss of step n is 0.1 n, or NaN at `bad`."""
 
   num_steps = 6
-  recipe = type('', (), {'make_head': lambda self: self, 'logits': True})()
+  has_classes = True
 
   def __init__(self, width=2, bad=None, signal_after=None):
     self.width, self.bad, self.signal_after = width, bad, signal_after
@@ -88,13 +87,13 @@ def test_a_line_an_epoch_and_evaluations_when_asked(train, tmp_path):
 
 
 def test_a_head_without_classes_has_no_accuracy(train, tmp_path, monkeypatch):
-  monkeypatch.setattr(type(Toy.recipe), 'logits', None)
+  monkeypatch.setattr(Toy, 'has_classes', False)
   train(Toy())
   assert _metrics(tmp_path)[0].keys() == {'step', 'loss'}
 
 
 def test_a_stop_within_an_epoch_leaves_no_trace(train, tmp_path):
-  with pytest.raises(training_run.Stopped, match='stopped at step 2 of 6'):
+  with pytest.raises(Stopped, match='stopped at step 2 of 6'):
     train(Toy(signal_after=2))
   assert _metrics(tmp_path) == []
   train(Toy())
@@ -134,9 +133,9 @@ def test_a_loss_that_is_not_finite_names_steps_and_way_back(
 
 
 def test_another_network_or_training_is_refused(train, tmp_path):
-  with pytest.raises(training_run.Stopped):
+  with pytest.raises(Stopped):
     train(Toy(signal_after=4))
-  shape = r'params/extractor/w \(\[2\], wanted \[3\]\)'
+  shape = r'params/extractor/w \(float32\[2\], wanted float32\[3\]\)'
   with pytest.raises(InputError, match=f'another architecture.*{shape}'):
     train(Toy(width=3))
   with pytest.raises(InputError, match=r'another training \(rate 1, now 2\)'):
@@ -153,12 +152,31 @@ def test_a_folder_that_cannot_be_written_is_one_line(train, tmp_path):
     train(Toy())
 
 
-def test_outdated_and_half_written_lines_are_dropped(tmp_path):
-  path = tmp_path / 'metrics.jsonl'
-  path.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
-  MetricsFile(path, after=2).write(3, {'loss': 0.5})
-  kept = '{"step": 1}\n{"step": 2}\n{"step": 3, "loss": 0.5}\n'
-  assert path.read_text() == kept
+def test_outdated_and_half_written_lines_are_dropped(train, tmp_path):
+  with pytest.raises(Stopped):
+    train(Toy(signal_after=4))
+  with (tmp_path / 'metrics.jsonl').open('a') as file:
+    file.write('{"step": 5, "loss": 7.0}\n{"st')
+  train(Toy())
+  assert [m['step'] for m in _metrics(tmp_path)] == [3, 6]
+
+
+def test_each_step_that_is_left_is_shown(train):
+  with pytest.raises(Stopped):
+    train(Toy(signal_after=4))
+  seen = []
+
+  def progress(label, unit):
+    def show(items, total):
+      seen.append((label, unit, total))
+      for item in items:
+        seen.append(item)
+        yield item
+
+    return show
+
+  train(Toy(), label='toy', progress=progress)
+  assert seen == [('toy', 'step', 2), 5, 6]
 
 
 def test_a_stop_does_not_change_the_last_digit_of_a_mean():

@@ -8,7 +8,6 @@ import optax
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
-from fr_poison import named_arrays
 from fr_poison.checkpoints import Checkpoints, read
 from fr_poison.types import InputError
 
@@ -16,7 +15,6 @@ from fr_poison.types import InputError
 class State(flax.struct.PyTreeNode):
   params: Any
   opt_state: Any
-  rng: Any
   step: Any
   share: float
   done: bool
@@ -31,20 +29,15 @@ def _sharded(array):
 
 def _state():
   params = {
-    # One name to Orbax, which joins with dots; one to us, who join with '/'.
-    'conv.1': {'0': jnp.array([[jnp.nan, -0.0, 1e-45]])},
+    'conv.0': {'0': jnp.array([[jnp.nan, -0.0, 1e-45]])},
     'conv': {'1': [_sharded(jnp.arange(8.0)), (jnp.ones(2),)]},
-    'conv/1': {'0': jnp.zeros(1)},
     'half': jnp.array([1.5, 3e38], jnp.bfloat16),
     'double': np.array([1 / 3]),
-    'empty': np.zeros((0, 3), np.int16),
     'mask': jnp.array([True, False]),
     'wave': np.array([1 + 2j], np.complex64),
-    'scalar': np.float32(0.1),
   }
   opt_state = optax.adamw(1e-3).init({'w': jnp.ones(3)})
-  rng = jax.random.split(jax.random.key(3, impl='rbg'), 2)
-  return State(params, opt_state, rng, -(2**63), 0.1, True, None)
+  return State(params, opt_state, -(2**63), 0.1, True, None)
 
 
 def _assert_same(a, b):
@@ -53,9 +46,6 @@ def _assert_same(a, b):
     assert isinstance(y, jax.Array) == isinstance(x, jax.Array)
     if not isinstance(x, jax.Array):
       assert type(x) is type(y)
-    elif jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-      assert x.dtype == y.dtype
-      x, y = jax.random.key_data(x), jax.random.key_data(y)
     x, y = np.asarray(x), np.asarray(y)
     assert (x.dtype, x.shape, x.tobytes()) == (y.dtype, y.shape, y.tobytes())
 
@@ -78,7 +68,6 @@ def test_a_state_comes_back_bit_for_bit(tmp_path):
   assert isinstance(on_device.params['half'], jax.Array)
   # On a device, without x64, it would be cast.
   np.testing.assert_array_equal(on_device.params['double'], np.array([1 / 3]))
-  assert on_device.rng.dtype == state.rng.dtype
 
   nested, description = read(tmp_path)
   assert description == {'net': [1, 2]}
@@ -90,12 +79,17 @@ def test_a_state_comes_back_bit_for_bit(tmp_path):
   assert 'nothing' not in nested
 
 
-def _there_and_back(state, target):
-  arrays, entries = named_arrays.to_host(state)
-  return named_arrays.to_target(target, arrays, entries, 'x')
+@pytest.fixture
+def there_and_back(tmp_path):
+  def run(state, target):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, state)
+    return checkpoints.restore(target)[1]
+
+  return run
 
 
-def test_another_architecture_names_every_difference():
+def test_another_architecture_names_every_difference(there_and_back, tmp_path):
   saved = {'a': jnp.ones(3), 'b': {'c': jnp.ones(2), 'd': np.ones(1)}, 'k': 1.5}
   wanted = {
     'a': jnp.ones((3, 1)),
@@ -103,12 +97,19 @@ def test_another_architecture_names_every_difference():
     'k': jnp.int32(1),
   }
   with pytest.raises(InputError) as error:
-    _there_and_back(saved, wanted)
+    there_and_back(saved, wanted)
   assert str(error.value) == (
-    'target: another architecture than in x: missing b/e; unexpected b/c; '
-    'shape a ([3], wanted [3, 1]); dtype b/d (float64, wanted float32), '
-    'k (Python float, wanted int32)'
+    f'target: another architecture than in {tmp_path}/1: missing b/e; '
+    'unexpected b/c; different a (float32[3], wanted float32[3, 1]), '
+    'b/d (float64[1], wanted float32[1]), k (float64[], wanted int32[])'
   )
+
+
+def test_a_thousand_differences_are_listed_in_part(there_and_back):
+  wanted = dict.fromkeys([f'{i:03}' for i in range(1000)], 1.0)
+  with pytest.raises(InputError, match=r': missing 000, 001, .*') as error:
+    there_and_back({'a': jnp.ones(3)}, wanted)
+  assert len(str(error.value)) < 1200
 
 
 @pytest.mark.parametrize(
@@ -117,48 +118,34 @@ def test_another_architecture_names_every_difference():
     (jnp.ones(2), jnp.ones(2, jnp.bfloat16)),
     (jnp.ones(2, jnp.bfloat16), jax.ShapeDtypeStruct((2,), jnp.float32)),
     (jnp.arange(2), jnp.arange(2, dtype=jnp.uint32)),
-    (jax.random.key(0), jax.random.key_data(jax.random.key(0))),
-    (jax.random.key(0), jax.random.key(0, impl='rbg')),
-    (2**40, jnp.int32(0)),  # does not fit
-    (0.1, jnp.float32(0)),  # loses digits
+    (7, jnp.int32(7)),
+    (0.1, jnp.float32(0)),
     (1, True),
     (1.0, 1),
     (jnp.int32(1), 1.0),
   ],
 )
-def test_no_dtype_is_cast(saved, wanted):
-  with pytest.raises(InputError, match='^target: .* (dtype|shape) a '):
-    _there_and_back({'a': saved}, {'a': wanted})
-
-
-@pytest.mark.parametrize(
-  'saved, wanted',
-  [
-    (jnp.int32(7), 7),
-    (7, jnp.int32(7)),
-    (np.uint8(7), 7),
-    (jnp.float32(0.1), float(np.float32(0.1))),
-    (0.5, jnp.bfloat16(0.5)),
-    (float('nan'), jnp.float32('nan')),
-    (jnp.array(True), True),
-  ],
-)
-def test_python_numbers_and_scalars_stand_for_each_other(saved, wanted):
-  _assert_same({'a': wanted}, _there_and_back({'a': saved}, {'a': wanted}))
+def test_no_dtype_is_cast(there_and_back, saved, wanted):
+  with pytest.raises(InputError, match='^target: .* different a '):
+    there_and_back({'a': saved}, {'a': wanted})
 
 
 @pytest.mark.parametrize(
   'state, reason',
   [
-    ({'a': 'text'}, 'state: a: a str, not a number or array'),
+    ({'a': 'text'}, 'state: a: <U4 cannot be stored'),
     ({'a': np.array(['x'])}, 'state: a: <U1 cannot be stored'),
-    ({'a': 2**63}, 'state: a: 9223372036854775808 does not fit 64 bits'),
-    ({'a': None}, 'state: nothing to save'),
-    ({'': 1}, 'state: has a leaf without a name'),
-    (jnp.ones(1), 'state: has a leaf without a name'),
+    ({'a': jax.random.key(0)}, 'state: a: key<fry> cannot be stored'),
+    ({'a': 2**64}, 'state: a: object cannot be stored'),
+    ({'a': None}, '.*: step 1 could not be saved'),
+    ({'a': np.zeros((0, 3))}, '.*: step 1 could not be saved'),
+    ({'': 1}, "state: '' names no single leaf"),
+    ({'a.b': 1, 'a': {'b': 2}}, "state: 'a.b' names no single leaf"),
+    (jnp.ones(1), "state: '' names no single leaf"),
   ],
 )
-def test_refuses_what_it_cannot_store(state, reason):
-  with pytest.raises(InputError) as error:
-    named_arrays.to_host(state)
-  assert str(error.value).startswith(reason)
+def test_refuses_what_it_cannot_store(tmp_path, state, reason):
+  with pytest.raises(InputError, match=f'^{reason}') as error:
+    Checkpoints(tmp_path).save(1, state)
+  assert '\n' not in str(error.value)
+  assert Checkpoints(tmp_path).latest() is None

@@ -5,14 +5,15 @@ import subprocess
 import sys
 
 import pytest
-from preemption import Preemption
+
+from fr_poison.training.preemption import Preemption
 
 # Both count steps; the parent's SIGTERM (or Ctrl-C) goes to the second alone.
 TWO = """
 import sys, time
 import jax
 jax.distributed.initialize(f'127.0.0.1:{sys.argv[1]}', 2, int(sys.argv[2]))
-from preemption import Preemption
+from fr_poison.training.preemption import Preemption
 with Preemption() as preemption:
   print('ready', flush=True)
   for step in range(3000):
@@ -53,8 +54,8 @@ def test_a_signal_is_a_request_within_the_block_only(number, handlers, capfd):
   assert preemption.status == (130 if number == signal.SIGINT else 0)
   _send(number)
   assert handlers == [number]
-  told = 'Ctrl-C again stops at once' in capfd.readouterr().err
-  assert told == (number == signal.SIGINT)
+  is_noted = 'Ctrl-C again stops at once' in capfd.readouterr().err
+  assert is_noted == (number == signal.SIGINT)
 
 
 def test_a_second_interrupt_stops_at_once(handlers):
@@ -69,14 +70,13 @@ def test_a_second_interrupt_stops_at_once(handlers):
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
-def test_two_processes_stop_at_the_same_step(number, root):
+def test_two_processes_stop_at_the_same_step(number):
   with socket.socket() as server:
     server.bind(('127.0.0.1', 0))
     port = str(server.getsockname()[1])
   both = [
     subprocess.Popen(
       [sys.executable, '-c', TWO, port, rank],
-      cwd=root / 'experiments',
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
       text=True,

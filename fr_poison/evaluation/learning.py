@@ -1,0 +1,216 @@
+"""Trainers who learn from public people what cloaks look like.
+
+The paper's adaptive trainer (section 4.2) cloaks pictures of public people
+with the tools that everybody has, and fine-tunes a network on them.
+"""
+
+import dataclasses
+import functools
+import itertools
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from fr_poison import extractors, keys
+from fr_poison.adversaries import adaptive, adversarial_training
+from fr_poison.data.faces import FaceSet
+from fr_poison.evaluation import cloaks as cloaking
+from fr_poison.evaluation.protocol import Memory
+from fr_poison.training import Recipe, variables
+from fr_poison.training import Trainer as Training
+from fr_poison.training import run as training_run
+from fr_poison.types import InputError
+
+TRAINED = ('adaptive', 'adversarial_training')
+_STAGES = ('NETWORKS', 'TRAININGS')
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PublicPeople:
+  """The people whose pictures the trainer has, clean and with cloaks.
+
+  Attributes:
+    faces: their pictures, labels from 0.
+    candidates: whom their cloaks may be made to look like: themselves or
+      others who are not evaluated.
+    networks: extractors by name.
+    attacks: settings of the public tools by label.
+    surrogates: names of networks, or 'a+b', that the tools are run on.
+    folder: gets public_cloaks/ and trained/.
+    seed: of the cloaks.
+    batch_size: pictures embedded at a time on an accelerator.
+    progress: (number of people, unit) -> what hears of each person; None:
+      nothing.
+    shown: (label, unit) -> what shows a training's steps; None: nothing.
+  """
+
+  faces: FaceSet
+  candidates: FaceSet
+  networks: Mapping[str, extractors.Extractor]
+  attacks: Mapping[str, dict]
+  surrogates: Sequence[str]
+  folder: pathlib.Path
+  seed: int = 0
+  batch_size: int = 20
+  progress: Callable | None = None
+  shown: Callable | None = None
+  memory: Memory = dataclasses.field(default_factory=Memory, repr=False)
+
+  def training_set(self, adversary: Mapping) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what an adversary learns from: clean, and cloaked by each tool.
+
+    Args:
+      adversary: its settings; `attacks` on `surrogates`, of which none are
+        needed and all are the default.
+
+    Returns:
+      Images uint8 [M, H, W, 3] and labels [M].
+    """
+    tools = itertools.product(
+      adversary.get('surrogates', self.surrogates), adversary.get('attacks', ())
+    )
+    cloaked = [
+      self.memory.recall(tool, functools.partial(self._cloak, *tool))
+      for tool in tools
+    ]
+    return adaptive.training_set(self.faces.images, cloaked, self.faces.labels)
+
+  def _cloak(self, surrogate, attack):
+    people = np.unique(self.faces.labels).tolist()
+    progress = self.progress and self.progress(len(people), 'person')
+    job = cloaking.Job(
+      attack,
+      self.attacks[attack],
+      [self.networks[name] for name in surrogate.split('+')],
+      self.candidates,
+      self.seed,
+    )
+    cloaks = cloaking.cloak_people(
+      job,
+      self.faces,
+      people,
+      np.arange(len(self.faces)),
+      folder=self.folder / 'public_cloaks' / f'{attack}-{surrogate}',
+      batch_size=self.batch_size,
+      progress=progress,
+    )
+    if progress:
+      progress.close()
+    return cloaks.images
+
+
+def train(
+  kind: str,
+  chosen: Mapping,
+  extractor: extractors.Extractor,
+  public: PublicPeople,
+  *,
+  tensorboard: bool = False,
+) -> tuple[extractors.Extractor, pathlib.Path]:
+  """Fine-tunes a network on public people's pictures; goes on after a stop.
+
+  Args:
+    kind: one of `TRAINED`.
+    chosen: its settings.
+    extractor: where it starts.
+    public: the trainer's material.
+    tensorboard: write event files, too.
+
+  Returns:
+    The network, and the checkpoints that `extractors.load` takes.
+  """
+  recipe = Recipe.from_config(chosen['training'])
+  images, labels = public.training_set(chosen)
+  wrap = lambda step: step
+  if kind == 'adversarial_training':
+    attack = adversarial_training.make_attack(
+      extractor.embed_fn, recipe.make_head(), **chosen['attack']
+    )
+    wrap = lambda step: adversarial_training.wrap_with_attack(
+      step, attack, chosen['share']
+    )
+  training = Training(
+    recipe,
+    extractor,
+    num_classes=int(labels.max()) + 1,
+    num_images=len(labels),
+    wrap=wrap,
+  )
+  network = extractor.spec.name
+  # Everything the result depends on: with another key it is another training.
+  key = training_key(kind, chosen, extractor, images, labels)
+  folder = public.folder / 'trained' / f'{kind}-{network}-{key[:12]}'
+  state = training_run.run(
+    training,
+    training.sampler(images, labels),
+    folder,
+    description={
+      'network': {'name': network, 'input_size': extractor.input_size},
+      'adversary': kind,
+      'attacks': list(chosen.get('attacks', ())),
+      'surrogates': list(chosen.get('surrogates', public.surrogates)),
+      'trained_on': trained_on(public.faces),
+      'key': key,
+    },
+    label=f'{kind} {network}',
+    tensorboard=tensorboard,
+    progress=public.shown,
+  )
+  trained = extractors.with_params(
+    network, variables(state), input_size=extractor.input_size
+  )
+  return trained, folder / 'checkpoints'
+
+
+def training_key(
+  kind: str,
+  chosen: Mapping,
+  extractor: extractors.Extractor,
+  images: np.ndarray,
+  labels: np.ndarray,
+) -> str:
+  """Returns a key of everything that a network of `train` depends on."""
+  return keys.key(
+    _STAGES,
+    adversary=kind,
+    settings=chosen,
+    network=keys.of_networks([extractor]),
+    images=keys.of_array(images),
+    labels=keys.of_array(labels),
+  )
+
+
+def trained_on(faces: FaceSet) -> dict:
+  """Returns what a checkpoint says of its people; see `seen`."""
+  return {
+    'num_people': len(np.unique(faces.labels)),
+    'pictures': sorted(_short_digests(faces)),
+  }
+
+
+def seen(known: Mapping | None, faces: FaceSet) -> list[str]:
+  """Lists the pictures that a network was trained on, whatever their names.
+
+  Args:
+    known: `trained_on` of its checkpoint; None for a network from elsewhere.
+    faces: the people evaluated.
+
+  Raises:
+    InputError: the checkpoint does not say.
+  """
+  if not known:
+    return []
+  if 'pictures' not in known:
+    raise InputError(
+      'does not say which pictures it was trained on; train it with this '
+      'version'
+    )
+  digests = zip(faces.paths, _short_digests(faces), strict=True)
+  pictures = set(known['pictures'])
+  return [path for path, digest in digests if digest in pictures]
+
+
+def _short_digests(faces):
+  """Of each picture enough to know it again among millions."""
+  return [digest[:12] for digest in keys.of_pictures(faces.images)]
