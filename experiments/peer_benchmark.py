@@ -15,7 +15,6 @@ import numpy as np
 import torch_peers
 
 from fr_poison import extractors
-from fr_poison.extractors import dlib_resnet, iresnet
 
 # Threads of either framework may spin for a while after their last work.
 _PAUSE_S = 0.3
@@ -25,7 +24,7 @@ _CALLS = 5  # in a row, before the other one's turn
 class _Peer(NamedTuple):
   """One network, ready in both frameworks."""
 
-  module: object
+  apply: object  # (variables, pictures in 0..255) -> embeddings
   variables: dict
   size: int
   make_torch: object  # (variables, device, dtype) -> embed
@@ -36,29 +35,27 @@ def _peers():
 
   def dlib():
     params = extractors.load('dlib_resnet').params
-    make = torch_peers.dlib_resnet
-    return _Peer(dlib_resnet.DlibResNet(), params, 150, make)
+    return _peer('dlib_resnet', params, torch_peers.dlib_resnet)
 
-  def iresnet18(frozen):
-    module = iresnet.IResNet(frozen=frozen)
-    image = jnp.zeros((1, 112, 112, 3))
-    variables = jax.jit(iresnet.IResNet().init)(jax.random.key(0), image)
-    if frozen:
-      variables = iresnet.fold(variables)
-    return _Peer(module, variables, 112, torch_peers.iresnet_peer)
+  def iresnet18():
+    params = extractors.create('arcface_r18', jax.random.key(0)).params
+    return _peer('arcface_r18', params, torch_peers.iresnet_peer)
 
-  return {
-    'dlib_resnet': dlib,
-    'iresnet18': lambda: iresnet18(False),
-    'iresnet18 frozen': lambda: iresnet18(True),
-  }
+  return {'dlib_resnet': dlib, 'iresnet18': iresnet18}
+
+
+def _peer(name, variables, make_torch):
+  spec = extractors.spec(name)
+  module = spec.module()
+  apply = lambda variables, x: module.apply(variables, spec.inputs.scale(x))
+  return _Peer(apply, variables, spec.input_size, make_torch)
 
 
 def _jax_step(peer, images):
   """The compiled step without arguments, and its temporary memory in MB."""
 
   def loss(images, variables):
-    return jnp.sum(peer.module.apply(variables, images) ** 2)
+    return jnp.sum(peer.apply(variables, images) ** 2)
 
   compiled = jax.jit(jax.grad(loss)).lower(images, peer.variables).compile()
   megabytes = compiled.memory_analysis().temp_size_in_bytes / 1e6
@@ -118,9 +115,7 @@ def _compare(peer, dtype, batch_size, repeats):
   pictures = pictures.permute(0, 3, 1, 2)  # channels_last in memory
   embed = peer.make_torch(peer.variables, device=device, dtype=torch_dtype)
   with torch.no_grad():
-    error = _error(
-      jax.jit(peer.module.apply)(peer.variables, images), embed(pictures)
-    )
+    error = _error(jax.jit(peer.apply)(peer.variables, images), embed(pictures))
   exact = not gpu and dtype == 'float32'  # a GPU may compute in TF32
   assert error < (1e-4 if exact else 5e-2), f'embeddings differ by {error:.1e}'
   step, megabytes = _jax_step(peer, images)
@@ -143,10 +138,10 @@ def lines(dtype: str, batch_size: int, repeats: int) -> Iterator[str]:
 
   torch.set_num_threads(os.cpu_count())
   yield f'peer torch {torch.__version__}, {batch_size} pictures, {dtype}'
-  yield 'network            jax [s]  torch [s]  jax/torch  temporary [MB]'
+  yield 'network       jax [s]  torch [s]  jax/torch  temporary [MB]'
   for name, make in _peers().items():
     ours, theirs, megabytes = _compare(make(), dtype, batch_size, repeats)
     yield (
-      f'{name:17} {ours:8.3f} {theirs:10.3f} {ours / theirs:10.2f} '
+      f'{name:12} {ours:8.3f} {theirs:10.3f} {ours / theirs:10.2f} '
       f'{megabytes:15.0f}'
     )

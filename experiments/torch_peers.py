@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from fr_poison.extractors import dlib_resnet as dlib
-from fr_poison.extractors import iresnet
+from fr_poison.extractors import iresnet, network
 
 
 def available() -> bool:
@@ -97,18 +97,12 @@ def _batch_norm(x, path, variables):
 def iresnet_peer(
   variables, units=iresnet.UNITS[18], width=64, device='cpu', dtype=None
 ):
-  """`IResNet`, in the form that the variables are of."""
+  """`IResNet`."""
   from torch.nn import functional
 
   variables = _tensors(variables, device, dtype)
-  params, frozen = variables['params'], 'batch_stats' not in variables
-  for name, *_ in iresnet.blocks(units, width):
-    if frozen:
-      bias = params[name]['bias_map']
-      params[name]['bias_map'] = bias.permute(2, 0, 1)
-
-  def norm(x, *path):
-    return x if frozen else _batch_norm(x, path, variables)
+  params = variables['params']
+  norm = lambda x, *path: _batch_norm(x, path, variables)
 
   def block(x, name, stride):
     p, skip = params[name], x
@@ -116,15 +110,14 @@ def iresnet_peer(
       skip = _conv(x, p['shortcut'], stride=stride)
       skip = norm(skip, name, 'shortcut_norm')
     x = _conv(norm(x, name, 'norm1'), p['conv1'], padding=1)
-    x = x + p['bias_map'] if frozen else norm(x, name, 'norm2')
-    x = functional.prelu(x, p['prelu']['slope'])
+    x = functional.prelu(norm(x, name, 'norm2'), p['prelu']['slope'])
     x = _conv(x, p['conv2'], stride=stride, padding=1)
     return norm(x, name, 'norm3') + skip
 
   def embed(x):
     x = norm(_conv((x - 127.5) / 127.5, params['stem'], padding=1), 'stem_norm')
     x = functional.prelu(x, params['stem_prelu']['slope'])
-    for name, _, stride in iresnet.blocks(units, width):
+    for name, _, stride in network.blocks(units, width):
       x = block(x, name, stride)
     x = norm(x, 'norm').flatten(1)
     x = x @ params['dense']['kernel'] + params['dense']['bias']

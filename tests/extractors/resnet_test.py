@@ -37,7 +37,7 @@ def test_resnet18_is_torchvisions(golden):
   wanted = set(arrays['activation_names'].tolist())
   captured = lambda module, _: module.name in wanted
   apply = lambda v, x: module.apply(v, x, capture_intermediates=captured)
-  images = arrays['images'].astype(np.float32)
+  images = resnet.IMAGENET.scale(arrays['images'].astype(np.float32))
   features, state = jax.jit(apply)(extractor.params, images)
   theirs = arrays['embeddings']
   # Rounding is below 1e-6 of their spread, a wrong epsilon 9e-5.
