@@ -145,6 +145,8 @@ def _sift_all(probes, gallery, metric, recall_target, depth, rows, columns):
 
 def _filled(rows, count):
   """Rows of zeros at the end, so that a program is compiled once."""
+  if len(rows) == count:
+    return rows
   return np.pad(rows, ((0, count - len(rows)), (0, 0)))
 
 

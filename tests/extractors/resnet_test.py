@@ -93,7 +93,8 @@ def test_remat_and_bfloat16_compute_the_same():
   plain = resnet.ResNet(**TINY)
   again = resnet.ResNet(**TINY, remat=True)
   rng = np.random.default_rng(0)
-  images = jnp.asarray(rng.integers(0, 256, (2, 16, 16, 3)), jnp.float32)
+  codes = jnp.asarray(rng.integers(0, 256, (2, 16, 16, 3)), jnp.float32)
+  images = resnet.IMAGENET.scale(codes)
   variables = recipe.random_variables(plain, images)
   assert _shapes(_describe(again, 16)) == _shapes(variables)
 
