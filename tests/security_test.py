@@ -16,7 +16,7 @@ FORBIDDEN = {
   'shutil.unpack_archive',
 }
 ALLOWED = {
-  'fr_poison/extractors/download.py': {'http', 'urllib.request'},
+  'fr_poison/extractors/cache.py': {'http', 'urllib.request'},
 }
 FLAGS = {'shell', 'allow_pickle'}
 METHODS = {'extract', 'extractall'}  # of tarfile and zipfile

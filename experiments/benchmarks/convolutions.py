@@ -1,7 +1,7 @@
 """The convolutions of `fr_poison.layers` against XLA's own.
 
 Forward and input gradient of the shapes that the networks have most of, in
-the forms that the platform gets: on CPU those of `cpu_convolutions`.
+the forms that the platform gets, see `fr_poison.layers`.
 """
 
 from collections.abc import Iterator

@@ -6,7 +6,7 @@ frozen. Both must give the same embeddings before anything is timed.
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks import timing
 from fr_poison import extractors
-from fr_poison.extractors import dlib_resnet, iresnet
+from fr_poison.extractors import dlib_resnet, iresnet, network
 
 # Threads of either framework may spin for a while after their last work.
 _PAUSE_S = 0.3
@@ -23,7 +23,7 @@ _PAUSE_S = 0.3
 class _Peer(NamedTuple):
   """One network, ready in both frameworks."""
 
-  module: Any
+  apply: Callable  # (variables, pictures in 0..255) -> embeddings
   variables: dict
   size: int
   # (variables as tensors, torch) -> [B, 3, H, W] in 0..255 -> [B, D]
@@ -35,21 +35,20 @@ def _peers():
 
   def dlib():
     params = extractors.load('dlib_resnet').params
-    return _Peer(dlib_resnet.DlibResNet(), params, 150, _torch_dlib_resnet)
+    return _peer('dlib_resnet', params, _torch_dlib_resnet)
 
-  def iresnet18(frozen):
-    image = jnp.zeros((1, 112, 112, 3))
-    variables = jax.jit(iresnet.IResNet().init)(jax.random.key(0), image)
-    if frozen:
-      variables = iresnet.fold(variables)
-    module = iresnet.IResNet(frozen=frozen)
-    return _Peer(module, variables, 112, _torch_iresnet)
+  def iresnet18():
+    params = extractors.create('arcface_r18', jax.random.key(0)).params
+    return _peer('arcface_r18', params, _torch_iresnet)
 
-  return {
-    'dlib_resnet': dlib,
-    'iresnet18': lambda: iresnet18(False),
-    'iresnet18 frozen': lambda: iresnet18(True),
-  }
+  return {'dlib_resnet': dlib, 'iresnet18': iresnet18}
+
+
+def _peer(name, variables, in_torch):
+  spec = extractors.spec(name)
+  module = spec.module()
+  apply = lambda variables, x: module.apply(variables, spec.inputs.scale(x))
+  return _Peer(apply, variables, spec.input_size, in_torch)
 
 
 def _add_padded(a, b, functional):
@@ -89,12 +88,9 @@ def _torch_dlib_resnet(variables, torch):
 
 def _torch_iresnet(variables, torch):
   functional, params = torch.nn.functional, variables['params']
-  stats = variables.get('batch_stats')  # folded away in the frozen form
 
   def norm(x, *path):
-    if stats is None:
-      return x
-    p, s = params, stats
+    p, s = params, variables['batch_stats']
     for key in path:
       p, s = p[key], s[key]
     values = s['mean'], s['var'], p['scale'], p['bias']
@@ -109,8 +105,6 @@ def _torch_iresnet(variables, torch):
       skip = conv(x, p['shortcut'], stride=stride)
       skip = norm(skip, name, 'shortcut_norm')
     x = conv(norm(x, name, 'norm1'), p['conv1'], padding=1)
-    if stats is None:
-      x = x + p['bias_map'].permute(2, 0, 1)
     x = functional.prelu(norm(x, name, 'norm2'), p['prelu']['slope'])
     x = conv(x, p['conv2'], stride=stride, padding=1)
     return norm(x, name, 'norm3') + skip
@@ -118,7 +112,7 @@ def _torch_iresnet(variables, torch):
   def embed(x):
     x = norm(conv((x - 127.5) / 127.5, params['stem'], padding=1), 'stem_norm')
     x = functional.prelu(x, params['stem_prelu']['slope'])
-    for name, _, stride in iresnet.blocks(iresnet.UNITS[18], 64):
+    for name, _, stride in network.blocks(iresnet.UNITS[18], 64):
       x = block(x, name, stride)
     x = norm(x, 'norm').flatten(1)
     x = x @ params['dense']['kernel'] + params['dense']['bias']
@@ -165,14 +159,14 @@ def _compare(peer, dtype, batch_size, repeats, torch):
   images, variables = jax.device_put((codes, peer.variables))
   images = images.astype(jnp.dtype(dtype))
   theirs, torch_step = _torch_step(peer, codes, place, torch)
-  ours = jax.jit(peer.module.apply)(variables, images)
+  ours = jax.jit(peer.apply)(variables, images)
   difference = np.abs(np.asarray(ours, np.float32) - theirs)
   error = difference.max() / np.abs(theirs).max()
   exact = not gpu and dtype == 'float32'  # a GPU may compute in TF32
   assert error < (1e-4 if exact else 5e-2), f'embeddings differ by {error:.1e}'
 
   def loss(images, variables):
-    return jnp.sum(peer.module.apply(variables, images) ** 2)
+    return jnp.sum(peer.apply(variables, images) ** 2)
 
   step = jax.jit(jax.grad(loss)).lower(images, variables).compile()
   ways = {'jax': lambda: step(images, variables), 'torch': torch_step}
@@ -196,12 +190,12 @@ def lines(dtype: str, batch_size: int, repeats: int) -> Iterator[str]:
     return
   torch.set_num_threads(os.cpu_count())
   yield f'peer torch {torch.__version__}, {batch_size} pictures, {dtype}'
-  yield 'network            jax [s]  torch [s]  jax/torch  temporary [MB]'
+  yield 'network       jax [s]  torch [s]  jax/torch  temporary [MB]'
   for name, make in _peers().items():
     ours, theirs, megabytes = _compare(
       make(), dtype, batch_size, repeats, torch
     )
     yield (
-      f'{name:17} {ours:8.3f} {theirs:10.3f} {ours / theirs:10.2f} '
+      f'{name:12} {ours:8.3f} {theirs:10.3f} {ours / theirs:10.2f} '
       f'{megabytes:15.0f}'
     )

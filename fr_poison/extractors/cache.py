@@ -1,37 +1,49 @@
-"""Published networks' weights, converted once, in a folder of the user's.
+"""Published networks' weights, fetched and converted once, in a user's folder.
 
 A converted file is safetensors: our flat float32 variables, and beside them
 whose they are, where they are from, and their SHA-256. So it vouches for
-itself, wherever it lies, and one rename puts all of it in its place.
+itself, wherever it lies, and one rename puts all of it in its place. Nothing
+is downloaded unless a user asks for it.
 """
 
-import contextlib
+import hashlib
+import http.client
 import os
 import pathlib
+import re
 import shlex
 import sys
 import time
+import urllib.error
 import urllib.parse
+import urllib.request
 from collections.abc import Callable
 
 import numpy as np
 import safetensors.numpy
 from flax import traverse_util
 
-from fr_poison import weights
+from fr_poison import locks, version, weights
 from fr_poison.data import decode
-from fr_poison.extractors import download
-from fr_poison.extractors.registry import NetworkSpec
+from fr_poison.extractors.network import NetworkSpec
 from fr_poison.types import InputError, Params
-
-try:
-  import fcntl
-except ImportError:  # Windows, where nothing keeps two downloads apart
-  fcntl = None
 
 # Other addresses are pages, on which a person has to agree to something.
 _FILES = ('.bin', '.onnx', '.pt', '.pth', '.safetensors')
 _EVERY = 5  # seconds between two lines of progress
+_MAX_BYTES = 4 << 30
+_TIMEOUT = 30  # seconds without a byte
+_CHUNK = 1 << 20
+_PAGE = re.compile(rb'(\xef\xbb\xbf)?\s*<(!doctype|html|\?xml)', re.IGNORECASE)
+# Without a handler of http, ftp or file, no redirect can lead there either.
+_HANDLERS = (
+  urllib.request.ProxyHandler,
+  urllib.request.HTTPSHandler,
+  urllib.request.HTTPDefaultErrorHandler,
+  urllib.request.HTTPRedirectHandler,
+  urllib.request.HTTPErrorProcessor,
+  urllib.request.UnknownHandler,
+)
 
 
 def path_of(name: str) -> pathlib.Path:
@@ -83,39 +95,45 @@ def write(
   decode.write_atomic(path, safetensors.numpy.save(flat, about))
 
 
+def _make_folder(folder):
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    hint = ''
+    if folder == path_of('').parent:
+      hint = '; set FR_POISON_CACHE to a folder that can be written'
+    raise InputError(f'{folder}: {error.strerror}{hint}') from error
+
+
 def read(path: str | os.PathLike) -> tuple[str, Params]:
   """Reads the network's name and its verified variables of a converted file.
 
   Raises:
     InputError: the file is missing, not a converted one, or damaged.
   """
+  path = pathlib.Path(path)
+  if not path.is_file():
+    raise InputError(f'{path}: no such file')
   try:
     with safetensors.safe_open(path, 'numpy') as file:
       about = file.metadata() or {}
       flat = {key: file.get_tensor(key) for key in file.keys()}
-  except (OSError, safetensors.SafetensorError) as error:
-    raise _refused(path, str(error)) from error
-  if not {'network', 'sha256'} <= about.keys():
-    raise _refused(path, 'it does not say whose weights it holds')
-  if weights.digest(flat) != about['sha256']:
+    name, digest = about['network'], about['sha256']
+    variables = traverse_util.unflatten_dict(flat, sep='/')
+  except (
+    *(OSError, safetensors.SafetensorError, KeyError),
+    *(IndexError, TypeError, ValueError),  # an array below another
+  ) as error:
+    raise InputError(
+      f'{path}: damaged, or not a converted weight file ({error}); one that '
+      f'the authors published is converted by {_command("NAME", path)}'
+    ) from error
+  if weights.digest(flat) != digest:
     raise InputError(
       f'{path}: weight file is damaged (its arrays have another SHA-256 than '
       'it says); delete it'
     )
-  try:
-    return about['network'], traverse_util.unflatten_dict(flat, sep='/')
-  except (IndexError, TypeError, ValueError) as error:
-    raise _refused(path, 'an array below another') from error
-
-
-def _refused(path, reason):
-  path = pathlib.Path(path)
-  if not path.is_file():
-    return InputError(f'{path}: no such file')
-  return InputError(
-    f'{path}: damaged, or not a converted weight file ({reason}); one that '
-    f'the authors published is converted by {_command("NAME", path)}'
-  )
+  return name, variables
 
 
 def _command(network, source):
@@ -137,30 +155,24 @@ def fill(
 
   Raises:
     InputError: it is not there and may not be asked for, its address is no
-      file's, `download.fetch` or `convert` failed, or nothing can be written.
+      file's, `fetch` or `convert` failed, or nothing can be written.
   """
-  path = path_of(entry.name)
+  path, command = path_of(entry.name), _command(entry.name, 'FILE')
   if path.exists():
     return path
-  if convert is None or not _is_file(entry.url):
-    raise _missing(entry, path)
+  is_file = urllib.parse.urlsplit(entry.url).path.endswith(_FILES)
+  if convert is None or not is_file:
+    ways = f'get FILE from {entry.url}, then: {command}'
+    if not entry.url:
+      ways = 'none are published; give the path of a checkpoint'
+    elif is_file:
+      ways = f'--download fetches {entry.url}, or give your own FILE: {command}'
+    raise InputError(f'network: no weights of {entry.name} in {path}; {ways}')
   _make_folder(path.parent)
-  with _locked(path.parent):
+  with locks.turn(path.parent):
     if not path.exists():  # Another process may have been faster.
       _download(entry, convert, path)
   return path
-
-
-def _missing(entry, path):
-  """Says what to do where weights are neither shipped nor kept."""
-  command = _command(entry.name, 'FILE')
-  if not entry.url:
-    ways = 'none are published; give the path of a checkpoint'
-  elif _is_file(entry.url):
-    ways = f'--download fetches {entry.url}, or give your own FILE: {command}'
-  else:
-    ways = f'get FILE from {entry.url}, then: {command}'
-  return InputError(f'network: no weights of {entry.name} in {path}; {ways}')
 
 
 def _download(entry, convert, path):
@@ -175,9 +187,7 @@ def _download(entry, convert, path):
       say(f'{done / 1e6:.0f}{whole} MB')
 
   say(f'downloading {entry.url}')
-  digest = download.fetch(
-    entry.url, original, sha256=entry.sha256, report=report
-  )
+  digest = fetch(entry.url, original, sha256=entry.sha256, report=report)
   if not entry.sha256:
     say(f'SHA-256 {digest}, and no other to compare it with')
   try:
@@ -187,29 +197,105 @@ def _download(entry, convert, path):
     original.unlink()
 
 
-def _is_file(url):
-  return urllib.parse.urlsplit(url).path.endswith(_FILES)
+def fetch(
+  url: str,
+  path: pathlib.Path,
+  *,
+  sha256: str | None = None,
+  report: Callable[[int, int | None], None] = lambda done, total: None,
+) -> str:
+  """Downloads a file and returns its SHA-256.
 
+  With `sha256` what a broken download left (`PATH.part`) is gone on with,
+  where the server can. Only one process may do this at a time.
 
-def _make_folder(folder):
+  Args:
+    url: https, also after redirects.
+    path: of the new file; its folder must exist.
+    sha256: what the file must have; None for one that nobody has noted.
+    report: called with the bytes that are there and, if the server says, all
+      there will be.
+
+  Raises:
+    InputError: no answer, an error, a web page instead of the file, more than
+      4 GiB, an end too early, no space left, or another SHA-256.
+  """
+  part = path.with_name(f'{path.name}.part')
   try:
-    folder.mkdir(parents=True, exist_ok=True)
+    # Where there is no hash, nothing says whether the rest is of that file.
+    have = part.stat().st_size if sha256 and part.exists() else 0
+    _receive(url, part, have, report)
+    with open(part, 'rb') as file:
+      digest = hashlib.file_digest(file, 'sha256').hexdigest()
+    if sha256 not in (None, digest):
+      part.unlink()
+      raise InputError(
+        f'{url}: not the published file (SHA-256 {digest[:12]}..., expected '
+        f'{sha256[:12]}...); deleted'
+      )
+    os.replace(part, path)
   except OSError as error:
-    hint = ''
-    if folder == path_of('').parent:
-      hint = '; set FR_POISON_CACHE to a folder that can be written'
-    raise InputError(f'{folder}: {error.strerror}{hint}') from error
+    raise InputError(f'{error.filename or part}: {error.strerror}') from error
+  return digest
 
 
-@contextlib.contextmanager
-def _locked(folder):
-  """Lets one download at a time; ends with the process, however that ends."""
-  descriptor = os.open(folder, os.O_RDONLY) if fcntl else None
+def _receive(url, part, have, report):
+  """Gets `url` into `part`, from byte `have` on if the server can."""
+  with _open(url, have) as response:
+    done = have if response.status == 206 else 0
+    total = None if response.length is None else done + response.length
+    chunk = _read(response, url)
+    is_page = response.headers.get_content_type() == 'text/html'
+    if is_page or not done and _PAGE.match(chunk):
+      raise InputError(
+        f'{url}: the server answered with a web page ({total or "?"} bytes) '
+        'instead of the file; open it in a browser'
+      )
+    if (total or 0) > _MAX_BYTES:
+      raise InputError(f'{url}: {total} bytes, more than {_MAX_BYTES}')
+    with open(part, 'ab' if done else 'wb') as file:
+      while chunk:
+        done += file.write(chunk)
+        if done > _MAX_BYTES:
+          raise InputError(f'{url}: more than {_MAX_BYTES} bytes')
+        report(done, total)
+        chunk = _read(response, url)
+  if total is not None and done < total:
+    raise InputError(
+      f'{url}: the connection ended after {done} of {total} bytes; ask again '
+      'to go on from there'
+    )
+
+
+def _open(url, have):
+  headers = {'User-Agent': f'fr_poison/{version.__version__}'}
+  if have:
+    headers |= {'Range': f'bytes={have}-'}
+  opener = urllib.request.OpenerDirector()
+  for handler in _HANDLERS:
+    opener.add_handler(handler())
+  request = urllib.request.Request(url, headers=headers)
   try:
-    if fcntl:
-      with contextlib.suppress(OSError):  # Some file systems have no locks.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    yield
-  finally:
-    if fcntl:
-      os.close(descriptor)
+    response = opener.open(request, timeout=_TIMEOUT)
+  except urllib.error.HTTPError as error:
+    error.close()
+    if error.code == 416 and have:  # `part` is whole already, or of another
+      return _open(url, 0)
+    raise InputError(f'{url}: {error}') from error
+  except (OSError, http.client.HTTPException) as error:
+    reason = getattr(error, 'reason', error)
+    raise InputError(f'{url}: cannot be downloaded ({reason})') from error
+  sent = response.headers.get('Content-Range', '')
+  if response.status == 206 and not sent.startswith(f'bytes {have}-'):
+    response.close()
+    raise InputError(f'{url}: asked for bytes {have}-, the server sent {sent}')
+  return response
+
+
+def _read(response, url):
+  try:
+    return response.read(_CHUNK)
+  except (OSError, http.client.HTTPException) as error:
+    raise InputError(
+      f'{url}: the connection broke ({error}); ask again to go on from there'
+    ) from error

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from fr_poison.extractors.convert.state_dict import torch_table
-from fr_poison.extractors.network import Inputs, NetworkSpec
+from fr_poison.extractors.network import Inputs, Network, NetworkSpec
 from fr_poison.layers import Conv
 
 _HEAD_SIZE = 64
@@ -32,11 +32,13 @@ def _norm(name, x):
 
 
 class Block(nn.Module):
-  """Norm, attention around a skip; norm, two dense layers around a skip."""
+  """Norm, attention around a skip; norm, two dense layers around a skip.
+
+  [B, tokens, width] -> the same shape.
+  """
 
   @nn.compact
   def __call__(self, x):
-    """Maps [B, tokens, width] to the same shape."""
     dense = lambda name, size: nn.Dense(size, dtype=x.dtype, name=name)
     batch, tokens, width = x.shape
     qkv = dense('qkv', 3 * width)(_norm('norm1', x))
@@ -49,23 +51,19 @@ class Block(nn.Module):
     return x + dense('dense2', width)(y)
 
 
-class ClipVit(nn.Module):
-  """[B, 224, 224, 3] in 0..255 -> [B, embedding_size], not normalised.
+class ClipVit(Network):
+  """[B, 224, 224, 3] -> [B, embedding_size], not normalised.
 
-  `patch` is rows and columns of one; `remat` keeps only the blocks' inputs for
-  the gradient and computes the rest again.
+  `patch` is rows and columns of one.
   """
 
   patch: int = 32
   width: int = 768
   depth: int = 12
   embedding_size: int = 512
-  remat: bool = False
 
   @nn.compact
   def __call__(self, x):
-    """Embeds pictures already at the network's size and range."""
-    x = INPUTS.scale(x)
     patches = Conv(
       self.width, self.patch, stride=self.patch, use_bias=False, name='patches'
     )
@@ -76,7 +74,7 @@ class ClipVit(nn.Module):
     x = jnp.concatenate([first, x], 1)
     positions = self.param('positional_embedding', init, x.shape[1:])
     x = _norm('norm_pre', x + positions.astype(x.dtype))
-    block = nn.remat(Block) if self.remat else Block
+    block = self.block(Block)
     for i in range(self.depth):
       x = block(name=f'block{i + 1}')(x)
     x = _norm('norm_post', x[:, 0])
@@ -113,44 +111,34 @@ TEXT_TOWER = (
 )
 
 
-def _spec(name, tower, year, file, sha256):
-  return NetworkSpec(
+_TOWERS = {  # patch, width, depth, embedding size
+  'vitb32': (32, 768, 12, 512),
+  'vitb16': (16, 768, 12, 512),
+  'vitl14': (14, 1024, 24, 768),
+}
+_FILES = {  # SHA-256 and name
+  'vitb32': '40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af'
+  '/ViT-B-32.pt',
+  'vitb16': '5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f'
+  '/ViT-B-16.pt',
+  'vitl14': 'b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836'
+  '/ViT-L-14.pt',
+}
+SPECS = tuple(
+  NetworkSpec(
     f'clip_{name}',
     functools.partial(ClipVit, *tower),
     224,
     tower[-1],
     pretrained=False,
     inputs=INPUTS,
-    year=year,
+    year=2022 if name == 'vitl14' else 2021,
     licence='MIT (the repository)',
-    url=f'https://openaipublic.azureedge.net/clip/models/{sha256}/{file}.pt',
-    sha256=sha256,
+    url=f'https://openaipublic.azureedge.net/clip/models/{_FILES[name]}',
+    sha256=_FILES[name].partition('/')[0],
     table=TABLE,
     ignored=TEXT_TOWER,
     prefixes=('module.',),
   )
-
-
-SPECS = (
-  _spec(
-    'vitb32',
-    (32, 768, 12, 512),
-    2021,
-    'ViT-B-32',
-    '40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af',
-  ),
-  _spec(
-    'vitb16',
-    (16, 768, 12, 512),
-    2021,
-    'ViT-B-16',
-    '5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f',
-  ),
-  _spec(
-    'vitl14',
-    (14, 1024, 24, 768),
-    2022,
-    'ViT-L-14',
-    'b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836',
-  ),
+  for name, tower in _TOWERS.items()
 )

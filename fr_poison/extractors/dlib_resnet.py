@@ -3,18 +3,15 @@
 The graph of `dlib_face_recognition_resnet_model_v1.dat` (Davis King, CC0), as
 in dlib's example dnn_face_recognition_ex.cpp. Its affine layers (batch norm
 frozen into a scale and a shift) are folded into the convolutions when the
-file is converted, so here every convolution just has a bias.
+file is read, so here every convolution just has a bias.
 """
 
 import jax.numpy as jnp
 from flax import linen as nn
-from flax import traverse_util
 
-from fr_poison import weights
-from fr_poison.extractors.convert.dlib_dat import Layer
-from fr_poison.extractors.network import Inputs, NetworkSpec
+from fr_poison.extractors.convert.state_dict import Table
+from fr_poison.extractors.network import Inputs, Network, NetworkSpec
 from fr_poison.layers import Conv, max_pool
-from fr_poison.types import InputError, Params
 
 # Channels of the residual blocks; True: halves the picture.
 BLOCKS = (
@@ -29,9 +26,6 @@ BLOCKS = (
 )
 # Subtracted from R, G and B in 0..255; read from the file.
 MEAN_RGB = (122.782, 117.001, 104.298)
-
-
-_INPUTS = Inputs(MEAN_RGB, 256.0)
 
 
 def add_padded(a, b):
@@ -62,7 +56,6 @@ class Block(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    """Maps [B, H, W, C] to [B, H', W', features]."""
     # dlib pads only where the stride is 1.
     stride, padding = (2, 0) if self.down else (1, 1)
     first = Conv(self.features, 3, stride=stride, padding=padding, name='conv1')
@@ -71,61 +64,26 @@ class Block(nn.Module):
     return nn.relu(add_padded(y, average_pool(x) if self.down else x))
 
 
-class DlibResNet(nn.Module):
-  """[B, 150, 150, 3] in 0..255 -> [B, 128], not normalised.
+class DlibResNet(Network):
+  """[B, 150, 150, 3] -> [B, 128], not normalised.
 
   Two pictures show the same person when the Euclidean distance of their
   embeddings is below 0.6 (the threshold stored in the file).
   """
 
-  remat: bool = False  # keep only the blocks' inputs for the gradient
-
   @nn.compact
   def __call__(self, x):
-    """Embeds pictures already at the network's size and range."""
-    x = _INPUTS.scale(x)
     x = nn.relu(Conv(32, 7, stride=2, name='stem')(x))
-    x = max_pool(x)
-    block = nn.remat(Block) if self.remat else Block
+    x, block = max_pool(x), self.block(Block)
     for i, (features, down) in enumerate(BLOCKS):
       x = block(features, down, name=f'block{i + 1}')(x)
-    x = jnp.mean(x, (1, 2))
-    x = nn.Dense(128, use_bias=False, name='dense')(x)
+    x = nn.Dense(128, use_bias=False, name='dense')(jnp.mean(x, (1, 2)))
     return jnp.asarray(x, jnp.float32)
 
 
-def from_layers(layers: list[Layer]) -> Params:
-  """Folds each affine layer of dlib's file into the convolution before it.
-
-  affine(conv(x)) = gamma * (w x + b) + beta = (gamma w) x + (gamma b + beta)
-
-  Returns:
-    {'params': ...} of `DlibResNet`, float32.
-
-  Raises:
-    InputError: the layers of another network.
-  """
-  names = ['stem']
-  for i in range(1, len(BLOCKS) + 1):
-    names += [f'block{i}/conv1', f'block{i}/conv2']
-  kinds = [layer.kind for layer in layers]
-  if kinds != ['con', 'affine'] * len(names) + ['fc']:
-    raise InputError(
-      f'not the weights of this network: {len(names)} convolutions with '
-      f'affine layers and a dense layer expected, found {len(kinds)} layers'
-    )
-  arrays = {'dense/kernel': layers[-1].params.reshape(layers[-1].shape)}
-  for name, con, affine in zip(names, layers[:-1:2], layers[1::2], strict=True):
-    channels = con.shape[0]
-    if affine.shape != (channels,):
-      raise InputError(f'{name}: affine layer does not fit its convolution')
-    gamma, beta = affine.params[:channels], affine.params[channels:]
-    kernel = con.params[:-channels].reshape(con.shape).transpose(2, 3, 1, 0)
-    arrays[f'{name}/kernel'] = kernel * gamma
-    arrays[f'{name}/bias'] = con.params[-channels:] * gamma + beta
-  expected = weights.expected_shapes(DlibResNet(), 150)
-  weights.check_arrays(arrays, expected, 'dlib_resnet')
-  return {'params': traverse_util.unflatten_dict(arrays, sep='/')}
+def _number(match):
+  """All convolutions are counted in one row, the stem is 0."""
+  return f'con{2 * int(match[1]) + int(match[2]) - 2}/'
 
 
 SPECS = (
@@ -134,9 +92,18 @@ SPECS = (
     DlibResNet,
     150,
     128,
-    inputs=_INPUTS,
+    inputs=Inputs(MEAN_RGB, 256.0),
     year=2017,
     licence='CC0-1.0',
     url='https://pypi.org/project/face-recognition-models/0.3.0/',
+    table=Table(
+      (
+        ('^stem/', 'con0/'),
+        (r'^block(\d+)/conv(\d)/', _number),
+        ('^dense/', 'fc/'),
+      ),
+      conv=(3, 2, 0, 1),
+    ),
+    ignored='mean',
   ),
 )

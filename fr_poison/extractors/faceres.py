@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from fr_poison.extractors.convert.state_dict import Table
-from fr_poison.extractors.network import NetworkSpec
+from fr_poison.extractors.network import Network, NetworkSpec
 from fr_poison.layers import Conv, DepthwiseConv
 
 # (features, stride) of the 13 depthwise-separable blocks of MobileNet-v1.
@@ -40,7 +40,6 @@ class SeparableBlock(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    """Maps [B, H, W, C] to [B, H/stride, W/stride, features]."""
     channels = x.shape[-1:]
     scale = self.param('scale', nn.initializers.ones, channels)
     bias = self.param('bias', nn.initializers.zeros, channels)
@@ -51,16 +50,13 @@ class SeparableBlock(nn.Module):
     return relu6(Conv(self.features, 1, name='pointwise')(x))
 
 
-class FaceRes(nn.Module):
-  """[B, H, W, 3] in 0..255 -> [B, 1024], not normalised."""
-
-  remat: bool = False  # keep only the blocks' inputs for the gradient
+class FaceRes(Network):
+  """[B, H, W, 3] -> [B, 1024], not normalised."""
 
   @nn.compact
   def __call__(self, x):
-    """Embeds pictures already at the network's range."""
     x = relu6(Conv(32, 3, stride=2, padding=None, name='stem')(x))
-    block = nn.remat(SeparableBlock) if self.remat else SeparableBlock
+    block = self.block(SeparableBlock)
     for i, (features, stride) in enumerate(BLOCKS):
       x = block(features, stride, name=f'block{i + 1}')(x)
     return jnp.mean(x, (1, 2), dtype=jnp.float32)
@@ -82,10 +78,7 @@ _SPEC = NetworkSpec(
       (r'^block(\d+)/depthwise/kernel', r'conv_dw_\1/depthwise_kernel'),
       (r'^block(\d+)/scale', r'conv_dw_\1_bn/batchnorm_1/mul'),
       (r'^block(\d+)/bias', r'conv_dw_\1_bn/batchnorm_1/sub'),
-      (
-        r'^block(\d+)/pointwise/kernel',
-        r'conv_pw_\1/convolution/merged_input',
-      ),
+      (r'^block(\d+)/pointwise/ke.*', r'conv_pw_\1/convolution/merged_input'),
       (r'^block(\d+)/pointwise/bias', r'conv_pw_\1_bn/batchnorm_1/sub'),
     )
   ),

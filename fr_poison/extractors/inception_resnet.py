@@ -14,10 +14,8 @@ from fr_poison.extractors.convert.state_dict import torch_table
 from fr_poison.extractors.network import Inputs, Network, NetworkSpec
 from fr_poison.layers import Conv, conv, max_pool
 
-FACENET = Inputs(127.5, 128.0)
 MIN_SIZE = 75  # below, the last convolutions have no pixel left
 REPEATS = (5, 10, 5)  # residual blocks at each of the three resolutions
-_EPSILON = 1e-3
 
 # (name, channels in halves of the width, kernel, stride, padded)
 STEM = (
@@ -64,19 +62,11 @@ class Unit(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    """Maps [B, H, W, C] to [B, H', W', features]."""
-    kernel = self.param(
-      'kernel',
-      nn.initializers.lecun_normal(),
-      (*self.size, x.shape[-1], self.features),
-    )
-    rows, columns = (n // 2 * self.padded for n in self.size)
-    x = conv(
-      x,
-      kernel.astype(x.dtype),
-      stride=self.stride,
-      padding=((rows, rows), (columns, columns)),
-    )
+    shape = *self.size, x.shape[-1], self.features
+    kernel = self.param('kernel', nn.initializers.lecun_normal(), shape)
+    padding = tuple((n // 2 * self.padded,) * 2 for n in self.size)
+    kernel = kernel.astype(x.dtype)
+    x = conv(x, kernel, stride=self.stride, padding=padding)
     return nn.relu(self.norm(name='norm')(x))
 
 
@@ -94,7 +84,6 @@ class Mixed(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    """Maps [B, H, W, C] to the same, or [B, H', W', C'] of a reduction."""
     outputs = []
     for i, branch in enumerate(self.branches):
       y = x
@@ -110,7 +99,7 @@ class Mixed(nn.Module):
 
 
 class InceptionResNet(Network):
-  """[B, 160, 160, 3] in 0..255 -> [B, 512], of length 1.
+  """[B, 160, 160, 3], or of any size from 75 on, -> [B, 512], of length 1.
 
   `repeats` are the residual blocks at each resolution, `width` the channels of
   the first convolution, of which all others are multiples.
@@ -122,9 +111,7 @@ class InceptionResNet(Network):
 
   @nn.compact
   def __call__(self, x, train=False):
-    """Embeds pictures already at the network's range; any size from 75 on."""
-    norm, block = self.norm(x, train, _EPSILON), self.block(Mixed)
-    x = FACENET.scale(x)
+    norm, block = self.norm(x, train, epsilon=1e-3), self.block(Mixed)
     for name, halves, *shape in STEM:
       if name == 'conv3b':
         x = max_pool(x)
@@ -160,7 +147,7 @@ _FACENET = NetworkSpec(
   min_size=MIN_SIZE,
   pretrained=False,
   batch_norm=True,
-  inputs=FACENET,
+  inputs=Inputs(127.5, 128.0),
   normalized=True,
   year=2018,
   licence='MIT (the repository)',

@@ -1,20 +1,94 @@
-"""load(name or path) -> Extractor: networks with their weights."""
+"""Networks by name or path, with their weights, and pictures through them."""
 
 import functools
 import os
 import pathlib
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from fr_poison import weights
-from fr_poison.extractors import cache, registry
+from fr_poison.data.batches import (
+  Progress,
+  map_batches,
+  pictures_a_call,
+  silent,
+)
+from fr_poison.extractors import (
+  cache,
+  clip_vit,
+  dlib_resnet,
+  faceres,
+  inception_resnet,
+  iresnet,
+  lowkey,
+  mobileface,
+  mobilefacenet,
+  resnet,
+)
 from fr_poison.extractors.convert import reading, state_dict
-from fr_poison.extractors.network import resize
-from fr_poison.extractors.registry import PIXELS, PIXELS_SPEC, Extractor
-from fr_poison.types import InputError, Params, Rng
+from fr_poison.extractors.network import NetworkSpec
+from fr_poison.types import (
+  Embeddings,
+  EmbedFn,
+  InputError,
+  Params,
+  Rng,
+  calling,
+)
+
+_FILES = (
+  *(dlib_resnet, faceres, mobileface),  # whose weights ship
+  *(iresnet, mobilefacenet, inception_resnet, resnet, lowkey, clip_vit),
+)
+_SPECS = {spec.name: spec for file in _FILES for spec in file.SPECS}
+PIXELS = 'pixels'  # the control: no network, the picture is the embedding
+_PIXELS_SPEC = NetworkSpec(PIXELS, nn.Module, 0, 0)
+# With 20, mobileface and dlib_resnet would embed many a fifth faster (faceres
+# would not), and all of them one picture as slowly as 20.
+_CPU_BATCH = 8
+_AXIS = 'batch'
+
+
+class Extractor(NamedTuple):
+  """A network ready for use: `embed_fn(params, images) -> [B, D]`.
+
+  `embed_fn` takes RGB float32 in [0, 1] of any size, and does the network's
+  own resizing and scaling; embeddings are float32, as the network gives them,
+  of length 1 only where `spec.normalized` says so.
+  """
+
+  embed_fn: EmbedFn
+  params: Params
+  spec: NetworkSpec
+  input_size: int  # rows and columns it works at here; 0 for pixels
+  sha256: str | None  # of the weights; None without any
+
+
+def names() -> tuple[str, ...]:
+  """Lists the networks `load` knows by name; see `spec(name).pretrained`."""
+  return (*_SPECS, PIXELS)
+
+
+def architectures() -> tuple[str, ...]:
+  """Lists the networks that `create` can make, to be trained."""
+  return tuple(_SPECS)
+
+
+def spec(name: str) -> NetworkSpec:
+  """Gives the network's entry.
+
+  Raises:
+    InputError: no such network; lists those there are.
+  """
+  if name not in _SPECS:
+    raise InputError(f'network: {name!r} is unknown; known: {sorted(names())}')
+  return _SPECS[name]
 
 
 def load(
@@ -43,44 +117,35 @@ def load(
     InputError: unknown network, a size it cannot take, or weights that are
       missing (what to do is said), damaged, or of another network.
   """
-  options = {'input_size': input_size, 'dtype': dtype, 'remat': remat}
   if name == PIXELS:
-    return Extractor(_pixels, {}, PIXELS_SPEC, 0, None)
-  if name not in registry.architectures() and _is_path(name):
-    path = pathlib.Path(name)
-    read = _load_checkpoint if path.is_dir() else _load_converted
-    return read(path, options)
-  entry = registry.spec(name)
-  if not entry.pretrained:
+    return Extractor(_pixels, {}, _PIXELS_SPEC, 0, None)
+  path = pathlib.Path(name)
+  if name in _SPECS or not (
+    os.sep in str(name) or path.suffix or path.exists()
+  ):
+    entry = spec(name)
+    if entry.pretrained:
+      size = _working_size(entry, input_size)
+      shapes = weights.expected_shapes(entry.module(), size)
+      params, digest = weights.load(name, shapes)
+      return _extractor(entry, params, size, digest, dtype, remat)
     published = lambda file: from_state_dict(name, reading.read(file)).params
     path = cache.fill(entry, published if download else None)
-    return _load_converted(path, options, name)
-  size = registry.working_size(entry, input_size)
-  shapes = weights.expected_shapes(entry.module(), size)
-  params, digest = weights.load(name, shapes)
-  params = jax.tree.map(jnp.asarray, params)
-  return Extractor(
-    _embed_fn(name, size, dtype, remat), params, entry, size, digest
-  )
-
-
-def _is_path(name):
-  path = pathlib.Path(name)
-  return os.sep in str(name) or path.suffix or path.exists()
-
-
-def _load_converted(path, options, wanted=None):
-  name, params = cache.read(path)
-  if wanted not in (None, name):
-    raise InputError(f'{path}: weights of {name}, expected those of {wanted}')
+  if path.is_dir():
+    found, params, size = _read_checkpoint(path)
+  else:
+    (found, params), size = cache.read(path), None
+  if name in _SPECS and name != found:
+    raise InputError(f'{path}: weights of {found}, expected those of {name}')
+  options = {'input_size': input_size or size, 'dtype': dtype, 'remat': remat}
   try:
-    return with_params(name, params, **options)
+    return with_params(found, params, **options)
   except InputError as error:
     raise InputError(f'{path}: {error}') from error
 
 
-def _load_checkpoint(path, options):
-  """Loads the network of a `training.TrainState`, as its average where kept."""
+def _read_checkpoint(path):
+  """Reads a `training.TrainState`'s network, as its average where kept."""
   from fr_poison import checkpoints  # Orbax takes a second to import
 
   tree, description = checkpoints.read(path)
@@ -89,14 +154,23 @@ def _load_checkpoint(path, options):
     # What is empty is not in a checkpoint.
     params = tree.get('ema', tree['params'])['extractor']
     stats = tree.get('batch_stats')
-    name = network['name']
-    size = options['input_size'] or network['input_size']
+    variables = {'params': params} | ({'batch_stats': stats} if stats else {})
+    return network['name'], variables, network['input_size']
   except (KeyError, TypeError) as error:
     raise InputError(
       f'{path}: not the checkpoint of a network ({error} is missing)'
     ) from error
-  variables = {'params': params} | ({'batch_stats': stats} if stats else {})
-  return with_params(name, variables, **options | {'input_size': size})
+
+
+def _working_size(entry, input_size):
+  size = input_size or entry.input_size
+  if size != entry.input_size and not entry.any_size:
+    raise InputError(
+      f'input_size: {entry.name} only takes {entry.input_size}, {size} given'
+    )
+  if size < entry.min_size:
+    raise InputError(f'input_size: {size} is below {entry.min_size}')
+  return size
 
 
 def create(name: str, rng: Rng, *, input_size: int | None = None) -> Extractor:
@@ -105,8 +179,8 @@ def create(name: str, rng: Rng, *, input_size: int | None = None) -> Extractor:
   Raises:
     InputError: no such network, or a size it cannot take.
   """
-  entry = registry.spec(name)
-  size = registry.working_size(entry, input_size)
+  entry = spec(name)
+  size = _working_size(entry, input_size)
   images = jnp.zeros((1, size, size, 3))
   params = jax.jit(entry.module().init)(rng, images)
   return with_params(name, params, input_size=size)
@@ -132,13 +206,22 @@ def with_params(
   Raises:
     InputError: the arrays are not those of that network.
   """
-  entry = registry.spec(name)
-  size = registry.working_size(entry, input_size)
-  flat = weights.flatten(params)
+  entry = spec(name)
+  size, flat = _working_size(entry, input_size), weights.flatten(params)
   weights.check_arrays(flat, _shapes(name, size), name)
-  embed_fn = _embed_fn(name, size, dtype, remat)
+  digest = weights.digest(flat)
+  return _extractor(entry, params, size, digest, dtype, remat)
+
+
+def _extractor(entry, params, size, digest, dtype, remat):
+  embed_fn = _embed_fn(entry.name, size, dtype, remat)
   params = jax.tree.map(jnp.asarray, params)
-  return Extractor(embed_fn, params, entry, size, weights.digest(flat))
+  return Extractor(embed_fn, params, entry, size, digest)
+
+
+@functools.cache  # tracing a deep network takes seconds
+def _shapes(name, size):
+  return weights.expected_shapes(spec(name).module(), size, None)
 
 
 def from_state_dict(
@@ -157,14 +240,14 @@ def from_state_dict(
     **options: `dtype` and `remat`, see `load`.
 
   Raises:
-    InputError: no such network, no names known for it, or arrays that are
-      missing, unexpected, misshaped or not finite.
+    InputError: no such network, or arrays that are missing, unexpected,
+      misshaped or not finite.
   """
-  entry = registry.spec(name)
+  entry = spec(name)
   params = state_dict.to_flax(
-    _table(entry),
+    entry.table,
     arrays,
-    _shapes(name, registry.working_size(entry, input_size)),
+    _shapes(name, _working_size(entry, input_size)),
     ignored=entry.ignored,
     prefixes=entry.prefixes,
     source=name,
@@ -173,23 +256,8 @@ def from_state_dict(
 
 
 def to_state_dict(extractor: Extractor) -> dict[str, np.ndarray]:
-  """Gives the weights under their authors' keys, for `from_state_dict`.
-
-  Raises:
-    InputError: no names are known for this network.
-  """
-  return state_dict.to_state_dict(_table(extractor.spec), extractor.params)
-
-
-def _table(entry):
-  if entry.table is None:
-    raise InputError(f'network: {entry.name} has no published names')
-  return entry.table
-
-
-@functools.cache  # tracing a deep network takes seconds
-def _shapes(name, size):
-  return weights.expected_shapes(registry.spec(name).module(), size, None)
+  """Gives the weights under their authors' keys, for `from_state_dict`."""
+  return state_dict.to_state_dict(extractor.spec.table, extractor.params)
 
 
 def train_fn(
@@ -214,7 +282,7 @@ def train_fn(
   module = entry.module(axis_name=axis_name)
 
   def apply(variables, images):
-    inputs = jnp.asarray(255 * resize(images, size), dtype)
+    inputs = entry.prepare(images, size, dtype)
     embeddings, changed = module.apply(
       variables, inputs, train=True, mutable=['batch_stats']
     )
@@ -225,10 +293,11 @@ def train_fn(
 
 @functools.cache  # the same function each time, so that jit compiles it once
 def _embed_fn(name, size, dtype, remat):
-  module = registry.spec(name).module(remat=remat)
+  entry = spec(name)
+  module = entry.module(remat=remat)
 
   def embed_fn(params, images):
-    inputs = jnp.asarray(255 * resize(images, size), dtype)
+    inputs = entry.prepare(images, size, dtype)
     return module.apply(params, inputs).astype(jnp.float32)
 
   embed_fn.__name__ = f'embed_{name}'
@@ -238,3 +307,63 @@ def _embed_fn(name, size, dtype, remat):
 def _pixels(params, images):
   del params
   return images.reshape(len(images), -1)
+
+
+def embed(
+  extractor: Extractor,
+  images: np.ndarray,
+  batch_size: int = 20,
+  progress: Progress = silent,
+) -> Embeddings:
+  """Embeds uint8 pictures [N, H, W, 3], N at least 1: gives [N, D].
+
+  Where there are pictures for all of this process's devices, each has its
+  part, and runs the program of one: nothing depends on how many there are.
+
+  Args:
+    extractor: the network; of one graph, any weights share a program.
+    images: the pictures.
+    batch_size: pictures on a device at a time, if that is an accelerator; on
+      CPU it changes nothing.
+    progress: is given the loop over batches; see `data.batches.silent`.
+
+  Raises:
+    InputError: the network gives something else than [B, D]. What it raises
+      itself passes through, with a note.
+  """
+  size, params = pictures_a_call(batch_size, _CPU_BATCH), extractor.params
+  devices, mesh, put = jax.local_devices(), None, lambda batch: batch
+  if len(devices) > 1 and len(images) >= size * len(devices):
+    mesh, size = Mesh(np.array(devices), (_AXIS,)), size * len(devices)
+    params = jax.device_put(params, NamedSharding(mesh, PartitionSpec()))
+    split = NamedSharding(mesh, PartitionSpec(_AXIS))
+    put = lambda batch: jax.device_put(batch, split)
+  run = lambda batch: _embed(extractor.embed_fn, mesh, params, put(batch))
+  return map_batches(run, images, size, progress)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _embed(embed_fn, mesh, params, images):
+  def checked(params, images):
+    with calling('extractor.embed_fn'):
+      embeddings = embed_fn(params, images)
+    shape = getattr(embeddings, 'shape', ())
+    if len(shape) != 2 or shape[0] != len(images):
+      raise InputError(
+        f'extractor.embed_fn: gave {type(embeddings).__name__} {list(shape)}; '
+        f'one array [{len(images)}, D] expected'
+      )
+    return embeddings
+
+  if mesh is None:
+    return checked(params, images)
+  split = PartitionSpec(_AXIS)
+  # Not jit's own partitioning, which would round otherwise for every number
+  # of devices.
+  return jax.shard_map(
+    checked,
+    mesh=mesh,
+    in_specs=(PartitionSpec(), split),
+    out_specs=split,
+    check_vma=False,
+  )(params, images)

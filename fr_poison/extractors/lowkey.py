@@ -1,69 +1,21 @@
 """LowKey's own networks (face.evoLVe): 112x112 -> 512.
 
 The graphs of `IR_50/101/152` and `ResNet_50/101/152` in cmu-spuds'
-lowkey_gradio, backbone/model_irse.py and model_resnet.py. Unlike insightface's
-IResNet, a block of the former has no norm between its convolutions, and its
-skip is projected only where the number of channels changes. The latter are
-torchvision's bottlenecks under another head.
+lowkey_gradio, backbone/model_irse.py and model_resnet.py: an IResNet whose
+blocks have no norm between their convolutions, and torchvision's bottlenecks
+under IResNet's head.
 """
 
 import functools
-from collections.abc import Callable
 
-from flax import linen as nn
-
-from fr_poison.extractors import iresnet, resnet
+from fr_poison.extractors import resnet
 from fr_poison.extractors.convert.state_dict import torch_table
-from fr_poison.extractors.network import (
-  ARCFACE,
-  Inputs,
-  dense_head,
-  shortcut,
-)
-from fr_poison.layers import Conv, PReLU
+from fr_poison.extractors.iresnet import ARCFACE_SPEC, IResNet
 
 # Blocks a stage, by depth.
 IR_UNITS = {50: (3, 4, 14, 3), 101: (3, 13, 30, 3), 152: (3, 8, 36, 3)}
-
-
-class IRBlock(nn.Module):
-  """Norm, conv, PReLU, strided conv, norm around a skip."""
-
-  features: int
-  stride: int
-  norm: Callable
-
-  @nn.compact
-  def __call__(self, x):
-    """Maps [B, H, W, C] to [B, H/stride, W/stride, features]."""
-    conv = functools.partial(Conv, self.features, 3, padding=1, use_bias=False)
-    if x.shape[-1] == self.features:
-      skip = x[:, :: self.stride, :: self.stride]
-    else:
-      skip = shortcut(x, self.features, self.stride, self.norm)
-    x = conv(name='conv1')(self.norm(name='norm1')(x))
-    x = PReLU(name='prelu')(x)
-    x = conv(stride=self.stride, name='conv2')(x)
-    return self.norm(name='norm2')(x) + skip
-
-
-LowkeyIR = functools.partial(iresnet.IResNet, units=IR_UNITS[50], kind=IRBlock)
-
-
-class LowkeyResNet(resnet.ResNet):
-  """[B, 112, 112, 3] in 0..255 -> [B, embedding_size], not normalised."""
-
-  units: tuple[int, ...] = resnet.UNITS[50]
-  bottleneck: bool = True
-  embedding_size: int = 512
-  inputs: Inputs = ARCFACE
-
-  @nn.compact
-  def __call__(self, x, train=False):
-    """Embeds pictures already at the network's size and range."""
-    x = self.trunk(self.inputs.scale(x), train)
-    return dense_head(x, self.embedding_size, self.norm(x, train))
-
+LowkeyIR = functools.partial(IResNet, middle_norm=False)
+LowkeyResNet = functools.partial(resnet.ResNet, bottleneck=True, head_size=512)
 
 _IR_RULES = (
   ('^stem/', 'input_layer.0/'),
@@ -80,18 +32,6 @@ _IR_RULES = (
   ('/shortcut/', '/shortcut_layer.0/'),
   ('/shortcut_norm/', '/shortcut_layer.1/'),
 )
-
-
-def _ir_table(units):
-  """Its blocks are counted through all stages."""
-  before = [sum(units[:i]) for i in range(len(units))]
-
-  def body(match):
-    return f'body.{before[int(match[1]) - 1] + int(match[2])}'
-
-  return torch_table((r'^stage(\d)_block(\d+)', body), *_IR_RULES)
-
-
 _RESNET_TABLE = torch_table(
   *resnet.RULES,
   ('^norm/', 'bn_o1/'),
@@ -106,11 +46,21 @@ _FILES = {
 }
 
 
-def _spec(name, module, table):
+def _ir_table(units):
+  """Its blocks are counted through all stages."""
+  before = [sum(units[:i]) for i in range(len(units))]
+
+  def body(match):
+    return f'body.{before[int(match[1]) - 1] + int(match[2])}'
+
+  return torch_table((r'^stage(\d)_block(\d+)', body), *_IR_RULES)
+
+
+def _spec(name, module, units, table):
   file = _FILES.get(name)
-  return iresnet.ARCFACE_SPEC._replace(
+  return ARCFACE_SPEC._replace(
     name=name,
-    module=module,
+    module=functools.partial(module, units=units),
     licence='none given',
     url=f'{_PAGE}/releases/download/weights/{file}' if file else _PAGE,
     table=table,
@@ -119,19 +69,11 @@ def _spec(name, module, table):
 
 SPECS = (
   *(
-    _spec(
-      f'lowkey_ir{depth}',
-      functools.partial(LowkeyIR, units=units),
-      _ir_table(units),
-    )
+    _spec(f'lowkey_ir{depth}', LowkeyIR, units, _ir_table(units))
     for depth, units in IR_UNITS.items()
   ),
   *(
-    _spec(
-      f'lowkey_resnet{depth}',
-      functools.partial(LowkeyResNet, resnet.UNITS[depth]),
-      _RESNET_TABLE,
-    )
-    for depth in IR_UNITS
+    _spec(f'lowkey_resnet{n}', LowkeyResNet, resnet.UNITS[n], _RESNET_TABLE)
+    for n in IR_UNITS
   ),
 )

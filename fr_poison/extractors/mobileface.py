@@ -10,20 +10,20 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from fr_poison.extractors.convert.state_dict import Table
-from fr_poison.extractors.network import Inputs, NetworkSpec
+from fr_poison.extractors.network import Inputs, Network, NetworkSpec
 from fr_poison.layers import Conv, DepthwiseConv, PReLU
-
-_INPUTS = Inputs(127.5, 128.0)
 
 
 class Stage(nn.Module):
-  """Pointwise, then three depthwise convolutions, the last two skipped over."""
+  """Pointwise, then three depthwise convolutions, the last two skipped over.
+
+  [B, H, W, C] -> [B, H/2, W/2, features].
+  """
 
   features: int
 
   @nn.compact
   def __call__(self, x):
-    """Maps [B, H, W, C] to [B, H/2, W/2, features]."""
     x = Conv(self.features, 1, use_bias=False, name='pointwise')(x)
     x = DepthwiseConv(stride=2, padding=1, name='depthwise0')(x)
     skip = x = PReLU(name='prelu0')(x)
@@ -33,19 +33,16 @@ class Stage(nn.Module):
     return x + skip
 
 
-class MobileFace(nn.Module):
-  """[B, 112, 112, 3] in 0..255 -> [B, 256], not normalised."""
+class MobileFace(Network):
+  """[B, 112, 112, 3] -> [B, 256], not normalised."""
 
   embedding_size: int = 256
-  remat: bool = False  # keep only the blocks' inputs for the gradient
 
   @nn.compact
   def __call__(self, x):
-    """Embeds pictures already at the network's size and range."""
-    x = _INPUTS.scale(x)
     x = Conv(32, 3, stride=2, padding=1, use_bias=False, name='stem')(x)
     x = PReLU(name='stem_prelu')(x)
-    stage = nn.remat(Stage) if self.remat else Stage
+    stage = self.block(Stage)
     for i, features in enumerate((32, 32, 64, 128)):
       x = stage(features, name=f'stage{i}')(x)
     x = x.reshape(x.shape[0], -1)
@@ -61,7 +58,7 @@ SPECS = (
     MobileFace,
     112,
     256,
-    inputs=_INPUTS,
+    inputs=Inputs(127.5, 128.0),
     year=2018,
     licence='MIT (the package)',
     # Constants of TF.js, converted from MXNet, hence their names.

@@ -13,7 +13,7 @@ from flax import linen as nn
 
 from fr_poison.extractors.convert.state_dict import torch_table
 from fr_poison.extractors.iresnet import ARCFACE_SPEC
-from fr_poison.extractors.network import ARCFACE, Network
+from fr_poison.extractors.network import Network
 from fr_poison.layers import Conv, DepthwiseConv, PReLU, depthwise_conv
 
 # Blocks with a skip behind each of the three strided ones.
@@ -29,7 +29,6 @@ class GroupedConv(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    """Maps [B, H, W, C] to [B, H, W, C]."""
     channels = x.shape[-1]
     kernel = self.param(
       'kernel', nn.initializers.lecun_normal(), (3, 3, _GROUP, channels)
@@ -55,7 +54,6 @@ class Block(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    """Maps [B, H, W, C] to [B, H/stride, W/stride, features]."""
     y = Conv(self.hidden, 1, use_bias=False, name='expand')(x)
     y = norm_prelu(y, self.norm, 'expand')
     y = DepthwiseConv(stride=self.stride, padding=1, name='depthwise')(y)
@@ -71,7 +69,7 @@ def norm_prelu(x, norm, name):
 
 
 class MobileFaceNet(Network):
-  """[B, 112, 112, 3] in 0..255 -> [B, 512], not normalised.
+  """[B, 112, 112, 3] -> [B, 512], not normalised.
 
   `units` are the blocks with a skip a stage, `width` the channels of the
   first one.
@@ -83,20 +81,16 @@ class MobileFaceNet(Network):
 
   @nn.compact
   def __call__(self, x, train=False):
-    """Embeds pictures already at the network's size and range."""
     norm, block = self.norm(x, train), self.block(Block)
-    x = ARCFACE.scale(x)
     x = Conv(self.width, 3, stride=2, padding=1, use_bias=False, name='stem')(x)
     x = norm_prelu(x, norm, 'stem')
     x = norm_prelu(GroupedConv(name='grouped')(x), norm, 'grouped')
     for i, count in enumerate(self.units):
       features = self.width * (1, 2, 2)[i]
-      x = block(
-        features, self.width << i, 2, norm, name=f'stage{i + 1}_block1'
-      )(x)
-      for j in range(count):
-        name = f'stage{i + 1}_block{j + 2}'
-        x = block(features, features, 1, norm, name=name)(x)
+      for j in range(count + 1):
+        hidden, stride = (features, 1) if j else (self.width << i, 2)
+        name = f'stage{i + 1}_block{j + 1}'
+        x = block(features, hidden, stride, norm, name=name)(x)
     x = Conv(4 * self.width, 1, use_bias=False, name='last')(x)
     x = norm_prelu(x, norm, 'last')
     pool = self.param('pool', nn.initializers.lecun_normal(), x.shape[1:])

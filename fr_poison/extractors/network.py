@@ -31,9 +31,8 @@ class Inputs(NamedTuple):
     """Turns RGB in 0..255, [..., 3], into what the network takes."""
     if self.channels == 'BGR':
       x = x[..., ::-1]
-    return (x - jnp.asarray(self.mean, x.dtype)) / jnp.asarray(
-      self.std, x.dtype
-    )
+    mean, std = (jnp.asarray(n, x.dtype) for n in (self.mean, self.std))
+    return (x - mean) / std
 
 
 ARCFACE = Inputs(127.5, 127.5)
@@ -42,12 +41,12 @@ ARCFACE = Inputs(127.5, 127.5)
 class NetworkSpec(NamedTuple):
   """What a network is, apart from its weights, and where those are.
 
-  `inputs` and `normalized` describe what the module does itself: it takes RGB
-  in 0..255 whatever it was trained on.
+  Its module gets pictures at `input_size`, as `inputs` scales them, and gives
+  embeddings, of length 1 where `normalized` says so.
   """
 
   name: str
-  module: Callable[..., nn.Module]  # takes RGB in 0..255
+  module: Callable[..., nn.Module]
   input_size: int
   embedding_size: int
   any_size: bool = False  # also takes other input sizes
@@ -64,14 +63,22 @@ class NetworkSpec(NamedTuple):
   ignored: str = ''  # pattern of what else the file may hold
   prefixes: tuple[str, ...] = ()  # what all of its keys may begin with
 
+  def prepare(self, images: Images, size: int, dtype: Any) -> Array:
+    """Resizes and scales pictures [B, H, W, 3] for the module.
+
+    Attacks go through it: the budget is counted outside, on the picture the
+    user posts, whatever size the network works at.
+    """
+    return self.inputs.scale(jnp.asarray(255 * resize(images, size), dtype))
+
 
 class Network(nn.Module, kw_only=True):
-  """What the networks with batch norm share.
+  """The options of all networks.
 
   `remat` keeps only the blocks' inputs for the gradient and computes the rest
-  again; `axis_name` is the pmapped axis whose devices' batches are normalised
-  as one. Called with `train=True` they normalise by the batch, and update
-  `batch_stats`.
+  again. Those with batch norm are normalised by the batch when called with
+  `train=True`, and update `batch_stats`; `axis_name` is the pmapped axis whose
+  devices' batches count as one.
   """
 
   remat: bool = False
@@ -113,24 +120,20 @@ def shortcut(x: Array, features: int, stride: int, norm: Callable) -> Array:
   return norm(name='shortcut_norm')(conv(x))
 
 
-def dense_head(x: Array, embedding_size: int, norm: Callable | None) -> Array:
-  """Applies norm, a dense layer over all positions, norm; None has no norms."""
-  if norm:
-    x = norm(name='norm')(x)
+def dense_head(x: Array, embedding_size: int, norm: Callable) -> Array:
+  """Applies norm, a dense layer over all positions, norm."""
+  x = norm(name='norm')(x)
   # PyTorch flattens channels first, and the published weights expect it.
   x = x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1)
   x = nn.Dense(embedding_size, name='dense')(x)
-  if norm:
-    x = norm(dtype=x.dtype, name='dense_norm')(x)
+  x = norm(dtype=x.dtype, name='dense_norm')(x)
   return jnp.asarray(x, jnp.float32)
 
 
 def resize(images: Images, size: int) -> Images:
   """Resizes bilinearly, antialiased: [B, H, W, 3] -> [B, size, size, 3].
 
-  As two matrix products, so its gradient is fast in loops on CPU, too. Attacks
-  go through it: the budget is counted outside, on the picture the user posts,
-  whatever size the network works at.
+  As two matrix products, so its gradient is fast in loops on CPU, too.
   """
   if images.shape[1:3] == (size, size):
     return images

@@ -17,6 +17,7 @@ from fr_poison.extractors.network import (
   Network,
   NetworkSpec,
   blocks,
+  dense_head,
   shortcut,
 )
 from fr_poison.layers import Conv, max_pool
@@ -34,7 +35,10 @@ IMAGENET = Inputs((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
 
 class Block(nn.Module):
-  """Two 3x3 convolutions, or 1x1, 3x3, 1x1 around a skip, then ReLU."""
+  """Two 3x3 convolutions, or 1x1, 3x3, 1x1 around a skip, then ReLU.
+
+  [B, H, W, C] -> [B, H/stride, W/stride, features or 4 features].
+  """
 
   features: int  # of the 3x3 convolutions; a bottleneck gives four times that
   stride: int
@@ -43,22 +47,16 @@ class Block(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    """Maps [B, H, W, C] to [B, H/stride, W/stride, features or 4 features]."""
     n, wide = self.features, self.features * (4 if self.bottleneck else 1)
     if self.bottleneck:
       shapes = (n, 1, 1), (n, 3, self.stride), (wide, 1, 1)
     else:
       shapes = (n, 3, self.stride), (wide, 3, 1)
     y = x
-    for i, (features, size, stride) in enumerate(shapes, 1):
-      y = Conv(
-        features,
-        size,
-        stride=stride,
-        padding=size // 2,
-        use_bias=False,
-        name=f'conv{i}',
-      )(nn.relu(y) if i > 1 else y)
+    for i, (*shape, stride) in enumerate(shapes, 1):
+      options = {'stride': stride, 'padding': shape[1] // 2, 'use_bias': False}
+      conv = Conv(*shape, **options, name=f'conv{i}')
+      y = conv(nn.relu(y) if i > 1 else y)
       y = self.norm(name=f'norm{i}')(y)
     if self.stride != 1 or x.shape[-1] != wide:
       x = shortcut(x, wide, self.stride, self.norm)
@@ -66,25 +64,20 @@ class Block(nn.Module):
 
 
 class ResNet(Network):
-  """[B, 224, 224, 3] in 0..255 -> [B, 8 width or 32 width], pooled features.
+  """[B, 224, 224, 3] -> [B, 8 width or 32 width], pooled features.
 
   `units` are the blocks a stage, `width` the channels of the first one, which
-  double from stage to stage.
+  double from stage to stage. With `head_size` a dense layer over all positions
+  takes the place of the pool, and gives that many.
   """
 
   units: tuple[int, ...] = UNITS[18]
   bottleneck: bool = False
   width: int = 64
+  head_size: int | None = None
 
   @nn.compact
   def __call__(self, x, train=False):
-    """Embeds pictures already at the network's range; any size from 32 on."""
-    x = self.trunk(IMAGENET.scale(x), train)
-    return jnp.asarray(jnp.mean(x, (1, 2)), jnp.float32)
-
-  @nn.nowrap
-  def trunk(self, x, train):
-    """Computes the last block's [B, H/32, W/32, C], of pictures as scaled."""
     norm, block = self.norm(x, train), self.block(Block)
     x = Conv(self.width, 7, stride=2, padding=3, use_bias=False, name='stem')(x)
     x = nn.relu(norm(name='stem_norm')(x))
@@ -93,7 +86,9 @@ class ResNet(Network):
     for name, features, stride in blocks(self.units, self.width):
       stride = 1 if features == self.width else stride
       x = block(features, stride, self.bottleneck, norm, name=name)(x)
-    return x
+    if self.head_size:
+      return dense_head(x, self.head_size, norm)
+    return jnp.asarray(jnp.mean(x, (1, 2)), jnp.float32)
 
 
 # Also of the networks that were made from torchvision's.
@@ -105,14 +100,16 @@ RULES = (
   ('/shortcut/', '/downsample.0/'),
   ('/shortcut_norm/', '/downsample.1/'),
 )
-
-
-def _spec(depth, embedding_size, sha256):
-  return NetworkSpec(
+_HASHES = {
+  18: 'f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec',
+  50: '0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a',
+}
+SPECS = tuple(
+  NetworkSpec(
     f'resnet{depth}',
-    functools.partial(ResNet, UNITS[depth], bottleneck=embedding_size == 2048),
+    functools.partial(ResNet, UNITS[depth], bottleneck=depth >= 50),
     224,
-    embedding_size,
+    2048 if depth >= 50 else 512,
     any_size=True,
     pretrained=False,
     batch_norm=True,
@@ -125,17 +122,5 @@ def _spec(depth, embedding_size, sha256):
     ignored=r'fc\.(weight|bias)',  # ImageNet's classes, or a trainer's
     prefixes=('module.', 'backbone.'),
   )
-
-
-SPECS = (
-  _spec(
-    18,
-    512,
-    'f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec',
-  ),
-  _spec(
-    50,
-    2048,
-    '0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a',
-  ),
+  for depth, sha256 in _HASHES.items()
 )

@@ -4,9 +4,6 @@ The devices sift: each has a share of every block of the gallery, multiplies it
 with the probes in float32 and keeps the best. Those few are measured again in
 float64, and where rounding could have cost one its place, more are kept. So
 the answer is that of float64, whatever the block sizes and devices.
-
-This is `shard_map`, not the pmap of `training/parallel.py`: that room stands
-below this one, and a block cut by `device_put` needs no leading device axis.
 """
 
 import functools
@@ -15,13 +12,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from fr_poison import checks
 from fr_poison.types import Embeddings, InputError
 
 METRICS = ('inner_product', 'squared_euclidean')
 _AXIS = 'gallery'
+_SPLIT, _WHOLE = PartitionSpec(_AXIS), PartitionSpec()
 # Of columns; a power of two, of which the rows of a block are a multiple.
 _LARGEST_GROUP = 64
 _SPARE = 6  # kept beyond k, since rounding may swap close ones
@@ -61,7 +59,16 @@ def top_k(
   Raises:
     InputError: an argument out of range; embeddings misshaped or not finite.
   """
-  probes = _check(probes, gallery, k, metric)
+  checks.known('metric', metric, METRICS)
+  probes = np.asarray(probes, np.float32)
+  if probes.ndim != 2 or probes.shape[1:] != gallery.shape[1:]:
+    raise InputError(
+      'probes, gallery: expected [M, D] and [N, D], '
+      f'got {list(probes.shape)} and {list(gallery.shape)}'
+    )
+  checks.whole('k', k, 1, len(gallery))
+  if not np.isfinite(probes).all():
+    raise InputError('probes: NaN or infinite values')
   if recall_target is not None:
     checks.number('recall_target', recall_target, 0, 1, ends='()')
   result = Matches(
@@ -69,10 +76,10 @@ def top_k(
   )
   left, depth = np.arange(len(probes)), k + _SPARE
   while len(left):
-    slots = min(depth, len(gallery) + 1)  # one of which stays empty then
-    sizes = slots, block_size, probe_block_size
-    sifted = _sift_all(probes[left], gallery, metric, recall_target, *sizes)
-    found, is_sure = _measure(probes[left], gallery, k, metric, sifted)
+    sizes = min(depth, len(gallery) + 1), block_size, probe_block_size
+    some = probes[left]
+    sifted = _sift_all(some, gallery, metric, recall_target, *sizes)
+    found, is_sure = _measure(some, gallery, k, metric, *sifted)
     result.indices[left], result.scores[left] = found
     left = left[~is_sure] if recall_target is None else left[:0]
     depth *= 8
@@ -85,36 +92,22 @@ def recall(found: Matches, exact: Matches) -> float:
   return float(hits.any(1).mean())
 
 
-class _Sifted(NamedTuple):
-  """What the devices kept of [M, D] probes, in float32."""
+class _Kept(NamedTuple):
+  """What each device kept, in float32."""
 
   values: np.ndarray  # [devices, M, depth], falling; -inf beyond the last
   indices: np.ndarray  # likewise
-  centre: np.ndarray  # [D], subtracted before the products
-  longest: float  # of the centred gallery faces, their squared length
-
-
-def _check(probes, gallery, k, metric):
-  if metric not in METRICS:
-    raise InputError(f'metric: {metric!r} is unknown; known: {METRICS}')
-  probes = np.asarray(probes, np.float32)
-  if probes.ndim != 2 or probes.shape[1:] != gallery.shape[1:]:
-    raise InputError(
-      'probes, gallery: expected [M, D] and [N, D], '
-      f'got {list(probes.shape)} and {list(gallery.shape)}'
-    )
-  checks.whole('k', k, 1, len(gallery))
-  if not np.isfinite(probes).all():
-    raise InputError('probes: NaN or infinite values')
-  return probes
+  longest: np.ndarray  # [devices], squared length of a centred gallery face
 
 
 def _sift_all(probes, gallery, metric, recall_target, depth, rows, columns):
-  """Streams the gallery once past all probes."""
-  mesh = jax.sharding.Mesh(np.array(jax.local_devices()), (_AXIS,))
-  put = lambda x, *axes: jax.device_put(
-    x, NamedSharding(mesh, PartitionSpec(*axes))
-  )
+  """Streams the gallery once past all probes.
+
+  Returns:
+    what was kept, and the centre [D] that was subtracted before the products.
+  """
+  mesh = Mesh(np.array(jax.local_devices()), (_AXIS,))
+  put = lambda x, spec: jax.device_put(x, NamedSharding(mesh, spec))
   up = lambda count: -(-count // _LARGEST_GROUP) * _LARGEST_GROUP
   rows = mesh.size * min(up(rows), up(-(-len(gallery) // mesh.size)))
   columns = min(columns, len(probes))
@@ -124,38 +117,30 @@ def _sift_all(probes, gallery, metric, recall_target, depth, rows, columns):
     # together.
     centre = np.mean(gallery[:rows], 0, np.float32)
   parts = [
-    put(_filled(probes[i : i + columns] - centre, columns))
+    put(_filled(probes[i : i + columns] - centre, columns), _WHOLE)
     for i in range(0, len(probes), columns)
   ]
-  kept = [put(_nothing(mesh.size, columns, depth), _AXIS) for _ in parts]
-  sift_on = functools.partial(_sift_on, mesh, metric, recall_target)
+  values = np.full((mesh.size, columns, depth), -np.inf, np.float32)
+  shortest = np.zeros(mesh.size, np.float32)
+  nothing = _Kept(values, np.zeros(values.shape, np.int32), shortest)
+  kept = [put(nothing, _SPLIT)] * len(parts)
   for first in range(0, len(gallery), rows):
     block = np.asarray(gallery[first : first + rows], np.float32)
     count = len(block)
-    block = put(_filled(block, rows), _AXIS)  # while the last one is sifted
+    block = put(_filled(block, rows), _SPLIT)  # while the last one is sifted
     jax.block_until_ready(kept)  # else blocks pile up
-    sift = sift_on(is_full=count == rows)
+    sift = _sift_on(mesh, metric, recall_target, count == rows)
     kept = [
       sift(state, part, block, centre, first, count)
       for state, part in zip(kept, parts, strict=True)
     ]
   values, indices, longest = zip(*map(jax.device_get, kept), strict=True)
   join = lambda x: np.concatenate(x, 1)[:, : len(probes)]
-  values, indices, longest = join(values), join(indices), np.max(longest)
+  kept = _Kept(join(values), join(indices), np.max(longest))
   # NaN is not below infinity either.
-  if not (np.isfinite(longest) and values.max() < np.inf):
+  if not (np.isfinite(kept.longest) and kept.values.max() < np.inf):
     raise InputError('gallery: NaN or infinite values, or too large ones')
-  return _Sifted(values, indices, centre, float(longest))
-
-
-def _nothing(num_devices, num_probes, depth):
-  """What is kept before the first block, as the fields of `_Sifted`."""
-  shape = num_devices, num_probes, depth
-  return (
-    np.full(shape, -np.inf, np.float32),
-    np.zeros(shape, np.int32),
-    np.zeros(num_devices, np.float32),
-  )
+  return kept, centre
 
 
 def _filled(rows, count):
@@ -186,12 +171,12 @@ def _sift_on(mesh, metric, recall_target, is_full):
     values, order = jax.lax.top_k(best, values.shape[1])
     indices = jnp.take_along_axis(which, order, 1)
     longest = jnp.maximum(longest, jnp.max(squares))
-    return values[None], indices[None], longest[None]
+    return _Kept(values[None], indices[None], longest[None])
 
-  split, whole = PartitionSpec(_AXIS), PartitionSpec()
-  specs = split, whole, split, whole, whole, whole
-  mapped = jax.shard_map(sift, mesh=mesh, in_specs=specs, out_specs=split)
-  return jax.jit(mapped, donate_argnums=0)
+  specs = _SPLIT, _WHOLE, _SPLIT, _WHOLE, _WHOLE, _WHOLE
+  return jax.jit(
+    jax.shard_map(sift, mesh=mesh, in_specs=specs, out_specs=_SPLIT)
+  )
 
 
 def _best(scores, depth, recall_target):
@@ -213,39 +198,30 @@ def _best(scores, depth, recall_target):
   return tuple(x.reshape(len(scores), -1) for x in (best, which))
 
 
-def _measure(probes, gallery, k, metric, sifted):
+def _measure(probes, gallery, k, metric, kept, centre):
   """The best k of those kept, by float64, and whether nothing can be missing.
 
   Returns:
     (indices [M, k], scores [M, k]), is_sure [M].
   """
-  values, indices = (
-    np.concatenate(x, 1) for x in (sifted.values, sifted.indices)
-  )
-  scores = np.where(
-    values > -np.inf, _scores(probes, gallery, indices, metric), -np.inf
-  )
+  values, indices = (np.concatenate(x, 1) for x in kept[:2])
+  scores = np.empty(values.shape)
+  for row, probe in enumerate(probes):  # one at a time to save memory
+    faces = np.asarray(gallery[indices[row]], np.float32).astype(np.float64)
+    if metric == METRICS[0]:
+      scores[row] = (faces * probe).sum(1)
+    else:
+      scores[row] = -((faces - probe) ** 2).sum(1)
+  scores[values == -np.inf] = -np.inf
   order = np.lexsort((indices, -scores))[:, :k]
   indices, scores = (np.take_along_axis(x, order, 1) for x in (indices, scores))
   # Whoever was dropped scored at most this by float32 ...
-  floor = sifted.values[:, :, -1].max(0)
+  floor = kept.values[:, :, -1].max(0)
   # ... and that is off by no more than the rounding of so many products.
-  centred = probes - sifted.centre.astype(np.float64)
-  length, longest = np.linalg.norm(centred, axis=1), np.sqrt(sifted.longest)
-  rounding = (probes.shape[1] + 8) * 2.0**-24 * longest
+  length = np.linalg.norm(probes - centre.astype(np.float64), axis=1)
+  rounding = (probes.shape[1] + 8) * 2.0**-24 * np.sqrt(float(kept.longest))
   error = rounding * length
   if metric != METRICS[0]:
-    error, floor = 2 * error + rounding * longest, floor - length**2
+    error = 2 * error + rounding * np.sqrt(float(kept.longest))
+    floor = floor - length**2
   return (indices, scores), floor + error < scores[:, -1]
-
-
-def _scores(probes, gallery, indices, metric):
-  """[M, depth] in float64, a probe at a time to save memory."""
-  result = np.empty(indices.shape)
-  for probe, rows, out in zip(probes, indices, result, strict=True):
-    faces = np.asarray(gallery[rows], np.float32).astype(np.float64)
-    products = (
-      faces * probe if metric == METRICS[0] else -((faces - probe) ** 2)
-    )
-    out[:] = products.sum(1)
-  return result

@@ -19,7 +19,7 @@ from fr_poison.data import decode, exif, folder, recordio
 from fr_poison.data.datasets import facescrub, lfw, megaface, pixels_only
 from fr_poison.detectors import base, model, threshold
 from fr_poison.extractors import cache
-from fr_poison.extractors.convert import dlib_dat, numpy_pickle, reading, tfjs
+from fr_poison.extractors.convert import reading
 from fr_poison.photos import manifest
 from fr_poison.report import record_file, sources
 from fr_poison.types import InputError
@@ -70,7 +70,7 @@ def _record_index(path):
 
 def _tfjs(path):
   path.with_name('a.bin').write_bytes(bytes(2))
-  tfjs.read(path)
+  reading.read(path)
 
 
 def _records(path):
@@ -132,13 +132,9 @@ TARGETS = {
   'onnx': Target(reading.read, _weights(*seeds.ONNX)),
   'safetensors': Target(reading.read, _weights('net.safetensors')),
   'tfjs': Target(_tfjs, _text(json.dumps(seeds.TFJS))),
-  'dlib': Target(
-    lambda path: dlib_dat.read(path.read_bytes(), path.name),
-    [lambda path: seeds.dlib()],
-  ),
+  'dlib': Target(reading.read, [lambda path: seeds.dlib()]),
   'pickles': Target(
-    lambda path: numpy_pickle.read(path.read_bytes(), path.name),
-    [lambda path: pickle.dumps({'conv': seeds.ARRAYS})],
+    reading.read, [lambda path: pickle.dumps({'conv': seeds.ARRAYS})]
   ),
   'converted': Target(
     cache.read,

@@ -16,7 +16,7 @@ import toy_network
 from fr_poison import extractors, weights
 from fr_poison.checkpoints import Checkpoints
 from fr_poison.detectors import base, model, threshold
-from fr_poison.extractors import cache, registry
+from fr_poison.extractors import cache
 from fr_poison.photos import manifest
 from fr_poison.report import record_file
 from fr_poison.search import store
@@ -89,8 +89,8 @@ NETWORKS = 'arcface_small', 'facenet_small'
 def _write_converted(folder):
   rng = np.random.default_rng(0)
   for name in NETWORKS:
-    entry = registry.spec(name)
-    size = registry.working_size(entry, None)
+    entry = extractors.spec(name)
+    size = entry.input_size
     shapes = weights.expected_shapes(entry.module(), size, None)
     variables = {key: rng.random(s, np.float32) for key, s in shapes.items()}
     path = folder / f'{name}.safetensors'

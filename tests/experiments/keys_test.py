@@ -165,7 +165,7 @@ def test_a_store_of_embeddings(monkeypatch, tmp_path):
     store.fill(tmp_path, network, lambda size: [images], len(images))
     return len(list(tmp_path.iterdir()))
 
-  monkeypatch.setattr(store, '_embed_on_all_devices', lambda *_: _no_numbers)
+  monkeypatch.setattr(extractors, 'embed', _no_numbers)
   counts = [key(), *(key(TOY._replace(**c)) for c in NETWORK_CHANGES)]
   for name in ('NETWORKS', 'jax'):
     with monkeypatch.context() as patch:
@@ -174,5 +174,6 @@ def test_a_store_of_embeddings(monkeypatch, tmp_path):
   assert counts == [1, 2, 3, 4, 5, 6]
 
 
-def _no_numbers(images):
+def _no_numbers(network, images, batch_size):
+  del network, batch_size
   return np.zeros((len(images), TOY.spec.embedding_size), np.float32)

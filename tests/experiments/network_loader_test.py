@@ -2,7 +2,7 @@ import network_loader
 import pytest
 from absl import flags
 
-from fr_poison.extractors import registry
+from fr_poison.extractors import loading
 from fr_poison.types import InputError
 
 
@@ -10,8 +10,8 @@ from fr_poison.types import InputError
 def unreachable(monkeypatch, tmp_path):
   """ResNet-18's weights are at an address where nobody answers."""
   monkeypatch.setenv('FR_POISON_CACHE', str(tmp_path))
-  entry = registry.spec('resnet18')._replace(url='https://127.0.0.1:1/net.pth')
-  monkeypatch.setitem(registry._SPECS, 'resnet18', entry)
+  entry = loading.spec('resnet18')._replace(url='https://127.0.0.1:1/net.pth')
+  monkeypatch.setitem(loading._SPECS, 'resnet18', entry)
 
 
 def test_only_the_flag_allows_a_download(unreachable, monkeypatch, capsys):

@@ -58,7 +58,7 @@ def test_four_devices_normalise_as_one(name):
   ],
   ids=['inception_resnet', 'mobilefacenet'],
 )
-def test_every_norm_is_told_the_devices_axis(module, size):
+def test_every_norm_gets_the_devices_axis(module, size):
   axes = []
 
   def spy(call, args, kwargs, context):

@@ -9,8 +9,7 @@ from extractors import file_server
 from flax import linen as nn
 
 from fr_poison import weights
-from fr_poison.extractors import cache
-from fr_poison.extractors.registry import NetworkSpec
+from fr_poison.extractors import NetworkSpec, cache
 from fr_poison.types import InputError
 
 VARIABLES = {

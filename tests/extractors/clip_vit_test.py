@@ -108,11 +108,10 @@ def test_a_tower_is_that_of_transformers():
       for key, array in _renamed(state).items()
     }
   )
-  images = clip_vit.INPUTS.scale(jnp.asarray(_images()))
-  pixels = torch.from_numpy(np.array(images.transpose(0, 3, 1, 2)))
+  pixels = torch.from_numpy(_images().transpose(0, 3, 1, 2) / 255)
   with torch.no_grad():
     expected = tower(pixel_values=pixels).image_embeds.numpy()
-  ours = jax.jit(module.apply)(variables, _images())
+  ours = jax.jit(module.apply)(variables, _images() / 255)
   assert np.abs(ours - expected).max() <= 5e-5 * expected.std()
 
 

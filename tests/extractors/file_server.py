@@ -5,7 +5,7 @@ import http.server
 import threading
 import urllib.request
 
-from fr_poison.extractors import download
+from fr_poison.extractors import cache
 
 
 class FileServer(http.server.ThreadingHTTPServer):
@@ -17,7 +17,6 @@ class FileServer(http.server.ThreadingHTTPServer):
     super().__init__(('127.0.0.1', 0), _Handler)
     self.data = data
     self.type = 'application/octet-stream'
-    self.tag = '"first"'
     self.ranges = True  # honours Range
     self.length = True  # says how long the answer is
     self.stop_after = None  # bytes, then hangs up
@@ -33,7 +32,7 @@ class FileServer(http.server.ThreadingHTTPServer):
 class _Handler(http.server.BaseHTTPRequestHandler):
   def do_GET(self):
     server, status, start = self.server, self.server.status, 0
-    if server.ranges and self.headers.get('If-Range') == server.tag:
+    if server.ranges and self.headers.get('Range'):
       status, start = 206, int(self.headers['Range'][len('bytes=') : -1])
     if start >= len(server.data):
       status = 416
@@ -42,7 +41,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
       return
     self.send_response(status)
     body = server.data[start:]
-    headers = {'Content-Type': server.type, 'ETag': server.tag}
+    headers = {'Content-Type': server.type}
     if status == 206:
       end = len(server.data)
       headers['Content-Range'] = f'bytes {start}-{end - 1}/{end}'
@@ -63,9 +62,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serving(data, monkeypatch):
-  """A running server, which `download` may ask although it has no TLS."""
-  handlers = (urllib.request.HTTPHandler, *download._HANDLERS[1:])  # no proxy
-  monkeypatch.setattr(download, '_HANDLERS', handlers)
+  """A running server, which `cache.fetch` may ask although it has no TLS."""
+  handlers = (urllib.request.HTTPHandler, *cache._HANDLERS[1:])  # no proxy
+  monkeypatch.setattr(cache, '_HANDLERS', handlers)
   with FileServer(data) as server:
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

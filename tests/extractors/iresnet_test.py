@@ -1,4 +1,4 @@
-"""IResNet: its shape is insightface's, and folding batch norm is exact."""
+"""IResNet: its shape is insightface's."""
 
 import jax
 import jax.numpy as jnp
@@ -31,37 +31,6 @@ def _variables(module, size):
   return traverse_util.unflatten_dict(flat)
 
 
-@pytest.mark.parametrize('size, epsilon', [(16, 1e-5), (15, 0.1)])
-def test_folded_network_is_the_unfolded_one(size, epsilon):
-  module = iresnet.IResNet(**TINY, epsilon=epsilon)
-  frozen = iresnet.IResNet(**TINY, frozen=True)
-  variables, images = _variables(module, size), _images(size)
-  folded = iresnet.fold(variables, size, epsilon)
-  shapes = lambda tree: jax.tree.map(jnp.shape, tree)
-  expected = jax.eval_shape(frozen.init, jax.random.key(0), images)
-  assert shapes(folded) == shapes(expected)
-
-  def embed_and_gradient(module, variables):
-    embed = lambda x: module.apply(variables, x)
-    loss = lambda x: jnp.sum(embed(x) ** 2)
-    return jax.jit(lambda x: (embed(x), jax.grad(loss)(x)))(images)
-
-  expected = embed_and_gradient(module, variables)
-  for ours, theirs in zip(
-    embed_and_gradient(frozen, folded), expected, strict=True
-  ):
-    assert np.abs(theirs).max() > 0
-    np.testing.assert_allclose(ours, theirs, 1e-4, 1e-4 * np.abs(theirs).max())
-
-
-def test_bias_map_differs_only_at_the_border():
-  variables = _variables(iresnet.IResNet(**TINY), 16)
-  bias = iresnet.fold(variables, 16)['params']['stage1_block1']['bias_map']
-  inside = np.asarray(bias[1:-1, 1:-1])
-  np.testing.assert_allclose(inside, np.broadcast_to(inside[0, 0], (14, 14, 4)))
-  assert np.abs(bias[0, 5] - inside[0, 0]).max() > 1e-3
-
-
 @pytest.mark.parametrize('depth', [18, 34])
 def test_parameters_are_as_many_as_published(depth):
   module = iresnet.IResNet(iresnet.UNITS[depth])
@@ -84,7 +53,7 @@ def test_parameters_are_as_many_as_published(depth):
   assert {'layer4.1.conv2.weight', 'layer1.0.downsample.1.bias'} <= keys
 
 
-def test_training_moves_the_batch_statistics_and_frozen_refuses():
+def test_training_moves_the_batch_statistics():
   module = iresnet.IResNet(**TINY)
   variables, images = _variables(module, 16), _images(16)
   train = lambda v, x: module.apply(v, x, True, mutable=['batch_stats'])
@@ -94,14 +63,11 @@ def test_training_moves_the_batch_statistics_and_frozen_refuses():
   assert all(
     jax.tree.leaves(jax.tree.map(lambda a, b: (a != b).any(), old, new))
   )
-  frozen = iresnet.IResNet(**TINY, frozen=True)
-  with pytest.raises(ValueError, match='frozen'):
-    frozen.apply(iresnet.fold(variables, 16), images, True)
 
 
 def test_bfloat16_computes_nearly_the_same():
-  module = iresnet.IResNet(**TINY, frozen=True)
-  variables = iresnet.fold(_variables(iresnet.IResNet(**TINY), 16), 16)
+  module = iresnet.IResNet(**TINY)
+  variables = _variables(module, 16)
   embed = jax.jit(module.apply)
   full = embed(variables, _images(16))
   half = embed(variables, _images(16).astype(jnp.bfloat16))

@@ -1,15 +1,17 @@
 import hashlib
 import socket
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
+import toy_network
 from extractors import file_server
 from flax import linen as nn
 
 from fr_poison import extractors
-from fr_poison.extractors import cache, registry
+from fr_poison.extractors import cache, loading
 from fr_poison.extractors.convert import state_dict
 from fr_poison.types import InputError
 
@@ -39,7 +41,7 @@ def _embeddings():
 def tiny(monkeypatch, tmp_path):
   """Puts 'tiny' into the registry; returns where its weights are kept."""
   monkeypatch.setenv('FR_POISON_CACHE', str(tmp_path / 'cache'))
-  entry = registry.NetworkSpec(
+  entry = extractors.NetworkSpec(
     'tiny',
     Tiny,
     32,
@@ -50,7 +52,7 @@ def tiny(monkeypatch, tmp_path):
     table=state_dict.torch_table(('^dense/', 'fc/')),
     prefixes=('module.',),
   )
-  monkeypatch.setitem(registry._SPECS, 'tiny', entry)
+  monkeypatch.setitem(loading._SPECS, 'tiny', entry)
   return cache.path_of('tiny')
 
 
@@ -71,8 +73,8 @@ def _keep(path, arrays=PUBLISHED, name='tiny'):
 
 
 def _change_entry(monkeypatch, **fields):
-  entry = registry.spec('tiny')._replace(**fields)
-  monkeypatch.setitem(registry._SPECS, 'tiny', entry)
+  entry = loading.spec('tiny')._replace(**fields)
+  monkeypatch.setitem(loading._SPECS, 'tiny', entry)
 
 
 @pytest.mark.parametrize('download', [False, True])
@@ -193,11 +195,27 @@ def test_a_cache_that_cannot_be_made_names_the_variable(tmp_path, monkeypatch):
   about = {'source': 'x', 'source_sha256': 'y'}
   with pytest.raises(InputError, match='cache: .*; set FR_POISON_CACHE to'):
     cache.write(cache.path_of('tiny'), 'tiny', variables, **about)
-  with pytest.raises(InputError) as told:  # a place that the user named
+  with pytest.raises(InputError) as error:  # a place that the user named
     cache.write(tmp_path / 'file' / 'x' / 'y', 'tiny', variables, **about)
-  assert 'FR_POISON_CACHE' not in str(told.value)
+  assert 'FR_POISON_CACHE' not in str(error.value)
   # Nobody's home is no error before anything is written.
   monkeypatch.delenv('FR_POISON_CACHE')
   monkeypatch.setenv('HOME', '')
   monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
   assert cache.path_of('tiny').name == 'tiny.safetensors'
+
+
+def test_all_devices_embed_and_give_the_bytes_of_one(monkeypatch):
+  images = toy_network.pictures(np.arange(37) % 3)
+  devices, found, at_a_time = jax.local_devices(), [], []
+
+  def progress(starts, total, each):
+    at_a_time.append(each)
+    return starts
+
+  for number in (4, 1):
+    monkeypatch.setattr(jax, 'local_devices', lambda n=number: devices[:n])
+    extractor = toy_network.extractor()
+    found.append(extractors.embed(extractor, images, progress=progress))
+  assert at_a_time == [32, 8]
+  np.testing.assert_array_equal(*found)

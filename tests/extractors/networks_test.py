@@ -10,7 +10,7 @@ import pytest
 from fr_poison import extractors, weights
 from fr_poison import layers as net_layers
 from fr_poison.extractors import dlib_resnet
-from fr_poison.extractors.convert import dlib_dat
+from fr_poison.extractors.convert import reading
 from fr_poison.types import InputError
 
 NETWORKS = ('dlib_resnet', 'faceres', 'faceres_deep', 'mobileface')
@@ -48,26 +48,23 @@ def _dlib_file():
 
 
 def test_dlib_resnet_is_exact_with_the_float32_weights(golden):
-  path = _dlib_file()
-  layers = dlib_dat.read(path.read_bytes(), path.name)
-  params = dlib_resnet.from_layers(layers)
-  embed_fn = extractors.load('dlib_resnet').embed_fn
+  arrays = reading.read(_dlib_file())
+  extractor = extractors.from_state_dict('dlib_resnet', arrays)
   expected = golden('dlib_resnet')
-  ours = jax.jit(embed_fn)(params, _rgb(expected['images']))
+  embed = jax.jit(extractor.embed_fn)
+  ours = embed(extractor.params, _rgb(expected['images']))
   theirs = expected['embeddings']
   assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(theirs).max()
   # The means beside the input layer are the module's constants.
-  np.testing.assert_allclose(
-    dlib_dat.input_means(path.read_bytes()), dlib_resnet.MEAN_RGB, rtol=1e-5
-  )
+  mean = extractor.spec.inputs.mean
+  np.testing.assert_allclose(arrays['mean'], mean, rtol=1e-5)
 
 
-def test_dlib_reader_refuses_truncated_and_foreign_files():
-  data = _dlib_file().read_bytes()
+def test_a_truncated_dlib_file_is_refused(tmp_path):
+  data, path = _dlib_file().read_bytes(), tmp_path / 'net.dat'
+  path.write_bytes(data[: len(data) // 2])
   with pytest.raises(InputError, match='net.dat: truncated'):
-    dlib_dat.read(data[: len(data) // 2], 'net.dat')
-  with pytest.raises(InputError, match='net.dat: no dlib network'):
-    dlib_dat.read(b'<html>quota exceeded</html>', 'net.dat')
+    reading.read(path)
 
 
 def test_add_padded_puts_zeros_below_right_and_behind():

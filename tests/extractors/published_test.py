@@ -41,7 +41,6 @@ def test_entries_say_what_a_user_asks(entry):
   assert entry.licence and entry.url.startswith('https://')
   module = entry.module()
   # What the entry says is what the module does.
-  assert getattr(module, 'inputs', entry.inputs) == entry.inputs
   assert getattr(module, 'embedding_size', entry.embedding_size) == (
     entry.embedding_size
   )
@@ -100,8 +99,3 @@ def test_a_file_of_another_depth_is_refused():
   message = 'arcface_r18: .* missing: nothing; unexpected: layer1.2.bn1.bias'
   with pytest.raises(InputError, match=message):
     extractors.from_state_dict('arcface_r18', dict.fromkeys(keys, np.zeros(1)))
-
-
-def test_a_network_without_published_names_says_so():
-  with pytest.raises(InputError, match='dlib_resnet has no published names'):
-    extractors.from_state_dict('dlib_resnet', {})

@@ -45,7 +45,7 @@ def test_tfjs_is_known_too(tmp_path):
     (b'\xef\xbb\xbf\n <!DOCTYPE html><html>', 'a web page, not the file'),
     (b'version https://git-lfs.github.com/spec/v1\n', 'a Git LFS pointer'),
     (b'', 'net.pth: not one of PyTorch, TorchScript, safetensors'),
-    (b'\x80\x04N.', 'not one of PyTorch'),
+    (b'\x80\x04N.', 'net.pth: no arrays in it'),
     (b'\x89PNG\r\n\x1a\n', 'not one of PyTorch'),
     (b'PK\x03\x04', 'net.pth: damaged .BadZipFile'),
     (b'{"a": 1}', 'not a TF.js graph model'),

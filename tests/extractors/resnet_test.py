@@ -37,7 +37,7 @@ def test_resnet18_is_torchvisions(golden):
   wanted = set(arrays['activation_names'].tolist())
   captured = lambda module, _: module.name in wanted
   apply = lambda v, x: module.apply(v, x, capture_intermediates=captured)
-  images = arrays['images'].astype(np.float32)
+  images = resnet.IMAGENET.scale(arrays['images'].astype(np.float32))
   features, state = jax.jit(apply)(extractor.params, images)
   theirs = arrays['embeddings']
   # Rounding is below 1e-6 of their spread, a wrong epsilon 9e-5.
@@ -93,7 +93,8 @@ def test_remat_and_bfloat16_compute_the_same():
   plain = resnet.ResNet(**TINY)
   again = resnet.ResNet(**TINY, remat=True)
   rng = np.random.default_rng(0)
-  images = jnp.asarray(rng.integers(0, 256, (2, 16, 16, 3)), jnp.float32)
+  codes = jnp.asarray(rng.integers(0, 256, (2, 16, 16, 3)), jnp.float32)
+  images = resnet.IMAGENET.scale(codes)
   variables = recipe.random_variables(plain, images)
   assert _shapes(_describe(again, 16)) == _shapes(variables)
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from fr_poison.extractors.convert import tfjs
+from fr_poison.extractors.convert import reading
 from fr_poison.types import InputError
 
 
@@ -33,7 +33,7 @@ def test_reads_raw_float16_and_scaled_uint8(tmp_path):
     ],
     full.tobytes() + half.tobytes() + codes.tobytes(),
   )
-  arrays = tfjs.read(path)
+  arrays = reading.read(path)
   np.testing.assert_array_equal(arrays['full'], full)
   np.testing.assert_array_equal(arrays['half'], [0.25, 3.0])
   # 0 * .1 - 1 and 255 * .1 - 1
@@ -44,13 +44,13 @@ def test_reads_raw_float16_and_scaled_uint8(tmp_path):
 def test_refuses_files_of_the_wrong_length(tmp_path):
   weights = [_weight('a', [3])]
   with pytest.raises(InputError, match='a: weights end too early'):
-    tfjs.read(_write(tmp_path, weights, b'\0' * 8))
+    reading.read(_write(tmp_path, weights, b'\0' * 8))
   with pytest.raises(InputError, match='4 bytes left over'):
-    tfjs.read(_write(tmp_path, weights, b'\0' * 16))
+    reading.read(_write(tmp_path, weights, b'\0' * 16))
   path = _write(tmp_path, weights, b'\0' * 12)
   (tmp_path / 'net.bin').unlink()
-  with pytest.raises(InputError, match='net.bin: weight file is missing'):
-    tfjs.read(path)
-  path.write_text('<html>')
+  with pytest.raises(InputError, match='net.bin: No such file'):
+    reading.read(path)
+  path.write_text('{"a": 1}')
   with pytest.raises(InputError, match='not a TF.js graph model'):
-    tfjs.read(path)
+    reading.read(path)

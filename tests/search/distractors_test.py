@@ -79,7 +79,7 @@ def test_the_check_tells_a_right_model_from_a_wrong_one():
 
 def test_each_half_of_the_people_is_held_out_once():
   # Everybody else is at 0, so that a person at 9 is the nearest to probes at 9
-  # whenever he is a real stranger: in one of the two directions.
+  # whenever they are a real stranger: in one of the two directions.
   labels = np.arange(4)
   faces = np.where(labels == 2, 9.0, labels / 100)[:, None]
   found = distractors.check(faces, labels, np.full((5, 1), 9.0))

@@ -43,10 +43,12 @@ def test_embeds_every_picture_once_in_order(tmp_path):
 
 
 def test_neither_devices_nor_batches_change_the_bytes(tmp_path, monkeypatch):
-  expected = np.array(_fill(tmp_path / 'a').embeddings)
+  images = toy_network.pictures(np.arange(44) % 3)
+  # Eight pictures a device, so that all have some; then four at a time.
+  expected = np.array(_fill(tmp_path / 'a', images, block_size=40).embeddings)
   devices = jax.local_devices()
   monkeypatch.setattr(jax, 'local_devices', lambda: devices[:1])
-  found = _fill(tmp_path / 'b', block_size=11).embeddings
+  found = _fill(tmp_path / 'b', images).embeddings
   np.testing.assert_array_equal(found, expected)
 
 
@@ -69,7 +71,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path):
   assert _files(tmp_path / 'killed') == _files(tmp_path / 'whole')
 
 
-def test_damage_is_told_and_mended(tmp_path):
+def test_damage_is_reported_and_mended(tmp_path):
   _fill(tmp_path)
   before = _files(tmp_path)
   (path,) = tmp_path.glob('*/embeddings.f32')

@@ -1,14 +1,13 @@
-"""Reads pickles of plain numpy arrays, and nothing else that they may do."""
+"""Reads pickled trees of numpy arrays, as Flax once saved its variables."""
 
 import io
 import math
-from collections.abc import Iterator
-from typing import Any
+import pathlib
 
 import numpy as np
 
-from fr_poison.extractors.convert import data_pickle, guard
-from fr_poison.extractors.convert.data_pickle import Holder
+from fr_poison.extractors.convert.data_pickle import Holder, leaves
+from fr_poison.extractors.convert.data_pickle import read as read_pickle
 
 # What an array consists of; numpy's functions of these names are not called.
 _FOUND = {
@@ -20,36 +19,20 @@ _FOUND = {
 }
 
 
-def read(data: bytes, name: str) -> dict[str, np.ndarray]:
-  """Reads a pickled tree of dicts, by path: {'Conv_0/kernel': array}.
-
-  Args:
-    data: the whole file.
-    name: what to call it in errors.
+def read(path: pathlib.Path) -> dict[str, np.ndarray]:
+  """Reads the arrays by path: {'Conv_0.kernel': array}; others are left out.
 
   Raises:
-    InputError: not a pickle, truncated, importing anything but numpy's arrays,
-      or with other contents than numeric arrays.
+    ValueError: an import of anything but numpy's arrays, or an array that is
+      not of numbers, or of more than the file holds.
   """
-  with guard.reading(name):
-    tree = data_pickle.read(io.BytesIO(data), lambda *names: _FOUND.get(names))
-    return dict(_leaves(tree, (), set()))
+  file = io.BytesIO(path.read_bytes())  # which reads no more than there is
+  tree = read_pickle(file, lambda *names: _FOUND.get(names))
+  return {name: _array(name, part) for name, part in leaves(tree, Holder)}
 
 
-def _leaves(tree: Any, path, seen) -> Iterator[tuple[str, np.ndarray]]:
-  name = '/'.join(path)
-  if isinstance(tree, Holder):
-    yield name, _array(tree.state, name)
-  elif isinstance(tree, dict) and id(tree) not in seen:
-    seen.add(id(tree))  # It may contain itself, or one part everywhere.
-    for key, value in tree.items():
-      yield from _leaves(value, (*path, str(key)), seen)
-  else:
-    raise ValueError(f'{name} is no numeric array')
-
-
-def _array(state, name):
-  _, shape, dtype, by_columns, data = state
+def _array(name, holder):
+  _, shape, dtype, by_columns, data = holder.state
   dtype = np.dtype(dtype.args[0]).newbyteorder(dtype.state[1])
   if dtype.kind not in 'fiu':
     raise ValueError(f'{name} is no numeric array')

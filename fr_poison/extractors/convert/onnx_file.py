@@ -1,47 +1,69 @@
-"""Reads the weights of ONNX models, with the `onnx` package."""
+"""Reads the weights of ONNX models, with the `onnx` package.
 
-import os
+PyTorch's exporters fold the batch norm after a convolution into it, and most
+of what they folded loses its name. For an IResNet the order of operators tells
+which it is: its arrays get their authors' names again.
+"""
+
 import pathlib
 import re
 
 import numpy as np
 
-from fr_poison.extractors.convert import guard, iresnet_onnx
+from fr_poison.types import InputError
 
 # What the exporter made up for arrays that it computed.
 _MADE_UP = r'(onnx::\w+_|val_)?\d+'
+_LETTERS = {
+  'Conv': 'C',
+  'PRelu': 'P',
+  'BatchNormalization': 'B',
+  'Add': 'A',
+  'Gemm': 'G',
+  # These change no number here.
+  **dict.fromkeys(
+    ('Flatten', 'Reshape', 'Constant', 'Identity', 'Dropout'), ''
+  ),
+}
+_PARTS = ('weight', 'bias', 'running_mean', 'running_var')
+# By operator of a block: the authors' name, and of the norm folded into it.
+_BLOCK = (
+  *(('bn1', None), ('conv1', 'bn2'), ('prelu', None), ('conv2', 'bn3')),
+  ('downsample.0', 'downsample.1'),
+)
 
 
-def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   """Reads the initialisers of an ONNX model by name, in their number formats.
 
-  An export of an IResNet gives the authors' state dict, although most of its
-  batch norms were folded into convolutions (see `iresnet_onnx`). Data beside
-  the model are read where they lie in its folder or below.
+  Data beside the model are read where they lie in its folder or below.
 
   Raises:
-    InputError: damaged, no initialisers, two of one name, text, arrays whose
-      names were lost, data outside the model's folder, or the package is not
-      installed.
+    ValueError: two of one name, text, arrays whose names were lost, or data
+      outside the model's folder.
+    InputError: the package is not installed.
   """
-  onnx, path = guard.optional('onnx'), pathlib.Path(path)
-  with guard.reading(path):
-    graph = onnx.load_model_from_string(path.read_bytes()).graph
-    arrays = {}
-    for tensor in graph.initializer:
-      if tensor.name in arrays:
-        raise ValueError(f'{tensor.name} appears twice')
-      arrays[tensor.name] = _array(onnx, tensor, path.parent)
-    arrays = iresnet_onnx.state_dict(graph, arrays) or arrays
-    if not arrays:
-      raise ValueError('no initialisers in it')
-    for name, array in arrays.items():
-      if re.fullmatch(_MADE_UP, name) and array.ndim > 1:
-        raise ValueError(
-          f'{name} has lost its name: the exporter folded batch norms (which '
-          'is undone for an IResNet only); give the PyTorch file instead'
-        )
-    return arrays
+  try:
+    import onnx
+  except ImportError as error:
+    raise InputError(
+      "onnx: not installed; pip install 'fr_poison[convert]' or "
+      'pip install onnx'
+    ) from error
+  graph = onnx.load_model_from_string(path.read_bytes()).graph
+  arrays = {}
+  for tensor in graph.initializer:
+    if tensor.name in arrays:
+      raise ValueError(f'{tensor.name} appears twice')
+    arrays[tensor.name] = _array(onnx, tensor, path.parent)
+  arrays = _iresnet(graph, arrays) or arrays
+  for name, array in arrays.items():
+    if re.fullmatch(_MADE_UP, name) and array.ndim > 1:
+      raise ValueError(
+        f'{name} has lost its name: the exporter folded batch norms (which '
+        'is undone for an IResNet only); give the PyTorch file instead'
+      )
+  return arrays
 
 
 def _array(onnx, tensor, folder):
@@ -60,3 +82,51 @@ def _array(onnx, tensor, folder):
   return np.asarray(
     np.memmap(file, dtype, 'r', int(where.get('offset', 0)), tuple(tensor.dims))
   )
+
+
+def _iresnet(graph, arrays):
+  """Gives the state dict of the IResNet of which `graph` is an export.
+
+  A folded norm is there with mean 0 and the variance that leaves the
+  convolution as it is. None for other graphs.
+  """
+  letters = [_LETTERS.get(node.op_type, '?') for node in graph.node]
+  order = ''.join(letters)
+  if not re.fullmatch('CP(BCPCC?A)+BGB?', order):
+    return None
+  nodes = [n for n, letter in zip(graph.node, letters, strict=True) if letter]
+  epsilon = next(a.f for a in nodes[2].attribute if a.name == 'epsilon')
+  result = {}
+  for (key, norm), node in zip(_keys(order), nodes, strict=True):
+    params = [arrays[name] for name in node.input if name in arrays]
+    if node.op_type == 'PRelu':
+      params = [params[0].reshape(-1)]
+    result |= {f'{key}.{p}': a for p, a in zip(_PARTS, params, strict=False)}
+    if norm:
+      result |= _adding_norm(norm, result.pop(f'{key}.bias'), epsilon)
+  if 'features.bias' not in result:  # Some exporters fold this one, too.
+    result |= _adding_norm('features', 0 * result['fc.bias'], epsilon)
+  return result
+
+
+def _adding_norm(key, bias, epsilon):
+  ones, zeros = np.ones_like(bias), np.zeros_like(bias)
+  values = (ones, bias, zeros, ones - np.float32(epsilon))
+  return {f'{key}.{p}': a for p, a in zip(_PARTS, values, strict=True)}
+
+
+def _keys(order):
+  """Yields the authors' key of each node, and of the norm folded into it."""
+  yield from (('conv1', 'bn1'), ('prelu', None))
+  stage, index = 0, 0
+  for block in re.findall('BCPCC?A', order):
+    if 'CC' in block:  # Each stage begins with a shortcut.
+      stage, index = stage + 1, 0
+    prefix = f'layer{stage}.{index}.'
+    for key, norm in _BLOCK[: len(block) - 1]:
+      yield prefix + key, norm and prefix + norm
+    yield '', None  # the sum
+    index += 1
+  yield from (('bn2', None), ('fc', None))
+  if order.endswith('B'):
+    yield 'features', None

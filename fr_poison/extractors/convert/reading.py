@@ -1,13 +1,22 @@
-"""Reads foreign weight files, whatever their names end with."""
+"""Reads foreign weight files, whatever their names end with.
 
+The readers of this folder execute nothing, take no more memory than their file
+is long, and raise whatever they like: here it becomes one line.
+"""
+
+import json
 import os
+import pathlib
+import re
 
+import ml_dtypes
 import numpy as np
+import safetensors
 
 from fr_poison.extractors.convert import (
-  guard,
+  dlib_dat,
+  numpy_pickle,
   onnx_file,
-  safetensors_file,
   tfjs,
   torch_file,
 )
@@ -18,20 +27,12 @@ _NO_FILES = {
   b'<': 'a web page, not the file that was to be downloaded',
   b'version https://git-lfs': 'a Git LFS pointer, not the file itself',
 }
-# By format: whether a file begins as that does, and its reader.
-_READERS = {
-  'PyTorch, TorchScript': (
-    lambda head: head.startswith((b'PK\x03\x04', torch_file.LEGACY_MAGIC)),
-    torch_file.read,
-  ),
-  # Behind the header's length.
-  'safetensors': (lambda head: head[8:9] == b'{', safetensors_file.read),
-  'TF.js model.json': (lambda head: head.lstrip()[:1] == b'{', tfjs.read),
-  # The version of the format is the first field.
-  'ONNX': (
-    lambda head: head[:1] == b'\x08' and head[1:2] < b'\x40' and len(head) > 2,
-    onnx_file.read,
-  ),
+_SAFETENSORS = {
+  **{f'F{8 * size}': np.dtype(f'<f{size}') for size in (2, 4, 8)},
+  **{f'I{8 * size}': np.dtype(f'<i{size}') for size in (1, 2, 4, 8)},
+  'BF16': np.dtype(ml_dtypes.bfloat16),
+  'U8': np.dtype('u1'),
+  'BOOL': np.dtype('?'),
 }
 
 
@@ -39,20 +40,81 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
   """Reads the arrays of a weight file under its authors' names.
 
   Args:
-    path: of PyTorch, TorchScript, ONNX, safetensors, or a TF.js model.json.
+    path: of PyTorch, TorchScript, ONNX, safetensors, a TF.js model.json, a
+      pickle of NumPy arrays, or a network of dlib's.
 
   Returns:
     {name: array}, in the file's own number formats; may be read-only views.
 
   Raises:
-    InputError: not a file, of no known format, or refused by its reader.
+    InputError: not a file, of no known format, damaged, or saying something
+      else than numbers; with the file's name, in one line.
   """
-  with guard.reading(path), open(path, 'rb') as file:
+  path = pathlib.Path(path)
+  try:
+    arrays = _read(path)
+  except InputError:  # about something else than the file
+    raise
+  except Exception as error:  # Damaged files raise nearly everything.
+    file, reason = path, str(error)
+    if isinstance(error, OSError):
+      file, reason = error.filename or path, error.strerror or reason
+    elif not isinstance(error, ValueError):  # which are the readers' own
+      reason = f'damaged ({type(error).__name__}: {reason})'
+    # The names that a file gives its parts may have several lines.
+    line = ' '.join(f'{file}: {reason}'.splitlines())
+    raise InputError(line) from error
+  if not arrays:
+    raise InputError(f'{path}: no arrays in it')
+  return arrays
+
+
+def _read(path):
+  with open(path, 'rb') as file:
     head = file.read(_HEAD)
   for start, what in _NO_FILES.items():
     if head.lstrip(b'\xef\xbb\xbf \t\r\n').startswith(start):
-      raise InputError(f'{path}: {what}')
+      raise ValueError(what)
   for begins, read_file in _READERS.values():
-    if begins(head):
+    if re.match(begins, head, re.DOTALL):
       return read_file(path)
-  raise InputError(f'{path}: not one of {", ".join(_READERS)}')
+  raise ValueError(f'not one of {", ".join(_READERS)}')
+
+
+def _read_safetensors(path):
+  data = path.read_bytes()
+  parts = safetensors.deserialize(data)  # checks all sizes first
+  header = data[8 : 8 + int.from_bytes(data[:8], 'little')]
+  # The package takes the last of two entries of one name, silently.
+  json.loads(header, object_pairs_hook=_without_duplicates)
+  arrays = {}
+  for name, part in parts:
+    if part['dtype'] not in _SAFETENSORS:
+      raise ValueError(f'{name}: unknown number format {part["dtype"]}')
+    array = np.frombuffer(part['data'], _SAFETENSORS[part['dtype']])
+    arrays[name] = array.reshape(part['shape'])
+  return arrays
+
+
+def _without_duplicates(pairs):
+  result = dict(pairs)
+  if len(result) < len(pairs):
+    names = [name for name, _ in pairs]
+    twice = next(name for name in names if names.count(name) > 1)
+    raise ValueError(f'{twice} appears twice')
+  return result
+
+
+# By format: how a file of it begins, and its reader.
+_READERS = {
+  'PyTorch, TorchScript': (
+    rb'PK\x03\x04|' + re.escape(torch_file.LEGACY_MAGIC),
+    torch_file.read,
+  ),
+  'safetensors': (rb'.{8}\{', _read_safetensors),  # behind the header's length
+  'TF.js model.json': (rb'\s*\{', tfjs.read),
+  # The version of the format is the first field.
+  'ONNX': (rb'\x08[\x00-\x3f].', onnx_file.read),
+  'NumPy arrays in a pickle': (rb'\x80[\x02-\x05]', numpy_pickle.read),
+  'dlib': (rb'.*' + dlib_dat.INPUT, dlib_dat.read),
+}

@@ -41,22 +41,21 @@ class Table(NamedTuple):
       name = re.sub(pattern, replacement, name)
     return name
 
-  def _axes(self, key, rank):
-    if rank == 1 or not re.fullmatch(self.kernels, key):
-      return tuple(range(rank))
-    return {2: self.dense, 3: self.depthwise, 4: self.conv}[rank]
-
   def to_theirs(self, key: str, array: np.ndarray) -> np.ndarray:
     """Turns our array as the authors have it."""
     axes = self._axes(key, array.ndim)
-    return (array[..., None] if len(axes) > array.ndim else array).transpose(
-      axes
-    )
+    more = (1,) * (len(axes) - array.ndim)  # a depthwise kernel's last axis
+    return array.reshape(*array.shape, *more).transpose(axes)
 
   def to_ours(self, key: str, array: np.ndarray, shape: tuple) -> np.ndarray:
     """Turns the authors' array as our module has it, which is of `shape`."""
     axes = self._axes(key, len(shape))
     return array.transpose(np.argsort(axes)).reshape(shape)
+
+  def _axes(self, key, rank):
+    if rank == 1 or not re.fullmatch(self.kernels, key):
+      return tuple(range(rank))
+    return {2: self.dense, 3: self.depthwise, 4: self.conv}[rank]
 
 
 def torch_table(*rules: tuple[str, str | Callable]) -> Table:

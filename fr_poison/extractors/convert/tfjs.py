@@ -2,52 +2,41 @@
 
 import json
 import math
-import os
 import pathlib
 
 import numpy as np
 
-from fr_poison.extractors.convert import guard
-from fr_poison.types import InputError
-
 _DTYPES = {'float32': '<f4', 'int32': '<i4', 'float16': '<f2', 'uint8': 'u1'}
 
 
-def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   """Reads the constants of a graph model by node name, float32 or int32.
 
   The `.bin` holds them one after another in the order of the manifest, raw,
   as float16, or as uint8 with `value = q * scale + min`.
 
   Raises:
-    InputError: a shard is missing, too short or too long, or a number format
+    ValueError: a shard is missing, too short or too long, or a number format
       is unknown.
   """
-  path, arrays, seen = pathlib.Path(path), {}, set()
-  with guard.reading(path):
-    try:
-      manifest = json.loads(path.read_text())['weightsManifest']
-    except (ValueError, KeyError) as error:
-      raise ValueError(f'not a TF.js graph model ({error})') from error
-    for group in manifest:
-      data, at = b''.join(_shards(path, group['paths'], seen)), 0
-      for weight in group['weights']:
-        array, at = _read_one(weight, data, at)
-        arrays[weight['name'].removesuffix(':0')] = array
-      if at != len(data):
-        raise ValueError(f'{len(data) - at} bytes left over')
+  try:
+    manifest = json.loads(path.read_text())['weightsManifest']
+  except (ValueError, KeyError) as error:
+    raise ValueError(f'not a TF.js graph model ({error})') from error
+  shards = [pathlib.Path(name).name for g in manifest for name in g['paths']]
+  if len(set(shards)) != len(shards):
+    raise ValueError('two parts are the same file')
+  arrays = {}
+  for group in manifest:
+    names = (pathlib.Path(name).name for name in group['paths'])
+    data = b''.join(path.with_name(name).read_bytes() for name in names)
+    at = 0
+    for weight in group['weights']:
+      array, at = _read_one(weight, data, at)
+      arrays[weight['name'].removesuffix(':0')] = array
+    if at != len(data):
+      raise ValueError(f'{len(data) - at} bytes left over')
   return arrays
-
-
-def _shards(path, names, seen):
-  for name in names:
-    shard = path.with_name(pathlib.Path(name).name)
-    if shard in seen:
-      raise ValueError('two parts are the same file')
-    seen.add(shard)
-    if not shard.is_file():
-      raise InputError(f'{shard}: weight file is missing')
-    yield shard.read_bytes()
 
 
 def _read_one(weight, data, at):

@@ -8,18 +8,17 @@ and storages one after another). What a pickle may say is in `data_pickle`.
 import io
 import math
 import os
+import pathlib
 import zipfile
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import ml_dtypes
 import numpy as np
 
-from fr_poison.extractors.convert import data_pickle, guard
+from fr_poison.extractors.convert import data_pickle
 
 LEGACY_MAGIC = b'\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.'
 _LEGACY_PROTOCOL = 1001
-_MAX_NAME = 10_000
 _DTYPES = {
   'FloatStorage': np.dtype('<f4'),
   'DoubleStorage': np.dtype('<f8'),
@@ -40,32 +39,34 @@ class _Storage(NamedTuple):
   count: int
 
 
-class _Tensor(NamedTuple):
+class _Tensor:
   """A view of a storage, in elements."""
 
-  storage: _Storage
-  offset: int
-  shape: tuple[int, ...]
-  strides: tuple[int, ...]
+  def __init__(self, storage, offset, shape, strides, *flags):
+    del flags  # requires_grad, hooks, metadata
+    numbers = (offset, *shape, *strides)
+    if not all(type(n) is int and n >= 0 for n in numbers):
+      raise ValueError(f'a tensor at {offset} with {shape} and {strides}')
+    self.storage, self.offset = storage, offset
+    self.shape, self.strides = tuple(shape), tuple(strides)
 
 
-def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   """Reads the tensors of a `.pth` or `.pt` file by name, as read-only views.
 
   Args:
     path: a state dict, a checkpoint that holds one as `state_dict` or `model`
       (the rest of it is left out), or a TorchScript module. Other nested dicts
-      and lists give dotted names; what is no tensor is left out. A dict that
-      is there twice gives its first names.
+      and lists give dotted names; what is no tensor is left out.
 
   Returns:
     {'layer1.0.conv1.weight': array}, of the file's own number formats.
 
   Raises:
-    InputError: damaged, of another kind, naming anything but tensors, dicts,
-      lists and numbers, or saying that it holds more than it does.
+    ValueError: of another kind, naming anything but tensors, dicts, lists and
+      numbers, or saying that it holds more than it does.
   """
-  with guard.reading(path), open(path, 'rb') as file:
+  with open(path, 'rb') as file:
     is_zip = file.read(2) == b'PK'
     file.seek(0)
     return (_read_zip if is_zip else _read_legacy)(file)
@@ -101,10 +102,7 @@ def _read_zip(file):
 
 
 def _read_legacy(file):
-  data = file.read()
-  if not data.startswith(LEGACY_MAGIC):
-    raise ValueError('not a PyTorch file')
-  file = io.BytesIO(data)
+  file = io.BytesIO(file.read())  # which reads no more than there is
   data_pickle.read(file)  # the magic number
   protocol, system = data_pickle.read(file), data_pickle.read(file)
   if protocol != _LEGACY_PROTOCOL or system.get('little_endian') is not True:
@@ -116,7 +114,7 @@ def _read_legacy(file):
     if count != storages[key].count:
       raise ValueError(f'storage {key} has {count} elements, not as announced')
     parts[key] = file.read(count * storages[key].dtype.itemsize)
-  if rest := len(data) - file.tell():
+  if rest := len(file.read()):
     raise ValueError(f'{rest} bytes left over')
   return _arrays(tree, parts.__getitem__)
 
@@ -143,18 +141,10 @@ def _find(module, name):
   return _FUNCTIONS.get((module, name))
 
 
-def _rebuild_tensor(storage, offset, shape, strides, *flags):
-  del flags  # requires_grad, hooks, metadata
-  numbers = (offset, *shape, *strides)
-  if not all(type(n) is int and n >= 0 for n in numbers):
-    raise ValueError(f'a tensor at {offset} with {shape} and {strides}')
-  return _Tensor(storage, offset, tuple(shape), tuple(strides))
-
-
 # What PyTorch's own functions of these names make, as far as it matters.
 _FUNCTIONS = {
   ('collections', 'OrderedDict'): lambda: {},
-  ('torch._utils', '_rebuild_tensor_v2'): _rebuild_tensor,
+  ('torch._utils', '_rebuild_tensor_v2'): _Tensor,
   ('torch._utils', '_rebuild_parameter'): lambda tensor, *flags: tensor,
   **{
     ('torch.jit._pickle', f'build_{kind}list'): lambda items: items
@@ -164,52 +154,33 @@ _FUNCTIONS = {
 }
 
 
-def _arrays(tree: Any, load: Callable[[str], bytes]) -> dict[str, np.ndarray]:
+def _arrays(tree, load):
   """Gives the tensors below `tree`; `load` reads a storage's bytes."""
   if type(tree) is dict:
     inner = (tree.get(key) for key in ('state_dict', 'model'))
     tree = next((part for part in inner if isinstance(part, dict)), tree)
   arrays, storages = {}, {}
-  for name, tensor in _tensors(tree, '', set()):
-    if name in arrays:
-      raise ValueError(f'{name} appears twice')
-    storage = tensor.storage
-    if storage not in storages:
-      storages[storage] = load(storage.key)
-    arrays[name] = _view(name, tensor, storages[storage])
-  if not arrays:
-    raise ValueError('no tensors in it')
+  for name, tensor in data_pickle.leaves(tree, _Tensor):
+    if tensor.storage not in storages:
+      storages[tensor.storage] = load(tensor.storage.key)
+    arrays[name] = _view(name, tensor, storages[tensor.storage])
   return arrays
 
 
-def _tensors(tree, name, seen) -> Iterator[tuple[str, _Tensor]]:
-  if len(name) > _MAX_NAME:  # a long key, again at every depth
-    raise ValueError(f'{name[:40]!r}...: a name of {len(name)} letters')
-  if isinstance(tree, _Tensor):
-    yield name, tree
-  elif isinstance(tree, dict | list | tuple) and id(tree) not in seen:
-    seen.add(id(tree))  # It may contain itself, or one part everywhere.
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
-    for key, value in items:
-      yield from _tensors(value, f'{name}.{key}' if name else str(key), seen)
-
-
 def _view(name, tensor, data):
-  storage, offset, shape, strides = tensor
-  itemsize = storage.dtype.itemsize
-  if len(data) != storage.count * itemsize:
+  (key, dtype, stored), shape = tensor.storage, tensor.shape
+  if len(data) != stored * dtype.itemsize:
     raise ValueError(
-      f'storage {storage.key} has {len(data)} bytes for {storage.count} '
-      f'elements of {storage.dtype}'
+      f'storage {key} has {len(data)} bytes for {stored} elements of {dtype}'
     )
-  steps = zip(shape, strides, strict=True)
-  last = offset + sum((size - 1) * stride for size, stride in steps)
+  steps = zip(shape, tensor.strides, strict=True)
+  last = tensor.offset + sum((size - 1) * stride for size, stride in steps)
   count = math.prod(shape)
-  if count and (last >= storage.count or count > storage.count):
+  if count and (last >= stored or count > stored):
     raise ValueError(f'{name}: {shape} reaches beyond its storage')
   return np.lib.stride_tricks.as_strided(
-    np.frombuffer(data, storage.dtype)[offset:],
+    np.frombuffer(data, dtype)[tensor.offset :],
     shape,
-    [stride * itemsize for stride in strides],
+    [stride * dtype.itemsize for stride in tensor.strides],
     writeable=False,
   )
