@@ -14,8 +14,7 @@ import pathlib
 
 from photo_tree import MANIFEST
 
-from fr_poison import strict_json
-from fr_poison.data import decode
+from fr_poison import files, strict_json
 from fr_poison.types import InputError
 
 _ORPHAN = 'orphaned'
@@ -171,7 +170,7 @@ class Manifest:
     """Leaves exactly one line per row, in order of the pictures' paths."""
     text = _text(self.rows) + _text(self.orphans)
     if not self._path.exists() or self._path.read_bytes() != text:
-      decode.write_atomic(self._path, text)
+      files.write_atomic(self._path, text)
 
 
 def discard(output: pathlib.Path) -> None:

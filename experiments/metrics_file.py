@@ -4,7 +4,7 @@ import json
 import os
 import pathlib
 
-from fr_poison.data.decode import write_atomic
+from fr_poison.files import write_atomic
 from fr_poison.types import InputError
 
 

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from photo_tree import MANIFEST, folders_of
 
-from fr_poison import locks
-from fr_poison.data import decode
+from fr_poison import files, locks
 from fr_poison.types import InputError
 
 
@@ -89,7 +88,7 @@ def opened_output(
           f'--output: {output}: holds other files, such as '
           f'{min(visible)!r}; choose an empty folder or --overwrite'
         )
-      probe = output / decode.TEMPORARY.replace('*', 'probe')
+      probe = output / files.TEMPORARY.replace('*', 'probe')
       probe.write_bytes(b'')
       probe.unlink()
     yield
@@ -103,5 +102,5 @@ def write(output: pathlib.Path, name: str, data: bytes) -> bytes:
   """
   with _naming(output / name):
     (output / name).parent.mkdir(parents=True, exist_ok=True)
-    decode.write_atomic(output / name, data)
+    files.write_atomic(output / name, data)
     return (output / name).read_bytes()

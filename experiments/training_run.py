@@ -16,7 +16,7 @@ from progress import Progress
 
 from fr_poison import locks, processes
 from fr_poison.checkpoints import Checkpoints
-from fr_poison.data.decode import write_atomic
+from fr_poison.files import write_atomic
 from fr_poison.training import Trainer, TrainState
 from fr_poison.training.loop import Means
 from fr_poison.training.sampling import Sampler

@@ -24,9 +24,8 @@ def of(parts: list | dict) -> str:
 def key(stage_names: Sequence[str], **inputs) -> str:
   """SHA-256 of everything that a result depends on.
 
-  Args:
-    stage_names: of the stages that it goes through, see stages.py.
-    **inputs: by name, what JSON can say.
+  The stages that it goes through, see stages.py, and the inputs by name, of
+  what JSON can say.
   """
   return of([stages.versions(*stage_names), jax.__version__, inputs])
 

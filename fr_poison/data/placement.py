@@ -30,7 +30,7 @@ class Rejected(NamedTuple):
 
 
 def centred(size: int) -> Placement:
-  """The largest square in the middle of a picture, resized to `size`."""
+  """Resizes the largest square in the middle of a picture to `size`."""
 
   def place(image):
     height, width = image.shape[:2]

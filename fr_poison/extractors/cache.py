@@ -18,8 +18,7 @@ import numpy as np
 import safetensors.numpy
 from flax import traverse_util
 
-from fr_poison import weights
-from fr_poison.data import decode
+from fr_poison import files, weights
 from fr_poison.extractors import download
 from fr_poison.extractors.registry import NetworkSpec
 from fr_poison.types import InputError, Params
@@ -80,7 +79,7 @@ def write(
     'source_sha256': source_sha256,
   }
   _make_folder(path.parent)
-  decode.write_atomic(path, safetensors.numpy.save(flat, about))
+  files.write_atomic(path, safetensors.numpy.save(flat, about))
 
 
 def read(path: str | os.PathLike) -> tuple[str, Params]:

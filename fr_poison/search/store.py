@@ -18,8 +18,7 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from fr_poison import checks, stages
-from fr_poison.data import decode
+from fr_poison import checks, files, stages
 from fr_poison.data.batches import (
   Progress,
   map_batches,
@@ -198,7 +197,7 @@ def _read_manifest(path, header):
 
 def _write_manifest(path, header, blocks):
   manifest = header | {'blocks': blocks}
-  decode.write_atomic(path, json.dumps(manifest, indent=1).encode())
+  files.write_atomic(path, json.dumps(manifest, indent=1).encode())
 
 
 def _hash(image):

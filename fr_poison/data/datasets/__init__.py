@@ -1,13 +1,17 @@
 """Named face data sets.
 
-Each has a page here that says in which layout it is expected; none but ORL is
-installed with a package, and nothing is downloaded.
+Each has a function here that says in which layout it is expected; none but ORL
+is installed with a package, and nothing is downloaded.
 """
 
 import importlib
 import os
-from typing import TYPE_CHECKING
+import pathlib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
+from fr_poison import checks
+from fr_poison.data import folder
 from fr_poison.data.batches import Progress, silent
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.placement import Placement, centred
@@ -16,27 +20,42 @@ from fr_poison.types import InputError
 if TYPE_CHECKING:  # It imports TFDS and Grain.
   from fr_poison.data.datasets.prepared import Prepared
 
-_BUILDERS = {
-  'casia_webface': ('insightface', 'CasiaWebface'),
-  'facescrub': ('facescrub', 'Facescrub'),
-  'folder': ('folders', 'Folder'),
-  'lfw': ('lfw', 'Lfw'),
-  'megaface': ('megaface', 'Megaface'),
-  'ms1m': ('insightface', 'Ms1m'),
-  'pubfig83': ('folders', 'Pubfig83'),
+_PAGES = {
+  'casia_webface': 'insightface',
+  'facescrub': 'trees',
+  'folder': 'trees',
+  'lfw': 'trees',
+  'megaface': 'megaface',
+  'ms1m': 'insightface',
+  'pubfig83': 'trees',
 }
-NAMES = ('orl', *_BUILDERS)
+NAMES = ('orl', *_PAGES)
+
+
+class Source(NamedTuple):
+  """A data set where it lies, not read yet.
+
+  Attributes:
+    paths: the folders and files that it is read from.
+    items: gives its pictures with the person, or None where they are nobody's,
+      in a list or, where they are too many, a stream.
+    num_people: as published; None where nobody says.
+    num_pictures: likewise.
+    details: what else its people depend on.
+  """
+
+  paths: list[pathlib.Path]
+  items: Callable[[], Iterable[tuple[str | None, folder.File]]]
+  num_people: int | None = None
+  num_pictures: int | None = None
+  details: str = ''
 
 
 def load(name: str, **kwargs) -> FaceSet:
-  """The data set `name` in memory.
+  """Reads the data set `name`, one of `NAMES`, into memory.
 
-  Args:
-    name: one of `NAMES`.
-    **kwargs: for `prepare`, or for `orl.load`.
-
-  Raises:
-    InputError: as they do.
+  The other arguments are those of `prepare`, or of `orl.load`; raises as they
+  do.
   """
   if name == 'orl':
     return _module('orl').load(**kwargs)
@@ -60,7 +79,7 @@ def prepare(
 
   Args:
     name: one of `NAMES` but 'orl'.
-    source_dir: where it is, in the layout that its page describes.
+    source_dir: where it is, in the layout that its function describes.
     size: side of the prepared pictures, in pixels.
     placement: how they come to their size; None: `centred(size)`.
     strict: refuses a data set with unusable files, or with names that differ
@@ -73,22 +92,14 @@ def prepare(
     InputError: no such data set or source, or not in its layout; nothing usable
       in it; the disk is full; `strict`.
   """
-  if name not in _BUILDERS:
-    raise InputError(f'dataset: {name!r} is unknown, known: {", ".join(NAMES)}')
+  checks.known('dataset', name, NAMES)
   if source_dir is None:
     raise InputError(f'{name}: where is it? Give its folder')
-  builder, prepared = _module('builder'), _module('prepared')
-  page, class_name = _BUILDERS[name]
-  make = getattr(_module(page), class_name)
+  source = getattr(_module(_PAGES[name]), name)(
+    pathlib.Path(source_dir), **options
+  )
   placement = placement or centred(size)
-  with builder.quiet_tfds():
-
-    def build(**tfds):
-      result = make(source_dir, placement, **options, **tfds)
-      result.progress = progress
-      return result
-
-    result = prepared.Prepared(builder.build(build))
+  result = _module('prepared').prepare(name, source, placement, progress)
   if strict and (problems := result.problems()):
     raise InputError(
       f'{source_dir}: {len(problems)} problems, as: {problems[0]}'
