@@ -49,5 +49,5 @@ def of_faces(faces: FaceSet) -> str:
 
 
 def of_networks(extractors: Sequence) -> list:
-  """What tells these networks from others, in their order."""
+  """Lists what sets these networks apart from others, in their order."""
   return [[e.spec.name, e.sha256, e.input_size] for e in extractors]

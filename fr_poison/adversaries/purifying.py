@@ -12,9 +12,9 @@ choice.
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
 
 from fr_poison import checks
+from fr_poison.data import placement
 from fr_poison.detectors.base import check_pictures
 from fr_poison.types import InputError, calling
 
@@ -34,10 +34,8 @@ def resize(scale: checks.PositiveShare) -> Purifier:
 
   def one(image):
     height, width = image.shape[:2]
-    small = max(1, round(scale * width)), max(1, round(scale * height))
-    bilinear = Image.Resampling.BILINEAR
-    shrunk = Image.fromarray(image).resize(small, bilinear)
-    return np.asarray(shrunk.resize((width, height), bilinear))
+    small = max(1, round(scale * height)), max(1, round(scale * width))
+    return placement.resize(placement.resize(image, *small), height, width)
 
   def purify(images):
     check_pictures(images)

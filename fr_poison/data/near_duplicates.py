@@ -17,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from fr_poison.data import placement
+
 _SIDE = 16
 _MIN_CORRELATION = 0.9988
 _BLOCK = 1 << 24  # correlations at a time
@@ -56,8 +58,8 @@ def _digest(image):
 
 def _miniatures(images):
   """Float32 [N, 256], of mean 0 and length 1; a flat picture is all 0."""
-  small = lambda x: x.convert('L').resize([_SIDE] * 2, Image.BILINEAR)
-  grey = [np.asarray(small(Image.fromarray(image))) for image in images]
-  rows = np.array(grey, np.float32).reshape(len(images), _SIDE**2)
+  grey = (np.asarray(Image.fromarray(x).convert('L')) for x in images)
+  small = [placement.resize(x[..., None], _SIDE, _SIDE) for x in grey]
+  rows = np.array(small, np.float32).reshape(len(images), _SIDE**2)
   rows -= rows.mean(1, keepdims=True)
   return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1)

@@ -13,8 +13,8 @@ from fr_poison.types import InputError
 
 # What Fawkes (with its mode, in some versions) and LowKey add to a name.
 SUFFIX = '_((low|mid|high)_)?cloaked|_attacked'
-# Between a whole name and the extension where poison.py has to tell a.jpg from
-# A.jpg on every file system.
+# Between a whole name and the extension where poison.py has to keep a.jpg
+# apart from A.jpg on every file system.
 _DIGEST = re.compile(r'\.[0-9a-f]{8}\Z')
 _NUM_COMPARED = 100  # names of each kind
 _MIN_ALIKE = 0.5  # of the shorter name, in one piece

@@ -26,16 +26,14 @@ def split_per_person(
   """Holds out a random share of every person's pictures.
 
   A person's draw depends on the seed, the label and the number of pictures
-  only, so it stays the same when others join or leave.
+  only, so it stays the same when others join or leave. The share is rounded
+  down, is at least one picture, and never all.
 
   Args:
-    labels: int [N].
-    test_fraction: rounded down, at least one picture, never all.
+    labels: int [N]; every index is in `train` or in `test`.
+    test_fraction: the share.
     seed: of the draw.
     names: the people, for the message.
-
-  Returns:
-    Every index once, in `train` or in `test`.
 
   Raises:
     InputError: a person with fewer than 2 pictures, or a value out of range.
