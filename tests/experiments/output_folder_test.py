@@ -10,6 +10,7 @@ import output_folder
 import pytest
 from PIL import Image
 
+from fr_poison import files
 from fr_poison.data import decode
 from fr_poison.types import InputError
 
@@ -153,8 +154,8 @@ def test_write_does_not_stumble(tmp_path, monkeypatch):
   long = 'ä' * 125 + '.png'  # 254 bytes, of 255 that a name may have
   output_folder.write(tmp_path, long, b'a')
   # A killed process had the same id: containers give them out again.
-  monkeypatch.setattr(decode, '_counter', iter([7]))
-  stale = tmp_path / decode.TEMPORARY.replace('*', f'{os.getpid()}.7')
+  monkeypatch.setattr(files, '_counter', iter([7]))
+  stale = tmp_path / files.TEMPORARY.replace('*', f'{os.getpid()}.7')
   stale.symlink_to(tmp_path / long)
   output_folder.write(tmp_path, 'b.png', b'b')
   assert (tmp_path / long).read_bytes() == b'a'

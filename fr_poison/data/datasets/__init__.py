@@ -4,51 +4,30 @@ Each has a function here that says in which layout it is expected; none but ORL
 is installed with a package, and nothing is downloaded.
 """
 
-import importlib
 import os
 import pathlib
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from fr_poison import checks
-from fr_poison.data import folder
 from fr_poison.data.batches import Progress, silent
+from fr_poison.data.datasets import insightface, megaface, orl, trees
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.placement import Placement, centred
 from fr_poison.types import InputError
 
-if TYPE_CHECKING:  # It imports TFDS and Grain.
+if TYPE_CHECKING:
   from fr_poison.data.datasets.prepared import Prepared
 
-_PAGES = {
-  'casia_webface': 'insightface',
-  'facescrub': 'trees',
-  'folder': 'trees',
-  'lfw': 'trees',
-  'megaface': 'megaface',
-  'ms1m': 'insightface',
-  'pubfig83': 'trees',
+_SOURCES = {
+  'casia_webface': insightface.casia_webface,
+  'facescrub': trees.facescrub,
+  'folder': trees.folder,
+  'lfw': trees.lfw,
+  'megaface': megaface.megaface,
+  'ms1m': insightface.ms1m,
+  'pubfig83': trees.pubfig83,
 }
-NAMES = ('orl', *_PAGES)
-
-
-class Source(NamedTuple):
-  """A data set where it lies, not read yet.
-
-  Attributes:
-    paths: the folders and files that it is read from.
-    items: gives its pictures with the person, or None where they are nobody's,
-      in a list or, where they are too many, a stream.
-    num_people: as published; None where nobody says.
-    num_pictures: likewise.
-    details: what else its people depend on.
-  """
-
-  paths: list[pathlib.Path]
-  items: Callable[[], Iterable[tuple[str | None, folder.File]]]
-  num_people: int | None = None
-  num_pictures: int | None = None
-  details: str = ''
+NAMES = ('orl', *_SOURCES)
 
 
 def load(name: str, **kwargs) -> FaceSet:
@@ -57,8 +36,9 @@ def load(name: str, **kwargs) -> FaceSet:
   The other arguments are those of `prepare`, or of `orl.load`; raises as they
   do.
   """
+  checks.known('dataset', name, NAMES)
   if name == 'orl':
-    return _module('orl').load(**kwargs)
+    return orl.load(**kwargs)
   return prepare(name, **kwargs).faces()
 
 
@@ -92,20 +72,19 @@ def prepare(
     InputError: no such data set or source, or not in its layout; nothing usable
       in it; the disk is full; `strict`.
   """
-  checks.known('dataset', name, NAMES)
+  checks.known('dataset', name, _SOURCES)
   if source_dir is None:
     raise InputError(f'{name}: where is it? Give its folder')
-  source = getattr(_module(_PAGES[name]), name)(
-    pathlib.Path(source_dir), **options
-  )
+  # They import TFDS and Grain.
+  from fr_poison.data.datasets import builder, prepared
+
+  source = _SOURCES[name](pathlib.Path(source_dir), **options)
   placement = placement or centred(size)
-  result = _module('prepared').prepare(name, source, placement, progress)
+  with builder.quiet_tfds():
+    built = builder.build(name, source, placement, progress)
+    result = prepared.Prepared(built)
   if strict and (problems := result.problems()):
     raise InputError(
       f'{source_dir}: {len(problems)} problems, as: {problems[0]}'
     )
   return result
-
-
-def _module(name):
-  return importlib.import_module(f'{__name__}.{name}')

@@ -15,7 +15,7 @@ from array_record.python import array_record_module
 
 from fr_poison.data import decode, exif, folder
 from fr_poison.data.batches import Progress
-from fr_poison.data.datasets import Source
+from fr_poison.data.datasets.trees import Source
 from fr_poison.data.placement import Placement
 from fr_poison.types import InputError, NotKeptError
 
@@ -55,7 +55,6 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     contents += map(folder.fingerprint, source.paths)
     config = tfds.core.BuilderConfig(
       name=hashlib.sha256('\0'.join(contents).encode()).hexdigest()[:16],
-      description='Named after its files and their alignment.',
     )
     super().__init__(config=config, file_format='array_record', **kwargs)
 
@@ -99,9 +98,11 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
   def _keep(self, item: tuple[str | None, folder.File]) -> bytes | str:
     """The file to keep, or why there is none."""
-    _, file = item
+    person, file = item
     try:
       data = file.read()
+      if person is None:
+        return 'of nobody known'
       image = decode.decode(data, file.path)
       placed = self.placement.place(image)
     except InputError as error:

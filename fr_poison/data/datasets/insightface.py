@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from fr_poison import files
 from fr_poison.data import folder
-from fr_poison.data.datasets import Source
+from fr_poison.data.datasets.trees import Source
 from fr_poison.types import InputError
 
 _MAGIC = struct.pack('<I', 0xCED7230A)

@@ -6,7 +6,7 @@ import pathlib
 
 from fr_poison import checks, files
 from fr_poison.data import folder
-from fr_poison.data.datasets import Source
+from fr_poison.data.datasets.trees import Source
 from fr_poison.types import InputError
 
 # What is read: the list, and where its pictures may be.

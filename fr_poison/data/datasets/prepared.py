@@ -18,12 +18,6 @@ _NUM_SHOWN = 10  # of what may be many, in a report
 _READING = grain.ReadOptions(num_threads=16, prefetch_buffer_size=256)
 
 
-def prepare(*args) -> 'Prepared':
-  """Builds and opens a data set, of the arguments of `builder.FaceBuilder`."""
-  with builder.quiet_tfds():
-    return Prepared(builder.build(*args))
-
-
 class Prepared:
   """Pictures on disk, all of one size.
 

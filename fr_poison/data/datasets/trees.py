@@ -8,18 +8,37 @@ import os
 import pathlib
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from fr_poison import checks, files
 from fr_poison.data import folder as folder_lib
-from fr_poison.data.datasets import Source
 from fr_poison.types import InputError
 from fr_poison.verification import Pairs
 
 _FACESCRUB_LISTS = ('facescrub_actors.txt', 'facescrub_actresses.txt')
 _LFW_PICTURE = re.compile(r'(?:[^/]+/)?(?P<name>[^/]+)/(?P=name)_\d{4}\.jpg')
+
+
+class Source(NamedTuple):
+  """A data set where it lies, not read yet.
+
+  Attributes:
+    paths: the folders and files that it is read from.
+    items: gives its pictures with the person, or None where they are nobody's,
+      in a list or, where they are too many, a stream.
+    num_people: as published; None where nobody says.
+    num_pictures: likewise.
+    details: what else its people depend on.
+  """
+
+  paths: list[pathlib.Path]
+  items: Callable[[], Iterable[tuple[str | None, folder_lib.File]]]
+  num_people: int | None = None
+  num_pictures: int | None = None
+  details: str = ''
 
 
 def _items(

@@ -9,8 +9,9 @@ import photos
 import pytest
 from PIL import Image
 
-from fr_poison.data import datasets, decode
+from fr_poison.data import datasets, decode, folder
 from fr_poison.data.datasets import builder
+from fr_poison.data.datasets.trees import Source
 from fr_poison.data.placement import Placement, centred
 from fr_poison.types import InputError
 
@@ -227,9 +228,21 @@ def test_nothing_usable(tmp_path):
     prepare(tmp_path / 'people')
 
 
+def test_a_good_picture_of_nobody_is_skipped(people, monkeypatch):
+  person_of = lambda file: 'Ann' if file.path == 'Ann/1.jpg' else None
+  items = lambda: [(person_of(file), file) for file in folder.files(people)]
+  flat = lambda source: Source([source], items)
+  monkeypatch.setitem(datasets._SOURCES, 'flat', flat)
+  found = datasets.prepare('flat', people, size=8)
+  assert found.people == {'Ann': 1}
+  assert ('Bob/1.jpg', 'of nobody known') in found.skipped
+
+
 def test_unknown_or_nowhere(tmp_path):
   with pytest.raises(InputError, match="'lwf' is unknown; known: orl, "):
-    datasets.prepare('lwf', tmp_path)
+    datasets.load('lwf', source_dir=tmp_path)
+  with pytest.raises(InputError, match="'orl' is unknown; known: casia_"):
+    datasets.prepare('orl', tmp_path)
   with pytest.raises(InputError, match='lfw: where is it'):
     datasets.load('lfw')
   with pytest.raises(InputError, match='none: no such folder or archive'):
