@@ -43,8 +43,7 @@ def _open(dataset, data_dir):
   prepared = datasets.prepare(
     dataset, data_dir, progress=progress.over(f'reading {dataset}', delay=2)
   )
-  stream = lambda size: (batch.images for batch in prepared.stream(size))
-  return stream, len(prepared)
+  return prepared.stream, len(prepared)
 
 
 def main(argv):

@@ -5,6 +5,8 @@ or `check_fields` reads it there:
 
     @checks.checked
     def crop(fraction: checks.PositiveShare) -> Transform: ...
+
+What refuses raises InputError.
 """
 
 import dataclasses
@@ -22,7 +24,15 @@ from fr_poison.types import InputError
 
 
 class Range(NamedTuple):
-  """Which numbers are meant; see `number` and `whole` for the fields."""
+  """Which numbers are meant, between finite or infinite ends.
+
+  Attributes:
+    low: where the range begins.
+    high: where it ends.
+    ends: '[]' with both, '(]' without low, '[)' without high, '()'.
+    is_whole: whole numbers alone.
+    hint: what the message ends with.
+  """
 
   low: float = 0.0
   high: float = math.inf
@@ -31,13 +41,33 @@ class Range(NamedTuple):
   hint: str = ''
 
   def check(self, name: str, value: Any) -> float | int:
-    """The value, as a plain number; InputError: it is not in the range."""
-    if self.is_whole:
-      return whole(name, value, int(self.low), self.high)
-    found = number(
-      name, value, self.low, self.high, ends=self.ends, hint=self.hint
+    """Gives the value as a plain number, or refuses it, called `name`.
+
+    Infinity, NaN and bools are in no range.
+    """
+    low, high, ends, is_whole, hint = self
+    kind, number = (numbers.Integral, int) if is_whole else (object, float)
+    try:
+      found = number(value)
+      inside = bool(low <= value <= high and abs(value) < math.inf)
+    except (TypeError, ValueError, OverflowError):  # an array, a huge int
+      inside = False
+    if inside:
+      inside = not (ends[0] == '(' and found == low)
+      inside &= not (ends[1] == ')' and found == high)
+    if inside and isinstance(value, kind) and not isinstance(value, bool):
+      return value if type(value) is int else found  # 1 stays 1 in digests
+    if is_whole:
+      top = '' if high == math.inf else f' to {high}'
+      raise InputError(
+        f'{name}: {_shown(value)}; a whole number from {low}{top} expected'
+      )
+    opened = '(' if low == -math.inf else ends[0]
+    close = ')' if high == math.inf else ends[1]
+    raise InputError(
+      f'{name}: {_shown(value)} is outside {opened}{low:g}, '
+      f'{high:g}{close}{hint}'
     )
-    return value if type(value) is int else found  # 1 stays 1 in digests
 
 
 Count = Annotated[int, Range(1, is_whole=True)]
@@ -62,83 +92,28 @@ Epsilon = Annotated[
 
 
 def number(
-  name: str,
-  value: Any,
-  low: float = 0.0,
-  high: float = math.inf,
-  *,
-  ends: str = '[]',
-  hint: str = '',
+  name: str, value: Any, low: float = 0.0, high: float = math.inf, **more
 ) -> float:
-  """The value, if it is a finite number in the range.
-
-  Args:
-    name: what to call it in the message.
-    value: anything; NaN and bools are in no range.
-    low: where the range begins.
-    high: where it ends.
-    ends: '[]' with both, '(]' without low, '[)' without high, '()'.
-    hint: what the message ends with.
-
-  Raises:
-    InputError: it is not.
-  """
-  try:
-    inside = bool(low <= value <= high and abs(value) < math.inf)
-    found = float(value)
-  except (TypeError, ValueError, OverflowError):  # an array, a huge int
-    inside, found = False, math.nan
-  outside = (ends[0] == '(' and found == low) or (
-    ends[1] == ')' and found == high
-  )
-  if isinstance(value, bool) or not inside or outside:
-    opened = '(' if low == -math.inf else ends[0]
-    close = ')' if high == math.inf else ends[1]
-    raise InputError(
-      f'{name}: {_shown(value)} is outside {opened}{low:g}, '
-      f'{high:g}{close}{hint}'
-    )
-  return found
+  """Gives the value as a float, if it is in the `Range` of the others."""
+  return float(Range(low, high, **more).check(name, value))
 
 
 def whole(name: str, value: Any, low: int = 1, high: float = math.inf) -> int:
-  """The value, if it is a whole number from `low` to `high`.
-
-  Raises:
-    InputError: it is not.
-  """
-  is_whole = isinstance(value, numbers.Integral)
-  if isinstance(value, bool) or not is_whole or not low <= value <= high:
-    top = '' if high == math.inf else f' to {high}'
-    raise InputError(
-      f'{name}: {_shown(value)}; a whole number from {low}{top} expected'
-    )
-  return int(value)
+  """Gives the value, if it is a whole number from `low` to `high`."""
+  return Range(low, high, is_whole=True).check(name, value)
 
 
 def suggestion(given: str, known: Iterable[str], form: str = '{!r}') -> str:
-  """'; did you mean ...?' for a name that is mistyped, or ''.
+  """Gives '; did you mean ...?' for a mistyped name, or ''.
 
-  Args:
-    given: the name.
-    known: those that there are.
-    form: of a name in the result.
+  `form` is that of a name in the result.
   """
   found = difflib.get_close_matches(given, list(known), 1, 0.7)
   return f'; did you mean {form.format(found[0])}?' if found else ''
 
 
 def known(name: str, value: str, names: Iterable[str]) -> None:
-  """Refuses a value that is not among `names`, and lists them.
-
-  Args:
-    name: what to call it in the message.
-    value: anything.
-    names: those that there are.
-
-  Raises:
-    InputError: it is not.
-  """
+  """Refuses a value, called `name`, that is not among `names`; lists them."""
   if value not in names:
     hint = suggestion(value, names) if isinstance(value, str) else ''
     raise InputError(
@@ -147,13 +122,13 @@ def known(name: str, value: str, names: Iterable[str]) -> None:
 
 
 def declared(owner: Callable) -> dict[str, Any]:
-  """The parameters of a function or class that declare ranges, with types."""
+  """Gives the types of the parameters that declare ranges, by name."""
   parameters = inspect.signature(owner).parameters.values()
   return {p.name: p.annotation for p in parameters if ranges(p.annotation)}
 
 
 def checked(function: Callable) -> Callable:
-  """The function, which now refuses numbers outside their declared ranges.
+  """Makes a function refuse numbers outside their declared ranges.
 
   What it gets are plain numbers, of whatever type they were given.
   """
@@ -166,39 +141,26 @@ def checked(function: Callable) -> Callable:
     except TypeError:  # Python's own words are better
       return function(*args, **kwargs)
     for name, value in bound.arguments.items():
-      if name in known:
-        bound.arguments[name] = _check(name, known[name], value)
+      bound.arguments[name] = _check(name, known.get(name), value)
     return function(*bound.args, **bound.kwargs)
 
   return call
 
 
 def check_fields(settings: Any, prefix: str = '') -> None:
-  """Refuses a dataclass's numbers outside their declared ranges.
+  """Refuses a dataclass instance with a number outside its declared range.
 
-  Args:
-    settings: an instance.
-    prefix: of its fields' names in messages.
-
-  Raises:
-    InputError: one is.
+  The prefix is that of its fields' names in messages.
   """
   for field in dataclasses.fields(settings):
-    if ranges(field.type):
-      name = prefix + field.name
-      _check(name, field.type, getattr(settings, field.name))
+    _check(prefix + field.name, field.type, getattr(settings, field.name))
 
 
 def check_settings(function: Callable, settings: Mapping, prefix: str) -> None:
-  """Refuses what a function would, of settings that it is given later.
+  """Refuses settings that a `checked` function would, when given them later.
 
-  Args:
-    function: `checked`; its keyword-only parameters are the settings.
-    settings: some of them.
-    prefix: of their names in messages.
-
-  Raises:
-    InputError: an unknown setting, or a number outside its range.
+  They are keyword-only parameters, some of which may be missing; the prefix is
+  that of their names in messages.
   """
   parameters = inspect.signature(function).parameters.values()
   known = {p.name: p.annotation for p in parameters if p.kind is p.KEYWORD_ONLY}
@@ -209,7 +171,7 @@ def check_settings(function: Callable, settings: Mapping, prefix: str) -> None:
 
 
 def ranges(annotation: Any) -> list[Range]:
-  """All ranges in an annotation, outermost first."""
+  """Lists all ranges in an annotation, outermost first."""
   if typing.get_origin(annotation) is Annotated:
     return [m for m in annotation.__metadata__ if isinstance(m, Range)]
   return [r for arg in typing.get_args(annotation) for r in ranges(arg)]
@@ -224,10 +186,9 @@ def _check(name, annotation, value):
   if origin is Annotated:
     return found[0].check(name, value)
   if origin in (typing.Union, types.UnionType):
-    if value is None and type(None) in args:
-      return None
     (arg,) = [arg for arg in args if ranges(arg)]
-    return _check(name, arg, value)
+    is_none = value is None and type(None) in args
+    return None if is_none else _check(name, arg, value)
   if origin is dict or origin is Mapping:
     if not isinstance(value, Mapping):
       raise InputError(f'{name}: {_shown(value)}; names with numbers expected')

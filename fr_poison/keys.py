@@ -24,9 +24,8 @@ def of(parts: list | dict) -> str:
 def key(stage_names: Sequence[str], **inputs) -> str:
   """SHA-256 of everything that a result depends on.
 
-  Args:
-    stage_names: of the stages that it goes through, see stages.py.
-    **inputs: by name, what JSON can say.
+  The stages that it goes through, see stages.py, and the inputs by name, of
+  what JSON can say.
   """
   return of([stages.versions(*stage_names), jax.__version__, inputs])
 
@@ -50,5 +49,5 @@ def of_faces(faces: FaceSet) -> str:
 
 
 def of_networks(extractors: Sequence) -> list:
-  """What tells these networks from others, in their order."""
+  """Lists what sets these networks apart from others, in their order."""
   return [[e.spec.name, e.sha256, e.input_size] for e in extractors]

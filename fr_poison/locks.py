@@ -7,8 +7,7 @@ import pathlib
 import re
 from collections.abc import Iterator
 
-from fr_poison import processes
-from fr_poison.data import decode
+from fr_poison import files, processes
 from fr_poison.types import InputError
 
 try:
@@ -46,7 +45,7 @@ def held(folder: pathlib.Path, flag: str = '--workdir') -> Iterator[None]:
 
 @contextlib.contextmanager
 def turn(folder: pathlib.Path) -> Iterator[None]:
-  """One process of a run at a time in `folder`: the others wait."""
+  """Lets one process of a run at a time into `folder`: the others wait."""
   folder.mkdir(parents=True, exist_ok=True)
   with contextlib.ExitStack() as stack:
     if fcntl is not None:
@@ -79,7 +78,7 @@ def _lock(folder, flag, stack):
 def _claim(folder, stack):
   """Says who holds the lock; clears what the one before left, if killed."""
   note = folder / OWNER
-  # What cannot be written to is told by whoever writes a result.
+  # Whoever writes a result says what cannot be written to.
   with contextlib.suppress(OSError):
     note.unlink(missing_ok=True)
     # A new file: a link that somebody puts there is not written through.
@@ -87,7 +86,7 @@ def _claim(folder, stack):
       file.write(str(os.getpid()))
     stack.callback(note.unlink, missing_ok=True)
   for place, _, names in os.walk(folder):
-    for name in fnmatch.filter(names, decode.TEMPORARY):
+    for name in fnmatch.filter(names, files.TEMPORARY):
       # Another run may be at work in a folder of this one.
       if not _is_alive(re.split('[-.]', name)[2]):
         with contextlib.suppress(OSError):
@@ -95,7 +94,7 @@ def _claim(folder, stack):
 
 
 def _owner(folder):
-  """', process <pid>' of the run that holds the lock, if it can be told."""
+  """', process <pid>' of the run that holds the lock, if that can be said."""
   with contextlib.suppress(OSError):
     with open(folder / OWNER, 'rb') as file:
       pid = file.read(20).decode(errors='replace')

@@ -8,7 +8,7 @@ from jax.experimental import multihost_utils
 
 from fr_poison.types import InputError
 
-_NOTHING, _REFUSED = -1, -2  # what process 0 tells the others
+_NOTHING, _REFUSED = -1, -2  # what process 0 sends to the others
 
 
 def is_first() -> bool:
@@ -17,13 +17,9 @@ def is_first() -> bool:
 
 
 def on_first(function: Callable[[], int | None]) -> int | None:
-  """What `function` gives on process 0, on all, which wait for it.
+  """Gives what `function` does on process 0 to all, which wait for it.
 
-  Args:
-    function: gives nothing, or a number in [0, 2^31).
-
-  Raises:
-    InputError: it did, on process 0; then on all.
+  That is nothing, or a number in [0, 2^31); or its InputError, on all.
   """
   if jax.process_count() == 1:
     return function()

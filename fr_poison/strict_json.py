@@ -16,8 +16,7 @@ SUM = 'checksum'  # its field
 def dumps(value: Any) -> str:
   """Writes one text for one value: sorted keys, NumPy scalars as numbers.
 
-  Raises:
-    InputError: JSON cannot say it, as NaN.
+  InputError: JSON cannot say it, as NaN.
   """
   try:
     return json.dumps(

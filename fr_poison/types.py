@@ -53,15 +53,8 @@ def check_images(images: Images, name: str = 'images') -> None:
 
   Looks at concrete arrays on the host, before any jit: a jitted network can
   turn a picture of NaN into zeros on XLA:CPU. Traced arrays have no values to
-  look at, so only their shape is checked.
-
-  Args:
-    images: [B, H, W, 3], floating point, in [0, 1].
-    name: what to call them in the message.
-
-  Raises:
-    InputError: wrong rank, channels or dtype, values not finite or outside
-      [0, 1].
+  look at, so only their shape is checked. InputError, with `name`: wrong rank,
+  channels or dtype, values not finite or outside [0, 1].
   """
   if not hasattr(images, 'shape'):
     raise InputError(
@@ -92,14 +85,9 @@ def check_images(images: Images, name: str = 'images') -> None:
 
 
 def check_finite(name: str, tree: Any) -> None:
-  """Refuses NaN and infinity in concrete arrays; traced ones have no values.
+  """Refuses NaN and infinity in a tree of arrays, with an InputError.
 
-  Args:
-    name: what to call the tree in the message.
-    tree: of arrays.
-
-  Raises:
-    InputError: naming the array.
+  Traced ones have no values.
   """
   for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
     if isinstance(leaf, jax.core.Tracer) or not hasattr(leaf, 'dtype'):
@@ -112,13 +100,9 @@ def check_finite(name: str, tree: Any) -> None:
 
 @contextlib.contextmanager
 def calling(name: str, *, hint: str = '') -> Iterator[None]:
-  """Around a call of the user's own function: what it raises stays as it is.
+  """Adds a note to what the user's own function raises, and where it came in.
 
-  Only a note is added, which says where it was called.
-
-  Args:
-    name: the argument that it was given as.
-    hint: what else may be wrong.
+  `name` is the argument that it was given as, `hint` what else may be wrong.
   """
   try:
     yield

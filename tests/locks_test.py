@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from fr_poison import locks
-from fr_poison.data import decode
+from fr_poison import files, locks
 from fr_poison.types import InputError
 
 CODE = (
@@ -111,7 +110,7 @@ def test_half_files_of_killed_runs_go_but_nothing_else(tmp_path, ended):
   (folder / 'sub').mkdir(parents=True)
   outside.mkdir()
   (folder / 'link').symlink_to(outside)
-  name = lambda pid: decode.TEMPORARY.replace('*', f'{pid}.0')
+  name = lambda pid: files.TEMPORARY.replace('*', f'{pid}.0')
   living = os.getpid()  # at work in another folder, or this one
   kept = {'a.png', '.other.tmp', 'sub', f'sub/{name(living)}', 'link'}
   gone = name(ended), f'sub/{name(ended)}', 'sub/' + name('probe')

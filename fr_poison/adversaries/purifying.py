@@ -12,9 +12,9 @@ choice.
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
 
 from fr_poison import checks
+from fr_poison.data import placement
 from fr_poison.detectors.base import check_pictures
 from fr_poison.types import InputError, calling
 
@@ -31,16 +31,15 @@ def resize(scale: checks.PositiveShare) -> Purifier:
   Raises:
     InputError: scale is not that.
   """
-  bilinear = Image.Resampling.BILINEAR
 
   def purify(images):
     check_pictures(images)
     purified = np.empty_like(images)
     height, width = images.shape[1:3]
-    small = max(1, round(scale * width)), max(1, round(scale * height))
+    small = max(1, round(scale * height)), max(1, round(scale * width))
     for image, result in zip(images, purified, strict=True):
-      shrunk = Image.fromarray(image).resize(small, bilinear)
-      result[:] = np.asarray(shrunk.resize((width, height), bilinear))
+      shrunk = placement.resize(image, *small)
+      result[:] = placement.resize(shrunk, height, width)
     return purified
 
   return purify

@@ -3,9 +3,12 @@
 Points are (x, y) in pixels; a whole number is the centre of a pixel.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from PIL import Image
 
+from fr_poison import checks
 from fr_poison.types import InputError
 
 # dlib's get_face_chip_details: outer and inner corner of one eye, outer and
@@ -27,70 +30,58 @@ _ARCFACE_POINTS = (
   (41.5493, 92.3655),
   (70.7299, 92.2041),
 )
+
+
+class Template(NamedTuple):
+  """Where the landmarks of a face lie in a picture of side 1.
+
+  Attributes:
+    points: [5, 2].
+    eyes: which of them are the eye on the left, and which the other.
+  """
+
+  points: np.ndarray
+  eyes: tuple[list[int], list[int]]
+
+
 TEMPLATES = {
-  'dlib': (np.array(_DLIB_POINTS) + 0.25) / 1.5,
-  'arcface': np.array(_ARCFACE_POINTS) / 112,
+  # The box padded by a quarter, as dlib's get_face_chip does by default.
+  'dlib': Template((np.array(_DLIB_POINTS) + 0.25) / 1.5, ([2, 3], [0, 1])),
+  'arcface': Template(np.array(_ARCFACE_POINTS) / 112, ([0], [1])),
 }
-# Which of the points are the eye on the left, and the other.
-_EYES = {'dlib': ((2, 3), (0, 1)), 'arcface': ((0,), (1,))}
 
 
 def template_points(template: str, size: int) -> np.ndarray:
-  """Where the 5 landmarks lie in an aligned picture: [5, 2], in pixels.
+  """Gives the place of the landmarks in an aligned picture of side `size`.
 
-  Args:
-    template: 'dlib' (two corners of each eye, base of the nose; the face box
-      padded by a quarter, as dlib's get_face_chip does by default) or
-      'arcface' (two eyes, tip of the nose, corners of the mouth).
-    size: side of the picture.
-
-  Raises:
-    InputError: an unknown template.
+  Float64 [5, 2], in pixels. InputError: the template is none of `TEMPLATES`.
   """
-  if template not in TEMPLATES:
-    known = ', '.join(TEMPLATES)
-    raise InputError(f'template: {template!r} is unknown, known: {known}')
-  return TEMPLATES[template] * size
+  checks.known('template', template, TEMPLATES)
+  return TEMPLATES[template].points * size
 
 
 def landmarks_on(template: str, other: str, size: int) -> np.ndarray:
-  """Where a template's landmarks lie in a face that is on another: [5, 2].
+  """Gives the place of a template's landmarks in a face that is on another.
 
   Both are laid over each other by the middle of either eye; which point of the
-  nose or the mouth each has is not the same.
-
-  Args:
-    template: whose landmarks, see `template_points`.
-    other: that the picture is aligned to.
-    size: side of the picture, in pixels.
-
-  Raises:
-    InputError: an unknown template.
+  nose or the mouth each has is not the same. [5, 2], in a picture of side
+  `size`; raises as `template_points`.
   """
-  points, target = (template_points(x, size) for x in (template, other))
   eyes, onto = (
-    [x[list(eye)].mean(0) for eye in _EYES[name]]
-    for x, name in ((points, template), (target, other))
+    [template_points(x, size)[eye].mean(0) for eye in TEMPLATES[x].eyes]
+    for x in (template, other)
   )
   transform = similarity_transform(eyes, onto)
-  return points @ transform[:, :2].T + transform[:, 2]
+  return _moved(template_points(template, size), transform)
 
 
 def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-  """Least-squares rotation, scale and shift from `source` onto `target`.
+  """Fits the least-squares rotation, scale and shift of points onto others.
 
   Umeyama, "Least-squares estimation of transformation parameters between two
-  point patterns", PAMI 1991; never a mirror image.
-
-  Args:
-    source: [K, 2] points, not all the same.
-    target: [K, 2] points.
-
-  Returns:
-    [2, 3] float64 matrix M with target ~ M[:, :2] @ source + M[:, 2].
-
-  Raises:
-    InputError: source points that are not finite, or all in one place.
+  point patterns", PAMI 1991; never a mirror image. Both are [K, 2]; the result
+  is the float64 [2, 3] matrix M with target ~ M[:, :2] @ source + M[:, 2].
+  InputError: source points that are not finite, or all in one place.
   """
   source, target = np.float64(source), np.float64(target)
   source_mean, target_mean = source.mean(0), target.mean(0)
@@ -110,39 +101,23 @@ def align(
   size: int = 112,
   template: str = 'dlib',
 ) -> np.ndarray:
-  """Turns, scales and shifts a face onto a template, on the 8-bit grid.
-
-  Args:
-    image: uint8 [H, W, 3].
-    landmarks: [5, 2], in the template's order.
-    size: side of the result, in pixels.
-    template: 'dlib' or 'arcface'.
-
-  Returns:
-    uint8 [size, size, 3].
-
-  Raises:
-    InputError: as `warp`.
-  """
+  """Warps uint8 [H, W, 3] to uint8 [size, size, 3]; see `warp`."""
   return np.rint(warp(image, landmarks, size, template)).astype(np.uint8)
 
 
 def warp(
   image: np.ndarray, landmarks: np.ndarray, size: int, template: str = 'dlib'
 ) -> np.ndarray:
-  """`align` without rounding, of pictures in any unit.
+  """Turns, scales and shifts a face onto a template.
 
   Bilinear; beyond its edges the picture goes on with its edge pixels. Every
   channel is treated alike, so grey pictures stay exactly grey.
 
   Args:
-    image: uint8 or float32 [H, W, C].
+    image: uint8 or float32 [H, W, C], in any unit.
     landmarks: [5, 2], in the template's order.
-    size: side of the result, in pixels.
-    template: 'dlib' or 'arcface'.
-
-  Returns:
-    float64 [size, size, C].
+    size: side of the result, float64 [size, size, C], in pixels.
+    template: one of `TEMPLATES`.
 
   Raises:
     InputError: an unknown template, landmarks of another shape, not finite,
@@ -154,7 +129,6 @@ def warp(
     image = _reduce(image, factor)
     landmarks = (np.float64(landmarks) + 0.5) / factor - 0.5
     transform = _onto(landmarks, size, template)
-
   inverse = np.linalg.inv(transform[:, :2])
   return _bilinear(image, (_grid(size, size) - transform[:, 2]) @ inverse.T)
 
@@ -165,24 +139,15 @@ def warp_back(
   shape: tuple[int, int],
   template: str = 'dlib',
 ) -> np.ndarray:
-  """What was done to an aligned face, where the face is in its picture.
+  """Brings what is to be added to `warp` of a picture to where its face is.
 
-  Args:
-    change: float32 [S, S, C], to be added to `warp` of the picture.
-    landmarks: [5, 2], in the picture.
-    shape: of the picture, height and width.
-    template: 'dlib' or 'arcface'.
-
-  Returns:
-    float64 [H, W, C]; 0 beyond the aligned square, and nowhere more than the
-    greatest change.
-
-  Raises:
-    InputError: as `warp`.
+  Of float32 [S, S, C] it makes float64 [H, W, C], the picture's `shape`; 0
+  beyond the aligned square, and nowhere more than the greatest change.
+  Landmarks are those in the picture. Raises as `warp`.
   """
   size = len(change)
   transform = _onto(landmarks, size, template)
-  xy = _grid(*shape) @ transform[:, :2].T + transform[:, 2]
+  xy = _moved(_grid(*shape), transform)
   is_inside = ((xy >= -0.5) & (xy <= size - 0.5)).all(-1, keepdims=True)
   factor = int(_scale(transform))
   if factor > 1:  # The face is smaller than its template: see `warp`.
@@ -195,6 +160,10 @@ def _onto(landmarks, size, template):
   if np.shape(landmarks) != (5, 2):
     raise InputError(f'landmarks: expected [5, 2], got {np.shape(landmarks)}')
   return similarity_transform(landmarks, points)
+
+
+def _moved(points, transform):
+  return points @ transform[:, :2].T + transform[:, 2]
 
 
 def _scale(transform):

@@ -11,26 +11,19 @@ Progress = Callable[..., Iterable]  # as `silent`
 
 
 def pictures_a_call(wanted: int, on_cpu: int) -> int:
-  """How many pictures a compiled function is given at a time.
+  """Says how many pictures a compiled function is given at a time.
 
   XLA:CPU compiles another program for another shape, which adds in another
-  order. There the number is always the same, so that not a bit of a result
-  depends on what was wanted.
-
-  Args:
-    wanted: on an accelerator.
-    on_cpu: on CPU; one alone would waste a matrix product.
+  order. There the number is always `on_cpu` (one alone would waste a matrix
+  product), so that not a bit of a result depends on what was wanted.
   """
   return on_cpu if jax.default_backend() == 'cpu' else wanted
 
 
 def silent(items: Iterable, total: int | None, each: int = 1) -> Iterable:
-  """The items: what shows nobody how far a loop is.
+  """Gives the items, and shows nobody how far a loop over them is.
 
-  Args:
-    items: what is looped over.
-    total: units in all of them, if that is known.
-    each: units an item.
+  `total` is the units in all of them, if that is known; `each` those an item.
   """
   del total, each
   return items
@@ -42,7 +35,7 @@ def map_batches(
   batch_size: int,
   progress: Progress = silent,
 ) -> np.ndarray:
-  """fn over uint8 pictures [N, H, W, 3], a fixed number at a time.
+  """Maps uint8 pictures [N, H, W, 3] to [N, ...], a fixed number at a time.
 
   Args:
     fn: float32 pictures in [0, 1], [batch_size, H, W, 3] -> [batch_size, ...];
@@ -51,9 +44,6 @@ def map_batches(
       whose results are dropped, so that `fn` is compiled once.
     batch_size: pictures a call.
     progress: is given the loop over them; see `silent`.
-
-  Returns:
-    [N, ...]
   """
   results = []
   starts = range(0, len(images), batch_size)

@@ -7,15 +7,10 @@ _MARGIN = 5
 
 
 def is_exchanged(images: np.ndarray) -> np.ndarray:
-  """Which faces are bluer than they are red, as no skin in daylight is.
+  """Says which faces are bluer than they are red, as no skin in daylight is.
 
-  Light can do it to one picture; to many, a program has.
-
-  Args:
-    images: uint8 [N, H, W, 3], a face in the middle of each.
-
-  Returns:
-    bool [N]; False for grey pictures.
+  Light can do it to one picture; to many, a program has. Of uint8 [N, H, W, 3]
+  with a face in the middle of each: bool [N], False for grey pictures.
   """
   height, width = images.shape[1:3]
   rows = slice(height // 3, -(-2 * height // 3))

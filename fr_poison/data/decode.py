@@ -1,16 +1,15 @@
 """Bytes to upright RGB, or one line that says why not; and back to files."""
 
-import contextlib
 import io
-import itertools
 import os
-import pathlib
 import warnings
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from fr_poison import files
 from fr_poison.data import srgb
+from fr_poison.files import write_atomic
 from fr_poison.types import InputError
 
 MAX_PIXELS = 64_000_000
@@ -31,10 +30,6 @@ EXTENSIONS = _REFUSED.keys() | frozenset(
 )
 _INSTEAD = 'save it as JPEG or PNG'
 _DNG_VERSION, _SUBFILE = 0xC612, 0xFE  # TIFF's tags
-_SEVERAL = ('MPO', 'HEIF')  # formats of stills with something beside them
-# The half-written files that a killed `write_atomic` leaves.
-TEMPORARY = '.fr_poison-*.tmp'
-_counter = itertools.count()
 
 
 def decode(data: bytes, name: str) -> np.ndarray:
@@ -63,9 +58,8 @@ def decode(data: bytes, name: str) -> np.ndarray:
     raise InputError(f'{name}: empty file')
   try:
     # What Pillow only warns of is harmless (EXIF), or refused here (size).
-    with warnings.catch_warnings():
-      warnings.simplefilter('ignore')
-      return _decode(data)
+    with warnings.catch_warnings(action='ignore'), opened(data) as image:
+      return _to_rgb(_upright(image))
   except UnidentifiedImageError:
     raise InputError(f'{name}: {_unknown(data)}') from None
   except Exception as error:  # Pillow raises nearly everything on damage.
@@ -74,15 +68,54 @@ def decode(data: bytes, name: str) -> np.ndarray:
 
 
 def opened(data: bytes) -> Image.Image:
-  """Pillow's picture of one of `FORMATS` or HEIC, nothing of it decoded yet.
-
-  Args:
-    data: the file. Whatever is wrong with it, Pillow raises.
-  """
-  formats = FORMATS
-  if data[4:8] == b'ftyp' and _has_heif():
-    formats += ('HEIF',)
+  """Opens one of `FORMATS` or HEIC with Pillow, and decodes nothing yet."""
+  is_heif = data[4:8] == b'ftyp' and _has_heif()
+  formats = (*FORMATS, 'HEIF') if is_heif else FORMATS
   return Image.open(io.BytesIO(data), formats=formats)
+
+
+def read_image(path: str | os.PathLike) -> np.ndarray:
+  """Reads the picture at `path` as uint8 [H, W, 3]; InputError as `decode`."""
+  return decode(files.read(path), str(path))
+
+
+def encode_png(image: np.ndarray, *, exif: bytes = b'') -> bytes:
+  """Encodes uint8 [H, W, 3] RGB or [H, W] grey, and `exif` as by `exif.kept`.
+
+  Nothing else is written.
+  """
+  buffer = io.BytesIO()
+  Image.fromarray(image).save(buffer, format='PNG', exif=exif)
+  return buffer.getvalue()
+
+
+def encode_jpeg(
+  image: np.ndarray,
+  quality: int = 95,
+  subsampling: str = '4:4:4',
+  *,
+  exif: bytes = b'',
+) -> bytes:
+  """Encodes as `encode_png` does, of at most 65500 pixels a side.
+
+  Quality is libjpeg's, 1 to 100; the colours' subsampling '4:4:4' (none),
+  '4:2:2' or '4:2:0'.
+  """
+  buffer = io.BytesIO()
+  colour = {'subsampling': subsampling} if image.ndim == 3 else {}
+  Image.fromarray(image).save(
+    buffer, format='JPEG', quality=quality, exif=exif, **colour
+  )
+  return buffer.getvalue()
+
+
+def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
+  """Writes uint8 [H, W, 3], the whole file or nothing."""
+  if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+    raise InputError(
+      f'{path}: expected uint8 [H, W, 3], got {image.dtype} {list(image.shape)}'
+    )
+  write_atomic(path, encode_png(image))
 
 
 def _has_heif() -> bool:
@@ -98,86 +131,8 @@ def _has_heif() -> bool:
   return True
 
 
-def read_image(path: str | os.PathLike) -> np.ndarray:
-  """Reads the picture at `path` as uint8 [H, W, 3]; InputError as `decode`."""
-  try:
-    data = pathlib.Path(path).read_bytes()
-  except OSError as error:
-    raise InputError(f'{path}: {error.strerror}') from error
-  return decode(data, str(path))
-
-
-def encode_png(image: np.ndarray, *, exif: bytes = b'') -> bytes:
-  """A PNG file of `image`, uint8 [H, W, 3] RGB or [H, W] grey.
-
-  Args:
-    image: the pixels; nothing else is written but
-    exif: as by `exif.kept`.
-  """
-  buffer = io.BytesIO()
-  Image.fromarray(image).save(buffer, format='PNG', exif=exif)
-  return buffer.getvalue()
-
-
-def encode_jpeg(
-  image: np.ndarray,
-  quality: int = 95,
-  subsampling: str = '4:4:4',
-  *,
-  exif: bytes = b'',
-) -> bytes:
-  """A JPEG file of `image`, uint8 [H, W, 3] RGB or [H, W] grey.
-
-  Args:
-    image: at most 65500 pixels high and wide.
-    quality: libjpeg's, 1 to 100.
-    subsampling: of the colours: '4:4:4' (none), '4:2:2' or '4:2:0'.
-    exif: as by `exif.kept`; nothing else is written.
-  """
-  buffer = io.BytesIO()
-  more = {'quality': quality, 'exif': exif}
-  if image.ndim == 3:
-    more['subsampling'] = subsampling
-  Image.fromarray(image).save(buffer, format='JPEG', **more)
-  return buffer.getvalue()
-
-
-def write_atomic(path: str | os.PathLike, data: bytes) -> None:
-  """Writes `data` to `path`: the whole file or nothing, on disk on return.
-
-  A symbolic link at `path` is replaced, not followed.
-
-  Raises:
-    InputError: it cannot be written; what was there is still there.
-  """
-  path = pathlib.Path(path)
-  # A short name: with that of `path` in it, it could be too long.
-  name = f'{os.getpid()}.{next(_counter)}'
-  temporary = path.with_name(TEMPORARY.replace('*', name))
-  try:
-    temporary.unlink(missing_ok=True)  # A killed process may have had our id.
-    with open(temporary, 'xb') as file:
-      file.write(data)
-      file.flush()
-      os.fsync(file.fileno())
-    os.replace(temporary, path)
-  except OSError as error:
-    raise InputError(f'{path}: {error.strerror}') from error
-  finally:
-    with contextlib.suppress(OSError):  # It is gone if all went well.
-      temporary.unlink()
-
-
-def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
-  """Writes uint8 [H, W, 3] to `path`, the whole file or nothing."""
-  if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-    raise InputError(
-      f'{path}: expected uint8 [H, W, 3], got {image.dtype} {list(image.shape)}'
-    )
-  write_atomic(path, encode_png(image))
-
-
 def _unknown(data: bytes) -> str:
+  """What a file that Pillow does not know may be, and what to do then."""
   if data.lstrip(b'\xef\xbb\xbf\xff\xfe\0 \t\r\n')[:1] == b'<':
     return 'a web page or other markup, not a picture'
   if data[4:8] != b'ftyp':
@@ -192,18 +147,23 @@ def _unknown(data: bytes) -> str:
   return f"HEIC; pip install 'fr_poison[heic]', or {_INSTEAD}"
 
 
-def _decode(data: bytes) -> np.ndarray:
-  with opened(data) as image:
-    _check_size(image)
-    # Telephones write JPEGs with a second frame, a thumbnail: format MPO. Of
-    # HEIC files with several pictures Pillow opens the one that is shown.
-    if getattr(image, 'n_frames', 1) > 1 and image.format not in _SEVERAL:
-      raise ValueError(f'{image.n_frames} frames, expected a still picture')
-    if image.format == 'TIFF' and _is_preview(image):
-      raise ValueError(f"a camera's raw picture; {_INSTEAD}")
-    image.load()
-    _check_size(image)  # HEIC's may be another than its header's
-    return _to_rgb(ImageOps.exif_transpose(image))
+def _upright(image):
+  """The decoded picture; ValueError where it is too large or no still."""
+  _check_size(image)
+  # Telephones write JPEGs with a second frame, a thumbnail: format MPO. Of
+  # HEIC files with several pictures Pillow opens the one that is shown.
+  is_still = (
+    image.format in ('MPO', 'HEIF') or getattr(image, 'n_frames', 1) < 2
+  )
+  if not is_still:
+    raise ValueError(f'{image.n_frames} frames, expected a still picture')
+  # Most raw formats are TIFF with a thumbnail first.
+  tags = image.tag_v2 if image.format == 'TIFF' else {}
+  if _DNG_VERSION in tags or tags.get(_SUBFILE, 0) & 1:
+    raise ValueError(f"a camera's raw picture; {_INSTEAD}")
+  image.load()
+  _check_size(image)  # HEIC's may be another than its header's
+  return ImageOps.exif_transpose(image)
 
 
 def _check_size(image):
@@ -212,15 +172,14 @@ def _check_size(image):
     raise ValueError(f'{width}x{height} is over {MAX_PIXELS} pixels')
 
 
-def _is_preview(image):
-  """Of a raw picture: most of their formats are TIFF with a thumbnail first."""
-  return _DNG_VERSION in image.tag_v2 or image.tag_v2.get(_SUBFILE, 0) & 1
-
-
 def _to_rgb(image: Image.Image) -> np.ndarray:
   profile, alpha = image.info.get('icc_profile'), None
   if image.mode.startswith('I'):  # I;16 of PNG and TIFF, I of PGM.
-    image = _eight_bits(image)
+    grey = np.asarray(image).astype(np.int64)
+    if grey.min() < 0 or grey.max() > 65535:
+      raise ValueError('grey levels outside 16 bits')
+    grey = (grey * 255 + 32767) // 65535  # Pillow would clip at 255.
+    image = Image.fromarray(grey.astype(np.uint8))
   elif image.mode == 'F':
     raise ValueError('floating-point pixels')
   elif image.has_transparency_data:
@@ -236,12 +195,3 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
     white = Image.new('RGBA', image.size, 'white')
     image = Image.alpha_composite(white, image).convert('RGB')
   return np.array(srgb.without_tint(image).convert('RGB'))
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-  """Mode L of one with 16 bits."""
-  grey = np.asarray(image).astype(np.int64)
-  if grey.min() < 0 or grey.max() > 65535:
-    raise ValueError('grey levels outside 16 bits')
-  grey = (grey * 255 + 32767) // 65535  # Pillow would clip at 255.
-  return Image.fromarray(grey.astype(np.uint8))

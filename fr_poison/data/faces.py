@@ -34,17 +34,18 @@ class FaceSet:
   alignment: str = 'none'
 
   def __post_init__(self):  # noqa: D105
-    shape, count = self.images.shape, len(self.images)
-    if len(shape) != 4 or shape[-1] != 3 or self.images.dtype != np.uint8:
-      raise InputError(
-        'images: expected uint8 [N, H, W, 3], '
-        f'got {self.images.dtype} {list(shape)}'
-      )
-    if self.labels.shape != (count,) or self.labels.dtype != np.int32:
-      raise InputError(
-        f'labels: expected int32 [{count}], '
-        f'got {self.labels.dtype} {list(self.labels.shape)}'
-      )
+    count = len(self.images)
+    for field, dtype, shape in (
+      ('images', np.uint8, ['N', 'H', 'W', 3]),
+      ('labels', np.int32, [count]),
+    ):
+      array = getattr(self, field)
+      fits = len(array.shape) == len(shape) and array.shape[-1] == shape[-1]
+      if not fits or array.dtype != dtype:
+        raise InputError(
+          f'{field}: expected {np.dtype(dtype)} [{", ".join(map(str, shape))}]'
+          f', got {array.dtype} {list(array.shape)}'
+        )
     if not np.isin(self.labels, np.arange(len(self.names))).all():
       raise InputError(f'labels: expected 0..{len(self.names) - 1}')
     if len(self.paths) != count:
@@ -62,7 +63,7 @@ class FaceSet:
     return len(self.images)
 
   def subset(self, indices: np.ndarray) -> 'FaceSet':
-    """The pictures at `indices` ([M] int), in that order; all names stay."""
+    """Takes the pictures at `indices` ([M] int) in that order; names stay."""
     indices = np.asarray(indices, dtype=np.intp)
     return dataclasses.replace(
       self,
@@ -73,28 +74,23 @@ class FaceSet:
 
 
 def concatenate(face_sets: Sequence[FaceSet]) -> FaceSet:
-  """One set of all pictures; people of the same name are one person.
+  """Joins sets, at least one; people of the same name are one person.
 
   A network sees an aligned face and an unaligned one of a person as different
   people, so what a mixture would measure is the alignment.
 
-  Args:
-    face_sets: at least one.
-
   Raises:
     InputError: sets of different alignment or size, or a path that is in two.
   """
-  first = face_sets[0]
-  for other in face_sets[1:]:
-    if other.alignment != first.alignment:
+  for field, of in (
+    ('alignment', lambda faces: repr(faces.alignment)),
+    ('images', lambda faces: str(list(faces.images.shape[1:]))),
+  ):
+    kinds = list(dict.fromkeys(map(of, face_sets)))
+    if len(kinds) > 1:
+      pictures = ' pictures' if field == 'alignment' else ''
       raise InputError(
-        f'alignment: {first.alignment!r} and {other.alignment!r} pictures '
-        'cannot be mixed'
-      )
-    if other.images.shape[1:] != first.images.shape[1:]:
-      raise InputError(
-        f'images: {list(first.images.shape[1:])} and '
-        f'{list(other.images.shape[1:])} cannot be mixed'
+        f'{field}: {kinds[0]} and {kinds[1]}{pictures} cannot be mixed'
       )
   names = dict.fromkeys(name for faces in face_sets for name in faces.names)
   index = {name: i for i, name in enumerate(names)}
@@ -104,12 +100,12 @@ def concatenate(face_sets: Sequence[FaceSet]) -> FaceSet:
     np.array(labels, np.int32),
     tuple(names),
     tuple(path for faces in face_sets for path in faces.paths),
-    first.alignment,
+    face_sets[0].alignment,
   )
 
 
 def to_float(images: np.ndarray) -> np.ndarray:
-  """Stored pictures, uint8, as `Images`: float32 in [0, 1], same shape."""
+  """Turns stored pictures, uint8, to `Images`: float32 in [0, 1]."""
   if images.dtype != np.uint8:
     raise InputError(f'images: expected uint8, got {images.dtype}')
   return images.astype(np.float32) / np.float32(255)

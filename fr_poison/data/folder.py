@@ -6,6 +6,7 @@ system lists them. What is hidden or litter, or has not the extension of a
 picture, is passed over.
 """
 
+import functools
 import hashlib
 import os
 import pathlib
@@ -14,10 +15,10 @@ import tarfile
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from fr_poison import files as files_lib
 from fr_poison.data import decode
 from fr_poison.types import InputError
 
-MAX_BYTES = 1 << 28  # of one file
 # A person is the first folder on the way to their pictures, or 'every' folder
 # that holds some.
 PERSON_LEVELS = ('first', 'every')
@@ -31,18 +32,6 @@ _LITTER = frozenset(
 )
 _MAX_NAME = 1 << 20  # bytes of a header that extends another
 _MAX_RATIO = 100  # of an archive's contents to its own size; JPEGs give 1
-
-
-class _Member(tarfile.TarInfo):
-  """A member of an archive; no header is larger than it may be."""
-
-  @classmethod
-  def frombuf(cls, buf, encoding, errors):
-    """tarfile reads a header of a header at once, whatever size it says."""
-    member = super().frombuf(buf, encoding, errors)
-    if member.size < 0 or (member.size > _MAX_NAME and not member.isreg()):
-      raise tarfile.ReadError('not the size of a header')
-    return member
 
 
 class File(NamedTuple):
@@ -65,7 +54,7 @@ def is_litter(name: str) -> bool:
 
 
 def person_of(path: str, level: str = 'first') -> str:
-  """Whose picture it is, by its folders; '' where it is in none.
+  """Says whose picture it is, by its folders; '' where it is in none.
 
   Args:
     path: relative, '/'-separated.
@@ -76,13 +65,10 @@ def person_of(path: str, level: str = 'first') -> str:
 
 
 def files(source: str | os.PathLike) -> Iterator[File]:
-  """The pictures in `source`.
+  """Lists the pictures in a folder, or in a tar archive, compressed or not.
 
   Links are not followed: they, empty folders and folders that cannot be listed
   are given as files whose `read` says so.
-
-  Args:
-    source: a folder, or a tar archive, compressed or not.
 
   Raises:
     InputError: no such folder or archive; while listing: an archive that is
@@ -98,7 +84,7 @@ def files(source: str | os.PathLike) -> Iterator[File]:
 
 
 def fingerprint(source: str | os.PathLike) -> str:
-  """64 hexadecimal digits: of all paths, sizes and times under `source`.
+  """Digests all paths, sizes and times under `source` to 64 digits.
 
   They change when a file is written, added, taken away or renamed, and do not
   depend on the order in which the system lists them. Raises as `files`.
@@ -108,34 +94,26 @@ def fingerprint(source: str | os.PathLike) -> str:
     found = [File(source.name, None, _stamp(source.stat()))]
   else:
     found = files(source)
-  total = 0  # A sum needs no sorting.
-  for file in found:
-    text = f'{file.path}\0{file.stamp}'
-    total += int(hashlib.sha256(text.encode()).hexdigest(), 16)
+  # A sum needs no sorting.
+  total = sum(
+    int(hashlib.sha256(f'{path}\0{stamp}'.encode()).hexdigest(), 16)
+    for path, _, stamp in found
+  )
   return f'{total % 2**256:064x}'
 
 
-def refusal(path: str, reason: str) -> Callable[[], bytes]:
-  """What to put for `File.read` where there is nothing to read."""
+def refused(path: str, reason: str) -> File:
+  """Gives the file that there is nothing to read of, and why."""
 
   def read():
     raise InputError(f'{path}: {reason}')
 
-  return read
+  return File(path, read)
 
 
 def reading(file: pathlib.Path, path: str) -> Callable[[], bytes]:
-  """`File.read` of a file on disk, which messages call `path`."""
-
-  def read():
-    try:
-      if file.stat().st_size > MAX_BYTES:
-        raise InputError(f'{path}: over {MAX_BYTES} bytes')
-      return file.read_bytes()
-    except OSError as error:
-      raise InputError(f'{path}: {error.strerror}') from error
-
-  return read
+  """Gives `File.read` of a file on disk, which messages call `path`."""
+  return functools.partial(files_lib.read, file, path)
 
 
 def _walk(root: pathlib.Path) -> Iterator[File]:
@@ -146,35 +124,41 @@ def _walk(root: pathlib.Path) -> Iterator[File]:
       with os.scandir(root / folder) as entries:
         for entry in entries:
           is_empty = False
+          path = folder + entry.name
           if is_litter(entry.name):
             continue
-          if not entry.is_symlink() and entry.is_dir():
-            inner.append(f'{folder}{entry.name}/')
-          elif file := _file(root, folder, entry):
-            yield file
+          if entry.is_symlink():
+            yield refused(path, 'a link, not followed')
+          elif entry.is_dir():
+            inner.append(f'{path}/')
+          elif _is_picture(path) and entry.is_file():
+            read = reading(root / path, path)
+            yield _named(File(path, read, _stamp(entry.stat())))
     except OSError as error:
-      yield File(folder, refusal(folder, error.strerror))
+      yield refused(folder, error.strerror)
       continue
     if is_empty:
-      yield File(folder, refusal(folder, 'an empty folder'))
+      yield refused(folder, 'an empty folder')
     folders += sorted(inner, reverse=True)
 
 
-def _file(root, folder, entry) -> File | None:
-  """None if it is no picture."""
-  path = folder + entry.name
-  if entry.is_symlink():
-    return File(path, refusal(path, 'a link, not followed'))
-  if not (_is_picture(path) and entry.is_file()):
-    return None
-  return _named(path, reading(root / path, path), _stamp(entry.stat()))
+def _named(file: File) -> File:
+  if file.path.isprintable():  # Names that are not UTF-8 are not.
+    return file
+  odd = refused(ascii(file.path), 'a name with odd characters')
+  return odd._replace(stamp=file.stamp)
 
 
-def _named(path, read, stamp='-') -> File:
-  if not path.isprintable():  # Neither are names that are not UTF-8.
-    path = ascii(path)
-    read = refusal(path, 'a name with odd characters')
-  return File(path, read, stamp)
+class _Member(tarfile.TarInfo):
+  """A member of an archive; no header is larger than it may be."""
+
+  @classmethod
+  def frombuf(cls, buf, encoding, errors):
+    """tarfile reads a header of a header at once, whatever size it says."""
+    member = super().frombuf(buf, encoding, errors)
+    if member.size < 0 or (member.size > _MAX_NAME and not member.isreg()):
+      raise tarfile.ReadError('not the size of a header')
+    return member
 
 
 def _members(archive: pathlib.Path) -> Iterator[File]:
@@ -184,30 +168,29 @@ def _members(archive: pathlib.Path) -> Iterator[File]:
       while member := tar.next():
         tar.members.clear()  # It would keep them all.
         left -= member.size
-        _check_member(archive, member, left)
+        if problem := _problem(member, left):
+          raise InputError(f'{archive}: {ascii(member.name)}: {problem}')
         path = posixpath.normpath(member.name)  # ./a is a.
         if not member.isfile() or any(map(is_litter, path.split('/'))):
           continue
         if _is_picture(path):
           data = tar.extractfile(member).read()
-          yield _named(path, lambda data=data: data)
+          yield _named(File(path, lambda data=data: data))
   except InputError:
     raise
   except Exception as error:  # tarfile raises nearly everything on damage.
     raise InputError(f'{archive}: damaged, or no tar archive') from error
 
 
-def _check_member(archive, member, left):
-  parts = member.name.split('/')
-  if member.name.startswith('/') or '..' in parts:
-    problem = 'leads out of the archive'
-  elif not (member.isfile() or member.isdir()):
-    problem = 'neither a file nor a folder'
-  elif left < 0 or member.size > MAX_BYTES:
-    problem = 'expands too much, a decompression bomb?'
-  else:
-    return
-  raise InputError(f'{archive}: {ascii(member.name)}: {problem}')
+def _problem(member, left):
+  """Why a member must not be read; `left` is what may still come out."""
+  if member.name.startswith('/') or '..' in member.name.split('/'):
+    return 'leads out of the archive'
+  if not (member.isfile() or member.isdir()):
+    return 'neither a file nor a folder'
+  if left < 0 or member.size > files_lib.MAX_BYTES:
+    return 'expands too much, a decompression bomb?'
+  return None
 
 
 def _is_picture(path: str) -> bool:

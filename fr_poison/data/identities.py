@@ -42,7 +42,7 @@ class Split(NamedTuple):
 
 
 def splits(embeddings: np.ndarray, labels: np.ndarray) -> list[Split]:
-  """The names whose pictures fall into distant groups.
+  """Finds the names whose pictures fall into distant groups.
 
   Args:
     embeddings: [N, 128], of `NETWORK`, of faces on dlib's template.
@@ -66,11 +66,9 @@ def splits(embeddings: np.ndarray, labels: np.ndarray) -> list[Split]:
 
 
 def same(embeddings: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
-  """The pairs of names, by label, under which there seems to be one person.
+  """Finds the pairs of labels under which there seems to be one person.
 
-  Args:
-    embeddings: [N, 128], of `NETWORK`, of faces on dlib's template.
-    labels: int [N].
+  Of the same embeddings and labels as in `splits`.
   """
   counts, found = np.bincount(labels), []
   for label in np.unique(labels):

@@ -17,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from fr_poison.data import placement
+
 _SIDE = 16
 _MIN_CORRELATION = 0.9988
 _BLOCK = 1 << 24  # correlations at a time
@@ -31,44 +33,33 @@ class Pair(NamedTuple):
 
 
 def find(first: np.ndarray, second: np.ndarray) -> list[Pair]:
-  """The pairs of a picture in `first` and the same, or nearly, in `second`.
+  """Finds each picture of `first` that is one of `second`, or nearly.
 
-  Takes N x M correlations, a block at a time.
-
-  Args:
-    first: uint8 [N, H, W, 3].
-    second: uint8 [M, H, W, 3].
-
-  Returns:
-    Sorted; a pair is exact if all pixels are equal.
+  Takes N x M correlations, a block at a time, of uint8 [N, H, W, 3] and
+  uint8 [M, H, W, 3]. The pairs are sorted.
   """
   places = collections.defaultdict(list)
   for j, image in enumerate(second):
     places[_digest(image)].append(j)
-  exact = {
-    (i, j) for i, image in enumerate(first) for j in places[_digest(image)]
-  }
-  near = set()
+  exact = {(i, j) for i, x in enumerate(first) for j in places[_digest(x)]}
+  found = set(exact)
   miniatures, others = _miniatures(first), _miniatures(second)
   step = max(_BLOCK // max(len(second), 1), 1)
   for start in range(0, len(first), step):
     correlations = miniatures[start : start + step] @ others.T
     rows, columns = np.nonzero(correlations >= _MIN_CORRELATION)
-    near.update(zip((rows + start).tolist(), columns.tolist(), strict=True))
-  return [Pair(*pair, pair in exact) for pair in sorted(near | exact)]
+    found.update(zip((rows + start).tolist(), columns.tolist(), strict=True))
+  return [Pair(*pair, pair in exact) for pair in sorted(found)]
 
 
-def _digest(image: np.ndarray) -> bytes:
+def _digest(image):
   return hashlib.sha256(np.ascontiguousarray(image)).digest()
 
 
-def _miniatures(images: np.ndarray) -> np.ndarray:
+def _miniatures(images):
   """Float32 [N, 256], of mean 0 and length 1; a flat picture is all 0."""
-  grey = [
-    Image.fromarray(image).convert('L').resize([_SIDE] * 2, Image.BILINEAR)
-    for image in images
-  ]
-  rows = np.array(list(map(np.asarray, grey)), np.float32)
-  rows = rows.reshape(len(images), _SIDE**2)
+  grey = (np.asarray(Image.fromarray(x).convert('L')) for x in images)
+  small = [placement.resize(x[..., None], _SIDE, _SIDE) for x in grey]
+  rows = np.array(small, np.float32).reshape(len(images), _SIDE**2)
   rows -= rows.mean(1, keepdims=True)
   return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1)

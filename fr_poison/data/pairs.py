@@ -13,8 +13,8 @@ from fr_poison.types import InputError
 
 # What Fawkes (with its mode, in some versions) and LowKey add to a name.
 SUFFIX = '_((low|mid|high)_)?cloaked|_attacked'
-# Between a whole name and the extension where poison.py has to tell a.jpg from
-# A.jpg on every file system.
+# Between a whole name and the extension where poison.py has to keep a.jpg
+# apart from A.jpg on every file system.
 _DIGEST = re.compile(r'\.[0-9a-f]{8}\Z')
 _NUM_COMPARED = 100  # names of each kind
 _MIN_ALIKE = 0.5  # of the shorter name, in one piece
@@ -60,8 +60,8 @@ def match(
     is_cloak = lambda path: pattern.search(_stem(path))
     cloaked = filter(is_cloak, originals)
     originals = [path for path in originals if not is_cloak(path)]
-  cloaks, rejected = _assign(cloaked, originals, pattern)
-  pairs = []
+  pairs, rejected = [], []
+  cloaks = _assign(sorted(cloaked), originals, pattern, rejected)
   for path in originals:
     found = cloaks[path]
     if len(found) == 1:
@@ -77,15 +77,10 @@ def nearest(
   cloaked: Iterable[str] | None = None,
   suffix: str = SUFFIX,
 ) -> Pair | None:
-  """Two names that are nearly a pair, to show where `match` finds none.
+  """Finds two names that are nearly a pair, where `match`, given these, fails.
 
-  Only the first names of each kind are compared. None: there are no two, or
-  none that are alike.
-
-  Args:
-    originals: as in `match`.
-    cloaked: likewise; None: any two of the originals.
-    suffix: likewise.
+  Only the first names of each kind are compared, without `cloaked` any two of
+  the originals. None: no two are alike.
   """
   pattern, alike, found = re.compile(f'(?:{suffix})\\Z'), (_MIN_ALIKE, 0), None
   first = sorted(originals)[:_NUM_COMPARED]
@@ -103,34 +98,28 @@ def nearest(
   return found
 
 
-def _assign(cloaked, originals, pattern):
-  """Each original's cloaks, and the cloaks that are of none or of several."""
-  stems, names = _index(originals, _stem), _index(originals, _normal)
-  cloaks, rejected = collections.defaultdict(list), []
-  for path in sorted(cloaked):
-    found = _originals_of(_stem(path), pattern, stems, names)
+def _assign(cloaked, originals, pattern, rejected):
+  """Each original's cloaks; those of none or of several are `rejected`."""
+  stems, names = (collections.defaultdict(list) for _ in range(2))
+  for path in originals:
+    stems[_stem(path)].append(path)
+    names[_normal(path)].append(path)
+  cloaks = collections.defaultdict(list)
+  for path in cloaked:
+    stem = _stem(path)
+    shorter = pattern.sub('', stem), _DIGEST.sub('', stem)
+    places = (
+      known[name + more]
+      for name in dict.fromkeys((stem, *shorter))
+      for known, more in ((stems, ''), (names, ''), (stems, _RESIZED))
+    )
+    found = next(filter(None, places), [])
     if len(found) == 1:
       cloaks[found[0]].append(path)
     else:
       reason = 'a cloak of any of ' + ', '.join(found)
       rejected.append(Rejected(path, reason if found else 'a cloak of nothing'))
-  return cloaks, rejected
-
-
-def _originals_of(stem, pattern, stems, names) -> list[str]:
-  shorter = pattern.sub('', stem), _DIGEST.sub('', stem)
-  for short in dict.fromkeys((stem, *shorter)):
-    for found in (stems[short], names[short], stems[short + _RESIZED]):
-      if found:
-        return found
-  return []
-
-
-def _index(paths, name_of):
-  index = collections.defaultdict(list)
-  for path in paths:
-    index[name_of(path)].append(path)
-  return index
+  return cloaks
 
 
 def _normal(path: str) -> str:

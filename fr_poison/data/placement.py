@@ -30,7 +30,7 @@ class Rejected(NamedTuple):
 
 
 def centred(size: int) -> Placement:
-  """The largest square in the middle of a picture, resized to `size`."""
+  """Resizes the largest square in the middle of a picture to `size`."""
 
   def place(image):
     height, width = image.shape[:2]
@@ -38,8 +38,18 @@ def centred(size: int) -> Placement:
       return image
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    square = Image.fromarray(image[top : top + side, left : left + side])
-    # When it shrinks, Pillow's bilinear filter averages: no aliasing.
-    return np.asarray(square.resize((size, size), Image.Resampling.BILINEAR))
+    return resize(image[top : top + side, left : left + side], size, size)
 
   return Placement(f'centre-{size}', place)
+
+
+def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+  """Resizes uint8 or float32 [H, W, C] to [height, width, C].
+
+  Pillow's bilinear filter, which averages where it shrinks: no aliasing.
+  """
+  planes = [
+    Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR)
+    for plane in np.moveaxis(image, -1, 0)
+  ]
+  return np.stack(planes, -1)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fr_poison import checks
 from fr_poison.types import InputError
 
 
@@ -15,33 +16,28 @@ class Split(NamedTuple):
   test: np.ndarray
 
 
+@checks.checked
 def split_per_person(
   labels: np.ndarray,
-  test_fraction: float = 0.3,
-  seed: int = 0,
+  test_fraction: checks.Between = 0.3,
+  seed: checks.Seed = 0,
   names: Sequence[str] | None = None,
 ) -> Split:
   """Holds out a random share of every person's pictures.
 
-  A person's draw depends on the seed, his label and his number of pictures
-  only, so it stays the same when others join or leave.
+  A person's draw depends on the seed, the label and the number of pictures
+  only, so it stays the same when others join or leave. The share is rounded
+  down, is at least one picture, and never all.
 
   Args:
-    labels: int [N].
-    test_fraction: in (0, 1); rounded down, at least one picture, never all.
-    seed: not negative.
+    labels: int [N]; every index is in `train` or in `test`.
+    test_fraction: the share.
+    seed: of the draw.
     names: the people, for the message.
-
-  Returns:
-    Every index once, in `train` or in `test`.
 
   Raises:
     InputError: a person with fewer than 2 pictures, or a value out of range.
   """
-  if not 0 < test_fraction < 1:
-    raise InputError(f'test_fraction: expected in (0, 1), got {test_fraction}')
-  if seed < 0:
-    raise InputError(f'seed: expected 0 or more, got {seed}')
   labels = np.asarray(labels)
   is_test = np.zeros(len(labels), bool)
   for label in np.unique(labels):

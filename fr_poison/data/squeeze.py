@@ -5,8 +5,12 @@ size, each by itself. What a cloak hides in the finest grey levels, in single
 pixels or in colour goes first (Xu, Evans and Qi, "Feature squeezing", NDSS
 2018; Liu et al., "Image shortcut squeezing", ICML 2023). Trainers squeeze what
 they scraped; detectors look at how far a picture's embedding moves.
+
+Each maker here gives the squeezer of its settings, and raises InputError where
+one of them is out of range.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
@@ -29,16 +33,15 @@ XU_JOINT = (
   {'name': 'non_local_means', 'strength': 4.0, 'patch': 3, 'search': 11},
 )
 _SUBSAMPLINGS = ('4:4:4', '4:2:2', '4:2:0')
+_MAKERS = {}
 
 
 def make(name: str, **settings) -> Squeezer:
-  """The squeezer of that name, one of `NAMES`, with its settings.
+  """Makes the squeezer of that name, one of `NAMES`, with its settings.
 
-  Raises:
-    InputError: unknown name, unknown, missing or bad setting.
+  InputError: unknown name, unknown, missing or bad setting.
   """
-  if name not in NAMES:
-    raise InputError(f'squeezer: {name!r} is unknown; known: {list(NAMES)}')
+  checks.known('squeezer', name, NAMES)
   try:
     return _MAKERS[name](**settings)
   except TypeError as error:
@@ -46,69 +49,71 @@ def make(name: str, **settings) -> Squeezer:
 
 
 def chain(squeezers: Sequence[Mapping]) -> Squeezer:
-  """One after the other; none is the identity.
+  """Applies one after the other; none is the identity.
 
-  Args:
-    squeezers: each the name and the settings of one, as in `XU_JOINT`.
-
-  Raises:
-    InputError: as `make`.
+  Each is the name and the settings of one, as in `XU_JOINT`.
   """
   parts = [make(**squeezer) for squeezer in squeezers]
-
-  def squeeze(images):
-    for part in parts:
-      images = part(images)
-    return images
-
-  return squeeze
+  return lambda images: functools.reduce(lambda x, f: f(x), parts, images)
 
 
+def _of_one(maker):
+  """Makes a maker of what is done to one picture one of squeezers."""
+
+  @functools.wraps(maker)
+  def make(*args, **kwargs):
+    squeeze_one = maker(*args, **kwargs)
+
+    def squeeze(images):
+      shape = np.shape(images)
+      if len(shape) != 4 or shape[-1] != 3 or images.dtype != np.uint8:
+        raise InputError('images: expected uint8 [N, H, W, 3]')
+      squeezed = np.empty_like(images)
+      for index, image in enumerate(images):
+        squeezed[index] = squeeze_one(image)
+      return squeezed
+
+    return squeeze
+
+  _MAKERS[maker.__name__] = make
+  return make
+
+
+@_of_one
 @checks.checked
 def bit_depth(
   bits: Annotated[int, checks.Range(1, 8, is_whole=True)],
 ) -> Squeezer:
-  """Fewer grey levels: round(x (2^b - 1)) / (2^b - 1) for x in [0, 1].
-
-  Args:
-    bits: b, 1 to 8; 8 is the identity.
-
-  Raises:
-    InputError: bits is not that.
-  """
+  """Rounds x in [0, 1] to round(x (2^bits - 1)) / (2^bits - 1)."""
   last = 2**bits - 1
   # Of odd numbers both, neither quotient ever ends in one half.
   coarse = np.rint(np.arange(256) * last / 255)
   levels = np.rint(coarse * 255 / last).astype(np.uint8)
-  return _each(lambda image: levels[image])
+  return lambda image: levels[image]
 
 
+@_of_one
 @checks.checked
 def median(size: checks.Count) -> Squeezer:
-  """The median over a square around each pixel, in each channel.
+  """Takes the median over `size` x `size` pixels, in each channel.
 
   scipy.ndimage's, as in EvadeML-Zoo: an even square reaches one pixel further
   up and left, the higher one of its two middle values counts, and the picture
   is mirrored at its edges, edge pixels included.
-
-  Args:
-    size: side of the square in pixels, at least 1; 1 is the identity.
-
-  Raises:
-    InputError: size is not that.
   """
-  return _each(
-    lambda image: ndimage.median_filter(image, (size, size, 1), mode='reflect')
+  return lambda image: ndimage.median_filter(
+    image, (size, size, 1), mode='reflect'
   )
 
 
+@_of_one
 @checks.checked
 def non_local_means(
   strength: checks.Positive,
   patch: checks.Count = 3,
   search: checks.Count = 11,
 ) -> Squeezer:
-  """The mean of the pixels around whose surroundings look alike.
+  """Averages the pixels around whose surroundings look alike.
 
   Pixel q of the search square counts exp(-d / strength^2), d the mean squared
   difference of the patches around p and q over pixels and channels (Buades,
@@ -118,92 +123,49 @@ def non_local_means(
   excluded.
 
   Args:
-    strength: in grey levels of 0..255, above 0.
+    strength: in grey levels of 0..255.
     patch: side of the squares that are compared, in pixels, odd.
     search: side of the square that is averaged, in pixels, odd.
-
-  Raises:
-    InputError: strength, patch or search is not that.
   """
   for field, value in (('patch', patch), ('search', search)):
     if value % 2 == 0:
       raise InputError(f'{field}: {value} given, odd number expected')
-  return _each(lambda image: _non_local_mean(image, strength, patch, search))
+  return lambda image: _non_local_mean(image, strength, patch, search)
 
 
+@_of_one
 @checks.checked
 def gaussian(sigma: checks.Positive) -> Squeezer:
-  """Gaussian blur, cut off at 4 sigma, mirrored at the edges.
-
-  Args:
-    sigma: standard deviation in pixels, above 0.
-
-  Raises:
-    InputError: sigma is not that.
-  """
+  """Blurs by `sigma` pixels, cut off at 4 sigma, mirrored at the edges."""
   sigmas = (sigma, sigma, 0)
-  return _each(
-    lambda image: _round(ndimage.gaussian_filter(np.float32(image), sigmas))
+  return lambda image: _round(
+    ndimage.gaussian_filter(np.float32(image), sigmas)
   )
 
 
+@_of_one
 @checks.checked
 def jpeg(quality: checks.Quality, subsampling: str = '4:2:0') -> Squeezer:
-  """Saved as JPEG and loaded again, by Pillow.
+  """Saves as JPEG and loads again; see `decode.encode_jpeg`.
 
-  Args:
-    quality: libjpeg's, 1 to 100.
-    subsampling: of the colours: '4:4:4' (none), '4:2:2' or '4:2:0', which is
-      what Pillow does unless told.
-
-  Raises:
-    InputError: quality or subsampling is not that.
+  The default subsampling is Pillow's own.
   """
-  if subsampling not in _SUBSAMPLINGS:
-    raise InputError(
-      f'subsampling: {subsampling!r} is unknown; known: {list(_SUBSAMPLINGS)}'
-    )
-  return _each(
-    lambda image: decode.decode(
-      decode.encode_jpeg(image, quality, subsampling), 'jpeg'
-    )
+  checks.known('subsampling', subsampling, _SUBSAMPLINGS)
+  encode = decode.encode_jpeg
+  return lambda image: decode.decode(
+    encode(image, quality, subsampling), 'jpeg'
   )
 
 
+@_of_one
 def grayscale() -> Squeezer:
-  """ITU-R 601 luma (Pillow's mode L) in all three channels."""
+  """Puts ITU-R 601 luma (Pillow's mode L) into all three channels."""
   luma = lambda image: np.asarray(Image.fromarray(image).convert('L'))
-  return _each(lambda image: luma(image)[..., None])
+  return lambda image: luma(image)[..., None]
 
 
-_MAKERS = {
-  maker.__name__: maker
-  for maker in (
-    bit_depth,
-    chain,
-    gaussian,
-    grayscale,
-    jpeg,
-    median,
-    non_local_means,
-  )
-}
-NAMES = tuple(_MAKERS)
-
-
-def _each(squeeze_one):
-  """[H, W, 3] -> [H, W, 3] or [H, W, 1], made a squeezer of many pictures."""
-
-  def squeeze(images):
-    shape = np.shape(images)
-    if len(shape) != 4 or shape[-1] != 3 or images.dtype != np.uint8:
-      raise InputError('images: expected uint8 [N, H, W, 3]')
-    squeezed = np.empty_like(images)
-    for index, image in enumerate(images):
-      squeezed[index] = squeeze_one(image)
-    return squeezed
-
-  return squeeze
+_MAKERS['chain'] = chain
+NAMES = tuple(sorted(_MAKERS))
 
 
 def _non_local_mean(image, strength, patch, search):

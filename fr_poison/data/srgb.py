@@ -21,7 +21,7 @@ _GREY_LEVELS = 2  # of colour that codecs give to grey: WebP 1, then another
 
 
 def apply(image: Image.Image, profile: bytes | None) -> Image.Image:
-  """What a screen shows of a picture with this ICC profile.
+  """Gives what a screen shows of a picture with this ICC profile.
 
   Args:
     image: of mode L, RGB or CMYK.
@@ -39,39 +39,29 @@ def apply(image: Image.Image, profile: bytes | None) -> Image.Image:
       return image
     target = ImageCms.createProfile('sRGB')
     transform = ImageCms.buildTransform(source, target, image.mode, 'RGB')
-    if _is_idle(transform, image.mode):
-      return image
-    return ImageCms.applyTransform(image, transform)
+    is_idle = image.mode != 'CMYK' and _most_moved(transform, image.mode) <= 1
+    return image if is_idle else ImageCms.applyTransform(image, transform)
   except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
     return image
 
 
-def _is_idle(transform, mode):
-  """Whether it moves no colour by more than a level, so but by rounding."""
-  if mode == 'CMYK':
-    return False
+def _most_moved(transform, mode):
+  """How many levels a colour is moved at most; 1 may be but rounding."""
   codes = np.uint8(list(itertools.product(_GRID, repeat=3)))[None]
   if mode == 'L':
     codes = np.arange(256, dtype=np.uint8)[None]
   colours = Image.fromarray(codes)
   moved = np.asarray(ImageCms.applyTransform(colours, transform)).astype(int)
-  return np.abs(moved - np.asarray(colours.convert('RGB'))).max() <= 1
+  return np.abs(moved - np.asarray(colours.convert('RGB'))).max()
 
 
 def without_tint(image: Image.Image) -> Image.Image:
-  """A grey picture as grey, whatever its codec made of it.
+  """Turns a picture of mode RGB to L where no pixel's channels differ by 3.
 
   WebP stores a grey photograph with a level of colour here and there; taken for
   a coloured one, it would get a coloured cloak.
-
-  Args:
-    image: of mode RGB.
-
-  Returns:
-    `image`; mode L if its channels differ by no more than 2 levels anywhere.
   """
-  red, green, blue = image.split()
-  for a, b in ((red, green), (green, blue), (red, blue)):
+  for a, b in itertools.combinations(image.split(), 2):
     if ImageChops.difference(a, b).getextrema()[1] > _GREY_LEVELS:
       return image
   return image.convert('L')

@@ -12,8 +12,8 @@ import safetensors.numpy
 from flax import traverse_util
 
 from fr_poison import weights
-from fr_poison.data.decode import write_atomic
 from fr_poison.detectors import base
+from fr_poison.files import write_atomic
 from fr_poison.types import InputError, Params
 
 

@@ -12,8 +12,8 @@ import pathlib
 import numpy as np
 
 from fr_poison import checks, strict_json
-from fr_poison.data.decode import write_atomic
 from fr_poison.detectors.base import Detector
+from fr_poison.files import write_atomic
 from fr_poison.types import Array, InputError
 
 

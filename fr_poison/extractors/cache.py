@@ -23,8 +23,7 @@ import numpy as np
 import safetensors.numpy
 from flax import traverse_util
 
-from fr_poison import locks, version, weights
-from fr_poison.data import decode
+from fr_poison import files, locks, version, weights
 from fr_poison.extractors.network import NetworkSpec
 from fr_poison.types import InputError, Params
 
@@ -92,7 +91,7 @@ def write(
     'source_sha256': source_sha256,
   }
   _make_folder(path.parent)
-  decode.write_atomic(path, safetensors.numpy.save(flat, about))
+  files.write_atomic(path, safetensors.numpy.save(flat, about))
 
 
 def _make_folder(folder):

@@ -10,7 +10,7 @@ import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
-from fr_poison import locks
+from fr_poison import files, locks
 from fr_poison.data import decode
 from fr_poison.extractors import Extractor
 from fr_poison.photos import manifest, tree
@@ -153,7 +153,7 @@ class Run:
     file = self._settings.output.encode(codes, format, photo.exif)
     path = self._output / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    decode.write_atomic(path, file)
+    files.write_atomic(path, file)
     file = path.read_bytes()
     saved = decode.decode(file, name)
     return {
@@ -183,7 +183,7 @@ class Run:
         f'--output: {output}: holds other files, such as {min(visible)!r}; '
         'choose an empty folder or --overwrite'
       )
-    probe = output / decode.TEMPORARY.replace('*', 'probe')
+    probe = output / files.TEMPORARY.replace('*', 'probe')
     try:
       probe.write_bytes(b'')
       probe.unlink()

@@ -13,8 +13,7 @@ import os
 import pathlib
 from collections.abc import Iterable
 
-from fr_poison import strict_json
-from fr_poison.data import decode
+from fr_poison import files, strict_json
 from fr_poison.photos.tree import MANIFEST
 from fr_poison.types import InputError
 
@@ -102,7 +101,7 @@ class Manifest:
     rows = [x[key] for x in (self.rows, self.orphans) for key in sorted(x)]
     text = b''.join(map(_line, rows))
     if not self._path.exists() or self._path.read_bytes() != text:
-      decode.write_atomic(self._path, text)
+      files.write_atomic(self._path, text)
 
 
 def discard(output: pathlib.Path) -> None:

@@ -11,8 +11,7 @@ import pathlib
 import platform
 from collections.abc import Iterable, Iterator
 
-from fr_poison import strict_json, types, version
-from fr_poison.data import decode
+from fr_poison import files, strict_json, types, version
 from fr_poison.report import kinds
 
 config_hash = strict_json.digest  # of a config, whatever its keys' order
@@ -101,7 +100,7 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     InputError: it cannot be written.
   """
   # A name read from JSON may hold a lone surrogate, which UTF-8 cannot say.
-  decode.write_atomic(path, text.encode(errors='replace'))
+  files.write_atomic(path, text.encode(errors='replace'))
 
 
 def _cpu_name():

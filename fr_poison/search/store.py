@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fr_poison import checks, extractors, keys
-from fr_poison.data import decode
+from fr_poison import checks, extractors, files, keys
 from fr_poison.data.batches import Progress, silent
 from fr_poison.types import InputError
 
@@ -172,4 +171,4 @@ def _read_manifest(folder):
 def _write_manifest(folder, blocks):
   manifest = {'network': folder.name, 'blocks': blocks}
   data = json.dumps(manifest, indent=1).encode()
-  decode.write_atomic(folder / MANIFEST, data)
+  files.write_atomic(folder / MANIFEST, data)

@@ -15,7 +15,7 @@ from flax import traverse_util
 from fr_poison import checks, locks, processes
 from fr_poison.checkpoints import Checkpoints
 from fr_poison.data import batches
-from fr_poison.data.decode import write_atomic
+from fr_poison.files import write_atomic
 from fr_poison.training.loop import Means, Trainer
 from fr_poison.training.preemption import Preemption
 from fr_poison.training.sampling import Sampler

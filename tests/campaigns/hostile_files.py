@@ -15,8 +15,8 @@ import numpy as np
 from properties import seeds
 
 from fr_poison import checkpoints, config_args, strict_json
-from fr_poison.data import decode, exif, folder, recordio
-from fr_poison.data.datasets import facescrub, lfw, megaface, pixels_only
+from fr_poison.data import decode, exif, folder
+from fr_poison.data.datasets import insightface, megaface, trees
 from fr_poison.detectors import base, model, threshold
 from fr_poison.extractors import cache
 from fr_poison.extractors.convert import reading
@@ -45,7 +45,7 @@ def whole_files(target: Target, path: pathlib.Path) -> list[bytes]:
 def _picture(path):
   data = path.read_bytes()
   image = decode.decode(data, path.name)
-  kept = decode.decode(pixels_only.of(data, image), 'kept')
+  kept = decode.decode(exif.pixels_only(data, image), 'kept')
   np.testing.assert_array_equal(kept, image)
   small, about = image[:8, :4], exif.kept(data)
   cloak = decode.decode(decode.encode_jpeg(small, exif=about), 'cloak')
@@ -58,13 +58,13 @@ def _read_all(files):
 
 def _record_file(path):
   path.with_suffix('.idx').write_bytes(seeds.RECORDIO_INDEX)
-  _read_all(record.file for record in recordio.records(path))
+  _read_all(record.file for record in insightface.records(path))
 
 
 def _record_index(path):
   shutil.copy(path, path.with_suffix('.idx'))
   path.with_suffix('.rec').write_bytes(seeds.RECORDIO)
-  rows = recordio.records(path.with_suffix('.rec'))
+  rows = insightface.records(path.with_suffix('.rec'))
   _read_all(record.file for record in rows)
 
 
@@ -170,6 +170,6 @@ TARGETS = {
   'record files': Target(_record_file, [lambda path: seeds.RECORDIO]),
   'record indices': Target(_record_index, [lambda path: seeds.RECORDIO_INDEX]),
   'megaface': Target(megaface.read_list, _text(_LISTS)),
-  'facescrub': Target(facescrub.read_list, _text('name\turl\nAnn Lee\thttp')),
-  'lfw': Target(lambda path: lfw.read_pairs(path, _FACES), _text(_PAIRS)),
+  'facescrub': Target(trees.read_list, _text('name\turl\nAnn Lee\thttp')),
+  'lfw': Target(lambda path: trees.read_pairs(path, _FACES), _text(_PAIRS)),
 }

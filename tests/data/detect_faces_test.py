@@ -34,7 +34,6 @@ def test_finds_the_recorded_landmarks(picture, recorded):
   left, top, right, bottom = face.box
   assert left < recorded[:, 0].min() and recorded[:, 0].max() < right
   assert top < recorded[:, 1].min() and recorded[:, 1].max() < bottom
-  assert face.score > 0
 
 
 def test_large_pictures_give_their_own_pixels(picture, monkeypatch):
@@ -127,12 +126,8 @@ def test_aligned(picture):
 
 # In a picture of 40 rows and 60 columns: centre x is 29.5, centre y 19.5.
 SURE, CENTRAL, LARGE = (
-  Face(np.array(box), np.zeros((5, 2)), score)
-  for box, score in [
-    ([15, 25, 24, 34], 2.0),
-    ([24, 14, 36, 26], 1.0),
-    ([38, 18, 58, 38], 0.5),
-  ]
+  Face(np.array(box), np.zeros((5, 2)))
+  for box in ([15, 25, 24, 34], [24, 14, 36, 26], [38, 18, 58, 38])
 )
 
 

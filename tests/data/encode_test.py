@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
 
+from fr_poison import files
 from fr_poison.data import decode
 
 
 def test_write_does_not_stumble(tmp_path, monkeypatch):
   long = 'ä' * 125 + '.png'  # 254 bytes, of 255 that a name may have
-  decode.write_atomic(tmp_path / long, b'a')
+  files.write_atomic(tmp_path / long, b'a')
   # A killed process had the same id: containers give them out again.
   monkeypatch.setattr(decode, '_counter', iter([7]))
-  stale = tmp_path / decode.TEMPORARY.replace('*', f'{os.getpid()}.7')
+  stale = tmp_path / files.TEMPORARY.replace('*', f'{os.getpid()}.7')
   stale.symlink_to(tmp_path / long)
-  decode.write_atomic(tmp_path / 'b.png', b'b')
+  files.write_atomic(tmp_path / 'b.png', b'b')
   assert (tmp_path / long).read_bytes() == b'a'
   assert sorted(p.name for p in tmp_path.iterdir()) == ['b.png', long]
 

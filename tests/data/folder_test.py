@@ -7,6 +7,7 @@ import tarfile
 
 import pytest
 
+from fr_poison import files
 from fr_poison.data import folder
 from fr_poison.types import InputError
 
@@ -74,7 +75,7 @@ def test_odd_names_are_told_in_one_line(tree):
 def test_a_file_too_large_or_gone(tree, monkeypatch):
   found = list(folder.files(tree))
   (tree / '0.jpg').unlink()
-  monkeypatch.setattr(folder, 'MAX_BYTES', 10)
+  monkeypatch.setattr(files, 'MAX_BYTES', 10)
   reasons = []
   for file in sorted(found)[:2]:
     with pytest.raises(InputError) as info:

@@ -10,8 +10,8 @@ import photos
 import toy_network
 from configs import adaptive
 
+from fr_poison import extractors, stages
 from fr_poison import photos as photo_lib
-from fr_poison import stages
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.evaluation import learning

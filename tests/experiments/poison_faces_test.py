@@ -24,7 +24,7 @@ def _face(left, top, side):
   """dlib's template pads the face's box by a quarter on each side."""
   landmarks = align.template_points('dlib', side) + (left, top)
   edges = np.array([left, top, left, top]) + side * np.array([1, 1, 5, 5]) / 6
-  return detect_faces.Face(edges, landmarks, 1.0)
+  return detect_faces.Face(edges, landmarks)
 
 
 @pytest.fixture

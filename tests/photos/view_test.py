@@ -19,7 +19,7 @@ def _face(landmarks):
   side = np.ptp(landmarks[:, 0]) / np.ptp(FACE[:, 0]) * 60
   left, top = landmarks.min(0)
   return detect_faces.Face(
-    np.array([left, top, left + side, top + side]), landmarks, 1.0
+    np.array([left, top, left + side, top + side]), landmarks
   )
 
 

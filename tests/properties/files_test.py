@@ -11,7 +11,8 @@ from properties import hostile, seeds
 
 from fr_poison import checkpoints as room
 from fr_poison.checkpoints import Checkpoints, read
-from fr_poison.data import folder, recordio
+from fr_poison.data import folder
+from fr_poison.data.datasets import insightface
 from fr_poison.detectors import base, model, threshold
 from fr_poison.report import kinds, record_file
 from fr_poison.types import InputError
@@ -164,4 +165,4 @@ def test_a_damaged_row_of_records(tmp_path, data, index):
   path = tmp_path / 'train.rec'
   path.write_bytes(data)
   path.with_suffix('.idx').write_bytes(index)
-  _try(tmp_path, lambda: _read_all(r.file for r in recordio.records(path)))
+  _try(tmp_path, lambda: _read_all(r.file for r in insightface.records(path)))

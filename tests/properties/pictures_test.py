@@ -6,8 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from properties import hostile, seeds
 
-from fr_poison.data import decode
-from fr_poison.data.datasets import pixels_only
+from fr_poison.data import decode, exif
 from fr_poison.types import InputError
 
 
@@ -22,7 +21,7 @@ def _decode(data, folder):
       return
   assert image.dtype == np.uint8 and image.shape[2:] == (3,)
   assert 0 < image.size <= 3 * decode.MAX_PIXELS
-  kept = decode.decode(pixels_only.of(data, image), 'kept')
+  kept = decode.decode(exif.pixels_only(data, image), 'kept')
   np.testing.assert_array_equal(kept, image)
 
 

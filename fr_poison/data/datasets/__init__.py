@@ -1,45 +1,44 @@
 """Named face data sets.
 
-Each has a page here that says in which layout it is expected; none but ORL is
-installed with a package, and nothing is downloaded.
+Each has a function here that says in which layout it is expected; none but ORL
+is installed with a package, and nothing is downloaded.
 """
 
-import importlib
 import os
+import pathlib
 from typing import TYPE_CHECKING
 
+from fr_poison import checks
 from fr_poison.data.batches import Progress, silent
+from fr_poison.data.datasets import insightface, megaface, orl, trees
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.placement import Placement, centred
 from fr_poison.types import InputError
 
-if TYPE_CHECKING:  # It imports TFDS and Grain.
+if TYPE_CHECKING:
   from fr_poison.data.datasets.prepared import Prepared
 
-_BUILDERS = {
-  'casia_webface': ('insightface', 'CasiaWebface'),
-  'facescrub': ('facescrub', 'Facescrub'),
-  'folder': ('folders', 'Folder'),
-  'lfw': ('lfw', 'Lfw'),
-  'megaface': ('megaface', 'Megaface'),
-  'ms1m': ('insightface', 'Ms1m'),
-  'pubfig83': ('folders', 'Pubfig83'),
+_SOURCES = {
+  'casia_webface': insightface.casia_webface,
+  'facescrub': trees.facescrub,
+  'folder': trees.folder,
+  'lfw': trees.lfw,
+  'megaface': megaface.megaface,
+  'ms1m': insightface.ms1m,
+  'pubfig83': trees.pubfig83,
 }
-NAMES = ('orl', *_BUILDERS)
+NAMES = ('orl', *_SOURCES)
 
 
 def load(name: str, **kwargs) -> FaceSet:
-  """The data set `name` in memory.
+  """Reads the data set `name`, one of `NAMES`, into memory.
 
-  Args:
-    name: one of `NAMES`.
-    **kwargs: for `prepare`, or for `orl.load`.
-
-  Raises:
-    InputError: as they do.
+  The other arguments are those of `prepare`, or of `orl.load`; raises as they
+  do.
   """
+  checks.known('dataset', name, NAMES)
   if name == 'orl':
-    return _module('orl').load(**kwargs)
+    return orl.load(**kwargs)
   return prepare(name, **kwargs).faces()
 
 
@@ -60,7 +59,7 @@ def prepare(
 
   Args:
     name: one of `NAMES` but 'orl'.
-    source_dir: where it is, in the layout that its page describes.
+    source_dir: where it is, in the layout that its function describes.
     size: side of the prepared pictures, in pixels.
     placement: how they come to their size; None: `centred(size)`.
     strict: refuses a data set with unusable files, or with names that differ
@@ -73,28 +72,19 @@ def prepare(
     InputError: no such data set or source, or not in its layout; nothing usable
       in it; the disk is full; `strict`.
   """
-  if name not in _BUILDERS:
-    raise InputError(f'dataset: {name!r} is unknown, known: {", ".join(NAMES)}')
+  checks.known('dataset', name, _SOURCES)
   if source_dir is None:
     raise InputError(f'{name}: where is it? Give its folder')
-  builder, prepared = _module('builder'), _module('prepared')
-  page, class_name = _BUILDERS[name]
-  make = getattr(_module(page), class_name)
+  # They import TFDS and Grain.
+  from fr_poison.data.datasets import builder, prepared
+
+  source = _SOURCES[name](pathlib.Path(source_dir), **options)
   placement = placement or centred(size)
   with builder.quiet_tfds():
-
-    def build(**tfds):
-      result = make(source_dir, placement, **options, **tfds)
-      result.progress = progress
-      return result
-
-    result = prepared.Prepared(builder.build(build))
+    built = builder.build(name, source, placement, progress)
+    result = prepared.Prepared(built)
   if strict and (problems := result.problems()):
     raise InputError(
       f'{source_dir}: {len(problems)} problems, as: {problems[0]}'
     )
   return result
-
-
-def _module(name):
-  return importlib.import_module(f'{__name__}.{name}')

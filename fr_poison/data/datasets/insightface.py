@@ -1,70 +1,134 @@
 """Training sets as insightface gives them: CASIA-WebFace and MS1M.
 
 Expected: a folder with train.rec and train.idx (faces_webface_112x112,
-faces_emore), aligned pictures of 112x112 pixels. Record 0 has two labels, the
-first of which is the number of pictures plus 1: the records from there on list
-people, not pictures. A person is his number.
+faces_emore), aligned pictures of 112x112 pixels in MXNet's RecordIO, read here
+without MXNet. A `.rec` file is a row of records; the text file `.idx` beside it
+has a line `key<TAB>offset` for each. Layout after dmlc-core's recordio.h and
+MXNet's image_recordio.h: a part is the magic number, a word of which the upper
+3 bits say where in a record it stands and the other 29 how long it is, and that
+many bytes, filled up to a multiple of 4. A record that contains the magic
+number itself is cut there into several parts; where it is cut nothing is filled
+up.
+
+Record 0 has two labels, the first of which is the number of pictures plus 1:
+the records from there on list people, not pictures. A person is a number.
 """
 
 import math
+import os
 import pathlib
+import struct
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from fr_poison.data import folder, recordio
-from fr_poison.data.datasets.builder import Card, FaceBuilder, Item
+from fr_poison import files
+from fr_poison.data import folder
+from fr_poison.data.datasets.trees import Source
+from fr_poison.types import InputError
 
-
-class CasiaWebface(FaceBuilder):
-  """TFDS builder of CASIA-WebFace."""
-
-  CARD = Card(
-    10572,
-    490623,
-    'non-commercial research; pictures: of the sites they come from',
-    """@article{yi2014learning,
-  title={Learning face representation from scratch},
-  author={Yi, Dong and Lei, Zhen and Liao, Shengcai and Li, Stan Z},
-  journal={arXiv:1411.7923},
-  year={2014}
-}""",
-  )
-
-  def sources(self) -> list[pathlib.Path]:
-    """The records and their index."""
-    return [self.source / 'train.rec', self.source / 'train.idx']
-
-  IS_STREAM = True
-
-  def items(self) -> Iterator[Item]:
-    """See the module."""
-    end = math.inf
-    for record in recordio.records(self.sources()[0]):
-      if record.key == 0 and len(record.labels) > 1:
-        end = record.labels[0]
-      elif record.key < end:
-        yield _item(record)
+_MAGIC = struct.pack('<I', 0xCED7230A)
+_HEADER = struct.Struct('<IfQQ')  # flag, label, id, id2
+_WHOLE, _LAST = 0, 3  # where a part stands; 1: first, 2: between
 
 
-class Ms1m(CasiaWebface):
-  """TFDS builder of MS1M-ArcFace (MS1MV2), refined from MS-Celeb-1M."""
+def casia_webface(source: pathlib.Path) -> Source:
+  """Takes CASIA-WebFace.
 
-  CARD = Card(
-    85742,
-    5822653,
-    'withdrawn by Microsoft; was for non-commercial research',
-    """@inproceedings{deng2019arcface,
-  title={ArcFace: Additive angular margin loss for deep face recognition},
-  author={Deng, Jiankang and Guo, Jia and Xue, Niannan and
-    Zafeiriou, Stefanos},
-  booktitle={CVPR},
-  year={2019}
-}""",
-  )
+  For non-commercial research; pictures are of the sites they come from. Yi,
+  Lei, Liao and Li, "Learning face representation from scratch",
+  arXiv:1411.7923, 2014.
+  """
+  paths = [source / 'train.rec', source / 'train.idx']
+  return Source(paths, lambda: _items(paths[0]), 10_572, 490_623)
 
 
-def _item(record: recordio.Record) -> Item:
-  path, read, _ = record.file
-  label = record.labels[0] if record.labels else 0.0
-  if not 0 <= label < 1e7:
-    return Item(None, path, folder.refusal(path, f'label {label}'))
-  return Item(f'{int(label):07}' if record.labels else None, path, read)
+def ms1m(source: pathlib.Path) -> Source:
+  """Takes MS1M-ArcFace (MS1MV2), refined from MS-Celeb-1M.
+
+  Withdrawn by Microsoft; was for non-commercial research. Deng, Guo, Xue and
+  Zafeiriou, "ArcFace: Additive angular margin loss for deep face recognition",
+  CVPR 2019.
+  """
+  paths, items, *_ = casia_webface(source)
+  return Source(paths, items, 85_742, 5_822_653)
+
+
+def _items(path: pathlib.Path) -> Iterator[tuple[str | None, folder.File]]:
+  end = math.inf
+  for key, labels, file in records(path):
+    if key == 0 and len(labels) > 1:
+      end = labels[0]
+    elif key < end:
+      if not labels:
+        yield None, file
+      elif 0 <= labels[0] < 1e7:
+        yield f'{int(labels[0]):07}', file
+      else:
+        yield None, folder.refused(file.path, f'label {labels[0]}')
+
+
+class Record(NamedTuple):
+  """One record.
+
+  Attributes:
+    key: its number in the `.idx` file.
+    labels: its label or labels; none if it is damaged.
+    file: what follows the header; `read` raises InputError on damage.
+  """
+
+  key: int
+  labels: tuple[float, ...]
+  file: folder.File
+
+
+def records(path: str | os.PathLike) -> Iterator[Record]:
+  """Reads the records of a `.rec` file, in the order of its `.idx` file.
+
+  A damaged record does not spoil the next one.
+
+  Raises:
+    InputError: one of the two files is not there; while reading: a line of the
+      `.idx` file is not two numbers.
+  """
+  path = pathlib.Path(path)
+  index = path.with_suffix('.idx')
+  try:
+    with open(path, 'rb') as stream, open(index, 'rb') as lines:
+      for number, line in enumerate(lines, 1):
+        try:
+          key, offset = map(int, line.split())
+          stream.seek(offset)
+        except (ValueError, OSError):  # A file has no negative offset.
+          raise InputError(f'{index}: line {number} is damaged') from None
+        yield _record(stream, key, f'{path.stem}/{key}')
+  except OSError as error:
+    raise InputError(f'{error.filename}: {error.strerror}') from error
+
+
+def _record(stream, key: int, name: str) -> Record:
+  try:
+    data = _join_parts(stream)
+    flag, label, *_ = _HEADER.unpack_from(data)
+    labels = struct.unpack_from(f'<{flag}f', data, _HEADER.size)
+    data = data[_HEADER.size + 4 * flag :]
+  except (ValueError, struct.error):
+    return Record(key, (), folder.refused(name, 'a damaged record'))
+  return Record(key, labels or (label,), folder.File(name, lambda: data))
+
+
+def _join_parts(stream) -> bytes:
+  parts = []
+  while True:
+    magic, word = stream.read(4), stream.read(4)
+    if magic != _MAGIC or len(word) < 4:
+      raise ValueError
+    place, length = divmod(int.from_bytes(word, 'little'), 1 << 29)
+    is_first = not parts
+    if length > files.MAX_BYTES or place > 3 or is_first != (place < 2):
+      raise ValueError
+    # As much memory would be taken, whether there is as much to read or not.
+    if length > os.fstat(stream.fileno()).st_size - stream.tell():
+      raise ValueError
+    parts.append(stream.read(length))
+    if place in (_WHOLE, _LAST):
+      return _MAGIC.join(parts)

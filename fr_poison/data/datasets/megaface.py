@@ -1,25 +1,12 @@
-"""MegaFace challenge 1: a million distractors, and FaceScrub's probes.
-
-Expected, as the official archives and development kit unpack (or, in
-parentheses, insightface's test pack):
-
-  devkit/templatelists/megaface_features_list.json_<count>_<set>
-  devkit/templatelists/facescrub_features_list.json
-  FlickrFinal2/<3 digits>/<user>@<group>/<photo>_<n>.jpg  (megaface_images)
-  FaceScrub/<Name>/<Name>_<face>.<extension>  (facescrub_images)
-
-A list has the pictures' paths under "path". A distractor's person is the user
-who put the photo up, of whom it need not be.
-"""
+"""MegaFace challenge 1: a million distractors, and FaceScrub's probes."""
 
 import json
 import os
 import pathlib
-from collections.abc import Iterator
 
+from fr_poison import checks, files
 from fr_poison.data import folder
-from fr_poison.data.datasets.builder import Card, FaceBuilder, Item
-from fr_poison.data.placement import Placement
+from fr_poison.data.datasets.trees import Source
 from fr_poison.types import InputError
 
 # What is read: the list, and where its pictures may be.
@@ -34,76 +21,63 @@ _PARTS = {
   ),
 }
 
-_LICENCE = 'withdrawn; pictures: Creative Commons licences of their authors'
-_CITATION = """@inproceedings{kemelmacher2016megaface,
-  title={The MegaFace benchmark: 1 million faces for recognition at scale},
-  author={Kemelmacher-Shlizerman, Ira and Seitz, Steven M and Miller, Daniel
-    and Brossard, Evan},
-  booktitle={CVPR},
-  pages={4873--4882},
-  year={2016}
-}"""
 
+def megaface(
+  source: pathlib.Path,
+  part: str = 'gallery',
+  num_distractors: int = 1_000_000,
+  set_index: int = 1,
+) -> Source:
+  """Takes MegaFace's distractors, or its probes.
 
-class Megaface(FaceBuilder):
-  """TFDS builder of MegaFace's distractors, or of its probes."""
+  Expected, as the official archives and development kit unpack (or, in
+  parentheses, insightface's test pack):
 
-  def __init__(
-    self,
-    source_dir: str | os.PathLike,
-    placement: Placement,
-    part: str = 'gallery',
-    num_distractors: int = 1_000_000,
-    set_index: int = 1,
-    **kwargs,
-  ):
-    """Finds the list.
+    devkit/templatelists/megaface_features_list.json_<count>_<set>
+    devkit/templatelists/facescrub_features_list.json
+    FlickrFinal2/<3 digits>/<user>@<group>/<photo>_<n>.jpg  (megaface_images)
+    FaceScrub/<Name>/<Name>_<face>.<extension>  (facescrub_images)
 
-    Args:
-      source_dir: what the module describes.
-      placement: brings the pictures to one size.
-      part: 'gallery' (the distractors) or 'probes' (of 80 people).
-      num_distractors: of the list: 10, 100, ... 1,000,000.
-      set_index: of the list, 1 to 10.
-      **kwargs: for TFDS.
+  A distractor's person is the user who put the photo up, of whom it need not
+  be. Withdrawn; pictures have Creative Commons licences of their authors.
+  Kemelmacher-Shlizerman, Seitz, Miller and Brossard, "The MegaFace benchmark: 1
+  million faces for recognition at scale", CVPR 2016.
 
-    Raises:
-      InputError: no such part, or not in that layout.
-    """
-    if part not in _PARTS:
-      raise InputError(f'part: {part!r} is neither of {", ".join(_PARTS)}')
-    root, (name, roots) = pathlib.Path(source_dir), _PARTS[part]
-    self._list = root / 'devkit' / 'templatelists'
-    self._list /= name.format(num_distractors, set_index)
-    self._root = next((root / r for r in roots if (root / r).is_dir()), None)
-    if self._root is None:
-      raise InputError(f'{root}: no folder {" or ".join(roots)}')
-    counts = (None, num_distractors) if part == 'gallery' else (80, 3530)
-    self.CARD = Card(*counts, _LICENCE, _CITATION)
-    super().__init__(source_dir, placement, **kwargs)
+  Args:
+    source: the folder of all that.
+    part: 'gallery' (the distractors) or 'probes' (of 80 people).
+    num_distractors: of the list: 10, 100, ... 1,000,000.
+    set_index: of the list, 1 to 10.
 
-  def sources(self) -> list[pathlib.Path]:
-    """The pictures and the list."""
-    return [self._root, self._list]
-
-  def items(self) -> Iterator[Item]:
-    """See the module."""
-    for path in read_list(self._list):
-      person = path.rpartition('/')[0]
-      yield Item(person, path, folder.reading(self._root / path, path))
+  Raises:
+    InputError: no such part, or not in that layout.
+  """
+  checks.known('part', part, _PARTS)
+  name, roots = _PARTS[part]
+  listed = source / 'devkit' / 'templatelists'
+  listed /= name.format(num_distractors, set_index)
+  root = next((source / r for r in roots if (source / r).is_dir()), None)
+  if root is None:
+    raise InputError(f'{source}: no folder {" or ".join(roots)}')
+  published = (80, 3530) if part == 'probes' else (None, num_distractors)
+  file = lambda path: folder.File(path, folder.reading(root / path, path))
+  items = lambda: [
+    (path.rpartition('/')[0], file(path)) for path in read_list(listed)
+  ]
+  return Source([root, listed], items, *published)
 
 
 def read_list(path: str | os.PathLike) -> list[str]:
-  """The pictures that a list has, by their paths below their folder.
+  """Reads the paths of a list's pictures, which it has under "path".
 
-  Raises:
-    InputError: no such file, not such a list, or a path that leads elsewhere.
+  InputError: no such file, not such a list, or a path that leads elsewhere.
   """
+  text = files.read_text(path)
   try:
-    found = json.loads(pathlib.Path(path).read_text(encoding='utf-8'))['path']
+    found = json.loads(text)['path']
     if not all(isinstance(name, str) for name in found):
       raise TypeError
-  except (OSError, LookupError, RecursionError, TypeError, ValueError) as error:
+  except (LookupError, RecursionError, TypeError, ValueError) as error:
     raise InputError(f'{path}: not a list of MegaFace') from error
   for name in found:
     *folders, _ = name.split('/')

@@ -32,7 +32,7 @@ def test_or_every_folder_with_pictures(tmp_path, draw):
     'Ann/2020': 1,
     'Bob/x/y': 1,
   }
-  with pytest.raises(InputError, match="person_level: 'last', expected 'first"):
+  with pytest.raises(InputError, match="person_level: 'last' is"):
     _people(root, person_level='last')
 
 

@@ -5,7 +5,7 @@ import tarfile
 import pytest
 
 from fr_poison.data import datasets
-from fr_poison.data.datasets import lfw
+from fr_poison.data.datasets import trees
 from fr_poison.types import InputError
 
 PATHS = [
@@ -58,7 +58,7 @@ Abdel_Nasser_Assidi\t1\tAaron_Peirsol\t1
 @pytest.mark.parametrize('prefix', ['', 'lfw/'])
 def test_pairs(prefix, tmp_path):
   (tmp_path / 'pairs.txt').write_text(PAIRS)
-  pairs = lfw.read_pairs(tmp_path / 'pairs.txt', [prefix + p for p in PATHS])
+  pairs = trees.read_pairs(tmp_path / 'pairs.txt', [prefix + p for p in PATHS])
   assert pairs.first.tolist() == [0, 1, 3, 2]
   assert pairs.second.tolist() == [1, 2, 2, 0]
   assert pairs.is_genuine.tolist() == [True, False, True, False]
@@ -78,6 +78,6 @@ def test_pairs(prefix, tmp_path):
 def test_bad_pairs(text, message, tmp_path):
   (tmp_path / 'pairs.txt').write_text(text)
   with pytest.raises(InputError, match=message):
-    lfw.read_pairs(tmp_path / 'pairs.txt', PATHS)
+    trees.read_pairs(tmp_path / 'pairs.txt', PATHS)
   with pytest.raises(InputError, match='none.txt: No such file'):
-    lfw.read_pairs(tmp_path / 'none.txt', PATHS)
+    trees.read_pairs(tmp_path / 'none.txt', PATHS)

@@ -60,7 +60,7 @@ def test_probes(root):
 @pytest.mark.parametrize(
   'kwargs, message',
   [
-    ({'part': 'both'}, "part: 'both' is neither of gallery, probes"),
+    ({'part': 'both'}, "part: 'both' is unknown; known: gallery, probes"),
     ({'num_distractors': 7}, 'json_7_1: no such folder or archive'),
   ],
 )

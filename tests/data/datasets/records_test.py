@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from fr_poison.data import recordio
+from fr_poison.data.datasets import insightface
 from fr_poison.types import InputError
 
 MAGIC = bytes.fromhex('0a23d7ce')
@@ -36,7 +36,7 @@ def write(folder, parts):
 
 def _read(path):
   found = []
-  for key, labels, file in recordio.records(path):
+  for key, labels, file in insightface.records(path):
     try:
       found.append((key, labels, file.path, file.read()))
     except InputError as error:

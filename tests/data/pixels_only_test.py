@@ -5,8 +5,7 @@ import photos
 import pytest
 from PIL import Image
 
-from fr_poison.data import datasets, decode
-from fr_poison.data.datasets import pixels_only
+from fr_poison.data import decode, exif
 
 ABOUT = {
   'comment': ' '.join(photos.SECRETS),
@@ -25,7 +24,7 @@ def _save(format='JPEG', mode='RGB', **options):
 def _of(data):
   """What is kept, after a look at all that it must and must not be."""
   image = decode.decode(data, 'a')
-  kept = pixels_only.of(data, image)
+  kept = exif.pixels_only(data, image)
   np.testing.assert_array_equal(decode.decode(kept, 'kept'), image)
   is_jpeg = kept.startswith(b'\xff\xd8')
   photos.check_pixels_only(kept, 'a.jpg' if is_jpeg else 'a.png')
@@ -44,7 +43,7 @@ def test_a_jpeg_is_what_it_would_be_without(mode, options):
 def test_the_inks_of_a_cmyk_jpeg_stay_what_they_are():
   plain, about = _save(mode='CMYK'), _save(mode='CMYK', **ABOUT)
   image = decode.decode(about, 'a')  # Adobe's segment says: inverted
-  assert pixels_only.of(about, image) == plain != about
+  assert exif.pixels_only(about, image) == plain != about
 
 
 def test_what_follows_a_jpeg_or_is_a_thumbnail_goes():
@@ -77,19 +76,3 @@ def test_an_odd_jpeg_becomes_a_png():
   # Bytes between two segments: decoders pass over them.
   plain = _save()
   assert _of(plain[:20] + b'Ann Owner' + plain[20:]).startswith(b'\x89PNG')
-
-
-def test_no_prepared_picture_says_where_or_by_whom(tmp_path):
-  folder = tmp_path / 'people' / 'a'
-  folder.mkdir(parents=True)
-  for i, orientation in enumerate((1, 6)):
-    data = _save(exif=photos.exif(orientation), **ABOUT)
-    (folder / f'{i}.jpg').write_bytes(data)
-  (folder / '2.png').write_bytes(_save('PNG', exif=photos.exif(1)))
-  prepared = datasets.prepare('folder', tmp_path / 'people', size=8)
-  for i in range(3):
-    _, path, kept = prepared._record(i)  # the files are compressed
-    image = decode.read_image(tmp_path / 'people' / path)
-    np.testing.assert_array_equal(decode.decode(kept, path), image)
-    end = 'jpg' if kept.startswith(b'\xff\xd8') else 'png'
-    photos.check_pixels_only(kept, f'{i}.{end}')
