@@ -3,7 +3,7 @@
 import dataclasses
 
 import config_fields
-import detector_settings
+import detect_settings
 import extractor_settings
 import network_loader
 import strangers
@@ -109,7 +109,7 @@ def _detect(own, config):
     'attacks': {label: attacks[label] for label in own['attacks']},
     'unseen_attacks': {n: attacks[n] for n in own['unseen_attacks']},
   }
-  detector_settings.Settings.from_config(found)
+  detect_settings.Settings.from_config(found)
   return found
 
 
