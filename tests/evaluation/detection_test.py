@@ -85,7 +85,7 @@ def test_rate_at_a_false_positive_rate_draws_its_threshold_again():
   users = np.array([0, 0, 1, 1])
   rate = detection.tpr_at_fpr(scores, cloaked, users, 0.1)
   assert rate == (1 / 2, 0, 1, 2)
-  # With everybody alike, people tell nothing, and Wilson's interval is left.
+  # With everybody alike, people say nothing, and Wilson's interval is left.
   scores = np.array([9, 1, 9, 1])
   rate = detection.tpr_at_fpr(scores, cloaked, users, 0.1)
   assert (rate.low, rate.high) == metrics.wilson_interval(2, 2)
