@@ -20,8 +20,7 @@ import run_flags
 from detect_settings import FILTERS, Settings
 from progress import Progress, say
 
-from fr_poison import evaluation, locks, strict_json
-from fr_poison.detectors import OnNetwork, threshold
+from fr_poison import detectors, evaluation, locks, strict_json
 from fr_poison.evaluation import detection, scrape
 from fr_poison.evaluation.protocol import Memory
 from fr_poison.report import record_file, tables
@@ -69,7 +68,7 @@ def _run(material, shared, workdir):
 
   def fit(label, attacks):
     recipe, network = settings.recipes[label], None
-    if isinstance(recipe, OnNetwork):
+    if isinstance(recipe, detectors.OnNetwork):
       network = material.networks[recipe.features]
     own = [cloaked[name] for name in attacks]
     folder = workdir / 'detectors'
@@ -137,7 +136,7 @@ def _detection(material, fit, plain, changed, shared, workdir):
 def _threshold(material, detector, workdir, name):
   """Chooses a detector's threshold, and writes it and whose it is."""
   rate, clean = material.settings.false_positive_rate, material.validation
-  cut = threshold.choose(detector.score(clean.images), rate)
+  cut = detectors.threshold(detector.score(clean.images), rate)
   content = {
     'detector': detector.name,
     'features': detector.features,

@@ -12,10 +12,10 @@ from fr_poison.detectors import (
   squeezing,
   statistics,
 )
-from fr_poison.detectors.base import Detector, OnNetwork, Recipe
+from fr_poison.detectors.base import Detector, OnNetwork, Recipe, threshold
 from fr_poison.types import InputError
 
-__all__ = ['Detector', 'OnNetwork', 'Recipe', 'recipe']
+__all__ = ['Detector', 'OnNetwork', 'Recipe', 'recipe', 'threshold']
 
 _RECIPES = {
   'statistics': statistics.Statistics,

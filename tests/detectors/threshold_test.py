@@ -17,7 +17,7 @@ from fr_poison.types import InputError
   ],
 )
 def test_thresholds_by_hand(rate, expected):
-  assert threshold.choose([2, 1, 3, 2], rate) == expected
+  assert threshold([2, 1, 3, 2], rate) == expected
 
 
 @pytest.mark.parametrize('rate', [0.0, 0.01, 0.1, 0.29, 0.57, 0.999])
@@ -25,7 +25,7 @@ def test_no_lower_threshold_keeps_the_rate(rate):
   rng = np.random.default_rng(0)
   for count, levels in ((100, 1000), (100, 9), (7, 3)):
     scores = rng.integers(0, levels, count)
-    chosen = threshold.choose(scores, rate)
+    chosen = threshold(scores, rate)
     assert np.mean(scores > chosen) <= rate
     assert np.mean(scores > chosen - 1e-9) > rate
 
@@ -33,7 +33,7 @@ def test_no_lower_threshold_keeps_the_rate(rate):
 def test_a_share_that_is_no_sum_of_halves():
   # int(.29 * 100) is 28, but 29 of 100 are allowed: 70, ..., 98 are flagged
   # above 70 - and so above 71 there are only 28.
-  assert threshold.choose(np.arange(100), 0.29) == 70
+  assert threshold(np.arange(100), 0.29) == 70
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_a_share_that_is_no_sum_of_halves():
 )
 def test_what_gives_no_threshold_is_refused(scores, rate, message):
   with pytest.raises(InputError, match=f'^{message}'):
-    threshold.choose(scores, rate)
+    threshold(scores, rate)
