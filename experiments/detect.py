@@ -10,68 +10,20 @@ left is measured. Writes detection.jsonl and detection.md, trainers.jsonl and
 trainers.md, thresholds, trained detectors and cloaks into --workdir.
 """
 
+import json
 import pathlib
 import time
 
 import cli
-import numpy as np
+import detect_cloaks
 import run_flags
-from detection_scene import Scene, Test
-from detector_pipeline import run_pipeline
-from detector_settings import Settings
-from detector_training import Workshop
+from detect_settings import FILTERS, Settings
 from progress import Progress, say
 
-from fr_poison import detection_metrics, locks, roc
-from fr_poison.detectors import threshold
+from fr_poison import detectors, evaluation, locks, strict_json
+from fr_poison.evaluation import detection, scrape
+from fr_poison.evaluation.protocol import Memory
 from fr_poison.report import record_file, tables
-
-_RATES = (0.01, 0.001)  # false positive rates
-
-
-def judge(detector, cut: float, test: Test, scene: Scene, shared: dict) -> dict:
-  """One record: a detector on one version of the test people's pictures."""
-  start = time.monotonic()
-  scores, is_cloaked, users = scene.scored(detector, test)
-  curve = roc.curve(scores, is_cloaked)
-  given = scores, is_cloaked, users
-  flags_ = detection_metrics.precision_recall(*given, cut)
-  rates = {
-    str(rate): detection_metrics.tpr_at_fpr(*given, rate) for rate in _RATES
-  }
-  ap = detection_metrics.average_precision
-  curve = roc.corners(roc.curve(scores, is_cloaked))
-  return shared | {
-    'detector': detector.name,
-    'features': detector.features,
-    'digest': detector.digest,
-    'test_attack': test.attack,
-    'epsilon': test.epsilon,
-    'jpeg': test.jpeg,
-    'auc': roc.auc(scores, is_cloaked),
-    'auc_ci': detection_metrics.auc_interval(*given),
-    'average_precision': ap(scores, is_cloaked),
-    'average_precision_ci': detection_metrics.people_interval(ap, *given),
-    'tpr_at_fpr': {name: rate.value for name, rate in rates.items()},
-    'tpr_at_fpr_ci': {n: [rate.low, rate.high] for n, rate in rates.items()},
-    'roc': {
-      name: np.round(x, 4).tolist()
-      for name, x in zip(('fpr', 'tpr'), curve, strict=True)
-    },
-    'threshold': cut,
-    **_rate('precision', flags_.precision),
-    **_rate('recall', flags_.recall),
-    'num_people': len(set(users.tolist())),
-    'num_images': len(scores),
-    'wall_seconds': time.monotonic() - start,
-  }
-
-
-def _rate(name, rate):
-  """Value and interval; None where there is nothing to take a share of."""
-  if rate is None:
-    return {name: None, f'{name}_ci': None}
-  return {name: rate.value, f'{name}_ci': [rate.low, rate.high]}
 
 
 def run(
@@ -80,8 +32,8 @@ def run(
   data_dir: str | None,
   *,
   cloaks: pathlib.Path | None = None,
-) -> tuple[list[dict], list[dict]]:
-  """Runs the experiment and writes its files; returns both kinds of records.
+) -> list[dict]:
+  """Runs the experiment and writes its files; returns all records.
 
   Args:
     config: see configs/detect.py.
@@ -91,80 +43,183 @@ def run(
   """
   # Everything that can be wrong is found before anything is written.
   settings = Settings.from_config(config)
-  scene = Scene(settings, data_dir, cloaks or workdir)
+  material = detect_cloaks.load(settings, data_dir, cloaks or workdir)
   with locks.held(workdir):
     for name in ('thresholds', 'detectors'):
       (workdir / name).mkdir(exist_ok=True)
-    return _run(settings, scene, record_file.config_hash(config), workdir)
+    shared = record_file.environment() | {
+      'config_hash': record_file.config_hash(config),
+      'seed': settings.seed,
+      'num_drawn': settings.num_people,
+      'num_train': settings.num_train,
+      'num_validation': settings.num_validation,
+      'num_targets': settings.num_targets,
+      'surrogate': settings.members,
+    }
+    return _run(material, shared, workdir)
 
 
-def _run(settings, scene, config_hash, workdir):
-  shared = record_file.environment() | {
-    'config_hash': config_hash,
-    'seed': settings.seed,
-    'num_drawn': settings.num_people,
-    'num_train': settings.num_train,
-    'num_validation': settings.num_validation,
-    'num_targets': settings.num_targets,
-    'surrogate': settings.surrogate.split('+'),
+def _run(material, shared, workdir):
+  settings, train = material.settings, material.train
+  cloaked = {
+    name: material.cloak('public_cloaks', train, name, chosen)
+    for name, chosen in settings.attacks.items()
   }
-  # Every detector, trained on every set of attacks.
-  workshop = Workshop(*scene.training(), scene.networks, workdir / 'detectors')
-  if settings.evasion:
-    known = settings.detectors[settings.evasion['detector']]
-    scene.evade(workshop.differentiable(known, settings.train_sets[0]))
-  all_tests, found, filters = scene.all_tests(), [], {}
-  shown = Progress(len(settings.detectors) * len(settings.train_sets), 'set')
-  for label, chosen in settings.detectors.items():
-    learns = workshop.learns_from_cloaks(chosen)
-    for attacks in settings.train_sets if learns else settings.train_sets[:1]:
-      shown.update(f'{label}, on {"+".join(attacks)}')
-      start = time.monotonic()
-      detector = workshop.detector(chosen, attacks)
-      cut = threshold.choose(
-        detector.score(scene.validation()), settings.false_positive_rate
-      )
-      name = '+'.join(attacks)
-      threshold.save(
-        workdir / 'thresholds' / f'{label}-{name}.json',
-        detector,
-        cut,
-        false_positive_rate=settings.false_positive_rate,
-        num_clean=len(scene.validation()),
-      )
-      fields = shared | {
-        'label': label,
-        'train_attack': name if learns else 'none',
-        'train_seconds': time.monotonic() - start,
-      }
-      every = chosen.get('every', 1)
-      if every > 1 or label in filters:
-        tests = scene.plain_tests(every)
-      else:
-        tests = all_tests
-      found += [judge(detector, cut, test, scene, fields) for test in tests]
-      # Filters are those trained on all tools, which come first.
-      filters.setdefault(label, (detector, cut))
-      say(f'{label}, trained on {name}: done')
 
-  # What is left of the protection behind a filter or a purifier.
-  shown.update('filters and purifiers')
-  results = run_pipeline(scene, workshop, filters, shared)
-  shown.close()
+  def fit(label, attacks):
+    recipe, network = settings.recipes[label], None
+    if isinstance(recipe, detectors.OnNetwork):
+      network = material.networks[recipe.features]
+    own = [cloaked[name] for name in attacks]
+    folder = workdir / 'detectors'
+    return recipe.fit(train.images, *own, extractor=network, folder=folder)
+
+  # Every attack on the people who are tested, and one that evades a detector.
+  known = [material.version(*item) for item in settings.attacks.items()]
+  others = [material.version(*item) for item in settings.unseen_attacks.items()]
+  evading = []
+  if settings.evasion:
+    chosen = dict(settings.evasion)
+    evaded = fit(chosen.pop('detector'), settings.train_sets[0]).network
+    evading = [material.version('evading_pgd', chosen, evaded)]
+  plain = known + others + evading
+  changed = [*material.changed(known)]
+
+  # How well detectors find them, and what is left of the protection then.
+  found, filters = _detection(material, fit, plain, changed, shared, workdir)
+  results = _protection(material, known + evading, filters, shared)
   record_file.write(workdir / 'detection.jsonl', found)
   record_file.write_text(workdir / 'detection.md', tables.detection(found))
   record_file.write(workdir / 'trainers.jsonl', results)
   record_file.write_text(workdir / 'trainers.md', tables.trainers(results))
-  return found, results
+  return found + results
+
+
+def _detection(material, fit, plain, changed, shared, workdir):
+  """Trains each detector on each set of attacks, and judges it on versions.
+
+  Returns the records, and by label a detector of all tools and its threshold.
+  """
+  settings, memory, found, filters = material.settings, Memory(), [], {}
+  progress = Progress(len(settings.trainings), 'detector')
+  for label, attacks in settings.trainings:
+    start, name = time.monotonic(), '+'.join(attacks)
+    progress.update(f'{label}, on {name}')
+    detector = fit(label, attacks)
+    cut = _threshold(material, detector, workdir, f'{label}-{name}')
+    learns = settings.recipes[label].learns_from_cloaks
+    fields = shared | {
+      'label': label,
+      'train_attack': name if learns else 'none',
+      'train_seconds': time.monotonic() - start,
+    }
+    every, versions = settings.every(label), plain
+    if every == 1 and label not in filters:
+      versions = plain + changed
+    for version in versions:
+      about = {
+        'test_attack': version.attack,
+        'epsilon': version.epsilon,
+        'jpeg': version.jpeg,
+      }
+      pictures = version.clean, version.cloaked, version.users
+      pictures = [x[::every] for x in pictures]
+      quality = detection.measure(detector, cut, *pictures, memory)
+      found.append(fields | about | quality)
+    # The set of all tools comes first.
+    filters.setdefault(label, (detector, cut))
+    say(f'{label}, trained on {name}: done')
+  progress.close()
+  return found, filters
+
+
+def _threshold(material, detector, workdir, name):
+  """Chooses a detector's threshold, and writes it and whose it is."""
+  rate, clean = material.settings.false_positive_rate, material.validation
+  cut = detectors.threshold(detector.score(clean.images), rate)
+  content = {
+    'detector': detector.name,
+    'features': detector.features,
+    'digest': detector.digest,
+    'threshold': cut,
+    'false_positive_rate': rate,
+    'num_clean': len(clean),
+  }
+  text = json.dumps(strict_json.sealed(content), indent=2) + '\n'
+  record_file.write_text(workdir / 'thresholds' / f'{name}.json', text)
+  return cut
+
+
+def _protection(material, versions, filters, shared):
+  """Measures 1-NN on what is left of each attack; a record a trainer."""
+  settings, pipeline = material.settings, material.settings.pipeline
+  people = evaluation.Protocol.draw(
+    material.tested,
+    num_protected=pipeline['num_protected'],
+    num_splits=pipeline['num_splits'],
+    seed=settings.seed,
+  )
+  trainers = _trainers(material, filters)
+  shared = shared | {'num_people': len(people.protected)}
+  records = []
+  for version in versions:
+    own = {'attack': version.attack, 'epsilon': version.epsilon}
+    cloaks = scrape.cloaked(
+      people, version.cloaked, **own, surrogate=settings.members
+    )
+    for trainer in trainers:
+      result = evaluation.measure(
+        people,
+        cloaks,
+        trainer,
+        normalize=True,
+        noise_control=False,
+        batch_size=settings.batch_size,
+      )
+      records.append(shared | _record(result))
+  return records
+
+
+def _record(result):
+  """Of the enrolled, and the share of those who are not."""
+  names = ('attack', 'epsilon', 'adversary', 'network', 'recognizer')
+  record = {name: result.fields[name] for name in (*names, 'num_splits')}
+  for field in ('protection', 'error', 'not_enrolled', 'others_not_enrolled'):
+    rate = getattr(result, field)
+    record[f'{field}_rate'] = rate and rate.value
+    record[f'{field}_ci'] = rate and [rate.low, rate.high]
+  return record
+
+
+def _trainers(material, filters):
+  """Those who wait, who clean what they scraped, and who drop some of it."""
+  pipeline = material.settings.pipeline
+  network = material.networks[pipeline['network']]
+  found = [evaluation.Trainer(network)]
+  for name in pipeline['purifiers']:
+    trainer = evaluation.Trainer(
+      network,
+      f'purifying: {name}',
+      filter=FILTERS.get(name) or filters[name][0].purify,
+      filter_probes=pipeline['purify_probes'],
+    )
+    found.append(trainer)
+  for label in pipeline['filters']:
+    detector, cut = filters[label]
+    trainer = evaluation.Trainer(
+      network, f'detecting: {label}', detector=detector, threshold=cut
+    )
+    found.append(trainer)
+  return found
 
 
 def main(argv):
   """Runs --config and prints its tables."""
   given = run_flags.parse(argv, 'detect.py')
   start = time.monotonic()
-  found, results = run(*given)
-  print(tables.detection(found))
-  print(tables.trainers(results))
+  run(*given)
+  for name in ('detection.md', 'trainers.md'):
+    print((given.workdir / name).read_text())
   print(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import cli
 import config_fields
 import detect
-import detector_settings
+import detect_settings
 import distractors
 import evaluate
 import inputs
@@ -65,7 +65,7 @@ _PROGRAMS = {
     _check_distractors, distractors.run, ('distractors.jsonl',)
   ),
   'detect': Program(
-    detector_settings.Settings.from_config,
+    detect_settings.Settings.from_config,
     detect.run,
     ('detection.jsonl', 'trainers.jsonl'),
   ),

@@ -51,26 +51,15 @@ def auc(scores: Array, is_positive: Array) -> float:
 def tpr_at_fpr(points: Curve, rate: float) -> float:
   """Finds the largest accepted share of positives at no more false accepts.
 
-  Where no threshold has exactly that rate, that of the next lower one: between
-  two points of the curve nothing is made up.
-
-  Args:
-    points: of `curve`.
-    rate: the false positive rate, in [0, 1].
-
-  Raises:
-    InputError: it is outside.
+  Where no threshold has exactly that rate in [0, 1], that of the next lower
+  one: between two points of the curve nothing is made up.
   """
   checks.number('rate', rate, 0, 1)
   return float(points.tpr[points.fpr <= rate][-1])
 
 
 def checked(scores: Array, is_positive: Array) -> tuple[np.ndarray, np.ndarray]:
-  """Checks shapes and scores; returns float64 and bool, of any kinds.
-
-  Raises:
-    InputError: other shapes, or a score that is not finite.
-  """
+  """Checks shapes and scores; returns float64 and bool, of any kinds."""
   scores, is_positive = np.asarray(scores, np.float64), np.asarray(is_positive)
   if scores.ndim != 1 or scores.shape != is_positive.shape:
     raise InputError(
@@ -86,11 +75,7 @@ def checked(scores: Array, is_positive: Array) -> tuple[np.ndarray, np.ndarray]:
 def counts(
   scores: Array, is_positive: Array
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Counts negatives and positives by distinct score, rising.
-
-  Raises:
-    InputError: as `checked`, or only one of the two kinds is there.
-  """
+  """Counts negatives and positives by distinct score, rising."""
   scores, is_positive = checked(scores, is_positive)
   if is_positive.all() or not is_positive.any():
     missing = 'negative' if is_positive.any() else 'positive'

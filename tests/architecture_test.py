@@ -11,7 +11,7 @@ import pytest
 ROOMS = [
   {
     *('types', 'version', 'metrics', 'config_args', 'layers', 'weights'),
-    *('checkpoints', 'checks', 'detection_metrics', 'processes', 'roc'),
+    *('checkpoints', 'checks', 'processes', 'roc'),
     'distances',
     *('verification', 'strict_json', 'stages', 'files', 'locks'),
   },

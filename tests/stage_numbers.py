@@ -16,13 +16,12 @@ import tempfile
 import numpy as np
 import toy_network
 import toys
-from detector_training import Workshop
 
-from fr_poison import detection_metrics, evaluation, extractors, stages
+from fr_poison import detectors, evaluation, extractors, stages
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
 from fr_poison.evaluation import cloaks as cloaking
-from fr_poison.evaluation import scrape
+from fr_poison.evaluation import detection, scrape
 from fr_poison.training import Recipe, Trainer
 
 PATH = pathlib.Path(__file__).parent / 'golden' / 'stages.json'
@@ -137,12 +136,10 @@ def _detectors() -> dict:
     },
   }
   found = {}
-  with tempfile.TemporaryDirectory() as folder:
-    shop = Workshop(clean, {'x': cloaked}, {}, pathlib.Path(folder))
-    for label, settings in chosen.items():
-      detector = shop.detector(settings, ['x'])
-      for name, images in (('clean', clean), ('cloaked', cloaked)):
-        found[f'{label}, {name}'] = 100 * np.mean(detector.score(images))
+  for label, settings in chosen.items():
+    detector = detectors.recipe(**settings).fit(clean, cloaked)
+    for name, images in (('clean', clean), ('cloaked', cloaked)):
+      found[f'{label}, {name}'] = 100 * np.mean(detector.score(images))
   return found
 
 
@@ -170,8 +167,8 @@ def _records() -> dict:
   found['split'] = np.sum(test * np.arange(len(test)))
   scores = np.random.default_rng(3).standard_normal(40).round(2)
   scored = scores, scores + np.linspace(-1, 1, 40) > 0.3, np.arange(40) // 4
-  found['AUC interval'] = detection_metrics.auc_interval(*scored)
-  rate = detection_metrics.tpr_at_fpr(*scored, 0.1)
+  found['AUC interval'] = detection.auc_interval(*scored)
+  rate = detection.tpr_at_fpr(*scored, 0.1)
   found['TPR'] = [rate.value, rate.low, rate.high]
   return found
 

@@ -1,65 +1,63 @@
-"""What every detector is: scores of pictures, under a name that stays true.
+"""What every detector is: pictures to scores, as a recipe learnt them.
 
 A detector learns from public people's pictures, clean ones and ones that a
 public tool cloaked, and is judged on other people's. It is given pictures and
 never what they are; one picture's score does not depend on the others'.
 """
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fr_poison import checks, weights
+from fr_poison.detectors import alexnet
+from fr_poison.extractors import Extractor
 from fr_poison.recognizers import linear
 from fr_poison.types import Array, InputError, calling
 
-
-class Detector(NamedTuple):
-  """Scores pictures; those of equal digests score alike."""
-
-  score: Callable[[np.ndarray], np.ndarray]
-  # uint8 [N, H, W, 3] -> [N] float64, higher where a cloak is likelier
-  name: str
-  features: str  # what it looks at
-  digest: str  # SHA-256 of what it learnt and of its settings
+Function = Callable[[np.ndarray], np.ndarray]
 
 
-class LogOdds(NamedTuple):
-  """(features - mean) / scale @ weights + bias."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class Detector:
+  """Scores pictures; those of equal digests score alike.
 
-  mean: Array  # [F]
-  scale: Array  # [F]
-  weights: Array  # [F]
-  bias: float
-
-
-def make(
-  score: Callable[[np.ndarray], np.ndarray],
-  *,
-  name: str,
-  features: str,
-  digest: str,
-  size: tuple[int, int] | None = None,
-) -> Detector:
-  """A detector that refuses what `score` was not made for.
-
-  Args:
-    score: uint8 [N, H, W, 3] -> [N], N at least 1.
+  Attributes:
+    score_fn: uint8 [N, H, W, 3], N at least 1, -> [N], higher where a cloak is
+      likelier.
     name: of the kind of detector.
     features: what it looks at.
-    digest: see `digest`.
+    digest: of what it learnt and of its settings, see `digest`.
     size: (H, W) of the pictures it can judge; None: of any.
+    purify_fn: uint8 -> uint8 [N, H, W, 3], without what it takes for a cloak.
+    network: the score as a network's one output [B, 1], with gradients.
   """
 
-  def checked(images):
-    check_pictures(images, size=size)
+  score_fn: Function
+  name: str
+  features: str
+  digest: str
+  size: tuple[int, int] | None = None
+  purify_fn: Function | None = None
+  network: Extractor | None = None
+
+  def score(self, images: np.ndarray) -> np.ndarray:
+    """Scores uint8 pictures [N, H, W, 3]: [N] float64.
+
+    Raises:
+      InputError: they are not that, or of another size; or `score_fn` gave
+        something else than a number a picture.
+    """
+    check_pictures(images, size=self.size)
     if not len(images):
       return np.zeros(0)
     with calling('score'):
-      scores = score(images)
+      scores = self.score_fn(images)
     if np.shape(scores) != (len(images),):
       raise InputError(
         f'score: gave {list(np.shape(scores))}; one number a picture '
@@ -67,11 +65,134 @@ def make(
       )
     return np.asarray(scores, np.float64)
 
-  return Detector(checked, name, features, digest)
+  def purify(self, images: np.ndarray) -> np.ndarray:
+    """Cleans uint8 pictures [N, H, W, 3] by `purify_fn`.
+
+    Raises:
+      InputError: they are not that, or of another size.
+    """
+    check_pictures(images, size=self.size)
+    return self.purify_fn(images) if len(images) else images
+
+
+class Recipe:
+  """How a detector is made: a dataclass of settings, each in its range.
+
+  Each has a method `_fit(clean, cloaked, extractor, folder)`, which gets what
+  `fit` has checked.
+
+  Attributes:
+    learns_from_cloaks: whether other cloaks make another detector.
+  """
+
+  learns_from_cloaks = True
+
+  def __post_init__(self):
+    """Checks every number."""
+    checks.check_fields(self)
+
+  def fit(
+    self,
+    clean: np.ndarray,
+    *cloaked: np.ndarray,
+    extractor: Extractor | None = None,
+    folder: Path | None = None,
+  ) -> Detector:
+    """Makes the detector, of public people's pictures.
+
+    Args:
+      clean: uint8 [N, H, W, 3].
+      *cloaked: of each tool, uint8 [M, H, W, 3].
+      extractor: the network `features`; None loads it by its name.
+      folder: where networks are kept that are trained for it; None: nowhere.
+
+    Raises:
+      InputError: pictures that it cannot learn from, or a training that went
+        astray.
+    """
+    groups = {'clean': [clean]}
+    if self.learns_from_cloaks:
+      groups['cloaked'] = cloaked
+    for name, group in groups.items():
+      for images in group:
+        check_pictures(images, name, np.shape(clean)[1:3])
+      if not any(map(len, group)):
+        raise InputError(f'{name}: no pictures to learn from')
+      if name == 'cloaked' and any(np.array_equal(clean, x) for x in group):
+        raise InputError('cloaked: not a pixel differs from the clean pictures')
+    if isinstance(self, OnNetwork) and extractor is None:
+      extractor = alexnet.load(self.features)
+    return self._fit(clean, cloaked, extractor, folder)
+
+
+@dataclasses.dataclass(frozen=True)
+class OnNetwork(Recipe):
+  """A recipe of a detector that looks at a network's embeddings.
+
+  Attributes:
+    features: the network's name, 'alexnet' or one of `extractors.names()`.
+  """
+
+  features: str
+
+
+class LogOdds(NamedTuple):
+  """(features - mean) / scale @ weights + bias: ln p(cloaked) / p(clean)."""
+
+  mean: Array  # [F]
+  scale: Array  # [F]
+  weights: Array  # [F]
+  bias: float
+
+  @classmethod
+  def fit(cls, clean: Array, cloaked: Array, C: float = 1.0) -> 'LogOdds':
+    """Fits logistic regression to features, [N, F] and [M, F].
+
+    Raises:
+      InputError: features that are not finite; C as in `linear.fit`.
+    """
+    labels = np.repeat([0, 1], [len(clean), len(cloaked)])
+    model = linear.fit(np.concatenate([clean, cloaked]), labels, C=C)
+    kernel, bias = (np.asarray(x, np.float64) for x in model[2:4])
+    two = kernel[:, 1] - kernel[:, 0], bias[1] - bias[0]
+    return cls(model.mean, model.scale, *two)
+
+  def __call__(self, features: Array) -> np.ndarray:
+    """Scores features [N, F]: [N] float64."""
+    standard = (np.asarray(features, np.float64) - self.mean) / self.scale
+    # Not a matrix product, whose last digit depends on the number of rows.
+    return (standard * self.weights).sum(1) + self.bias
+
+
+@checks.checked
+def threshold(
+  scores_of_clean: Array, false_positive_rate: checks.ShareBelowOne
+) -> float:
+  """Chooses the smallest threshold that flags no larger share of clean ones.
+
+  A picture is flagged when its score is above the threshold, not at it, so
+  those of equal scores are flagged all or none. With fewer than
+  1 / false_positive_rate pictures none is: the threshold is the highest score.
+
+  Args:
+    scores_of_clean: [N], of people that the detector never saw.
+    false_positive_rate: in [0, 1).
+
+  Raises:
+    InputError: no scores, scores that are not finite, or a rate out of range.
+  """
+  scores = np.sort(np.asarray(scores_of_clean, np.float64))[::-1]
+  if scores.ndim != 1 or not len(scores) or not np.isfinite(scores).all():
+    raise InputError(
+      'scores_of_clean: expected [N] finite numbers, N at least 1'
+    )
+  # .29 * 100 is 28.999999999999996, but 29 / 100 is .29.
+  shares = np.arange(len(scores)) / len(scores)
+  return float(scores[np.flatnonzero(shares <= false_positive_rate)[-1]])
 
 
 def digest(settings: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
-  """SHA-256 of plain settings and of named arrays."""
+  """Computes the SHA-256 of plain settings and of named arrays."""
   text = json.dumps(settings, sort_keys=True, default=dict)
   both = f'{text} {weights.digest(dict(arrays))}'
   return hashlib.sha256(both.encode()).hexdigest()
@@ -82,15 +203,10 @@ def check_pictures(
   name: str = 'images',
   size: tuple[int, int] | None = None,
 ) -> None:
-  """Refuses what are not stored pictures, or are of another size.
-
-  Args:
-    images: expected uint8 [N, H, W, 3].
-    name: what to call them in the message.
-    size: expected (H, W); None: any.
+  """Refuses what is not uint8 [N, H, W, 3], or not of `size` (H, W).
 
   Raises:
-    InputError: they are not that.
+    InputError: it is not, calling it `name`.
   """
   shape = np.shape(images)
   if len(shape) != 4 or shape[-1] != 3 or images.dtype != np.uint8:
@@ -100,59 +216,6 @@ def check_pictures(
     )
   if size is not None and shape[1:3] != tuple(size):
     raise InputError(
-      f'{name}: pictures of {shape[1]}x{shape[2]}, but the detector was '
-      f'trained on {size[0]}x{size[1]}'
+      f'{name}: pictures of {shape[1]}x{shape[2]}, expected '
+      f'{size[0]}x{size[1]}, as it was trained on'
     )
-
-
-def check_training_set(clean: np.ndarray, cloaked: np.ndarray) -> None:
-  """Refuses pictures that no detector can learn from.
-
-  Args:
-    clean: expected uint8 [N, H, W, 3].
-    cloaked: expected uint8 [M, H, W, 3], of the same size; M may differ.
-
-  Raises:
-    InputError: not such pictures, none of one class, unequal sizes, or
-      cloaked ones that are the clean ones to the last bit.
-  """
-  for name, images in (('clean', clean), ('cloaked', cloaked)):
-    check_pictures(images, name)
-    if not len(images):
-      raise InputError(f'{name}: no pictures; a detector learns from both')
-  if clean.shape[1:] != cloaked.shape[1:]:
-    raise InputError(
-      f'cloaked: {list(cloaked.shape)}, expected pictures of the size of the '
-      f'clean ones, {list(clean.shape)}'
-    )
-  if np.array_equal(clean, cloaked):
-    raise InputError('cloaked: not a pixel differs from the clean pictures')
-
-
-@checks.checked
-def fit_log_odds(
-  clean: Array, cloaked: Array, *, C: checks.Positive = 1.0
-) -> LogOdds:
-  """Logistic regression on features, [N, F] and [M, F].
-
-  Args:
-    clean: of clean pictures.
-    cloaked: of cloaked ones.
-    C: as in `recognizers.linear.fit`.
-
-  Raises:
-    InputError: C out of range, or features that are not finite.
-  """
-  labels = np.repeat([0, 1], [len(clean), len(cloaked)])
-  model = linear.fit(np.concatenate([clean, cloaked]), labels, C=C)
-  kernel, bias = (np.asarray(x, np.float64) for x in model[2:4])
-  return LogOdds(
-    model.mean, model.scale, kernel[:, 1] - kernel[:, 0], bias[1] - bias[0]
-  )
-
-
-def log_odds(model: LogOdds, features: Array) -> np.ndarray:
-  """Natural logarithm of p(cloaked) / p(clean), [N] float64, of [N, F]."""
-  standard = (np.asarray(features, np.float64) - model.mean) / model.scale
-  # Not a matrix product, whose last digit depends on the number of rows.
-  return (standard * model.weights).sum(1) + model.bias

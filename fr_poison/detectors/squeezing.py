@@ -8,15 +8,14 @@ has embeddings, and what counts of these is the direction. Nothing is learnt:
 only the threshold is chosen on clean pictures.
 """
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
 from fr_poison import checks, extractors, weights
 from fr_poison.data import squeeze
 from fr_poison.detectors import base
-from fr_poison.detectors.base import Detector
-from fr_poison.extractors import Extractor
 from fr_poison.types import InputError
 
 NAME = 'squeezing'
@@ -24,47 +23,47 @@ NAME = 'squeezing'
 SQUEEZERS = (*squeeze.XU_JOINT, {'name': 'jpeg', 'quality': 75})
 
 
-@checks.checked
-def make(
-  extractor: Extractor,
-  squeezers: Sequence[Mapping] = SQUEEZERS,
-  *,
-  batch_size: checks.Count = 20,
-) -> Detector:
+@dataclasses.dataclass(frozen=True)
+class Squeezing(base.OnNetwork):
   """The largest distance between a picture and its squeezed selves.
 
   Scores are Euclidean distances of embeddings of length 1, in [0, 2].
 
-  Args:
-    extractor: the network whose embeddings are compared.
-    squeezers: each the name and the settings of one, as in `SQUEEZERS`.
+  Attributes:
+    squeezers: each the name and the settings of one of `data.squeeze`.
     batch_size: pictures embedded at a time.
-
-  Raises:
-    InputError: no squeezer, or one that `data.squeeze` does not know.
   """
-  filters = [squeeze.make(**settings) for settings in squeezers]
-  if not filters:
-    raise InputError('squeezers: none given')
 
-  def score(images):
-    directions = lambda x: _unit(extractors.embed(extractor, x, batch_size))
-    own = directions(images)
-    moved = [own - directions(filter_(images)) for filter_ in filters]
-    return np.max(np.sqrt(np.sum(np.square(moved), -1)), 0)
+  squeezers: tuple[Mapping, ...] = SQUEEZERS
+  batch_size: checks.Count = 20
+  learns_from_cloaks = False
 
-  settings = {
-    'detector': NAME,
-    'features': extractor.spec.name,
-    'input_size': extractor.input_size,
-    'squeezers': list(squeezers),
-  }
-  return base.make(
-    score,
-    name=NAME,
-    features=extractor.spec.name,
-    digest=base.digest(settings, weights.flatten(extractor.params)),
-  )
+  def __post_init__(self):
+    """Checks the filters, too."""
+    super().__post_init__()
+    if not self._filters():
+      raise InputError('squeezers: none given')
+
+  def _filters(self):
+    return [squeeze.make(**settings) for settings in self.squeezers]
+
+  def _fit(self, clean, cloaked, extractor, folder):
+    filters = self._filters()
+    embed = lambda x: extractors.embed(extractor, x, self.batch_size)
+
+    def score(images):
+      own = _unit(embed(images))
+      moved = [own - _unit(embed(filter_(images))) for filter_ in filters]
+      return np.max(np.sqrt(np.sum(np.square(moved), -1)), 0)
+
+    settings = {
+      'detector': NAME,
+      'features': extractor.spec.name,
+      'input_size': extractor.input_size,
+      'squeezers': list(self.squeezers),
+    }
+    digest = base.digest(settings, weights.flatten(extractor.params))
+    return base.Detector(score, NAME, extractor.spec.name, digest)
 
 
 def _unit(embeddings):

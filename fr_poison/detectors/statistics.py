@@ -9,12 +9,13 @@ grid, so that no file format is learnt. Every other detector has to beat this
 one.
 """
 
+import dataclasses
+
 import numpy as np
 from scipy import fft
 
 from fr_poison import checks
 from fr_poison.detectors import base
-from fr_poison.detectors.base import Detector
 from fr_poison.types import InputError
 
 NAME = 'statistics'
@@ -27,7 +28,7 @@ _FLOOR = 1e-3  # of all that a logarithm is taken of; grey levels
 
 
 def features(images: np.ndarray) -> np.ndarray:
-  """24 numbers a picture, [N, 24] float64.
+  """Computes 24 numbers a picture, [N, 24] float64.
 
   At each of `SCALES`, the logarithms of the residual's standard deviation and
   kurtosis, and of its mean size in blocks of 8x8 (three quantiles). Those of
@@ -35,12 +36,11 @@ def features(images: np.ndarray) -> np.ndarray:
   seven rings of the cosine transform of the whole picture.
 
   Args:
-    images: uint8 [N, H, W, 3], at least 40x40, N at least 1.
+    images: uint8 [N, H, W, 3], N at least 1.
 
   Raises:
-    InputError: they are not that.
+    InputError: they are below 40x40.
   """
-  base.check_pictures(images)
   if min(images.shape[1:3]) < MIN_SIZE:
     raise InputError(
       f'images: {images.shape[1]}x{images.shape[2]}, but noise statistics '
@@ -49,50 +49,39 @@ def features(images: np.ndarray) -> np.ndarray:
   return np.stack([_of_one(np.float64(image)) for image in images])
 
 
-@checks.checked
-def fit(
-  clean: np.ndarray, cloaked: np.ndarray, *, C: checks.Positive = 1.0
-) -> Detector:
+@dataclasses.dataclass(frozen=True)
+class Statistics(base.Recipe):
   """Logistic regression on `features`; scores are log-odds.
 
-  Args:
-    clean: uint8 [N, H, W, 3].
-    cloaked: uint8 [M, H, W, 3].
+  Attributes:
     C: inverse strength of the penalty on the weights.
-
-  Raises:
-    InputError: as `base.check_training_set` and `features`; C out of range.
   """
-  base.check_training_set(clean, cloaked)
-  model = base.fit_log_odds(features(clean), features(cloaked), C=C)
-  size = clean.shape[1:3]
-  settings = {'detector': NAME, 'C': C, 'size': size}
-  return base.make(
-    lambda images: base.log_odds(model, features(images)),
-    name=NAME,
-    features='noise',
-    digest=base.digest(settings, model._asdict()),
-    size=size,
-  )
+
+  C: checks.Positive = 1.0
+
+  def _fit(self, clean, cloaked, extractor, folder):
+    noise = features(clean), features(np.concatenate(cloaked))
+    model = base.LogOdds.fit(*noise, self.C)
+    size = clean.shape[1:3]
+    settings = {'detector': NAME, 'C': self.C, 'size': size}
+    digest = base.digest(settings, model._asdict())
+    score = lambda images: model(features(images))
+    return base.Detector(score, NAME, 'noise', digest, size)
 
 
 def _of_one(image):
   """[H, W, 3] in 0..255 -> [24]."""
   grey, green = image.mean(-1), image[..., 1]
-  found = [x for scale in SCALES for x in _noise(_shrunk(grey, scale))]
+  shrunk = [_blocks(grey, scale).mean((1, 3)) for scale in SCALES]
+  found = [x for plane in shrunk for x in _noise(plane)]
   for channel in (0, 2):
     found.append(_residual(image[..., channel] - green).std())
   found.extend(_spectrum(grey))
   return np.log(np.asarray(found) + _FLOOR)
 
 
-def _shrunk(plane, scale):
-  """Means over squares of `scale`; what does not fill one is cut off."""
-  return _blocks(plane, scale).mean((1, 3))
-
-
 def _blocks(plane, side):
-  """[H, W] -> [H // side, side, W // side, side]."""
+  """[H, W] -> [H // side, side, W // side, side]; the rest is cut off."""
   rows, columns = (n // side for n in plane.shape)
   plane = plane[: rows * side, : columns * side]
   return plane.reshape(rows, side, columns, side)

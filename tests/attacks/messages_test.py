@@ -96,9 +96,7 @@ def test_what_the_users_function_raises_passes_through_with_a_note():
   # So does what others call.
   extractor = Extractor(broken, PARAMS[0], None, 4, None)
   codes = np.zeros((2, 4, 4, 3), np.uint8)
-  detector = base.make(
-    lambda images: broken(None, images), name='n', features='f', digest=''
-  )
+  detector = base.Detector(lambda images: broken(None, images), 'n', 'f', '')
   training = step.make_train_step(
     broken, heads.softmax(), optimizers.make('adam', 'linf', 0.1)
   )
@@ -137,6 +135,6 @@ def test_a_detector_that_is_attacked_gives_log_odds():
 
 
 def test_a_filter_of_ones_own_gives_pictures():
-  detector = base.make(lambda images: 1.0, name='n', features='f', digest='')
+  detector = base.Detector(lambda images: 1.0, 'n', 'f', '')
   with pytest.raises(InputError, match=r'^score: gave \[\]; one number'):
     detector.score(np.zeros((2, 4, 4, 3), np.uint8))

@@ -17,14 +17,12 @@ from properties import seeds
 from fr_poison import checkpoints, config_args, strict_json
 from fr_poison.data import decode, exif, folder
 from fr_poison.data.datasets import insightface, megaface, trees
-from fr_poison.detectors import base, model, threshold
 from fr_poison.extractors import cache
 from fr_poison.extractors.convert import reading
 from fr_poison.photos import manifest
 from fr_poison.report import record_file, sources
 from fr_poison.types import InputError
 
-_DETECTOR = base.Detector(None, 'toy', 'none', '12')
 _DOCS = pathlib.Path(__file__).parents[2] / 'docs'
 _FACES = 'Ann_0001.jpg', 'Bob_0001.jpg', 'Bob_0002.jpg'
 
@@ -78,11 +76,6 @@ def _records(path):
   record_file.read(path)
 
 
-def _save_threshold(path):
-  numbers = {'false_positive_rate': 0.01, 'num_clean': 9}
-  threshold.save(path, _DETECTOR, 0.5, **numbers)
-
-
 def _rows(path):
   path.rename(path.with_name('manifest.jsonl'))
   manifest.Manifest(path.parent, path.parent, {}, 'c0de')
@@ -112,8 +105,6 @@ _SEALED_ROW = strict_json.sealed(_ROW)
 _STEP = {'format': 1, 'step': 1, 'description': {'network': None}}
 _STEP |= {'versions': {}, 'arrays': {}, 'files': {}}
 _SEALED_STEP = _STEP | {'sha256': checkpoints._digest(_STEP)}
-_THRESHOLD = {'detector': 'toy', 'features': 'none', 'digest': '12'}
-_THRESHOLD |= {'threshold': 0.5}
 _LISTS = json.dumps({'path': ['1/2@N00/3.jpg', 'Ann/Ann_1.png'], 'id': []})
 _PAIRS = '1\t1\nBob\t1\t2\nAnn\t1\tBob\t2\n'
 
@@ -144,9 +135,6 @@ TARGETS = {
       )
     ],
   ),
-  'detectors': Target(
-    model.load, [lambda path: model.save(path, model.Model(seeds.ARRAYS, {}))]
-  ),
   'records': Target(
     _records,
     [
@@ -157,10 +145,6 @@ TARGETS = {
         for name in ('detect/detection.jsonl', 'detect/trainers.jsonl')
       ),
     ],
-  ),
-  'thresholds': Target(
-    lambda path: threshold.load(path, _DETECTOR),
-    [_save_threshold, *_text(json.dumps(_THRESHOLD))],
   ),
   'rows of cloaks': Target(
     _rows, _text(json.dumps(_ROW) + '\n', json.dumps(_SEALED_ROW) + '\n')

@@ -1,5 +1,6 @@
 """What bit_rot.py damages: files as the programs write and read them."""
 
+import functools
 import hashlib
 import json
 import logging
@@ -15,7 +16,7 @@ import toy_network
 
 from fr_poison import extractors, weights
 from fr_poison.checkpoints import Checkpoints
-from fr_poison.detectors import base, model, threshold
+from fr_poison.detectors import fitting
 from fr_poison.extractors import cache
 from fr_poison.photos import manifest
 from fr_poison.report import record_file
@@ -104,12 +105,16 @@ def _read_converted(folder):
 
 def _write_detectors(folder):
   for seed in range(2):
-    trained = model.Model(_state(seed), {'kind': 'toy'})
-    model.save(folder / f'{seed}.safetensors', trained, key=f'of {seed}')
+    _detector(folder, seed)
+
+
+def _detector(folder, seed):
+  train = functools.partial(_state, seed)
+  return fitting.kept(folder, 'toy', [], {'seed': seed}, train)
 
 
 def _read_detector(folder):
-  return model.load(folder / '0.safetensors', key='of 0').params, False
+  return _detector(folder, 0), False
 
 
 _PICTURES = toy_network.pictures(np.arange(11) % 3)
@@ -180,19 +185,6 @@ def _read_rows(folder):
   return {'rows': _texts(made_again, _row('a.jpg'))}, is_said
 
 
-DETECTORS = [base.Detector(None, 'toy', 'none', x * 64) for x in 'ab']
-
-
-def _write_thresholds(folder):
-  for i, detector in enumerate(DETECTORS):
-    path = folder / f'{i}.json'
-    threshold.save(path, detector, i / 3, false_positive_rate=0, num_clean=9)
-
-
-def _read_threshold(folder):
-  return {'threshold': threshold.load(folder / '1.json', DETECTORS[1])}, False
-
-
 def files_of(folder):
   return sorted(p for p in folder.rglob('*') if p.is_file())
 
@@ -212,5 +204,4 @@ TARGETS = {
   'embedding store': Target(_fill, _read_store, _all_pairs),
   'records': Target(_write_records, _read_records, _all_pairs),
   'rows of cloaks': Target(_write_rows, _read_rows, _all_pairs),
-  'thresholds': Target(_write_thresholds, _read_threshold, _all_pairs),
 }

@@ -6,6 +6,7 @@ from detectors import smooth
 
 from fr_poison import metrics
 from fr_poison.detectors import autoencoder
+from fr_poison.detectors.autoencoder import Autoencoder
 from fr_poison.types import InputError
 
 TINY = {
@@ -18,41 +19,45 @@ TINY = {
 
 
 @pytest.fixture(scope='module')
-def model():
-  return autoencoder.fit(smooth.pictures(32), **TINY)
+def fitted():
+  return Autoencoder(**TINY).fit(smooth.pictures(32))
 
 
-def with_zeros(model):
+def with_zeros(**settings):
   """Its reconstruction is sigmoid(0) = 1/2 everywhere."""
-  return model._replace(params=jax.tree.map(jnp.zeros_like, model.params))
+  recipe = Autoencoder(**TINY, **settings)
+  network = autoencoder.Network((8,), 2, False)
+  shapes = jax.eval_shape(
+    network.init, jax.random.key(0), smooth.pictures(1) / 255
+  )
+  params = jax.tree.map(lambda x: jnp.zeros(x.shape), shapes)
+  return recipe.detector(params, (smooth.SIZE, smooth.SIZE))
 
 
-@pytest.mark.parametrize('error', ['l1', 'l2'])
-def test_what_was_never_seen_is_reproduced_badly(model, error):
-  score = autoencoder.detector(model, error=error).score
+def test_what_was_never_seen_is_reproduced_badly(fitted):
   clean = smooth.pictures(8, seed=1)
-  assert score(smooth.cloak(clean, 10)).min() > score(clean).max()
+  cloaked = smooth.cloak(clean, 10)
+  assert fitted.score(cloaked).min() > fitted.score(clean).max()
 
 
-def test_reform_brings_a_cloaked_picture_nearer_to_the_clean_one(model):
+def test_purify_brings_a_cloaked_picture_nearer_to_the_clean_one(fitted):
   clean = smooth.pictures(8, seed=1)
   cloaked = smooth.cloak(clean, 16)
-  reformed = autoencoder.reform(model, cloaked)
+  reformed = fitted.purify(cloaked)
   assert reformed.dtype == np.uint8 and reformed.shape == clean.shape
   np.testing.assert_array_equal(reformed, reformed[..., :1].repeat(3, -1))
   assert metrics.psnr(reformed, clean) > metrics.psnr(cloaked, clean) + 3
 
 
-def test_a_score_by_hand(model):
+def test_a_score_by_hand():
   # White is 1/2 away from 1/2 everywhere, and 51 / 255 = .2 is .3 away.
-  model = with_zeros(model)
   images = np.full((2, smooth.SIZE, smooth.SIZE, 3), 255, np.uint8)
   images[1] = 51
   for error, expected in (('l1', [0.5, 0.3]), ('l2', [0.25, 0.09])):
-    scores = autoencoder.detector(model, error=error).score(images)
+    scores = with_zeros(error=error).score(images)
     np.testing.assert_allclose(scores, expected, rtol=1e-6)
   # 127.5 is rounded to the even 128.
-  assert (autoencoder.reform(model, images) == 128).all()
+  assert (with_zeros().purify(images) == 128).all()
 
 
 def test_divergence_by_hand():
@@ -69,7 +74,7 @@ def test_divergence_by_hand():
 def test_the_variational_one_learns_and_does_not_draw_when_it_is_asked():
   clean = smooth.pictures(32)
   settings = TINY | {'kind': 'variational', 'num_epochs': 40}
-  score = autoencoder.detector(autoencoder.fit(clean, **settings)).score
+  score = Autoencoder(**settings).fit(clean).score
   np.testing.assert_array_equal(score(clean), score(clean))
   # A constant, the mean picture, is off by the pictures' own variance.
   assert score(clean).mean() < np.var(clean / 255)
@@ -84,43 +89,46 @@ def test_the_loss_by_hand():
   shapes = jax.eval_shape(network.init, jax.random.key(0), black)
   params = jax.tree.map(lambda x: jnp.zeros(x.shape), shapes)
   params['params']['mean']['bias'] += 1
-  loss = jax.jit(autoencoder.loss, static_argnums=0)
-  found = loss(network, 0.5, 0.3, params, black, jax.random.key(0))
+  recipe = Autoencoder(noise=0.5, kl_weight=0.3)
+  loss = jax.jit(recipe.loss, static_argnums=0)
+  found = loss(network, params, black, jax.random.key(0))
   np.testing.assert_allclose(found, 0.25 + 0.3 * 16 / (16 * 16 * 3), rtol=1e-6)
 
 
-def test_everything_counts_in_the_digest(model):
-  first = autoencoder.detector(model)
+def test_everything_counts_in_the_digest(fitted):
+  first = with_zeros()
   assert (first.name, first.features) == ('autoencoder', 'plain')
-  assert first.digest == autoencoder.detector(model).digest
-  for other in (
-    autoencoder.detector(with_zeros(model)),
-    autoencoder.detector(model, error='l1'),
-  ):
-    assert first.digest != other.digest
+  assert first.digest == with_zeros().digest
+  others = fitted, with_zeros(error='l1'), with_zeros(seed=1)
+  assert first.digest not in {other.digest for other in others}
 
 
-def test_a_score_does_not_depend_on_the_other_pictures(model):
+def test_what_was_kept_is_the_same_detector(fitted, tmp_path):
+  for _ in range(2):
+    kept = Autoencoder(**TINY).fit(smooth.pictures(32), folder=tmp_path)
+    assert kept.digest == fitted.digest
+  assert len([*tmp_path.iterdir()]) == 1
+
+
+def test_a_score_does_not_depend_on_the_other_pictures(fitted):
   images = smooth.pictures(5, seed=3)
-  score = autoencoder.detector(model).score
-  np.testing.assert_array_equal(score(images)[3:4], score(images[3:4]))
+  together, alone = fitted.score(images), fitted.score(images[3:4])
+  np.testing.assert_array_equal(together[3:4], alone)
 
 
-def test_pictures_of_another_size_are_refused(model):
+def test_pictures_of_another_size_are_refused(fitted):
   images = np.zeros((1, 16, 12, 3), np.uint8)
-  for fn in (
-    autoencoder.detector(model).score,
-    lambda images: autoencoder.reform(model, images),
-  ):
+  for fn in (fitted.score, fitted.purify):
     with pytest.raises(InputError, match='16x12'):
       fn(images)
-  assert autoencoder.reform(model, smooth.pictures(0)).shape[0] == 0
+  assert fitted.purify(smooth.pictures(0)).shape[0] == 0
 
 
 @pytest.mark.parametrize(
   ('settings', 'field'),
   [
     ({'kind': 'sparse'}, 'kind'),
+    ({'error': 'linf'}, 'error'),
     ({'features': ()}, 'features'),
     ({'noise': np.nan}, 'noise'),
     ({'kl_weight': -1.0}, 'kl_weight'),
@@ -128,12 +136,4 @@ def test_pictures_of_another_size_are_refused(model):
 )
 def test_what_cannot_be_trained_is_refused(settings, field):
   with pytest.raises(InputError, match=field):
-    autoencoder.fit(smooth.pictures(4), **TINY | settings)
-
-
-def test_bad_pictures_and_errors_are_refused(model):
-  for images in (smooth.pictures(0), smooth.pictures(2) / 255):
-    with pytest.raises(InputError, match='clean'):
-      autoencoder.fit(images, **TINY)
-  with pytest.raises(InputError, match='error'):
-    autoencoder.detector(model, error='linf')
+    Autoencoder(**TINY | settings)

@@ -5,18 +5,22 @@ import toy_network
 from photos import picture
 
 from fr_poison import extractors, roc
-from fr_poison.attacks import alexnet, perceptual
+from fr_poison.attacks import perceptual
+from fr_poison.attacks.alexnet import LpipsFeatures
 from fr_poison.data.faces import to_float
-from fr_poison.detectors import feature_space, trunk
+from fr_poison.detectors import alexnet
+from fr_poison.detectors.feature_space import FeatureSpace, FineTuned
 from fr_poison.extractors import load
 from fr_poison.layers import Conv
-from fr_poison.training import Recipe
 from fr_poison.types import InputError
 
 SIZE = 32
-RECIPE = Recipe(
-  num_epochs=4, batch_size=8, optimizer={'learning_rate': 3e-2}, flip=0.0
-)
+TRAINING = {
+  'num_epochs': 4,
+  'batch_size': 8,
+  'optimizer': {'learning_rate': 3e-2},
+  'flip': 0.0,
+}
 
 
 def _photos(seeds):
@@ -43,18 +47,22 @@ CLOAKED, OTHERS_CLOAKED = _cloaked(CLEAN), _cloaked(OTHERS, 1)
 LABELS = np.arange(24) % 3
 FACES = toy_network.pictures(LABELS)
 FACES_CLOAKED = FACES + np.uint8([0, 25, 0])
-TRAINING = FACES[:16], FACES_CLOAKED[:16]
+PAIR = FACES[:16], FACES_CLOAKED[:16]
+
+
+def _fit(network, pair=PAIR, **settings):
+  return FeatureSpace('toy', **settings).fit(*pair, extractor=network)
 
 
 @pytest.fixture(scope='module')
 def frozen():
-  return feature_space.fit(feature_space.alexnet(), CLEAN, CLOAKED)
+  return FeatureSpace('alexnet').fit(CLEAN, CLOAKED)
 
 
 def test_alexnets_features_are_what_lpips_computes_before_its_weights():
-  network = feature_space.alexnet()
+  network = alexnet.load()
   features = extractors.embed(network, CLEAN[:2])
-  convolutions = lambda params, images: alexnet.LpipsFeatures().apply(
+  convolutions = lambda params, images: LpipsFeatures().apply(
     params,
     images,
     capture_intermediates=lambda module, _: isinstance(module, Conv),
@@ -72,7 +80,7 @@ def test_alexnets_features_are_what_lpips_computes_before_its_weights():
 
 def test_alexnet_finds_a_cloak_on_people_it_never_saw(frozen):
   assert _area(frozen, OTHERS, OTHERS_CLOAKED) > 0.95
-  assert frozen[1:3] == ('feature_space', 'alexnet')
+  assert (frozen.name, frozen.features) == ('feature_space', 'alexnet')
 
 
 def test_a_score_is_of_one_picture_alone(frozen):
@@ -84,7 +92,7 @@ def test_a_score_is_of_one_picture_alone(frozen):
 
 def test_alexnet_is_trained_on_columns_of_one_size():
   images = np.concatenate([CLEAN, CLOAKED])
-  network = trunk.standardized(feature_space.alexnet(), images)
+  network = alexnet.standardized(alexnet.load(), images)
   columns = extractors.embed(network, images)
   np.testing.assert_allclose(columns.mean(0), 0, atol=1e-3)
   deviations = columns.std(0)
@@ -95,12 +103,10 @@ def test_alexnet_is_trained_on_columns_of_one_size():
 
 
 def test_fine_tuned_alexnet_starts_from_the_frozen_one(frozen):
-  recipe = Recipe(
-    num_epochs=1, batch_size=32, optimizer={'learning_rate': 1e-7}, flip=0.0
-  )
-  tuned = feature_space.fine_tune(
-    feature_space.alexnet(), CLEAN, CLOAKED, recipe
-  )
+  small = {'num_epochs': 1, 'batch_size': 32}
+  small |= {'optimizer': {'learning_rate': 1e-7}}
+  recipe = FineTuned('alexnet', TRAINING | small)
+  tuned = recipe.fit(CLEAN, CLOAKED)
   images = np.concatenate([OTHERS[:4], OTHERS_CLOAKED[:4]])
   before, after = frozen.score(images), tuned.score(images)
   np.testing.assert_allclose(after, before, atol=0.05)
@@ -110,9 +116,8 @@ def test_fine_tuned_alexnet_starts_from_the_frozen_one(frozen):
 
 
 def test_a_network_learns_end_to_end():
-  tuned = feature_space.fine_tune(
-    toy_network.extractor(), *TRAINING, RECIPE, start_head='random'
-  )
+  recipe = FineTuned('toy', TRAINING, start_head='random')
+  tuned = recipe.fit(*PAIR, extractor=toy_network.extractor())
   assert _area(tuned, FACES[16:], FACES_CLOAKED[16:]) > 0.95
 
 
@@ -124,11 +129,11 @@ def test_what_resizes_takes_any_size_and_what_does_not_only_one():
     )
   )
   large = FACES[:4].repeat(2, 1).repeat(2, 2)
-  scores = feature_space.fit(resizing, *TRAINING).score(large)
+  scores = _fit(resizing).score(large)
   assert scores.shape == (4,)
   # As pixels and AlexNet do.
   as_they_are = network._replace(spec=network.spec._replace(input_size=0))
-  detector = feature_space.fit(as_they_are, *TRAINING)
+  detector = _fit(as_they_are)
   with pytest.raises(InputError, match='^images: pictures of 16x16, .* 8x8'):
     detector.score(large)
 
@@ -138,9 +143,7 @@ def test_digests_are_of_what_was_learnt_on_which_weights():
   params = jax.tree.map(np.array, network.params)
   kernel = params['params']['Conv_0']['kernel']
   kernel[0, 0, 0, 0] = np.nextafter(kernel[0, 0, 0, 0], np.float32(9))
-  fit = lambda params, C: feature_space.fit(
-    network._replace(params=params), *TRAINING, C=C
-  )
+  fit = lambda params, C: _fit(network._replace(params=params), C=C)
   detectors = [fit(x, C) for x in (network.params, params) for C in (1.0, 0.5)]
   assert len({detector.digest for detector in detectors}) == 4
   again = fit(network.params, 1.0)
@@ -149,46 +152,44 @@ def test_digests_are_of_what_was_learnt_on_which_weights():
 
 
 def test_what_it_cannot_judge_or_learn_is_refused(frozen):
-  trunk, toy = feature_space.alexnet(), toy_network.extractor()
-  tune = lambda network, a, b, **settings: feature_space.fine_tune(
-    network, a, b, Recipe(**settings)
-  )
+  trunk = alexnet.load()
+  tune = lambda network, *pair, **changes: FineTuned(
+    'toy', TRAINING | changes
+  ).fit(*pair, extractor=network)
   for message, call in (
     ('images: pictures of 31x32', lambda: frozen.score(OTHERS[:, 1:])),
+    ('cloaked: no pictures', lambda: _fit(trunk, (CLEAN, CLEAN[:0]))),
     (
-      'cloaked: no pictures',
-      lambda: feature_space.fit(trunk, CLEAN, CLEAN[:0]),
-    ),
-    (
-      'clean: 30x32, but alexnet needs at least 31x31',
-      lambda: feature_space.fit(trunk, CLEAN[:, 2:], CLOAKED[:, 2:]),
+      'images: 30x32, but alexnet needs at least 31x31',
+      lambda: _fit(trunk, (CLEAN[:, 2:], CLOAKED[:, 2:])),
     ),
     (
       'clean: 31x32; alexnet learns from squares',
       lambda: tune(trunk, CLEAN[:, 1:], CLOAKED[:, 1:]),
     ),
     (
-      'head: softmax expected, not arcface',
-      lambda: tune(toy, *TRAINING, head={'name': 'arcface'}),
+      'training.head: softmax expected, not arcface',
+      lambda: FineTuned('toy', TRAINING | {'head': {'name': 'arcface'}}),
     ),
+    (
+      'training.num_epochs: 0;',
+      lambda: FineTuned('toy', TRAINING | {'num_epochs': 0}),
+    ),
+    ('training: .*momentum', lambda: FineTuned('toy', {'momentum': 1})),
+    ('start_head: ', lambda: FineTuned('toy', TRAINING, start_head='x')),
     (
       'network: pixels has no weights to train',
-      lambda: tune(load('pixels'), *TRAINING),
+      lambda: tune(load('pixels'), *PAIR),
     ),
-    (
-      'C: ',
-      lambda: feature_space.fit(toy, *TRAINING, C=-1.0),
-    ),
+    ('C: ', lambda: FeatureSpace('toy', C=-1.0)),
   ):
     with pytest.raises(InputError, match=f'^{message}'):
       call()
 
 
 def test_a_detector_as_a_network_gives_its_scores_and_gradients():
-  network = toy_network.extractor()
-  detector = feature_space.fit(network, *TRAINING)
-  model = feature_space.train(network, *TRAINING)
-  odds = feature_space.as_network(network, model)
+  detector = _fit(toy_network.extractor())
+  odds = detector.network
   images = np.concatenate([FACES[16:], FACES_CLOAKED[16:]])
   scores = extractors.embed(odds, images)
   assert scores.shape == (16, 1)

@@ -20,11 +20,10 @@ def minimize(power=2, **settings):
     'num_epochs': 60,
     'batch_size': 2,
     'learning_rate': 0.2,
-    'seed': 0,
   } | settings
   loss_fn = lambda x, batch, rng: jnp.mean(jnp.abs(x - batch) ** power)
-  start = jnp.zeros(())
-  return fitting.minimize(loss_fn, start, len(ROWS), batch_fn, **settings), seen
+  recipe, start = fitting.SmallNetwork(**settings), jnp.zeros(())
+  return recipe.minimize(loss_fn, start, len(ROWS), batch_fn), seen
 
 
 def test_it_ends_near_the_minimum():
@@ -63,19 +62,12 @@ def test_a_loss_that_is_not_finite_names_its_first_step():
   # beyond float32.
   with pytest.raises(InputError, match='not finite in step 2;'):
     minimize(learning_rate=1e30, num_epochs=1)
-  # Also when a hundred steps were looked at before.
+  # Also when many epochs went well before.
   explode = lambda x, batch, rng: jnp.where(batch < 120, x**2, jnp.nan)
   with pytest.raises(InputError, match='not finite in step 121;'):
-    fitting.minimize(
-      explode,
-      jnp.zeros(()),
-      2,
-      lambda step, index: np.float32(step),
-      num_epochs=75,
-      batch_size=1,
-      learning_rate=1e-3,
-      seed=0,
-    )
+    recipe = fitting.SmallNetwork(num_epochs=75, batch_size=1)
+    batch_fn = lambda step, index: np.float32(step)
+    recipe.minimize(explode, jnp.zeros(()), 2, batch_fn)
 
 
 def test_arrays_are_named_by_their_place():
@@ -84,3 +76,44 @@ def test_arrays_are_named_by_their_place():
     "['params']['a'][0]": (2,),
     "['params']['b']": (1,),
   }
+
+
+def _kept(folder, seed=0):
+  """The network of `seed`, and whether it was trained now."""
+  trained = []
+
+  def train():
+    trained.append(seed)
+    kernel = np.random.default_rng(seed).standard_normal((3, 2), np.float32)
+    return {'params': {'dense': {'kernel': kernel}}}
+
+  pictures = [np.zeros((1, 2, 2, 3), np.uint8)]
+  found = fitting.kept(folder, 'toy', pictures, {'seed': seed}, train)
+  return found['params']['dense']['kernel'], bool(trained)
+
+
+def test_what_was_trained_is_read_back_bit_for_bit(tmp_path):
+  fresh, _ = _kept(None)
+  for is_new in (True, False):
+    kernel, trained = _kept(tmp_path)
+    assert trained == is_new
+    np.testing.assert_array_equal(kernel, fresh)
+  assert _kept(tmp_path, 1)[1] and len([*tmp_path.iterdir()]) == 2
+
+
+def test_a_file_of_another_training_or_damage_is_refused(tmp_path):
+  _kept(tmp_path)
+  (path,) = tmp_path.iterdir()
+  data = path.read_bytes()
+  rng = np.random.default_rng(0)
+  for i in rng.integers(len(data) - 24, len(data), 10):  # of the numbers
+    changed = bytearray(data)
+    changed[i] ^= 1 << int(rng.integers(8))
+    path.write_bytes(changed)
+    with pytest.raises(InputError, match='^.*toy-.*safetensors: .*delete it'):
+      _kept(tmp_path)
+  path.unlink()
+  _kept(tmp_path, 1)
+  next(tmp_path.iterdir()).rename(path)
+  with pytest.raises(InputError, match='another training; delete it'):
+    _kept(tmp_path)

@@ -20,6 +20,11 @@ MEANS = Extractor(
 )
 
 
+def _make(network, squeezers=squeezing.SQUEEZERS, **settings):
+  chosen = squeezing.Squeezing('toy', tuple(squeezers), **settings)
+  return chosen.fit(_of_colour(0, 0, 0), extractor=network)
+
+
 def _of_colour(*colour):
   return np.full((1, 6, 6, 3), colour, np.uint8)
 
@@ -36,16 +41,14 @@ def test_the_farthest_squeezer_counts():
     (1, 0): np.sqrt(2 - 6 / np.sqrt(15)),
   }
   for which, distance in expected.items():
-    detector = squeezing.make(MEANS, [SQUEEZERS[i] for i in which])
+    detector = _make(MEANS, [SQUEEZERS[i] for i in which])
     np.testing.assert_allclose(detector.score(image), distance, rtol=1e-5)
 
 
 def test_what_no_squeezer_changes_scores_zero():
   # Nor does black, whose embedding has no direction.
   images = np.concatenate([_of_colour(255, 255, 255), _of_colour(0, 0, 0)])
-  np.testing.assert_array_equal(
-    squeezing.make(MEANS, SQUEEZERS).score(images), 0
-  )
+  np.testing.assert_array_equal(_make(MEANS, SQUEEZERS).score(images), 0)
 
 
 def test_a_fine_pattern_scores_above_a_smooth_picture():
@@ -66,32 +69,30 @@ def test_a_fine_pattern_scores_above_a_smooth_picture():
   down, right = np.mgrid[:16, :16]
   pattern = np.where((down + right) % 4 < 2, 12, -12)[..., None]
   cloaked = np.clip(smooth + pattern, 0, 255).astype(np.uint8)
-  score = squeezing.make(flatten, [{'name': 'median', 'size': 3}]).score
+  score = _make(flatten, [{'name': 'median', 'size': 3}]).score
   assert score(cloaked).min() > score(smooth).max()
 
 
 def test_a_score_is_of_one_picture_alone():
-  detector = squeezing.make(
-    toy_network.extractor(), squeezing.SQUEEZERS, batch_size=3
-  )
+  detector = _make(toy_network.extractor(), batch_size=3)
   images = toy_network.pictures(np.arange(5) % 3)
   scores = detector.score(images)
   assert scores.shape == (5,) and (0 < scores).all() and (scores < 2).all()
   alone = [detector.score(image[None])[0] for image in images[::-1]]
   np.testing.assert_allclose(alone[::-1], scores, atol=1e-6)
   assert detector.score(images[:0]).shape == (0,)
-  assert detector[1:3] == ('squeezing', 'toy')
+  assert (detector.name, detector.features) == ('squeezing', 'toy')
 
 
 def test_the_digest_is_of_weights_and_squeezers():
   altered = MEANS._replace(params={'scale': jnp.ones(3).at[1].set(1.0000001)})
   digests = {
-    squeezing.make(network, squeezers).digest
+    _make(network, squeezers).digest
     for network in (MEANS, altered)
     for squeezers in (SQUEEZERS, SQUEEZERS[:1], SQUEEZERS[::-1])
   }
   assert len(digests) == 6
-  assert squeezing.make(MEANS, list(SQUEEZERS)).digest in digests
+  assert _make(MEANS, list(SQUEEZERS)).digest in digests
 
 
 def test_the_default_is_theirs_and_jpeg():
@@ -109,4 +110,4 @@ def test_the_default_is_theirs_and_jpeg():
 )
 def test_what_squeezes_nothing_is_refused(squeezers, message):
   with pytest.raises(InputError, match=f'^{message}'):
-    squeezing.make(MEANS, squeezers)
+    squeezing.Squeezing('toy', squeezers)

@@ -4,6 +4,7 @@ from photos import picture
 
 from fr_poison import roc
 from fr_poison.detectors import statistics
+from fr_poison.detectors.statistics import Statistics
 from fr_poison.types import InputError
 
 SIZE = 48
@@ -26,7 +27,7 @@ CLEAN, OTHERS = _photos(range(16)), _photos(range(100, 116))
 
 @pytest.fixture(scope='module')
 def detector():
-  return statistics.fit(CLEAN, _cloaked(CLEAN))
+  return Statistics().fit(CLEAN, _cloaked(CLEAN))
 
 
 def test_white_noise_is_measured_at_its_size():
@@ -77,7 +78,7 @@ def test_it_finds_a_cloak_on_people_it_never_saw(detector):
   scores = detector.score(np.concatenate([OTHERS, _cloaked(OTHERS, 1)]))
   area = roc.auc(scores, np.arange(32) > 15)
   assert area > 0.95
-  assert detector[1:3] == ('statistics', 'noise')
+  assert (detector.name, detector.features) == ('statistics', 'noise')
 
 
 def test_a_score_is_of_one_picture_alone(detector):
@@ -87,23 +88,23 @@ def test_a_score_is_of_one_picture_alone(detector):
 
 
 def test_the_same_pictures_give_the_same_detector(detector):
-  again = statistics.fit(CLEAN.copy(), _cloaked(CLEAN))
+  again = Statistics().fit(CLEAN.copy(), _cloaked(CLEAN))
   assert again.digest == detector.digest
   np.testing.assert_array_equal(again.score(OTHERS), detector.score(OTHERS))
   for other in (
-    statistics.fit(CLEAN, _cloaked(CLEAN, 2)),
-    statistics.fit(CLEAN, _cloaked(CLEAN), C=0.5),
+    Statistics().fit(CLEAN, _cloaked(CLEAN, 2)),
+    Statistics(C=0.5).fit(CLEAN, _cloaked(CLEAN)),
   ):
     assert other.digest != detector.digest
 
 
 def test_what_it_cannot_judge_is_refused(detector):
-  fit = statistics.fit
+  fit = Statistics().fit
   for message, call in (
     ('images: pictures of 47x48', lambda: detector.score(OTHERS[:, 1:])),
     ('images: 39x48, .* 40x40', lambda: fit(CLEAN[:, 9:], OTHERS[:, 9:])),
     ('cloaked: no pictures', lambda: fit(CLEAN, CLEAN[:0])),
-    ('C: 0 is', lambda: fit(CLEAN, OTHERS, C=0)),
+    ('C: 0 is', lambda: Statistics(C=0)),
   ):
     with pytest.raises(InputError, match=f'^{message}'):
       call()

@@ -3,7 +3,6 @@
 import copy
 import dataclasses
 
-import detector_training
 import jax
 import numpy as np
 import photos
@@ -13,6 +12,7 @@ from configs import adaptive
 from fr_poison import extractors, stages
 from fr_poison import photos as photo_lib
 from fr_poison.data.faces import FaceSet
+from fr_poison.detectors import fitting
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.evaluation import learning
 from fr_poison.search import store
@@ -119,23 +119,25 @@ def test_a_training(monkeypatch):
   assert len({key(*given), *changed}) == 1 + len(changed)
 
 
-def test_a_detectors_network(monkeypatch):
+def test_a_detectors_network(monkeypatch, tmp_path):
   clean = _faces('ab').images
-  key = lambda kind='residual', pictures=(clean, clean), **settings: (
-    detector_training.model_key(kind, pictures, settings)
-  )
-  changed = [
-    key('autoencoder'),
-    key(pictures=[clean]),
-    key(pictures=[clean, _another_pixel(_faces('ab')).images]),
-    key(num_epochs=3),
-    key(seed=1),
-  ]
+
+  def file(kind='residual', pictures=(clean, clean), **settings):
+    train = lambda: {'params': {'kernel': np.zeros(1, np.float32)}}
+    before = set(tmp_path.iterdir())
+    fitting.kept(tmp_path, kind, pictures, settings, train)
+    return set(tmp_path.iterdir()) - before
+
+  assert len(file()) == 1 and not file()
+  assert file('autoencoder')
+  assert file(pictures=[clean])
+  assert file(pictures=[clean, _another_pixel(_faces('ab')).images])
+  assert file(num_epochs=3)
+  assert file(seed=1)
   for name in ('DETECTORS', 'jax'):
     with monkeypatch.context() as patch:
       _raised(patch, name)
-      changed.append(key())
-  assert len({key(), *changed}) == 1 + len(changed)
+      assert file()
 
 
 def test_a_folder_of_poison(monkeypatch):

@@ -2,8 +2,8 @@
 
 import pathlib
 
-import detection_scene
-import detector_settings
+import detect_cloaks
+import detect_settings
 import numpy as np
 import people
 import pytest
@@ -64,8 +64,8 @@ def _detection(level, data_dir):
   config = detect.get_config('smoke').to_dict()
   numbers = {'num_people': 4, 'num_train': 1, 'num_validation': 1}
   config |= numbers | {'dataset': 'folder', 'person_level': level}
-  chosen = detector_settings.Settings.from_config(config)
-  detection_scene.Scene(chosen, data_dir, pathlib.Path(data_dir))
+  chosen = detect_settings.Settings.from_config(config)
+  detect_cloaks.load(chosen, data_dir, pathlib.Path(data_dir))
 
 
 def _training(level, data_dir):

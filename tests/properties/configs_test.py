@@ -5,7 +5,7 @@ import dataclasses
 import math
 import runpy
 
-import detector_settings
+import detect_settings
 import hypothesis
 import pytest
 import settings
@@ -20,7 +20,7 @@ from fr_poison.attacks.fawkes import fawkes_v03, fawkes_v1
 from fr_poison.detectors import (
   autoencoder,
   feature_space,
-  residual_network,
+  residual,
   reverse_engineering,
   squeezing,
   statistics,
@@ -32,7 +32,7 @@ from fr_poison.types import InputError
 CONFIGS = {
   'adaptive': settings.Settings,
   'arcface_from_scratch': train_extractor.Settings,
-  'detect': detector_settings.Settings,
+  'detect': detect_settings.Settings,
   'end_to_end': settings.Settings,
   'fawkes_high': photos.Settings,
 }
@@ -133,14 +133,18 @@ SECTIONS |= {
 }
 # What a detector needs beside its numbers, and who takes those.
 DETECTORS = {
-  'statistics': ({}, statistics.fit),
-  'feature_space': ({'features': 'alexnet'}, feature_space.fit),
-  'autoencoder': ({}, autoencoder.fit),
-  'squeezing': ({'features': 'mobileface'}, squeezing.make),
-  'reverse_engineering': ({'method': 'residual'}, residual_network.fit),
+  'statistics': ({}, statistics.Statistics),
+  'feature_space': ({'features': 'alexnet'}, feature_space.FeatureSpace),
+  'feature_space fine-tuned': (
+    {'features': 'alexnet', 'training': {}},
+    feature_space.FineTuned,
+  ),
+  'autoencoder': ({}, autoencoder.Autoencoder),
+  'squeezing': ({'features': 'mobileface'}, squeezing.Squeezing),
+  'reverse_engineering': ({'method': 'residual'}, residual.Residual),
   'reverse_engineering by consistency': (
     {'method': 'consistency', 'features': 'mobileface'},
-    reverse_engineering.consistency,
+    reverse_engineering.Consistency,
   ),
 }
 SECTIONS |= {

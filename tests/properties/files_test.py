@@ -13,7 +13,6 @@ from fr_poison import checkpoints as room
 from fr_poison.checkpoints import Checkpoints, read
 from fr_poison.data import folder
 from fr_poison.data.datasets import insightface
-from fr_poison.detectors import base, model, threshold
 from fr_poison.report import kinds, record_file
 from fr_poison.types import InputError
 
@@ -92,51 +91,6 @@ def test_a_damaged_manifest(saved, tmp_path):
     if found is not None and found[0]:
       np.testing.assert_array_equal(
         found[0]['params']['kernel'], STATE['params']['kernel']
-      )
-
-  check()
-
-
-def _detector():
-  score = lambda images: np.zeros(len(images))
-  return base.make(score, name='toy', features='none', digest='12')
-
-
-def test_a_damaged_threshold(tmp_path):
-  path, detector = tmp_path / 'threshold.json', _detector()
-  threshold.save(path, detector, 0.5, false_positive_rate=0.01, num_clean=9)
-  content = json.loads(path.read_bytes())
-
-  @hypothesis.given(
-    st.one_of(
-      hostile.damaged(path.read_bytes()),
-      st.builds(
-        lambda key, value: json.dumps(content | {key: value}).encode(),
-        st.sampled_from(sorted(content)),
-        hostile.VALUES,
-      ),
-    )
-  )
-  def check(data):
-    path.write_bytes(data)
-    found = _try(tmp_path, threshold.load, path, detector)
-    assert found is None or np.isfinite(found)
-
-  check()
-
-
-def test_a_damaged_detector(tmp_path):
-  path = tmp_path / 'detector.safetensors'
-  model.save(path, model.Model(STATE, {'kind': 'toy'}))
-
-  @hypothesis.given(hostile.damaged(path.read_bytes()))
-  def check(data):
-    path.write_bytes(data)
-    found = _try(tmp_path, model.load, path)
-    if found is not None:
-      assert found.settings == {'kind': 'toy'}
-      np.testing.assert_array_equal(
-        found.params['params']['kernel'], STATE['params']['kernel']
       )
 
   check()

@@ -25,9 +25,9 @@ MODULES = [
 ]
 # Given by the library itself, of what was checked already.
 INNER = {
-  *('base.uniform_noise', 'optimizers.default_rate', 'residual_network.crops'),
-  *('autoencoder.loss', 'autoencoder.Network', 'loop.Means'),
-  *('residual_network.ResidualNetwork',),
+  *('base.uniform_noise', 'optimizers.default_rate', 'residual.crops'),
+  *('autoencoder.Network', 'residual.Network', 'loop.Means'),
+  'fitting.kept',
   *('logistic', 'flags'),
   # Results and values, not settings.
   *('base.LogOdds', 'base.Attack', 'objectives.Objective'),

@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from fr_poison import detection_metrics, metrics
+from fr_poison import metrics
+from fr_poison.detectors import Detector
+from fr_poison.evaluation import detection
+from fr_poison.evaluation.protocol import Memory
 from fr_poison.types import InputError
 
 # In falling order 5c 4. 3c 3. 1. with c for cloaked and . for clean.
@@ -20,7 +23,7 @@ def _scores(seed, count=60):
 
 def test_average_precision_by_hand():
   # 5c: precision 1 for half the recall; the threes: 2 of 4 for the rest.
-  area = detection_metrics.average_precision(SCORES, CLOAKED)
+  area = detection.average_precision(SCORES, CLOAKED)
   assert area == pytest.approx(1 / 2 * 1 + 1 / 2 * 1 / 2)
 
 
@@ -28,37 +31,51 @@ def test_average_precision_by_hand():
 def test_average_precision_is_scikit_learns(seed):
   scores, cloaked = _scores(seed)
   expected = reference.average_precision_score(cloaked, scores)
-  found = detection_metrics.average_precision(scores, cloaked)
+  found = detection.average_precision(scores, cloaked)
   assert found == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(
-  'threshold, cloaked, expected',
-  [
-    (3, CLOAKED, (1 / 2, 1 / 2)),  # 5c and 4.
-    (1, CLOAKED, (2 / 4, 1)),
-    (5, CLOAKED, (None, 0)),  # no flag
-    (3, np.zeros(5, bool), (0, None)),  # all clean
-    (5, np.zeros(5, bool), (None, None)),
-  ],
-)
-def test_precision_and_recall_by_hand(threshold, cloaked, expected):
-  found = detection_metrics.precision_recall(SCORES, cloaked, USERS, threshold)
-  assert tuple(rate and rate.value for rate in found) == expected
+def _measured(clean, cloaked, threshold, users):
+  """Of pictures of one grey level each, which is their score."""
+  pictures = [
+    np.full((1, 8, 8, 3), 1, np.uint8) * np.uint8(x)[:, None, None, None]
+    for x in (clean, cloaked)
+  ]
+  calls = []
+
+  def score(images):
+    calls.append(len(images))
+    return images[:, 0, 0, 0]
+
+  detector, memory = Detector(score, 'grey', 'level', '0'), Memory()
+  given = detector, threshold, *pictures, np.array(users), memory
+  first, again = detection.measure(*given), detection.measure(*given)
+  times = dict.fromkeys(('wall_seconds',))
+  assert first | times == again | times
+  assert calls == [len(users), len(users)]  # each once
+  return first
 
 
-def test_rates_of_flags_are_those_of_the_flagged_and_of_the_cloaked():
-  found = detection_metrics.precision_recall(SCORES, CLOAKED, USERS, 1)
-  # Flagged are all but 1., of whom 3c is one person's and 5c the other's.
-  rows = SCORES > 1
-  assert found.precision == metrics.rate(CLOAKED[rows], USERS[rows])
-  assert found.recall == metrics.rate(np.ones(2), np.array([0, 1]))
+def test_a_record_by_hand():
+  # Flagged above 3 are 4. and 5c: clean 4 of person 7, cloaked 5 of person 8.
+  record = _measured([1, 4, 2], [3, 2, 5], 3, [7, 7, 8])
+  assert (record['detector'], record['features']) == ('grey', 'level')
+  assert record['num_people'] == 2 and record['num_images'] == 6
+  assert record['precision'] == 1 / 2 and record['recall'] == 1 / 3
+  rate = metrics.rate(np.array([0, 1]), np.array([7, 8]))
+  assert record['precision_ci'] == [rate.low, rate.high]
+  rate = metrics.rate(np.array([0, 0, 1]), np.array([7, 7, 8]))
+  assert record['recall_ci'] == [rate.low, rate.high]
+  # Of 9 pairs 5c wins three, 3c two, 2c one, and ties another.
+  assert record['auc'] == 6.5 / 9
+  assert record['tpr_at_fpr']['0.01'] == 1 / 3
+  assert record['roc']['fpr'][0] == 0 and record['roc']['tpr'][-1] == 1
 
 
-def test_an_empty_scrape_has_no_rates():
-  nothing = np.zeros(0)
-  found = detection_metrics.precision_recall(nothing, nothing, nothing, 1)
-  assert found == (None, None)
+def test_without_a_flag_there_is_no_precision():
+  record = _measured([1, 2], [2, 3], 3, [0, 1])
+  assert record['precision'] is None and record['precision_ci'] is None
+  assert record['recall'] == 0
 
 
 def test_rate_at_a_false_positive_rate_draws_its_threshold_again():
@@ -66,11 +83,11 @@ def test_rate_at_a_false_positive_rate_draws_its_threshold_again():
   # second none. Both: above 5, the highest clean one, lies 1 of 2.
   scores, cloaked = np.array([9, 1, 2, 5]), np.array([1, 0, 1, 0], bool)
   users = np.array([0, 0, 1, 1])
-  rate = detection_metrics.tpr_at_fpr(scores, cloaked, users, 0.1)
+  rate = detection.tpr_at_fpr(scores, cloaked, users, 0.1)
   assert rate == (1 / 2, 0, 1, 2)
-  # With everybody alike, people tell nothing, and Wilson's interval is left.
+  # With everybody alike, people say nothing, and Wilson's interval is left.
   scores = np.array([9, 1, 9, 1])
-  rate = detection_metrics.tpr_at_fpr(scores, cloaked, users, 0.1)
+  rate = detection.tpr_at_fpr(scores, cloaked, users, 0.1)
   assert (rate.low, rate.high) == metrics.wilson_interval(2, 2)
 
 
@@ -78,7 +95,7 @@ def test_interval_of_people_by_hand():
   # The mean score of two people, 0 and 4: drawn twice, once, or not at all.
   mean = lambda scores, cloaked: np.mean(scores)
   users, cloaked = np.array([0, 0, 1, 1]), np.array([1, 0, 1, 0])
-  interval = detection_metrics.people_interval(
+  interval = detection.people_interval(
     mean, np.array([0, 0, 4, 4]), cloaked, users
   )
   assert interval == (0, 4)
@@ -90,19 +107,19 @@ def test_bootstrap_keeps_both_pictures_of_a_person_together():
   # would give less than (1c against 0. and 2.) 0, but many 0.5.
   scores, cloaked = np.array([3, 0, 1, 2]), np.array([1, 0, 1, 0], bool)
   users = [4, 4, 7, 7]
-  found = detection_metrics._redrawn(scores, cloaked, users, 400, 0)
+  found = detection.redrawn_areas(scores, cloaked, users, 400, 0)
   # 4 and 7 once each: 3c beats both, 1c beats 0. alone: 3 of 4.
   values, counts = np.unique(found, return_counts=True)
   np.testing.assert_array_equal(values, [0, 0.75, 1])
   np.testing.assert_allclose(counts / 400, [1 / 4, 1 / 2, 1 / 4], atol=0.08)
-  interval = detection_metrics.auc_interval(scores, cloaked, users)
+  interval = detection.auc_interval(scores, cloaked, users)
   assert interval == (0, 1)
 
 
 def test_bootstrap_is_the_area_of_the_redrawn_pictures():
   scores, cloaked = _scores(7)
   users = np.arange(60) % 6 * 10
-  found = detection_metrics._redrawn(scores, cloaked, users, 8, seed=3)
+  found = detection.redrawn_areas(scores, cloaked, users, 8, seed=3)
   people = np.unique(users)
   draws = np.random.default_rng(3).integers(0, 6, (8, 6))
   for area, draw in zip(found, draws, strict=True):
@@ -114,7 +131,7 @@ def test_bootstrap_is_the_area_of_the_redrawn_pictures():
 def test_draws_without_either_kind_are_left_out():
   # One person was cloaked, the other was not: half of the draws have both.
   scores, cloaked = np.array([2, 3, 1]), np.array([True, True, False])
-  found = detection_metrics._redrawn(scores, cloaked, [0, 0, 1], 100, 0)
+  found = detection.redrawn_areas(scores, cloaked, [0, 0, 1], 100, 0)
   assert 30 < len(found) < 70
   np.testing.assert_array_equal(found, 1)
 
@@ -122,22 +139,22 @@ def test_draws_without_either_kind_are_left_out():
 def test_an_area_of_one_is_no_proof():
   # With one picture of each kind the variance is t (1 - t), as of one coin:
   # Wilson's interval of one success in one.
-  low, high = detection_metrics.auc_interval([2, 1], [True, False], [0, 0])
+  low, high = detection.auc_interval([2, 1], [True, False], [0, 0])
   np.testing.assert_allclose((low, high), metrics.wilson_interval(1, 1))
   # 5 of each: (1 - t)^2 = Z95^2 V at the lower end t, with Hanley and McNeil's
   # V = t (1 - t) (1 + 4 ((1 - t) / (2 - t) + t / (1 + t))) / 25, 4 being
   # (5 + 5) / 2 - 1.
   scores, cloaked = np.arange(10), np.arange(10) > 4
-  low, high = detection_metrics.auc_interval(scores, cloaked, np.arange(10))
+  low, high = detection.auc_interval(scores, cloaked, np.arange(10))
   spread = 1 + 4 * ((1 - low) / (2 - low) + low / (1 + low))
   deviation = np.sqrt(low * (1 - low) * spread / 25)
   assert 1 - low == pytest.approx(metrics.Z95 * deviation)
   assert high == 1
   # An area of 0 is its mirror image.
-  mirrored = detection_metrics.auc_interval(scores, ~cloaked, np.arange(10))
+  mirrored = detection.auc_interval(scores, ~cloaked, np.arange(10))
   np.testing.assert_allclose(mirrored, (0, 1 - low), atol=1e-12)
 
 
 def test_strangers_are_refused():
   with pytest.raises(InputError, match='^users: 2 for 5 pictures'):
-    detection_metrics.auc_interval(SCORES, CLOAKED, [0, 1])
+    detection.auc_interval(SCORES, CLOAKED, [0, 1])

@@ -1,25 +1,88 @@
-"""How well scores tell cloaked pictures from clean ones.
+"""How well a detector tells cloaked pictures from clean ones.
 
 A picture is flagged when its score is above a threshold, so pictures of equal
 scores are flagged together. Everywhere: scores [N], finite; is_cloaked [N],
-bool, both kinds among them unless said otherwise; users [N], whose picture it
-is. InputError where they are not that.
+bool, both kinds among them; users [N], whose picture it is.
 """
 
+import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
-from fr_poison import metrics, roc
+from fr_poison import keys, metrics, roc
+from fr_poison.detectors import Detector
+from fr_poison.evaluation.protocol import Memory
 from fr_poison.types import Array, InputError, Labels
 
+_RATES = (0.01, 0.001)  # of false positives
+_ENDS = (0.025, 0.975)  # of a 95% interval
 
-class PrecisionRecall(NamedTuple):
-  """What flags at one threshold are worth; None where there is no share."""
 
-  precision: metrics.Rate | None  # cloaked share of the flagged; None: no flag
-  recall: metrics.Rate | None  # flagged share of the cloaked; None: none is
+def measure(
+  detector: Detector,
+  threshold: float,
+  clean: np.ndarray,
+  cloaked: np.ndarray,
+  users: Labels,
+  memory: Memory,
+) -> dict[str, Any]:
+  """Scores clean and cloaked pictures, and returns the fields of a record.
+
+  Args:
+    detector: trained on other people.
+    threshold: what its score has to be above for a flag.
+    clean: uint8 [N, H, W, 3].
+    cloaked: the same pictures.
+    users: [N].
+    memory: of scores; the clean pictures of several measurements are scored
+      once a detector.
+  """
+  start = time.monotonic()
+  scores = np.concatenate(
+    [
+      memory.recall(
+        (detector.digest, keys.of_array(images)),
+        lambda images=images: detector.score(images),
+      )
+      for images in (clean, cloaked)
+    ]
+  )
+  is_cloaked, users = np.repeat([False, True], len(users)), np.tile(users, 2)
+  given, flagged = (scores, is_cloaked, users), scores > threshold
+  curve, ap = roc.corners(roc.curve(scores, is_cloaked)), average_precision
+  rates = {str(rate): tpr_at_fpr(*given, rate) for rate in _RATES}
+  return {
+    'detector': detector.name,
+    'features': detector.features,
+    'digest': detector.digest,
+    'auc': roc.auc(scores, is_cloaked),
+    'auc_ci': auc_interval(*given),
+    'average_precision': ap(scores, is_cloaked),
+    'average_precision_ci': people_interval(ap, *given),
+    'tpr_at_fpr': {name: rate.value for name, rate in rates.items()},
+    'tpr_at_fpr_ci': {n: [rate.low, rate.high] for n, rate in rates.items()},
+    'roc': {
+      name: np.round(x, 4).tolist()
+      for name, x in zip(('fpr', 'tpr'), curve, strict=True)
+    },
+    'threshold': threshold,
+    **share('precision', is_cloaked[flagged], users[flagged]),
+    **share('recall', flagged[is_cloaked], users[is_cloaked]),
+    'num_people': len(np.unique(users)),
+    'num_images': len(scores),
+    'wall_seconds': time.monotonic() - start,
+  }
+
+
+def share(name: str, hits: Array, users: Labels) -> dict[str, Any]:
+  """Gives a rate and its interval as fields; None where there is no picture."""
+  rate = metrics.rate(hits, users) if len(hits) else None
+  return {
+    name: rate and rate.value,
+    f'{name}_ci': rate and [rate.low, rate.high],
+  }
 
 
 def average_precision(scores: Array, is_cloaked: Array) -> float:
@@ -31,20 +94,6 @@ def average_precision(scores: Array, is_cloaked: Array) -> float:
   clean, cloaked = clean[::-1], cloaked[::-1]
   precision = np.cumsum(cloaked) / np.cumsum(clean + cloaked)
   return float(precision @ cloaked / cloaked.sum())
-
-
-def precision_recall(
-  scores: Array, is_cloaked: Array, users: Labels, threshold: float
-) -> PrecisionRecall:
-  """Rates the flags of one threshold; all may be clean, or none flagged."""
-  scores, is_cloaked = roc.checked(scores, is_cloaked)
-  flagged, users = scores > threshold, np.asarray(users)
-  share = lambda hits, of: (
-    metrics.rate(hits[of], users[of]) if any(of) else None
-  )
-  return PrecisionRecall(
-    precision=share(is_cloaked, flagged), recall=share(flagged, is_cloaked)
-  )
 
 
 def tpr_at_fpr(
@@ -70,67 +119,68 @@ def people_interval(
   scores: Array,
   is_cloaked: Array,
   users: Labels,
-  *,
-  num_samples: int = 200,
-  seed: int = 0,
 ) -> tuple[float, float]:
   """Redraws whole people for the 95% percentile interval of a statistic.
 
   Of scores and is_cloaked, with both kinds of every person. It is a point where
   all people give the same: it does not know of their number.
   """
-  scores, is_cloaked = roc.checked(scores, is_cloaked)
   rows = [np.flatnonzero(users == user) for user in np.unique(users)]
-  rng = np.random.default_rng(seed)
-  draws = rng.integers(0, len(rows), (num_samples, len(rows)))
+  draws = np.random.default_rng(0).integers(0, len(rows), (200, len(rows)))
   chosen = (np.concatenate([rows[i] for i in draw]) for draw in draws)
   values = [statistic(scores[r], is_cloaked[r]) for r in chosen]
-  low, high = np.quantile(values, [0.025, 0.975])
+  low, high = np.quantile(values, _ENDS)
   return float(low), float(high)
 
 
 def auc_interval(
-  scores: Array,
-  is_cloaked: Array,
-  users: Labels,
-  *,
-  num_samples: int = 2000,
-  seed: int = 0,
+  scores: Array, is_cloaked: Array, users: Labels
 ) -> tuple[float, float]:
   """Finds the 95% interval of the AUC: few pictures, and few people.
 
   As `metrics.rate`: from the lower of two lower ends to the higher of the
   higher ones. One interval takes pictures for independent (Newcombe, 2006,
   method 5: Hanley and McNeil's variance at the ends, solved like Wilson's, so
-  that an area of 1 is no proof); the other redraws whole people, clean and
-  cloaked pictures of a person together. Draws without either kind tell nothing
-  and are left out.
+  that an area of 1 is no proof); the other redraws whole people.
+
+  Raises:
+    InputError: another number of users.
   """
   area = roc.auc(scores, is_cloaked)
   num_cloaked = int(np.sum(is_cloaked))
   counts = num_cloaked, len(is_cloaked) - num_cloaked
-  areas = _redrawn(scores, is_cloaked, users, num_samples, seed)
-  low, high = np.quantile(areas, [0.025, 0.975])
+  low, high = np.quantile(redrawn_areas(scores, is_cloaked, users), _ENDS)
   return (
     float(min(low, _lower_end(area, *counts))),
     float(max(high, 1 - _lower_end(1 - area, *counts))),
   )
 
 
-def _redrawn(scores, is_cloaked, users, num_samples, seed):
-  """AUCs of whole people drawn with replacement."""
+def redrawn_areas(
+  scores: Array,
+  is_cloaked: Array,
+  users: Labels,
+  num_samples: int = 2000,
+  seed: int = 0,
+) -> np.ndarray:
+  """Computes AUCs of whole people drawn with replacement.
+
+  Clean and cloaked pictures of a person come together. Draws without either
+  kind say nothing and are left out.
+  """
   scores, is_cloaked = roc.checked(scores, is_cloaked)
   people, index = np.unique(users, return_inverse=True)
   if index.shape != scores.shape:
     raise InputError(f'users: {len(index)} for {len(scores)} pictures')
-  own = index[is_cloaked]
   wins = np.zeros((len(people), len(people)))  # of a row over a column
   for person in range(len(people)):
     clean = np.sort(scores[~is_cloaked & (index == person)])
     sides = [
       clean.searchsorted(scores[is_cloaked], s) for s in ('left', 'right')
     ]
-    wins[:, person] = np.bincount(own, sum(sides) / 2, len(people))
+    wins[:, person] = np.bincount(
+      index[is_cloaked], sum(sides) / 2, len(people)
+    )
   count = lambda which: np.bincount(index[which], minlength=len(people))
   rng = np.random.default_rng(seed)
   draws = rng.integers(0, len(people), (num_samples, len(people)))

@@ -2,7 +2,7 @@ import copy
 import runpy
 
 import pytest
-from detector_settings import Settings
+from detect_settings import Settings
 
 from fr_poison.types import InputError
 
@@ -40,9 +40,12 @@ def test_wrong_values_are_named(config, field, value, message):
   'detector, message',
   [
     ({'name': 'nose'}, "detectors.x.name: 'nose'"),
-    ({'name': 'statistics', 'c': 1}, 'detectors.x.c: unknown; known: .*C'),
+    (
+      {'name': 'statistics', 'c': 1},
+      "detectors.x.setting: 'c' is unknown; known: C",
+    ),
     ({'name': 'statistics', 'every': 0}, 'detectors.x.every: 0; a whole'),
-    ({'name': 'statistics', 'features': 'alexnet'}, 'x.features: unknown'),
+    ({'name': 'statistics', 'features': 'alexnet'}, "x.setting: 'features'"),
     (
       {
         'name': 'feature_space',
@@ -50,20 +53,20 @@ def test_wrong_values_are_named(config, field, value, message):
         'C': 1.0,
         'training': {'num_epochs': 1},
       },
-      'detectors.x.C: unknown',
+      "detectors.x.setting: 'C'",
     ),
     (
       {'name': 'reverse_engineering', 'method': 'residual', 'num_steps': 3},
-      'detectors.x.num_steps: unknown',
+      "detectors.x.setting: 'num_steps'",
     ),
     (
       {'name': 'feature_space', 'features': 'arcnet'},
       "detectors.x.features: 'arcnet'",
     ),
-    ({'name': 'squeezing', 'features': 'alexnet'}, 'detectors.x.features'),
+    ({'name': 'squeezing', 'features': 'alexnets'}, 'detectors.x.features'),
     (
       {'name': 'reverse_engineering', 'method': 'guessing'},
-      'detectors.x',
+      "detectors.x.method: 'guessing'",
     ),
     (
       {
@@ -80,6 +83,25 @@ def test_wrong_detectors_are_named(config, detector, message):
   wrong['detectors']['x'] = detector
   with pytest.raises(InputError, match=message):
     Settings.from_config(wrong)
+
+
+@pytest.mark.parametrize('label', ['statistics', 'alexnet tuned', 'nobody'])
+def test_only_a_frozen_network_can_be_evaded(config, label):
+  wrong = copy.deepcopy(config)
+  wrong['evasion']['detector'] = label
+  with pytest.raises(InputError, match='config.evasion.detector: '):
+    Settings.from_config(wrong)
+
+
+def test_who_learns_no_cloak_is_trained_once(config):
+  trainings = Settings.from_config(config).trainings
+  counts = {label: 0 for label in config['detectors']}
+  for label, attacks in trainings:
+    counts[label] += 1
+    assert counts[label] > 1 or attacks == ('lowkey', 'fawkes')
+  once = {label for label, count in counts.items() if count == 1}
+  assert once == {'squeezing', 'autoencoder', 'variational', 'consistency'}
+  assert set(counts.values()) == {1, 3}
 
 
 def test_a_filter_has_to_be_one_of_the_detectors(config):
