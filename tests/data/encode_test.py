@@ -14,7 +14,7 @@ def test_write_does_not_stumble(tmp_path, monkeypatch):
   long = 'ä' * 125 + '.png'  # 254 bytes, of 255 that a name may have
   files.write_atomic(tmp_path / long, b'a')
   # A killed process had the same id: containers give them out again.
-  monkeypatch.setattr(decode, '_counter', iter([7]))
+  monkeypatch.setattr(files, '_counter', iter([7]))
   stale = tmp_path / files.TEMPORARY.replace('*', f'{os.getpid()}.7')
   stale.symlink_to(tmp_path / long)
   files.write_atomic(tmp_path / 'b.png', b'b')
