@@ -87,14 +87,9 @@ def load(path: pathlib.Path, arg: str | None) -> ConfigDict:
 
 def _place(error, path):
   """'file, line 3: NameError: ...'."""
-  text, lines = (
-    str(error),
-    [
-      frame.lineno
-      for frame in traceback.extract_tb(error.__traceback__)
-      if frame.filename == str(path)
-    ],
-  )
+  frames = traceback.extract_tb(error.__traceback__)
+  lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+  text = str(error)
   if isinstance(error, SyntaxError):  # of the file, or of one that it imports
     path, text, lines = error.filename or path, error.msg, [error.lineno]
   where = f'{path}, line {lines[-1]}' if lines else path
