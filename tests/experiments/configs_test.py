@@ -3,7 +3,9 @@
 That of adaptive.py: train_robust_test.py.
 """
 
-import programs
+import importlib
+
+import evaluate
 import pytest
 
 from fr_poison.report import record_file
@@ -22,11 +24,12 @@ REPLIES = {
 
 
 @pytest.mark.parametrize('name', REPLIES)
-def test_every_reply_is_recorded(name, tmp_path, tmp_path_factory):
-  env = programs.environment(tmp_path_factory)
-  process = programs.start('evaluate', name, tmp_path / 'out', env=env)
-  programs.finish(process)
-  found = record_file.read(tmp_path / 'out' / 'records.jsonl')
+def test_every_reply_is_recorded(name, tmp_path):
+  config = importlib.import_module(f'configs.{name}').get_config('smoke')
+  # Of that: evaluate_test.py.
+  config.noise_control = False
+  found = evaluate.run(config.to_dict(), tmp_path, None)
+  assert record_file.read(tmp_path / 'records.jsonl') == found
   adversaries, recognizers = REPLIES[name]
   assert {r['adversary'] for r in found} == adversaries
   assert {r['recognizer'] for r in found} == recognizers

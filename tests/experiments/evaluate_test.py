@@ -242,5 +242,5 @@ def test_configs_have_only_plain_data(path):
   # One config may build on another, which it finds as the programs do.
   module = importlib.import_module(f'configs.{path.stem}')
   config = json.loads(json.dumps(module.get_config('smoke').to_dict()))
-  for run in config.get('runs', {'': config}).values():
-    assert run.get('training', run)['seed'] == 0
+  for one in config.get('runs', {'': config}).values():
+    assert one.get('training', one)['seed'] == 0

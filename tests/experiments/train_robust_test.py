@@ -40,7 +40,7 @@ def test_evaluate_finds_everything_done(run, tmp_path):
   assert any('/checkpoints/' in name for name in before)
 
   # Neither a cloak nor a checkpoint is made again, nor another one.
-  run('evaluate')
+  run('evaluate', '--config.noise_control=False')
   assert _times(tmp_path / 'out') == before
   found = record_file.read(tmp_path / 'out' / 'records.jsonl')
   assert {(r['recognizer'], r['adversary']) for r in found} == {
@@ -54,10 +54,20 @@ def test_evaluate_finds_everything_done(run, tmp_path):
   assert own == {None, network.sha256}
 
   # With the checkpoint, another folder needs no training.
-  run('evaluate', line.split()[-1], folder='other')
+  run(
+    'evaluate',
+    line.split()[-1],
+    '--config.noise_control=False',
+    '--config.recognizers={"nearest_neighbor": {"normalize": False}}',
+    folder='other',
+  )
   assert not (tmp_path / 'other' / 'trained').exists()
   again = record_file.read(tmp_path / 'other' / 'records.jsonl')
-  rates = lambda rs: [(r['adversary'], r['protection_rate']) for r in rs]
+  rates = lambda records: [
+    (r['attack'], r['adversary'], r['protection_rate'])
+    for r in records
+    if r['recognizer'] == 'nearest_neighbor'
+  ]
   assert rates(again) == rates(found)
 
 
