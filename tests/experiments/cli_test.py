@@ -195,7 +195,9 @@ def test_one_line_whatever_is_in_the_names(capsys):
 
 # Waits, prints, or fails, as its last word says.
 PROGRAM = """
-import sys, time
+import signal, sys, time
+# Who starts tests in the background has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import cli
 def main(argv):
   print('ready', flush=True)
