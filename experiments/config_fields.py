@@ -3,8 +3,10 @@
 import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator
+from typing import Self
 
 from fr_poison import checks
+from fr_poison.data import datasets, folder
 from fr_poison.types import InputError, NotKeptError
 
 
@@ -37,6 +39,26 @@ def check_fields(settings: type, config: dict) -> None:
   if wrong := sorted((needed - config.keys()) | (config.keys() - known)):
     state = 'missing' if wrong[0] in known else 'unknown'
     raise InputError(f'config.{wrong[0]}: {state}; fields: {sorted(known)}')
+
+
+class Fields:
+  """The fields of a program's config, as a dataclass that checks itself."""
+
+  @classmethod
+  def from_config(cls, config: dict) -> Self:
+    """Reads a config's dict; a field that nobody reads is an error."""
+    check_fields(cls, config)
+    return cls(**config)
+
+  def check_source(self) -> None:
+    """Refuses an unknown data set, and numbers outside their ranges.
+
+    Raises:
+      InputError: naming the field.
+    """
+    check_known('dataset', self.dataset, datasets.NAMES)
+    check_known('person_level', self.person_level, folder.PERSON_LEVELS)
+    checks.check_fields(self, 'config.')
 
 
 def check_known(field: str, name: str, names: Iterable[str]) -> None:

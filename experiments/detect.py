@@ -16,6 +16,7 @@ import time
 
 import cli
 import detect_cloaks
+import numpy as np
 import run_flags
 from detect_settings import FILTERS, Settings
 from progress import Progress, say
@@ -160,7 +161,11 @@ def _protection(material, versions, filters, shared):
     seed=settings.seed,
   )
   trainers = _trainers(material, filters)
-  shared = shared | {'num_people': len(people.protected)}
+  shared = shared | {
+    'num_people': len(people.protected),
+    'num_protected': len(people.protected),
+    'num_gallery_people': len(np.unique(people.faces.labels)),
+  }
   records = []
   for version in versions:
     own = {'attack': version.attack, 'epsilon': version.epsilon}

@@ -34,7 +34,7 @@ class Material(NamedTuple):
   settings: Settings
   train: FaceSet  # of those whose pictures detectors learn from
   validation: FaceSet  # whose clean pictures give thresholds
-  candidates: FaceSet  # whom cloaks may be made to look like
+  candidates: FaceSet  # the people that cloaks may imitate
   tested: FaceSet
   networks: dict[str, Extractor]
   store: pathlib.Path  # has public_cloaks/ and cloaks/, as evaluate.py's
@@ -43,17 +43,15 @@ class Material(NamedTuple):
     self, room: str, faces: FaceSet, label: str, chosen: dict, *evaded
   ) -> np.ndarray:
     """Cloaks all pictures of some people, or reads them back from a room."""
-    settings, numbers = self.settings, np.unique(faces.labels).tolist()
+    settings, number = self.settings, len(np.unique(faces.labels))
     surrogate = [self.networks[name] for name in settings.members]
     job = cloaking.Job(
       label, chosen, [*surrogate, *evaded], self.candidates, settings.seed
     )
-    progress = Progress(len(numbers), 'person')
+    progress = Progress(number, 'person')
     found = cloaking.cloak_people(
       job,
       faces,
-      numbers,
-      np.arange(len(faces)),
       folder=self.store / room / f'{label}-{settings.surrogate}',
       batch_size=settings.batch_size,
       progress=progress,

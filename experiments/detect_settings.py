@@ -7,7 +7,7 @@ import config_fields
 
 from fr_poison import checks, detectors, extractors
 from fr_poison.adversaries import purifying
-from fr_poison.data import datasets, folder, squeeze
+from fr_poison.data import squeeze
 from fr_poison.detectors import feature_space
 from fr_poison.evaluation.cloaks import make_attack
 from fr_poison.types import InputError
@@ -27,7 +27,7 @@ _PIPELINE = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(config_fields.Fields):
   """See configs/detect.py for each field.
 
   Raises:
@@ -53,12 +53,6 @@ class Settings:
   batch_size: checks.Count
   seed: checks.Seed
   person_level: str = 'first'
-
-  @classmethod
-  def from_config(cls, config: dict) -> 'Settings':
-    """Takes a config's dict; a field that nobody reads is an error."""
-    config_fields.check_fields(cls, config)
-    return cls(**config)
 
   @functools.cached_property
   def recipes(self) -> dict[str, detectors.Recipe]:
@@ -94,15 +88,13 @@ class Settings:
 
   def __post_init__(self):
     """Checks every value."""
-    known = lambda field, *given: checks.known(f'config.{field}', *given)
-    known('dataset', self.dataset, datasets.NAMES)
-    known('person_level', self.person_level, folder.PERSON_LEVELS)
+    known = config_fields.check_known
+    self.check_source()
     for field in ('attacks', 'unseen_attacks'):
       for name, settings in getattr(self, field).items():
         make_attack(f'config.{field}.{name}', name, [], **settings)
     for name in self.members:
       known('surrogate', name, extractors.names())
-    checks.check_fields(self, 'config.')
     used = self.num_train + self.num_validation + self.num_targets
     if self.num_people - used < 2:
       raise InputError(

@@ -134,16 +134,7 @@ def measure(
   """Measures 1-NN among strangers, a record a network and gallery."""
   return [
     shared
-    | evaluation.measure(
-      found.protocol,
-      version,
-      trainer,
-      _RECOGNIZER,
-      noise_control=False,
-      strangers=distances,
-      batch_size=found.settings.batch_size,
-      **found.settings.recognizers[_RECOGNIZER],
-    ).record()
+    | evaluate.record(found, version, trainer, _RECOGNIZER, strangers=distances)
     | fields
     for trainer, among in galleries_of
     for fields, distances in among

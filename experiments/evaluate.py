@@ -80,21 +80,40 @@ def measure(
     if kind in settings.recognizers and trainer.can_use(kind)
   ]
   what = f'recognizers, {version.fields["attack"]}'
+  shown = progress.over(what, 'recognizer', delay=5)
   return [
-    shared
-    | evaluation.measure(
-      found.protocol,
-      version,
-      trainer,
-      kind,
-      noise_control=settings.noise_control,
-      batch_size=settings.batch_size,
-      **settings.recognizers[kind],
-    ).record()
-    for kind, trainer in progress.over(what, 'recognizer', delay=5)(
-      pairs, len(pairs)
-    )
+    shared | record(found, version, trainer, kind)
+    for kind, trainer in shown(pairs, len(pairs))
   ]
+
+
+def record(
+  found: Inputs,
+  version: evaluation.Scrape,
+  trainer: evaluation.Trainer | evaluation.Combination,
+  recognizer: str,
+  **options,
+) -> dict:
+  """Measures one recognizer of one trainer as the config says.
+
+  Args:
+    found: people and settings.
+    version: of the pictures, as they are scraped.
+    trainer: whose recognizer it is.
+    recognizer: its name.
+    **options: more of `evaluation.measure`.
+  """
+  settings = found.settings
+  return evaluation.measure(
+    found.protocol,
+    version,
+    trainer,
+    recognizer,
+    noise_control=settings.noise_control,
+    batch_size=settings.batch_size,
+    **settings.recognizers[recognizer],
+    **options,
+  ).record()
 
 
 def measure_beside_noise(

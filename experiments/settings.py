@@ -10,7 +10,7 @@ import people
 
 from fr_poison import checks, evaluation, extractors
 from fr_poison.adversaries import adversarial_training, history
-from fr_poison.data import datasets, folder, squeeze
+from fr_poison.data import squeeze
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.evaluation import learning
 from fr_poison.recognizers import end_to_end
@@ -22,7 +22,7 @@ _MOST_PROTECTED, _MOST_TARGETS = 10, 10
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(config_fields.Fields):
   """See configs/orl.py and configs/adaptive.py for each field.
 
   Raises:
@@ -53,12 +53,6 @@ class Settings:
   batch_size: checks.Count
   seed: checks.Seed
   person_level: str = 'first'
-
-  @classmethod
-  def from_config(cls, config: dict) -> 'Settings':
-    """From a config's dict; a field that nobody reads is an error."""
-    config_fields.check_fields(cls, config)
-    return cls(**config)
 
   @property
   def num_evaluated(self) -> float:
@@ -104,9 +98,8 @@ class Settings:
   def __post_init__(self):
     """Checks every value."""
     check_known = config_fields.check_known
-    check_known('dataset', self.dataset, datasets.NAMES)
+    self.check_source()
     check_known('align', self.align, people.ALIGNMENTS)
-    check_known('person_level', self.person_level, folder.PERSON_LEVELS)
     for name, settings in self.attacks.items():
       cloaking.make_attack(f'config.attacks.{name}', name, [], **settings)
       self._check_has_targets(name, settings)
@@ -141,7 +134,6 @@ class Settings:
       )
 
   def _check_numbers(self):
-    checks.check_fields(self, 'config.')
     known = self.num_people is not None
     if known and 2 * self.num_public > self.num_people:
       raise InputError(

@@ -26,23 +26,21 @@ import distractors
 import evaluate
 import inputs
 import network_loader
-import numpy as np
 import run_flags
+import study_page
 import train_extractor
 from absl import flags
 from inputs import Inputs
 from progress import say
 from settings import Settings
 
-from fr_poison import evaluation, extractors, keys, locks
-from fr_poison.evaluation.measure import clean_embeddings
-from fr_poison.report import figures, page, record_file, sources
+from fr_poison import extractors, keys, locks
+from fr_poison.report import record_file
 from fr_poison.types import InputError
 
 _ONLY = flags.DEFINE_multi_string('only', [], 'Names of runs; default: all.')
 _DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Only list what would run.')
 _STAGES = ('NETWORKS', 'CLOAKS', 'TRAININGS', 'DETECTORS', 'RECORDS')
-_NUM_NEIGHBOURS = 3  # people nearest to the clean pictures, and to the cloaked
 
 
 class Program(NamedTuple):
@@ -161,13 +159,13 @@ class Study:
     """Whether a run's records are there, made of what the config says."""
     note = self.note(run)
     try:
-      files = self._files(run)
+      files = self.files(run)
     except OSError:
       return False
     return note.get('key') == self.key(run) and note.get('files') == files
 
-  def _files(self, run):
-    """Names and SHA-256 of what a run has written."""
+  def files(self, run: Run) -> dict[str, str]:
+    """Returns names and SHA-256 of the files that a run has written."""
     return {
       name: keys.of_bytes((self.workdir / run.name / name).read_bytes())
       for name in _PROGRAMS[run.program].files
@@ -183,32 +181,9 @@ class Study:
       dict(run.config), folder, self.data_dir, **arguments
     )
     seconds = round(time.monotonic() - start, 1)
-    note = {'key': self.key(run), 'seconds': seconds, 'files': self._files(run)}
+    note = {'key': self.key(run), 'seconds': seconds, 'files': self.files(run)}
     record_file.write_text(folder / 'done.json', json.dumps(note))
     say(f'{run.name}: {seconds:.0f} s')
-
-  def write(self) -> sources.Sources:
-    """Gathers the records of all finished runs and makes the report."""
-    records, strips, paths, missing = [], [], [], []
-    for run in self.runs.values():
-      if not self.is_done(run):
-        missing.append(run.name)
-      elif run.program == 'evaluate':
-        own = record_file.read(self.workdir / run.name / 'records.jsonl')
-        _name_networks(own, run.checkpoint_of)
-        strips += _add_maps(self.load(run), self.workdir, own)
-        records += own
-      else:
-        paths += [self.workdir / run.name / name for name in self._files(run)]
-    for record in records:
-      record['not_tested'] = record['not_tested'] + self.left_out
-    path = self.workdir / 'records.jsonl'
-    record_file.write(path, list(_distinct(records)))
-    gathered = sources.read([path, *paths])
-    if missing:
-      gathered.skipped.append(f'Runs not made yet: {", ".join(missing)}.')
-    page.write_folder(gathered, self.workdir, strips)
-    return gathered
 
 
 def _run_of(name, chosen, names, workdir, absent) -> Run:
@@ -248,73 +223,6 @@ def _digests(config) -> list:
   named = {name for text in _strings(config) for name in text.split('+')}
   here = filter(network_loader.is_here, named.intersection(extractors.names()))
   return [[name, network_loader.load(name).sha256] for name in sorted(here)]
-
-
-def _distinct(records):
-  """Runs may have a record in common, such as a baseline's."""
-  fields = (
-    *('attack', 'surrogate', 'epsilon', 'dssim', 'control_of', 'history'),
-    *('adversary', 'network', 'recognizer'),
-  )
-  found = {}
-  for record in records:
-    cell = [record.get(name) for name in fields]
-    found.setdefault(json.dumps(cell), record)
-  return found.values()
-
-
-def _name_networks(records, checkpoint_of):
-  """A network trained here is called by the run that trained it."""
-  for record in records:
-    for digest in record['weights'].values():
-      if checkpoint_of and record['network'].endswith(f' {digest[:8]}'):
-        old = record['network']
-        name = f'{old.removesuffix(digest[:8])}trained here: {checkpoint_of}'
-        weights = record['weights'].items()
-        record['network'] = name
-        record['weights'] = {name if k == old else k: v for k, v in weights}
-
-
-def _add_maps(found: Inputs, folder, records) -> list[page.Strip]:
-  """Adds a map of one face to each cloak's record; returns its pictures."""
-  strips = []
-  for label, surrogate, cloak in inputs.cloaks(found, folder):
-    caption = evaluate.budget(found.settings.attacks[label])
-    strips.append(evaluate.show(found, cloak, caption))
-    own = (cloak.fields['attack'], [surrogate], surrogate, 'nearest_neighbor')
-    for record in records:
-      names = ('attack', 'surrogate', 'network', 'recognizer')
-      is_own = tuple(record[name] for name in names) == own
-      if is_own and record['adversary'] == 'baseline':
-        trainer = evaluation.Trainer(found.networks[surrogate])
-        record['embedding_map'] = embedding_map(found, trainer, cloak)
-  return strips
-
-
-def embedding_map(
-  found: Inputs, trainer: evaluation.Trainer, cloak: evaluation.Scrape
-) -> dict:
-  """Returns the record field `embedding_map` of the first protected person.
-
-  Args:
-    found: the people.
-    trainer: whose network is shown.
-    cloak: the pictures that are scraped.
-  """
-  protocol, size = found.protocol, found.settings.batch_size
-  person, labels = protocol.protected[0], protocol.faces.labels
-  own = protocol.to_cloak[labels[protocol.to_cloak] == person]
-  clean = clean_embeddings(protocol, trainer, batch_size=size)
-  cloaked = extractors.embed(trainer.extractor, cloak.images[own], size)
-  others = np.setdiff1d(np.unique(labels), [person])
-  centres = np.stack([clean[labels == p].mean(0) for p in others])
-  near = set()
-  for embeddings in (clean[own], cloaked):
-    distances = np.linalg.norm(centres - embeddings.mean(0), axis=1)
-    near |= set(others[np.argsort(distances)[:_NUM_NEIGHBOURS]].tolist())
-  return figures.project(
-    clean[own], cloaked, clean[np.isin(labels, sorted(near))]
-  )
 
 
 def choose(study: Study, only: Sequence[str]) -> list[Run]:
@@ -367,7 +275,7 @@ def main(argv):
     return
   make_all(study, only)
   with locks.turn(given.workdir):
-    found = study.write()
+    found = study_page.write(study)
   seconds = time.monotonic() - start
   print(f'{len(found.all())} records, {seconds:.0f} s.')
   print(f'See {given.workdir}/report.html')

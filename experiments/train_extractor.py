@@ -27,7 +27,6 @@ from absl import flags
 from progress import over
 
 from fr_poison import checks, extractors, processes, roc, verification
-from fr_poison.data import datasets, folder
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
 from fr_poison.evaluation import learning
@@ -41,7 +40,7 @@ _TENSORBOARD = flags.DEFINE_bool(
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(config_fields.Fields):
   """The fields of a config, see configs/arcface_from_scratch.py for each.
 
   Raises:
@@ -65,19 +64,11 @@ class Settings:
   batch_size: checks.Count
   person_level: str = 'first'
 
-  @classmethod
-  def from_config(cls, config: dict) -> 'Settings':
-    """Reads a config's dict; a field that nobody reads is an error."""
-    config_fields.check_fields(cls, config)
-    return cls(**config)
-
   def __post_init__(self):
     """Checks every value."""
-    check_known = config_fields.check_known
-    check_known('dataset', self.dataset, datasets.NAMES)
-    check_known('person_level', self.person_level, folder.PERSON_LEVELS)
-    check_known('network', self.network, extractors.architectures())
-    checks.check_fields(self, 'config.')
+    self.check_source()
+    known = extractors.architectures()
+    config_fields.check_known('network', self.network, known)
     self.recipe  # noqa: B018, for its checks
 
   @property
@@ -86,7 +77,7 @@ class Settings:
     return Recipe.from_config(self.training)
 
   def load_faces(self, data_dir: str | None) -> FaceSet:
-    """Draws the people to train on, and then those to be told apart."""
+    """Draws the people to train on, and others to recognize."""
     return people.load(
       self.dataset,
       self.num_train_people + self.num_eval_people,

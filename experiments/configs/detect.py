@@ -29,8 +29,8 @@ def get_config(arg=None):
       'person_level': 'first',  # in a folder; see configs/orl.py
       # So many people of the data set, in an order that the seed draws: some
       # train the detectors, the next give their thresholds, the rest are
-      # tested. Whom cloaks are made to look like is one of the first two
-      # groups, unless people are set aside for that.
+      # tested. Cloaks imitate people of the first two groups, unless targets
+      # are set aside.
       'num_people': 40,
       'num_train': 16,
       'num_validation': 4,

@@ -46,8 +46,8 @@ def get_config(arg=None):
   config.person_level = 'first'
   # So many people of the data set, in an order that the seed draws; None: all.
   # The first of them are the trainer's own material, see configs/adaptive.py;
-  # the next are those whom a cloak may be made to look like. Nobody is tested
-  # on either; where none are set aside, the public people are the targets.
+  # the next are the targets, whom a cloak may imitate. Neither group is tested;
+  # where none are set aside, the public people are the targets.
   config.num_people = placeholder(int)
   config.num_public = 0
   # None: a quarter of all, 10 at most, where an attack needs them.

@@ -2,18 +2,19 @@ r"""The whole study on ORL: every attack, network and trainer, 20 people.
 
   python experiments/study.py --config=experiments/configs/study.py
 
-About 50 minutes on 2 CPU cores. The attacks as released, PGD at three budgets,
-and the two formulas that summaries of the paper give; all networks whose
-weights are here, and two that are trained here; the trainer who waits, trains
-on the tools' output or adversarially, filters, combines, detects and cleans.
-Half of the people are the trainers' own material, the others cloak, one at a
-time. Expect Fawkes 1.0 and LowKey to protect at 100% and 77% from 1-NN on the
-network they were made for, at 0% on the best of the others, and at 4-7% where
-the trainer learnt from them; Fawkes 0.3, in mode 'low' with random targets, and
-both formulas at 7% at most. All numbers: docs/study. They hold for ORL, these
-networks and these settings: Fawkes 0.3 in mode 'high' with the farthest target,
-and cloaks from stronger networks on colour pictures, do far better (README,
-"What it does not show").
+The attacks as released, PGD at three budgets, and the two formulas that
+summaries of the paper give; all networks whose weights are here, and two that
+are trained here; the trainer who waits, trains on the tools' output or
+adversarially, filters, combines, detects and cleans. Half of the people are the
+trainers' own material, the others cloak, one at a time. Version 0.1.0 ran it on
+other draws of people in 51 minutes on 2 CPU cores; as named runs it was only
+run in little. Expect Fawkes 1.0 and LowKey to protect at 100% and 77% from 1-NN
+on the network they were made for, at 0% on the best of the others, and at 4-7%
+where the trainer learnt from them; Fawkes 0.3, in mode 'low' with random
+targets, and both formulas at 7% at most. All numbers: docs/study. They hold for
+ORL, these networks and these settings: Fawkes 0.3 in mode 'high' with the
+farthest target, and cloaks from stronger networks on colour pictures, do far
+better (README, "What it does not show").
 
 The argument `smoke` is the same in little; its numbers mean nothing. `seed=1`
 draws other people and splits.

@@ -98,8 +98,8 @@ class Job(NamedTuple):
       settings have one.
     settings: the attack's, from the config.
     networks: of the surrogate.
-    candidates: whom cloaks may be made to look like; of them the person
-      cloaked is left out.
+    candidates: the people that cloaks may imitate; the person who cloaks is
+      left out.
     seed: of the attack's random numbers, and of the draw of a target.
     attack: made already, instead of one by label and settings.
   """
@@ -197,8 +197,8 @@ def _targets(job, name, images, batch_size):
 def cloak_people(
   job: Job,
   faces: FaceSet,
-  people: Sequence[int],
-  indices: np.ndarray,
+  people: Sequence[int] | None = None,
+  indices: np.ndarray | None = None,
   *,
   folder: pathlib.Path | None = None,
   batch_size: int = 20,
@@ -209,13 +209,15 @@ def cloak_people(
   Args:
     job: the attack, the networks, and whom to look like.
     faces: everybody's pictures.
-    people: the labels of those who cloak.
-    indices: [M], which of their pictures to cloak.
+    people: the labels of those who cloak; None: everybody.
+    indices: [M], which of their pictures to cloak; None: all.
     folder: where the cloaks are kept, see `store`; None: nowhere.
     batch_size: pictures embedded at a time on an accelerator.
     progress: hears of each person before their turn.
   """
   attack, images = job.make(), faces.images.copy()
+  people = np.unique(faces.labels).tolist() if people is None else people
+  indices = np.arange(len(faces)) if indices is None else indices
   num_improved, seconds = 0, 0.0
   for person, key in job.keys(faces, people, indices).items():
     own, name = indices[faces.labels[indices] == person], faces.names[person]

@@ -32,8 +32,8 @@ class PublicPeople:
 
   Attributes:
     faces: their pictures, labels from 0.
-    candidates: whom their cloaks may be made to look like: themselves or
-      others who are not evaluated.
+    candidates: the people that their cloaks may imitate: themselves, or others
+      who are not evaluated.
     networks: extractors by name.
     attacks: settings of the public tools by label.
     surrogates: names of networks, or 'a+b', that the tools are run on.
@@ -77,8 +77,8 @@ class PublicPeople:
     return adaptive.training_set(self.faces.images, cloaked, self.faces.labels)
 
   def _cloak(self, surrogate, attack):
-    people = np.unique(self.faces.labels).tolist()
-    progress = self.progress and self.progress(len(people), 'person')
+    number = len(np.unique(self.faces.labels))
+    progress = self.progress and self.progress(number, 'person')
     job = cloaking.Job(
       attack,
       self.attacks[attack],
@@ -89,8 +89,6 @@ class PublicPeople:
     cloaks = cloaking.cloak_people(
       job,
       self.faces,
-      people,
-      np.arange(len(self.faces)),
       folder=self.folder / 'public_cloaks' / f'{attack}-{surrogate}',
       batch_size=self.batch_size,
       progress=progress,

@@ -205,8 +205,8 @@ def fetch(
 ) -> str:
   """Downloads a file and returns its SHA-256.
 
-  With `sha256` what a broken download left (`PATH.part`) is gone on with,
-  where the server can. Only one process may do this at a time.
+  Given `sha256`, a download that broke off goes on from what it left behind
+  (`PATH.part`), if the server can. Only one process may do this at a time.
 
   Args:
     url: https, also after redirects.

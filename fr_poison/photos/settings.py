@@ -116,7 +116,7 @@ class Settings:
       raise InputError(f'align: {self.cannot_look}')
     if self.make_attack([]).is_targeted:
       raise InputError(
-        'attack: targets: it moves towards other people, of whom none are here'
+        'attack: targets: it imitates other people, and there are none here'
       )
 
   @functools.cached_property

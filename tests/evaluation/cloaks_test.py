@@ -62,6 +62,14 @@ def test_every_picture_has_a_cloak_of_its_own(tmp_path, paths):
   np.testing.assert_array_equal(_cloak(tmp_path, _job(), faces), images)
 
 
+def test_everybody_cloaks_everything_by_default(tmp_path):
+  faces, job = _faces('ab'), _job()
+  chosen = _cloak(tmp_path, job, faces, people=(0, 1))
+  images = cloaking.cloak_people(job, faces, batch_size=20).images
+  np.testing.assert_array_equal(images, chosen)
+  assert (images != faces.images).any((1, 2, 3)).all()
+
+
 def test_programs_with_other_inputs_share_a_folder(tmp_path):
   faces = _faces('ab')
   some, every = _cloak(tmp_path, _job(), faces, rows=np.array([0, 1])), []

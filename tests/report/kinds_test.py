@@ -88,13 +88,14 @@ def test_a_rate_above_one_is_refused():
 
 
 @pytest.mark.parametrize(
-  'roc',
-  [3, {}, {'fpr': [0, 1]}, {'fpr': [], 'tpr': []}, {'fpr': [0], 'tpr': [0, 1]},
-   {'fpr': ['a'], 'tpr': [0]}],
+  'roc, name',
+  [(3, 'roc'), ({}, 'roc.fpr'), ({'fpr': [0, 1]}, 'roc.tpr'),
+   ({'fpr': [], 'tpr': []}, 'roc.fpr'), ({'fpr': [0], 'tpr': [0, 1]}, 'roc'),
+   ({'fpr': ['a'], 'tpr': [0]}, 'roc.fpr')],
 )  # fmt: skip
-def test_an_odd_curve_of_a_detector_is_refused(roc):
+def test_an_odd_curve_of_a_detector_is_refused(roc, name):
   kinds.validate(_detection(roc={'fpr': [0, 1], 'tpr': [0, 1]}))
-  with pytest.raises(types.InputError, match='^roc'):
+  with pytest.raises(types.InputError, match=f'^{name}: '):
     kinds.validate(_detection(roc=roc))
 
 
@@ -103,10 +104,11 @@ def test_an_odd_curve_of_a_detector_is_refused(roc):
   [{'clean': 3}, {'clean': [[1]]}, {'cloaked': []}, {'explained': 'x'}],
 )
 def test_an_odd_map_is_refused(make_record, change):
+  (name,) = change
   points = {'neighbours': [[0, 1]], 'clean': [[0, 1]], 'cloaked': [[0, 1]]}
   good = points | {'explained': 0.5}
   kinds.validate(make_record(embedding_map=good))
-  with pytest.raises(types.InputError, match='^embedding_map'):
+  with pytest.raises(types.InputError, match=f'^embedding_map.{name}: '):
     kinds.validate(make_record(embedding_map=good | change))
 
 
@@ -114,6 +116,10 @@ def test_an_odd_check_of_a_model_is_refused(make_record):
   fields = {'num_distractors': 10, 'distractors': 'real'}
   check = {'num_people': 10, 'real': 0.5, 'model': 0.4, 'difference': 0.1}
   kinds.validate(make_record(check=check, **fields))
-  for odd in (3, {}, check | {'real': 'x'}):
-    with pytest.raises(types.InputError, match='^check'):
+  for odd, name in (
+    (3, 'check'),
+    ({}, 'check.num_people'),
+    (check | {'real': 'x'}, 'check.real'),
+  ):
+    with pytest.raises(types.InputError, match=f'^{name}: '):
       kinds.validate(make_record(check=odd, **fields))

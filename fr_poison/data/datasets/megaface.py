@@ -38,8 +38,9 @@ def megaface(
     FlickrFinal2/<3 digits>/<user>@<group>/<photo>_<n>.jpg  (megaface_images)
     FaceScrub/<Name>/<Name>_<face>.<extension>  (facescrub_images)
 
-  A distractor's person is the user who put the photo up, of whom it need not
-  be. Withdrawn; pictures have Creative Commons licences of their authors.
+  The person of a distractor is the user who uploaded the photo, which may show
+  somebody else. Withdrawn; pictures have Creative Commons licences of their
+  authors.
   Kemelmacher-Shlizerman, Seitz, Miller and Brossard, "The MegaFace benchmark: 1
   million faces for recognition at scale", CVPR 2016.
 
