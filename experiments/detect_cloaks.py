@@ -116,7 +116,9 @@ def load(
   networks = {
     name: alexnet.load()
     if name == alexnet.NAME
-    else network_loader.load(name, settings.input_size.get(name))
+    else network_loader.load(
+      name, settings.input_size.get(name), faces.alignment
+    )
     for name in dict.fromkeys(wanted)
   }
   groups = train, validation, candidates, tested

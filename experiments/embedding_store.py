@@ -12,6 +12,7 @@ import pathlib
 
 import cli
 import config_fields
+import people
 import progress
 from absl import flags
 
@@ -25,25 +26,31 @@ _NETWORK = flags.DEFINE_string(
   'network', None, 'A shipped one, or the path of a checkpoint.', required=True
 )
 _OUTPUT = flags.DEFINE_string('output', None, 'A folder.', required=True)
+_ALIGN = flags.DEFINE_enum(
+  'align', 'auto', people.ALIGNMENTS, 'As --config.align of evaluate.py.'
+)
 _BATCH_SIZE = flags.DEFINE_integer(
   'batch_size', 20, 'Pictures on a device.', lower_bound=1
 )
 
 
 def _open(dataset, data_dir):
-  """block_size -> its pictures block by block, and their number."""
+  """block_size -> its pictures block by block, their number and alignment."""
   if dataset == 'orl':
-    images = datasets.load(
+    faces = datasets.load(
       dataset, **({'source_dir': data_dir} if data_dir else {})
-    ).images
-    stream = lambda size: (
-      images[start : start + size] for start in range(0, len(images), size)
     )
-    return stream, len(images)
+    stream = lambda size: (
+      faces.images[start : start + size] for start in range(0, len(faces), size)
+    )
+    return stream, len(faces), faces.alignment
   prepared = datasets.prepare(
-    dataset, data_dir, progress=progress.over(f'reading {dataset}', delay=2)
+    dataset,
+    data_dir,
+    placement=people.place(dataset, _ALIGN.value),
+    progress=progress.over(f'reading {dataset}', delay=2),
   )
-  return prepared.stream, len(prepared)
+  return prepared.stream, len(prepared), prepared.alignment
 
 
 def main(argv):
@@ -52,7 +59,8 @@ def main(argv):
   with config_fields.naming('--network'):
     extractor = extractors.load(_NETWORK.value)
   with config_fields.naming('--data_dir'):
-    stream, count = _open(_DATASET.value, _DATA_DIR.value)
+    stream, count, alignment = _open(_DATASET.value, _DATA_DIR.value)
+  extractor = extractors.on_frame(extractor, alignment)
   output = pathlib.Path(_OUTPUT.value)
   with locks.held(output, '--output'):
     found = store.fill(

@@ -183,6 +183,7 @@ def load(
   networks = inputs.load_networks(settings)
   given = given_cloaks.load(source, settings, data_dir)
   settings, faces = given.settings, given.faces
+  networks = inputs.on_frame(networks, faces)
   protocol = inputs.draw_protocol(
     settings, faces, given.candidates, given.protected
   )

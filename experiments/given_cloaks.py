@@ -16,7 +16,7 @@ from fr_poison import checks, extractors
 from fr_poison.data import datasets, folder
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.placement import Rejected
-from fr_poison.evaluation import given, oddities, overlay
+from fr_poison.evaluation import given, oddities
 from fr_poison.report.kinds import UNKNOWN
 from fr_poison.types import InputError
 
@@ -66,8 +66,9 @@ def split_config(config: dict) -> tuple[Source, Settings]:
       checks.known('made_for', name, extractors.names())
     if source.gallery == _ORL and source.folders.align == 'none':
       raise InputError(
-        "align: 'none', but the ORL faces are aligned; 'dlib', or 'already' "
-        'for faces that are on its template, or a --config.gallery of pictures '
+        "align: 'none', but the ORL faces are aligned; 'wide', or 'already' "
+        "for faces that are on dlib's template, or a --config.gallery of "
+        'pictures '
         'like yours'
       )
   # How many people there are, the folders will say.
@@ -169,7 +170,8 @@ def _load_gallery(source, data_dir):
   if source.gallery == _ORL:
     options = {'source_dir': data_dir} if data_dir else {}
     with config_fields.naming('--data_dir' if data_dir else 'config.gallery'):
-      return datasets.load(_ORL, size=overlay.SIZE, **options), [], []
+      template = source.folders.template
+      return datasets.load(_ORL, template=template, **options), [], []
   with config_fields.naming('config.gallery'):
     prepared = datasets.prepare(
       'folder',

@@ -72,6 +72,7 @@ def load(
   for text in warnings:
     print(f'note: {text}', file=sys.stderr)
   candidates = targets if settings.num_targets else public
+  networks = on_frame(networks, faces)
   return Inputs(
     settings,
     networks,
@@ -88,6 +89,16 @@ def load_networks(settings: Settings) -> dict[str, extractors.Extractor]:
   return {
     name: network_loader.load(name, settings.input_size.get(name))
     for name in dict.fromkeys(wanted)
+  }
+
+
+def on_frame(
+  networks: dict[str, extractors.Extractor], faces: FaceSet
+) -> dict[str, extractors.Extractor]:
+  """Shows each network its own part of these pictures."""
+  return {
+    name: extractors.on_frame(network, faces.alignment)
+    for name, network in networks.items()
   }
 
 
@@ -148,7 +159,7 @@ def load_checkpoint(
   if not path:
     return None
   with config_fields.naming('config.extractor.checkpoint'):
-    extractor = extractors.load(path)
+    extractor = extractors.on_frame(extractors.load(path), faces.alignment)
     _, description = checkpoints.read(path)
   try:
     shared = learning.seen(description.get('trained_on'), faces)

@@ -23,14 +23,20 @@ def is_here(name: str) -> bool:
   return flags.FLAGS['download'].value or os.path.exists(cache.path_of(name))
 
 
-def load(name: str, input_size: int | None = None) -> extractors.Extractor:
-  """`extractors.load`, as the command line allows."""
+def load(
+  name: str, input_size: int | None = None, alignment: str = 'none'
+) -> extractors.Extractor:
+  """Loads a network, as the command line allows, for pictures of an alignment.
+
+  See `extractors.load` and `extractors.on_frame`; raises as they do.
+  """
   # Not the flag's holder, which has no value where no command line was read.
   download = flags.FLAGS['download'].value
   try:
-    return extractors.load(name, input_size=input_size, download=download)
+    found = extractors.load(name, input_size=input_size, download=download)
   except InputError as error:
     head, _, rest = str(error).partition(': ')
     if head != 'input_size':
       raise
     raise InputError(f'config.input_size.{name}: {rest}') from error
+  return extractors.on_frame(found, alignment)

@@ -16,10 +16,12 @@ from fr_poison.data import (
   detect_faces,
 )
 from fr_poison.data.faces import FaceSet
+from fr_poison.data.placement import Placement
 from fr_poison.evaluation import oddities
 from fr_poison.types import InputError
 
-ALIGNMENTS = ('none', *align.TEMPLATES)
+ALIGNMENTS = ('auto', 'none', *align.TEMPLATES)
+_IN_PLACE = ('orl', 'casia_webface', 'ms1m')  # published aligned
 
 
 class People(NamedTuple):
@@ -53,7 +55,7 @@ def find(
   field: str,
   seed: int,
   *,
-  alignment: str = 'none',
+  alignment: str = 'auto',
   strict: bool = False,
   person_level: str = 'first',
 ) -> People:
@@ -68,20 +70,14 @@ def find(
     data_dir: the data set's own folders, or None for the installed copy.
     field: of the config that the number comes from.
     seed: of the draw.
-    alignment: one of `ALIGNMENTS`: find the faces and put them onto that
-      template, or leave the pictures as they are.
+    alignment: see `place`.
     strict: refuse pictures that cannot be used, and names alike.
     person_level: of the data set 'folder', see its page.
 
   Raises:
-    InputError: there are fewer; the data set cannot be read; ORL is to be
-      aligned, which it is.
+    InputError: there are fewer; the data set cannot be read; as `place`.
   """
-  if dataset == 'orl' and alignment != 'none':
-    raise InputError(f'config.align: {alignment}, but orl is aligned already')
-  placement = None
-  if alignment != 'none':
-    placement = detect_faces.aligned(template=alignment)
+  placement = place(dataset, alignment)
   is_given = data_dir or dataset != 'orl'
   with config_fields.naming('--data_dir' if is_given else 'config.dataset'):
     faces, left_out = _read(
@@ -95,6 +91,36 @@ def find(
     )
   print(oddities.understood(faces), file=sys.stderr)
   return People(faces, left_out)
+
+
+def place(dataset: str, alignment: str) -> Placement | None:
+  """Says how a data set's pictures are brought to one size.
+
+  Args:
+    dataset: one of `datasets.NAMES`.
+    alignment: one of `ALIGNMENTS`: a template that their faces are put onto;
+      'none': they stay as they are; 'auto': the canonical frame, but for the
+      data sets that were published aligned.
+
+  Returns:
+    None: as they are.
+
+  Raises:
+    InputError: ORL is to be aligned, which it is; the extra `align` is not
+      installed.
+  """
+  if dataset == 'orl' and alignment not in ('auto', 'none'):
+    raise InputError(f'config.align: {alignment}, but orl is aligned already')
+  if alignment == 'auto':
+    alignment = 'none' if dataset in _IN_PLACE else 'wide'
+  if alignment == 'none':
+    return None
+  try:
+    return detect_faces.aligned(template=alignment)
+  except InputError as error:
+    raise InputError(
+      f'config.align: {error}, or for face crops --config.align=none'
+    ) from error
 
 
 def _read(dataset, num_people, data_dir, seed, placement, strict, person_level):

@@ -94,12 +94,13 @@ class Settings(config_fields.Fields):
     )
     return train, others
 
-  def load_network(self) -> extractors.Extractor:
-    """Loads the network where the training starts."""
+  def load_network(self, alignment: str) -> extractors.Extractor:
+    """Loads the network where the training starts, for such pictures."""
     if self.pretrained:
-      return network_loader.load(self.network, self.input_size)
+      return network_loader.load(self.network, self.input_size, alignment)
     rng = jax.random.key(self.recipe.seed)
-    return extractors.create(self.network, rng, input_size=self.input_size)
+    found = extractors.create(self.network, rng, input_size=self.input_size)
+    return extractors.on_frame(found, alignment)
 
 
 def make_verify(labels: np.ndarray, seed: int):
@@ -203,7 +204,7 @@ def run(
     names=faces.names,
   )
   faces, held_out = faces.subset(held.train), faces.subset(held.test)
-  extractor = settings.load_network()
+  extractor = settings.load_network(faces.alignment)
   trainer = Trainer(
     settings.recipe,
     extractor,

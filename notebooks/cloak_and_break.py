@@ -32,14 +32,17 @@ STRIP = pathlib.Path('cloak_and_break.png')
 #
 # ORL has 40 people with 10 grey pictures each. Networks are functions: weights
 # go in as an argument, pictures are RGB in [0, 1] of any size. `mobileface` is
-# the one that the cloak will be made for; `faceres` is of another family.
+# the one that the cloak will be made for; `faceres` is of another family. Each
+# is shown the part of the aligned pictures that it was trained on.
 
 # %%
 faces = datasets.load('orl')
 faces = faces.subset(np.flatnonzero(faces.labels < NUM_PEOPLE))
 own = np.flatnonzero(faces.labels == PERSON)
-mobileface = extractors.load('mobileface')
-faceres = extractors.load('faceres', input_size=128)
+mobileface, faceres = (
+  extractors.on_frame(extractors.load(name, input_size=size), faces.alignment)
+  for name, size in (('mobileface', None), ('faceres', 128))
+)
 
 # %% [markdown]
 # ## The number

@@ -33,9 +33,9 @@ def get_config(arg=None):
   # Of the saved picture at its full size: the share above the budget that
   # Fawkes lets pass at the size it works at.
   config.max_dssim = 1.1 * 0.017
-  config.size = 112  # rows and columns at which pictures are attacked
-  # 'none': pictures are face crops, attacked as a whole. 'dlib', 'arcface':
-  # finds the face (extra `align`), attacks it on that template, puts it back.
+  config.size = 128  # rows and columns at which pictures are attacked
+  # 'none': pictures are face crops, attacked as a whole. 'wide', 'dlib',
+  # 'arcface': finds the face (extra `align`), attacks it there, puts it back.
   # 'auto': as it is for each, crop or photograph (docs/data.md).
   config.align = 'auto'
   config.several_faces = 'skip'  # or 'all', 'largest', 'most_central'

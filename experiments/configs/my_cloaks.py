@@ -34,9 +34,9 @@ def get_config(arg=None):
   config.suffix = pairs.SUFFIX  # of the cloaks' names, a regular expression
   # Who else is recognised: the ORL faces, or a folder with one per person.
   config.gallery = 'orl'
-  # 'dlib': find the faces, and put them where those of ORL are; 'already':
+  # 'wide': find the faces, and put them where those of ORL are; 'already':
   # they are there; 'none': take all pictures, the gallery's too, as they are.
-  config.align = 'dlib'
+  config.align = 'wide'
   # Of several in one picture: 'skip' it, or take the 'largest' or the
   # 'most_central'.
   config.several_faces = 'skip'

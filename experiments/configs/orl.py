@@ -37,9 +37,10 @@ def get_config(arg=None):
 
   config = ConfigDict()
   config.dataset = 'orl'
-  # ORL is aligned already; of other data sets: 'dlib' or 'arcface' find the
-  # faces and put them onto that template (pip install 'fr_poison[align]').
-  config.align = 'none'
+  # 'auto': ORL, casia_webface and ms1m are aligned already; the faces of other
+  # data sets are found (pip install 'fr_poison[align]') and put into the frame of
+  # which each network is shown its part. 'none': pictures are as they should be.
+  config.align = 'auto'
   config.strict = False  # stop at pictures left out, or there twice
   # Of the data set 'folder': the 'first' folder on the way to a picture is the
   # person, or 'every' one that holds pictures.

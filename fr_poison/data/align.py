@@ -37,18 +37,25 @@ class Template(NamedTuple):
 
   Attributes:
     points: [5, 2].
-    eyes: which of them are the eye on the left, and which the other.
+    landmarks: which five they are, 'dlib' or 'arcface'.
+    side: of its pictures where nobody says otherwise, in pixels.
   """
 
   points: np.ndarray
-  eyes: tuple[list[int], list[int]]
+  landmarks: str = 'arcface'
+  side: int = 112
 
 
 TEMPLATES = {
+  # The canonical frame: ArcFace's square with 8 pixels more on either side, 4
+  # above and 12 below, so that what every other template shows is in it.
+  'wide': Template((np.array(_ARCFACE_POINTS) + (8, 4)) / 128, side=128),
+  'arcface': Template(np.array(_ARCFACE_POINTS) / 112),
   # The box padded by a quarter, as dlib's get_face_chip does by default.
-  'dlib': Template((np.array(_DLIB_POINTS) + 0.25) / 1.5, ([2, 3], [0, 1])),
-  'arcface': Template(np.array(_ARCFACE_POINTS) / 112, ([0], [1])),
+  'dlib': Template((np.array(_DLIB_POINTS) + 0.25) / 1.5, 'dlib'),
 }
+# Of each five, the points of the eye on the left, and of the other.
+_EYES = {'dlib': ([2, 3], [0, 1]), 'arcface': ([0], [1])}
 
 
 def template_points(template: str, size: int) -> np.ndarray:
@@ -68,7 +75,10 @@ def landmarks_on(template: str, other: str, size: int) -> np.ndarray:
   `size`; raises as `template_points`.
   """
   eyes, onto = (
-    [template_points(x, size)[eye].mean(0) for eye in TEMPLATES[x].eyes]
+    [
+      template_points(x, size)[eye].mean(0)
+      for eye in _EYES[TEMPLATES[x].landmarks]
+    ]
     for x in (template, other)
   )
   transform = similarity_transform(eyes, onto)

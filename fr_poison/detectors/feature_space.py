@@ -100,6 +100,7 @@ def _detector(extractor, features, model, clean, settings, batch_size):
     'detector': NAME,
     'features': features,
     'input_size': extractor.input_size,
+    'crop': extractor.crop,
     'size': size,
   }
   arrays = model._asdict() | weights.flatten({'network': extractor.params})
@@ -130,4 +131,6 @@ def _as_network(extractor, model) -> Extractor:
   name = f'{NAME} on {extractor.spec.name}'
   spec = extractor.spec._replace(name=name, embedding_size=1)
   digest = weights.digest(weights.flatten(params))
-  return Extractor(embed_fn, params, spec, extractor.input_size, digest)
+  return extractor._replace(
+    embed_fn=embed_fn, params=params, spec=spec, sha256=digest
+  )

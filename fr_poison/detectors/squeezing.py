@@ -60,6 +60,7 @@ class Squeezing(base.OnNetwork):
       'detector': NAME,
       'features': extractor.spec.name,
       'input_size': extractor.input_size,
+      'crop': extractor.crop,
       'squeezers': list(self.squeezers),
     }
     digest = base.digest(settings, weights.flatten(extractor.params))

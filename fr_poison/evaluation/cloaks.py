@@ -214,7 +214,11 @@ def cloak_people(
     folder: where the cloaks are kept, see `store`; None: nowhere.
     batch_size: pictures embedded at a time on an accelerator.
     progress: hears of each person before their turn.
+
+  Raises:
+    InputError: a network that is not shown its part of such pictures.
   """
+  extractors.check_on_frame(job.networks, faces.alignment)
   attack, images = job.make(), faces.images.copy()
   people = np.unique(faces.labels).tolist() if people is None else people
   indices = np.arange(len(faces)) if indices is None else indices
@@ -273,7 +277,8 @@ def cloak(
       targets from `protocol.targets`.
     attack: the name of a recipe, which `settings` are for; or an attack on the
       `embed_fn`s of the surrogates.
-    surrogates: the networks that the cloaks are made on.
+    surrogates: the networks that the cloaks are made on, for pictures of the
+      protocol's alignment (`extractors.on_frame`).
     folder: where the cloaks are kept, so that a stopped run goes on; None:
       nowhere.
     batch_size: pictures embedded at a time on an accelerator.
@@ -282,7 +287,8 @@ def cloak(
 
   Raises:
     InputError: an unknown recipe or setting, or one out of range; settings for
-      an attack that is made already; nobody to imitate.
+      an attack that is made already; nobody to imitate; a surrogate that is not
+      shown its part of such pictures.
   """
   named = isinstance(attack, str)
   if not named and (settings or folder is not None):

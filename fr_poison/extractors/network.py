@@ -10,7 +10,7 @@ from flax import linen as nn
 
 from fr_poison.extractors.convert.state_dict import Table
 from fr_poison.layers import Conv
-from fr_poison.types import Array, Images
+from fr_poison.types import Array, EmbedFn, Images, Params
 
 
 class Inputs(NamedTuple):
@@ -35,6 +35,15 @@ class Inputs(NamedTuple):
     return (x - mean) / std
 
 
+class Crop(NamedTuple):
+  """A rectangle of the canonical frame, whose side is 128."""
+
+  left: float
+  top: float
+  width: float
+  height: float
+
+
 ARCFACE = Inputs(127.5, 127.5)
 
 
@@ -56,6 +65,7 @@ class NetworkSpec(NamedTuple):
   inputs: Inputs = Inputs()  # channel order, mean and std
   normalized: bool = False  # the embeddings have length 1
   year: int | None = None  # in which the weights were published
+  template: str | None = None  # of its training's faces; see framing.CROPS
   licence: str = ''  # of the weights
   url: str = ''  # of the file, or of the page that leads to it
   sha256: str | None = None  # of that file, where known
@@ -70,6 +80,28 @@ class NetworkSpec(NamedTuple):
     user posts, whatever size the network works at.
     """
     return self.inputs.scale(jnp.asarray(255 * resize(images, size), dtype))
+
+
+class Extractor(NamedTuple):
+  """A network ready for use: `embed_fn(params, images) -> [B, D]`.
+
+  `embed_fn` takes RGB float32 in [0, 1] of any size, on the network's own
+  template (see `on_frame`), and does its resizing and scaling; embeddings are
+  float32, as the network gives them, of length 1 only where `spec.normalized`
+  says so.
+  """
+
+  embed_fn: EmbedFn
+  params: Params
+  spec: NetworkSpec
+  input_size: int  # rows and columns it works at here; 0 for pixels
+  sha256: str | None  # of the weights; None without any
+  crop: Crop | None = None  # of the canonical frame, where it is shown that
+
+  @property
+  def input_shape(self) -> tuple[int, int]:
+    """Returns rows and columns of what the module gets."""
+    return self.input_size, self.input_size
 
 
 class Network(nn.Module, kw_only=True):

@@ -10,11 +10,10 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from fr_poison import attacks, metrics
+from fr_poison import attacks, extractors, metrics
 from fr_poison.data import decode
 from fr_poison.data.batches import map_batches, pictures_a_call
 from fr_poison.data.faces import to_float
-from fr_poison.extractors import Extractor
 from fr_poison.photos import pixels
 from fr_poison.photos.settings import Settings
 from fr_poison.photos.view import Frame
@@ -42,13 +41,12 @@ class Cloaker:
     number: pictures that are attacked at a time.
   """
 
-  def __init__(self, settings: Settings, networks: Sequence[Extractor]):
+  def __init__(
+    self, settings: Settings, networks: Sequence[extractors.Extractor]
+  ):
     """Makes the attack; compiles nothing yet."""
     self._settings, self._networks = settings, networks
-    self._attack = settings.make_attack([n.embed_fn for n in networks])
-    self._params = [n.params for n in networks]
     self._rng = jax.random.key(settings.seed)
-    self._embed = [jax.jit(n.embed_fn) for n in networks]
     # Never one alone: a matrix product with one row rounds otherwise.
     self.number = pictures_a_call(max(2, settings.batch_size), on_cpu=2)
 
@@ -62,20 +60,31 @@ class Cloaker:
       where nothing is better than the picture; and the share of the attack's
       budget that was used, None if it does not say.
     """
-    if not parts:
-      return []
+    found = {}
+    for alignment in dict.fromkeys(frame.alignment for _, frame in parts):
+      own = [i for i, (_, f) in enumerate(parts) if f.alignment == alignment]
+      changes = self._changes([parts[i] for i in own], alignment)
+      found |= dict(zip(own, changes, strict=True))
+    return [found[i] for i in range(len(parts))]
+
+  def _shown(self, alignment):
+    """The networks, each with its part of pictures that are placed so."""
+    return [extractors.on_frame(n, alignment) for n in self._networks]
+
+  def _changes(self, parts, alignment):
     seen = [np.rint(f.look(part, self._settings.size)) for part, f in parts]
     codes = np.stack(seen).astype(np.uint8)
     infos = []  # the last one is also of what filled up the batch
+    networks = self._shown(alignment)
+    attack = self._settings.make_attack([n.embed_fn for n in networks])
+    params = [n.params for n in networks]
 
-    def attack(images):
-      adv_images, info = attacks.run(
-        self._attack, self._params, self._rng, images
-      )
+    def run(images):
+      adv_images, info = attacks.run(attack, params, self._rng, images)
       infos.append(info)
       return adv_images
 
-    adv_images = map_batches(attack, codes, self.number)
+    adv_images = map_batches(run, codes, self.number)
     levels = np.rint(adv_images * 255).astype(np.int16) - codes
     # Grey stays grey, even if the attack colours it.
     grey = (codes == codes[..., :1]).all((1, 2, 3))
@@ -151,11 +160,12 @@ class Cloaker:
     """`_MEASURED`; the last is a mean over networks of |f(x) - f(image)|^2."""
     views = to_float(image), part.unrounded, to_float(saved), to_float(posted)
     total = np.zeros(3)
-    for embed, network in zip(self._embed, self._networks, strict=True):
+    for network in self._shown(part.frame.alignment):
       # Always these four, and no other pictures: nothing that another picture
       # or the order could change even in the last digit.
-      seen = [part.frame.look(x, network.input_size) for x in views]
-      embeddings = np.float64(embed(network.params, np.stack(seen)))
+      size = self._settings.size if network.crop else network.input_size
+      seen = np.stack([part.frame.look(x, size) for x in views])
+      embeddings = np.float64(_embed(network.embed_fn, network.params, seen))
       embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
       total += np.sum((embeddings[1:] - embeddings[0]) ** 2, 1)
     displacement = (total / len(self._networks)).tolist()
@@ -165,6 +175,11 @@ class Cloaker:
       metrics.psnr(image, saved),
       dict(zip(('float', 'saved', 'jpeg'), displacement, strict=True)),
     )
+
+
+_embed = jax.jit(
+  lambda embed_fn, params, images: embed_fn(params, images), static_argnums=0
+)
 
 
 def add(

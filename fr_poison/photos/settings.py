@@ -78,7 +78,7 @@ class Settings:
   # The name and the settings of a recipe.
   attack: dict = dataclasses.field(default_factory=dict)
   max_dssim: checks.Between | None = None
-  size: Annotated[int, checks.Range(32, is_whole=True)] = 112
+  size: Annotated[int, checks.Range(32, is_whole=True)] = 128
   output: Output = Output()
   batch_size: checks.Count = 8
   seed: checks.Seed = 0
@@ -124,7 +124,7 @@ class Settings:
     """What is not installed to look for faces; None: nothing is missing."""
     try:
       if self.align != 'none':
-        template = 'dlib' if self.align == 'auto' else self.align
+        template = 'wide' if self.align == 'auto' else self.align
         detect_faces.aligned(self.size, template)
     except InputError as error:
       return str(error)

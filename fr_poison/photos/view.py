@@ -14,9 +14,9 @@ from fr_poison.photos import pixels
 from fr_poison.types import InputError
 
 _FADING = 5  # pixels: the radius of SSIM's window
-# How wide the face is in a crop, of the picture's longer side: dlib's template
-# around it, 1.5 times as wide, is then nine tenths of the picture or more. Of
-# the ORL pictures nearly all have that, of LFW's 250x250 none.
+# How wide the face is in a crop, of the picture's longer side: the frame around
+# it would be wider than the picture. Of the ORL pictures nearly all have that,
+# of LFW's 250x250 none.
 _CROP_SHARE = 0.6
 _CROP_SIDE = 256  # pixels; where no face is found, a smaller picture is a crop
 ALIGNMENTS = ('auto', 'none', *align.TEMPLATES)
@@ -39,7 +39,12 @@ class Frame(NamedTuple):
 
   box: tuple[slice, slice] = np.s_[:, :]
   landmarks: np.ndarray | None = None
-  template: str = 'dlib'
+  template: str = 'wide'
+
+  @property
+  def alignment(self) -> str:
+    """Returns what a network is shown: a template, or 'none'."""
+    return 'none' if self.landmarks is None else self.template
 
   @property
   def edges(self) -> list[int] | None:
@@ -91,7 +96,7 @@ def find(image: np.ndarray, alignment: str, policy: str) -> View:
   'auto' takes it for a face crop, to be attacked as a whole, if it has one face
   at least .6 times as wide as its longer side, or none and no side above 256
   pixels: detectors miss faces that fill their picture. All others are
-  photographs, whose faces are put onto dlib's template.
+  photographs, whose faces are put into the canonical frame.
 
   Args:
     image: uint8 [H, W, 3].
@@ -103,7 +108,7 @@ def find(image: np.ndarray, alignment: str, policy: str) -> View:
   """
   if alignment == 'none':
     return View()
-  template = 'dlib' if alignment == 'auto' else alignment
+  template = 'wide' if alignment == 'auto' else alignment
   side = max(image.shape[:2])
   width = lambda face: face.box[2] - face.box[0]
   faces = detect_faces.find_faces(image, template, far=policy == 'all')

@@ -157,7 +157,7 @@ def test_refuses(landmarks):
 
 
 def test_refuses_an_unknown_template():
-  with pytest.raises(InputError, match="^template: 'x' is .*: dlib, arcface"):
+  with pytest.raises(InputError, match="^template: 'x' is .*: wide, arcface"):
     align.template_points('x', 112)
 
 

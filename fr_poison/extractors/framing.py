@@ -1,0 +1,112 @@
+"""What of an aligned face a network is shown: its own template's rectangle.
+
+Faces are kept in one canonical frame, `align.TEMPLATES['wide']`, and networks
+were trained on different parts of it. A cloak for several of them is one cloak
+of the frame: each sees its part by a differentiable map.
+"""
+
+import functools
+from collections.abc import Iterable
+
+import jax
+import numpy as np
+
+from fr_poison import checks
+from fr_poison.data import align
+from fr_poison.extractors.network import Crop, Extractor
+from fr_poison.types import Images, InputError
+
+_FRAME = 'wide'
+
+
+# That of ArcFace is exact. The others are one map for all faces instead of one
+# for each picture's own landmarks; docs/networks.md has what that costs, and
+# how they were chosen, on people of LFW who are in no test (its view 1).
+CROPS = {
+  'arcface': Crop(8, 4, 112, 112),
+  'arcface_96': Crop(16, 4, 96, 112),  # without 8 columns on either side
+  'dlib': Crop(16.4, 30.4, 95.2, 95.2),
+}
+
+
+def on_frame(extractor: Extractor, alignment: str) -> Extractor:
+  """Shows a network its own template's part of aligned pictures.
+
+  Args:
+    extractor: of pictures that are on its template, as `load` gives it, or of
+      a frame already, which is left.
+    alignment: of the pictures, see `FaceSet.alignment`. In the canonical frame
+      ('wide-128') the network gets its crop; pictures that are placed otherwise
+      are shown whole, as are all to a network of no template (pixels).
+
+  Raises:
+    InputError: the network's template is none of `CROPS`.
+  """
+  template = extractor.spec.template
+  if not is_frame(alignment) or template is None or extractor.crop is not None:
+    return extractor
+  checks.known(f'{extractor.spec.name}: template', template, CROPS)
+  crop, shape = CROPS[template], extractor.input_shape
+  embed_fn = _cropping(extractor.embed_fn, crop, shape)
+  return extractor._replace(embed_fn=embed_fn, crop=crop)
+
+
+def is_frame(alignment: str) -> bool:
+  """Says whether pictures of this alignment are in the canonical frame."""
+  return alignment.partition('-')[0] == _FRAME
+
+
+def check_on_frame(networks: Iterable[Extractor], alignment: str) -> None:
+  """Checks that networks are shown their part of pictures.
+
+  Raises:
+    InputError: one would be shown the frame whole.
+  """
+  for network in networks:
+    if on_frame(network, alignment) is not network:
+      raise InputError(
+        f'{network.spec.name}: the pictures are in the canonical frame '
+        f'({alignment}), of which it was trained on a part; give '
+        'extractors.on_frame(extractor, faces.alignment)'
+      )
+
+
+def part(images: Images, extractor: Extractor) -> Images:
+  """Crops pictures to what a network is shown, at the size it works at.
+
+  Bilinear and antialiased, as two matrix products, so that its gradient is
+  fast in loops on CPU, too. Those that it is shown whole are left.
+
+  Args:
+    images: [B, S, S, 3].
+    extractor: whose `crop` is looked at.
+
+  Returns:
+    [B, height, width, 3].
+  """
+  if extractor.crop is None:
+    return images
+  return _crop(images, extractor.crop, extractor.input_shape)
+
+
+def _crop(images, crop, shape):
+  scale = np.array(shape) / (crop.height, crop.width)
+  start = np.array([crop.top, crop.left]) * scale
+  side = align.TEMPLATES[_FRAME].side
+  return jax.image.scale_and_translate(
+    images,
+    (len(images), *shape, images.shape[-1]),
+    (1, 2),
+    np.float32(scale * side / images.shape[1:3]),
+    np.float32(-start),
+    'linear',
+  )
+
+
+@functools.cache  # the same function each time, so that jit compiles it once
+def _cropping(embed_fn, crop, shape):
+  @functools.wraps(embed_fn)
+  def embed_part(params, images):
+    return embed_fn(params, _crop(images, crop, shape))
+
+  return embed_part
