@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Self
 
 from fr_poison import checks
-from fr_poison.data import datasets, folder
+from fr_poison.data import align, datasets, folder
 from fr_poison.types import InputError, NotKeptError
+
+ALIGNMENTS = ('auto', 'none', *align.TEMPLATES)
 
 
 @contextlib.contextmanager
@@ -57,6 +59,7 @@ class Fields:
       InputError: naming the field.
     """
     check_known('dataset', self.dataset, datasets.NAMES)
+    check_known('align', self.align, ALIGNMENTS)
     check_known('person_level', self.person_level, folder.PERSON_LEVELS)
     checks.check_fields(self, 'config.')
 

@@ -104,6 +104,7 @@ def load(
     'num_people',
     settings.seed,
     settings.person_level,
+    settings.align,
   )
   sizes = settings.num_train, settings.num_validation, settings.num_targets
   train, validation, candidates, tested = people.groups(faces, *sizes)

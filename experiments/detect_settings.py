@@ -53,6 +53,7 @@ class Settings(config_fields.Fields):
   batch_size: checks.Count
   seed: checks.Seed
   person_level: str = 'first'
+  align: str = 'auto'
 
   @functools.cached_property
   def recipes(self) -> dict[str, detectors.Recipe]:

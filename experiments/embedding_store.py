@@ -27,7 +27,7 @@ _NETWORK = flags.DEFINE_string(
 )
 _OUTPUT = flags.DEFINE_string('output', None, 'A folder.', required=True)
 _ALIGN = flags.DEFINE_enum(
-  'align', 'auto', people.ALIGNMENTS, 'As --config.align of evaluate.py.'
+  'align', 'auto', config_fields.ALIGNMENTS, 'As --config.align of evaluate.py.'
 )
 _BATCH_SIZE = flags.DEFINE_integer(
   'batch_size', 20, 'Pictures on a device.', lower_bound=1

@@ -11,7 +11,6 @@ import progress
 
 from fr_poison import keys
 from fr_poison.data import (
-  align,
   datasets,
   detect_faces,
 )
@@ -20,7 +19,6 @@ from fr_poison.data.placement import Placement
 from fr_poison.evaluation import oddities
 from fr_poison.types import InputError
 
-ALIGNMENTS = ('auto', 'none', *align.TEMPLATES)
 _IN_PLACE = ('orl', 'casia_webface', 'ms1m')  # published aligned
 
 
@@ -38,10 +36,17 @@ def load(
   field: str,
   seed: int,
   person_level: str,
+  alignment: str = 'auto',
 ) -> FaceSet:
   """The pictures of `num_people` people, drawn by `seed`; see `find`."""
   faces = find(
-    dataset, num_people, data_dir, field, seed, person_level=person_level
+    dataset,
+    num_people,
+    data_dir,
+    field,
+    seed,
+    alignment=alignment,
+    person_level=person_level,
   ).faces
   for text in oddities.exchanged_colours(faces):
     print(f'note: {text}', file=sys.stderr)
@@ -98,9 +103,9 @@ def place(dataset: str, alignment: str) -> Placement | None:
 
   Args:
     dataset: one of `datasets.NAMES`.
-    alignment: one of `ALIGNMENTS`: a template that their faces are put onto;
-      'none': they stay as they are; 'auto': the canonical frame, but for the
-      data sets that were published aligned.
+    alignment: one of `config_fields.ALIGNMENTS`: a template that their faces
+      are put onto; 'none': they stay as they are; 'auto': the canonical frame,
+      but for the data sets that were published aligned.
 
   Returns:
     None: as they are.

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable
 
 import config_fields
-import people
 
 from fr_poison import checks, evaluation, extractors
 from fr_poison.adversaries import adversarial_training, history
@@ -99,7 +98,6 @@ class Settings(config_fields.Fields):
     """Checks every value."""
     check_known = config_fields.check_known
     self.check_source()
-    check_known('align', self.align, people.ALIGNMENTS)
     for name, settings in self.attacks.items():
       cloaking.make_attack(f'config.attacks.{name}', name, [], **settings)
       self._check_has_targets(name, settings)

@@ -63,6 +63,7 @@ class Settings(config_fields.Fields):
   save_every: checks.Positive
   batch_size: checks.Count
   person_level: str = 'first'
+  align: str = 'auto'
 
   def __post_init__(self):
     """Checks every value."""
@@ -85,6 +86,7 @@ class Settings(config_fields.Fields):
       'num_eval_people',
       self.recipe.seed,
       self.person_level,
+      self.align,
     )
 
   def divide(self, faces: FaceSet) -> tuple[FaceSet, FaceSet]:

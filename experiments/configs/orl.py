@@ -37,9 +37,9 @@ def get_config(arg=None):
 
   config = ConfigDict()
   config.dataset = 'orl'
-  # 'auto': ORL, casia_webface and ms1m are aligned already; the faces of other
-  # data sets are found (pip install 'fr_poison[align]') and put into the frame of
-  # which each network is shown its part. 'none': pictures are as they should be.
+  # 'auto': ORL, casia_webface and ms1m are aligned already; faces of other data
+  # sets are found (pip install 'fr_poison[align]') and put into the frame of
+  # which each network is shown its part. 'none': pictures are crops, left so.
   config.align = 'auto'
   config.strict = False  # stop at pictures left out, or there twice
   # Of the data set 'folder': the 'first' folder on the way to a picture is the

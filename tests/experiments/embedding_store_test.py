@@ -23,6 +23,8 @@ def test_a_data_set_is_embedded_block_by_block(tmp_path, tmp_path_factory):
   (file,) = tmp_path.glob('store/mobileface-*/embeddings.f32')
   assert named == f'{file}: float32 [400, 256]'
   found = np.memmap(file, np.float32, 'r', 0, (400, 256))
-  images = datasets.load('orl').images[200:204]
-  expected = extractors.embed(extractors.load('mobileface'), images, 4)
+  faces = datasets.load('orl')
+  network = extractors.load('mobileface')
+  network = extractors.on_frame(network, faces.alignment)
+  expected = extractors.embed(network, faces.images[200:204], 4)
   np.testing.assert_allclose(found[200:204], expected, rtol=1e-3, atol=1e-4)

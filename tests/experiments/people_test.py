@@ -1,6 +1,8 @@
 """Whom a config gets from a data set other than ORL."""
 
 import pathlib
+import sys
+import threading
 
 import detect_cloaks
 import detect_settings
@@ -11,6 +13,7 @@ import train_extractor
 from configs import arcface_from_scratch, detect
 from PIL import Image
 
+from fr_poison.data import detect_faces
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import oddities
 from fr_poison.types import InputError
@@ -25,7 +28,7 @@ def test_people_with_one_picture_are_left_out_and_told(
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     Image.new('RGB', (112, 112)).save(root / path)
   (drawn,) = people.draw('bc', 0, 1)
-  faces = people.load('folder', 1, str(root), 'num_people', 0, 'first')
+  faces = people.load('folder', 1, str(root), 'num_people', 0, 'first', 'none')
   assert faces.names == (drawn,)
   assert faces.paths == (f'{drawn}/1.png', f'{drawn}/2.png')
   printed = capsys.readouterr().err
@@ -34,8 +37,10 @@ def test_people_with_one_picture_are_left_out_and_told(
   with pytest.raises(
     InputError, match='num_people: 3 people, but folder has 2 with 2 or more'
   ):
-    people.load('folder', 3, str(root), 'num_people', 0, 'first')
-  everybody = people.find('folder', None, str(root), 'num_people', 0).faces
+    people.load('folder', 3, str(root), 'num_people', 0, 'first', 'none')
+  everybody = people.find(
+    'folder', None, str(root), 'num_people', 0, alignment='none'
+  ).faces
   assert sorted(everybody.names) == ['b', 'c']
 
 
@@ -63,7 +68,8 @@ def test_people_are_drawn_by_the_seed_in_groups_that_share_nobody():
 def _detection(level, data_dir):
   config = detect.get_config('smoke').to_dict()
   numbers = {'num_people': 4, 'num_train': 1, 'num_validation': 1}
-  config |= numbers | {'dataset': 'folder', 'person_level': level}
+  config |= numbers | {'dataset': 'folder', 'align': 'none'}
+  config |= {'person_level': level}
   chosen = detect_settings.Settings.from_config(config)
   detect_cloaks.load(chosen, data_dir, pathlib.Path(data_dir))
 
@@ -71,7 +77,7 @@ def _detection(level, data_dir):
 def _training(level, data_dir):
   config = arcface_from_scratch.get_config('smoke').to_dict()
   config |= {'num_train_people': 2, 'num_eval_people': 4}
-  config |= {'dataset': 'folder', 'person_level': level}
+  config |= {'dataset': 'folder', 'align': 'none', 'person_level': level}
   return train_extractor.Settings.from_config(config).load_faces(data_dir)
 
 
@@ -97,6 +103,33 @@ def test_a_folder_is_understood_alike_by_all_programs(
 def test_orl_is_aligned_already():
   with pytest.raises(InputError, match='config.align: dlib, but orl is'):
     people.find('orl', 4, None, 'num_people', 0, alignment='dlib')
+
+
+@pytest.mark.parametrize(
+  'dataset, alignment, expected',
+  [
+    ('orl', 'auto', None),  # in the frame already
+    ('ms1m', 'auto', None),  # on ArcFace's template
+    ('lfw', 'auto', 'wide-128'),
+    ('folder', 'auto', 'wide-128'),
+    ('folder', 'dlib', 'dlib-112'),
+    ('folder', 'none', None),
+  ],
+)
+def test_faces_are_put_into_the_frame_unless_they_lie_in_place(
+  dataset, alignment, expected
+):
+  pytest.importorskip('dlib')
+  found = people.place(dataset, alignment)
+  assert (found and found.alignment) == expected
+
+
+def test_without_dlib_the_message_names_both_ways(monkeypatch):
+  monkeypatch.setattr(detect_faces, '_local', threading.local())
+  monkeypatch.setitem(sys.modules, 'dlib', None)
+  with pytest.raises(InputError, match='^config.align: dlib: not installed'):
+    people.place('lfw', 'auto')
+  assert people.place('lfw', 'none') is None
 
 
 def test_what_is_there_twice_is_noted(tmp_path):
@@ -126,5 +159,7 @@ def test_faces_that_seem_to_be_bgr_are_noted(tmp_path, monkeypatch, capsys):
   for i in range(2):
     path = tmp_path / 'people' / 'a' / f'{i}.png'
     Image.new('RGB', (112, 112), (120, 150, 200)).save(path)
-  people.load('folder', 1, str(tmp_path / 'people'), 'num_people', 0, 'first')
+  people.load(
+    'folder', 1, str(tmp_path / 'people'), 'num_people', 0, 'first', 'none'
+  )
   assert 'note: 2 of 2 faces are bluer' in capsys.readouterr().err

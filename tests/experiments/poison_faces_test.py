@@ -21,8 +21,8 @@ GROUP = ((5, 10, 100), (75, 60, 80))
 
 
 def _face(left, top, side):
-  """dlib's template pads the face's box by a quarter on each side."""
-  landmarks = align.template_points('dlib', side) + (left, top)
+  """Its box is two thirds as wide as the frame around it."""
+  landmarks = align.template_points('wide', side) + (left, top)
   edges = np.array([left, top, left, top]) + side * np.array([1, 1, 5, 5]) / 6
   return detect_faces.Face(edges, landmarks)
 
@@ -41,7 +41,7 @@ def run(tmp_path, monkeypatch, compiled_once):
       places[image.tobytes()] = found
 
     def find_faces(image, template, far):
-      assert template == 'dlib'
+      assert template == 'wide'
       assert far == (settings.get('several_faces') == 'all')
       return [*places[np.ascontiguousarray(image).tobytes()]]
 
@@ -66,7 +66,7 @@ def test_faces_are_cloaked_and_nothing_else(cloaked):
   pairs = {row['input']: images for row, *images in photos.pairs_of(*cloaked)}
   assert pairs.keys() == LOOSE.keys()
   for name, (original, cloak) in pairs.items():
-    assert rows[name]['align'] == 'dlib'
+    assert rows[name]['align'] == 'wide'
     assert rows[name]['face_share'] == pytest.approx(SIDE / 1.5 / 260, abs=1e-3)
     left, top = LOOSE[name]
     inside = np.zeros(original.shape, bool)
@@ -80,12 +80,12 @@ def test_faces_are_cloaked_and_nothing_else(cloaked):
 
 
 def test_a_recognizer_that_aligns_sees_what_the_row_says(cloaked):
-  network = extractors.load('mobileface')
+  network = extractors.on_frame(extractors.load('mobileface'), 'wide-128')
   rows = photos.rows_of(cloaked[1])
   for name, place in LOOSE.items():
-    landmarks = align.template_points('dlib', SIDE) + place
+    landmarks = align.template_points('wide', SIDE) + place
     faces = [
-      align.align(decode.read_image(folder / name), landmarks)
+      align.align(decode.read_image(folder / name), landmarks, 128, 'wide')
       for folder in cloaked
     ]
     e = extractors.embed(network, np.stack(faces))
@@ -105,9 +105,11 @@ def test_every_face_of_a_group_is_cloaked_on_its_own_template(run):
     decode.read_image(x / 'group.png') for x in (source, output)
   )
   assert 0 < np.abs(cloak.astype(int) - original).max() <= 8
-  network = extractors.load('mobileface')
+  network = extractors.on_frame(extractors.load('mobileface'), 'wide-128')
   for face, found in zip(faces, row['faces'], strict=True):
-    seen = [align.align(x, face.landmarks) for x in (original, cloak)]
+    seen = [
+      align.align(x, face.landmarks, 128, 'wide') for x in (original, cloak)
+    ]
     e = extractors.embed(network, np.stack(seen))
     e /= np.linalg.norm(e, axis=1, keepdims=True)
     moved = found['feature_displacement']['saved']
@@ -138,7 +140,7 @@ def test_who_is_left_uncloaked_is_listed_with_the_setting_that_helps(
 def test_photographs_and_crops_are_kept_apart_by_default(
   tmp_path, compiled_once
 ):
-  face = datasets.load('orl').images[0]  # 112x112, on dlib's template
+  face = datasets.load('orl', template='dlib').images[0]  # 112x112
   scene = photos.picture(230, 300, 0)
   scene[60:172, 90:202] = face
   (tmp_path / 'in').mkdir()
@@ -147,7 +149,7 @@ def test_photographs_and_crops_are_kept_apart_by_default(
   run = poison.run(CONFIG, tmp_path / 'in', tmp_path / 'out')
   crop, loose = run.manifest.rows.values()
   assert (crop['align'], crop['faces']) == ('none', [])
-  assert loose['align'] == 'dlib' and loose['face_share'] < 0.4
+  assert loose['align'] == 'wide' and loose['face_share'] < 0.4
   assert crop['face_share'] is None or crop['face_share'] > 0.6
   ((left, top, right, bottom),) = [x['box'] for x in loose['faces']]
   assert left < 146 < right and top < 116 < bottom and right - left < 160
