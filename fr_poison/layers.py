@@ -332,11 +332,14 @@ class DepthwiseConv(nn.Module):
 
 
 class PReLU(nn.Module):
-  """max(x, 0) + slope * min(x, 0), one slope a channel (Flax's has one)."""
+  """max(x, 0) + slope * min(x, 0), one slope a channel, or one if `shared`."""
+
+  shared: bool = False
 
   @nn.compact
   def __call__(self, x):
-    slope = self.param('slope', nn.initializers.constant(0.25), x.shape[-1:])
+    shape = (1,) if self.shared else x.shape[-1:]
+    slope = self.param('slope', nn.initializers.constant(0.25), shape)
     return jnp.maximum(x, 0) + slope.astype(x.dtype) * jnp.minimum(x, 0)
 
 

@@ -28,7 +28,10 @@ from fr_poison.extractors.network import NetworkSpec
 from fr_poison.types import InputError, Params
 
 # Other addresses are pages, on which a person has to agree to something.
-_FILES = ('.bin', '.onnx', '.pt', '.pth', '.safetensors')
+_FILES = (
+  *('.bin', '.ckpt', '.onnx', '.params'),
+  *('.pt', '.pth', '.safetensors'),
+)
 _EVERY = 5  # seconds between two lines of progress
 _MAX_BYTES = 4 << 30
 _TIMEOUT = 30  # seconds without a byte

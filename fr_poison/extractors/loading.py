@@ -29,6 +29,7 @@ from fr_poison.extractors import (
   lowkey,
   mobileface,
   mobilefacenet,
+  mobilefacenets,
   resnet,
 )
 from fr_poison.extractors.convert import reading, state_dict
@@ -42,7 +43,7 @@ from fr_poison.types import (
 )
 
 _FILES = (
-  *(dlib_resnet, faceres, mobileface),  # whose weights ship
+  *(dlib_resnet, faceres, mobileface, mobilefacenets),  # some of which ship
   *(iresnet, mobilefacenet, inception_resnet, resnet, lowkey, clip_vit),
 )
 _SPECS = {spec.name: spec for file in _FILES for spec in file.SPECS}

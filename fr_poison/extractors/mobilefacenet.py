@@ -1,10 +1,12 @@
-"""MobileFaceNet (Chen et al., 2018) as insightface has it: 112x112 -> 512.
+"""MobileFaceNet (Chen et al., 2018): 112x112 -> 128 to 512.
 
-The graph of `get_mbf` in arcface_torch's backbones/mobilefacenet.py: inverted
-bottlenecks without activation behind the last convolution, and a depthwise
-convolution over all positions instead of a global pool.
+Inverted bottlenecks without activation behind the last convolution, and a
+depthwise convolution over all positions instead of a global pool. The paper's
+blocks are twice as wide inside as outside; those of `get_mbf` in insightface's
+arcface_torch/backbones/mobilefacenet.py, the default here, are as wide.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax.numpy as jnp
@@ -44,61 +46,143 @@ class GroupedConv(nn.Module):
     return total
 
 
+class Bias(nn.Module):
+  """What is left of a batch norm that was folded into the layer before it."""
+
+  @nn.compact
+  def __call__(self, x):
+    bias = self.param('bias', nn.initializers.zeros, x.shape[-1:])
+    return x + bias.astype(x.dtype)
+
+
+class SqueezeExcite(nn.Module):
+  """Scales each channel by what two dense layers make of all their means."""
+
+  @nn.compact
+  def __call__(self, x):
+    channels = x.shape[-1]
+    y = nn.Dense(channels // 8, dtype=x.dtype, name='squeeze')(x.mean((1, 2)))
+    y = PReLU(shared=True, name='squeeze_prelu')(y)
+    y = nn.sigmoid(nn.Dense(channels, dtype=x.dtype, name='excite')(y))
+    return x * y[:, None, None]
+
+
 class Block(nn.Module):
   """Pointwise, depthwise, pointwise, around a skip where it has no stride."""
 
   features: int
   hidden: int
   stride: int
+  padding: int | None
+  squeeze: bool
   norm: Callable
 
   @nn.compact
   def __call__(self, x):
-    y = Conv(self.hidden, 1, use_bias=False, name='expand')(x)
-    y = norm_prelu(y, self.norm, 'expand')
-    y = DepthwiseConv(stride=self.stride, padding=1, name='depthwise')(y)
-    y = norm_prelu(y, self.norm, 'depthwise')
+    prelu = functools.partial(norm_prelu, norm=self.norm, shared=self.squeeze)
+    y = prelu(Conv(self.hidden, 1, use_bias=False, name='expand')(x), 'expand')
+    strided = {'stride': self.stride, 'padding': self.padding}
+    y = prelu(DepthwiseConv(**strided, name='depthwise')(y), 'depthwise')
     y = Conv(self.features, 1, use_bias=False, name='project')(y)
     y = self.norm(name='project_norm')(y)
+    if self.squeeze:
+      y = SqueezeExcite(name='attention')(y)
     return x + y if self.stride == 1 else y
 
 
-def norm_prelu(x, norm, name):
+def norm_prelu(x, name, norm, shared):
   """Normalises the layer of that name, and applies its PReLU."""
-  return PReLU(name=f'{name}_prelu')(norm(name=f'{name}_norm')(x))
+  x = norm(name=f'{name}_norm')(x)
+  return PReLU(shared, name=f'{name}_prelu')(x)
 
 
 class MobileFaceNet(Network):
-  """[B, 112, 112, 3] -> [B, 512], not normalised.
+  """[B, H, W, 3] -> [B, embedding_size], not normalised.
 
-  `units` are the blocks with a skip a stage, `width` the channels of the
-  first one.
+  Attributes:
+    units: the blocks with a skip of each of the three stages.
+    width: channels inside the blocks of the first one.
+    embedding_size: of the last dense layer.
+    expansion: of a block's channels inside over those outside, 1 or 2.
+    dense_bias: whether that one has a bias.
+    folded: the batch norms are folded into the layers, all have a bias.
+    epsilons: of all batch norms, and of the last one.
+    squeeze: squeeze-and-excitation at the end of all blocks, one slope for all
+      channels, and nothing behind the last layer (Intel's).
+    linear: two more linear layers, one in front of the first block and one in
+      front of the last layer, and TensorFlow's padding (sirius-ai's).
+    cut: columns of the picture that it does not look at, on each side.
   """
 
   units: tuple[int, ...] = UNITS
   width: int = 128
   embedding_size: int = 512
+  expansion: int = 1
+  dense_bias: bool = False
+  folded: bool = False
+  epsilons: tuple[float, float] = (1e-5, 1e-5)
+  squeeze: bool = False
+  linear: bool = False
+  cut: int = 0
 
   @nn.compact
   def __call__(self, x, train=False):
-    norm, block = self.norm(x, train), self.block(Block)
-    x = Conv(self.width, 3, stride=2, padding=1, use_bias=False, name='stem')(x)
-    x = norm_prelu(x, norm, 'stem')
-    x = norm_prelu(GroupedConv(name='grouped')(x), norm, 'grouped')
-    for i, count in enumerate(self.units):
-      features = self.width * (1, 2, 2)[i]
-      for j in range(count + 1):
-        hidden, stride = (features, 1) if j else (self.width << i, 2)
-        name = f'stage{i + 1}_block{j + 1}'
-        x = block(features, hidden, stride, norm, name=name)(x)
+    x = x[:, :, self.cut : x.shape[2] - self.cut]
+    norm, block = self.norm_or_bias(x, train), self.block(Block)
+    prelu = functools.partial(norm_prelu, norm=norm, shared=self.squeeze)
+    x = self.stem(x, norm, prelu)
+    shared = self.padding, self.squeeze, norm
+    for name, features, hidden, stride in self.blocks():
+      x = block(features, hidden, stride, *shared, name=name)(x)
     x = Conv(4 * self.width, 1, use_bias=False, name='last')(x)
-    x = norm_prelu(x, norm, 'last')
+    x = prelu(x, 'last')
     pool = self.param('pool', nn.initializers.lecun_normal(), x.shape[1:])
     x = jnp.einsum('bhwc,hwc->bc', x, pool.astype(x.dtype))
     x = norm(name='pool_norm')(x)
-    x = nn.Dense(self.embedding_size, use_bias=False, name='dense')(x)
-    x = norm(dtype=x.dtype, name='dense_norm')(x)
+    if self.linear:
+      x = nn.Dense(x.shape[-1], use_bias=False, name='hidden')(x)
+      x = norm(name='hidden_norm')(x)
+    x = nn.Dense(self.embedding_size, use_bias=self.dense_bias, name='dense')(x)
+    if not self.squeeze:
+      x = self.norm_or_bias(x, train, last=True)(name='dense_norm')(x)
     return jnp.asarray(x, jnp.float32)
+
+  @property
+  def padding(self):
+    """That of 3x3 convolutions; None is TensorFlow's."""
+    return None if self.linear else 1
+
+  @nn.nowrap
+  def norm_or_bias(self, x, train, last=False):
+    """Gives `Bias` where the batch norms are folded."""
+    return Bias if self.folded else self.norm(x, train, self.epsilons[last])
+
+  @nn.nowrap
+  def stem(self, x, norm, prelu):
+    """Applies what is in front of the blocks: [B, H/2, W/2, C]."""
+    features = self.width // self.expansion
+    strided = {'stride': 2, 'padding': self.padding}
+    x = Conv(features, 3, **strided, use_bias=False, name='stem')(x)
+    x = prelu(x, 'stem')
+    if self.expansion == 1:
+      x = GroupedConv(name='grouped')(x)
+    else:
+      x = DepthwiseConv(padding=1, name='grouped')(x)
+    x = prelu(x, 'grouped')
+    if self.linear:
+      x = Conv(features, 1, use_bias=False, name='pointwise')(x)
+      x = norm(name='pointwise_norm')(x)
+    return x
+
+  @nn.nowrap
+  def blocks(self):
+    """Yields (name, features, hidden, stride) of every block, in order."""
+    for i, count in enumerate(self.units):
+      inside = self.width * (1, 2, 2)[i]
+      for j in range(count + 1):
+        hidden, stride = (inside, 1) if j else (self.width << i, 2)
+        name = f'stage{i + 1}_block{j + 1}'
+        yield name, inside // self.expansion, hidden, stride
 
 
 def _layer(match):

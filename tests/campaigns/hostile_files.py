@@ -71,6 +71,11 @@ def _tfjs(path):
   reading.read(path)
 
 
+def _openvino(path):
+  path.with_suffix('.bin').write_bytes(seeds.openvino()[1])
+  reading.read(path)
+
+
 def _records(path):
   sources.read([path])
   record_file.read(path)
@@ -124,6 +129,9 @@ TARGETS = {
   'safetensors': Target(reading.read, _weights('net.safetensors')),
   'tfjs': Target(_tfjs, _text(json.dumps(seeds.TFJS))),
   'dlib': Target(reading.read, [lambda path: seeds.dlib()]),
+  'mxnet': Target(reading.read, [lambda path: seeds.mxnet()]),
+  'openvino': Target(_openvino, [lambda path: seeds.openvino()[0]]),
+  'tflite': Target(reading.read, [lambda path: seeds.tflite()]),
   'pickles': Target(
     reading.read, [lambda path: pickle.dumps({'conv': seeds.ARRAYS})]
   ),

@@ -113,6 +113,46 @@ def test_an_exported_iresnet_gives_the_same_embeddings(golden):
     )
 
 
+def _layer(number, kind, before, *constants):
+  tensors = [
+    onnx.numpy_helper.from_array(a, f'{9 * number + i}')
+    for i, a in enumerate(constants)
+  ]
+  names = [tensor.name for tensor in tensors]
+  output = f'out{number}'
+  return onnx.helper.make_node(kind, [before, *names], [output]), tensors
+
+
+def test_a_mobilefacenets_arrays_are_counted(tmp_path):
+  """Its exporter folded all norms, and numbered what was left."""
+  expected, nodes, tensors, counts = {}, [], [], {'Conv': 0, 'PRelu': 0}
+  for number, letter in enumerate('CPCPCPCPCCPCPCACPCC'):
+    kind = {'C': 'Conv', 'P': 'PRelu', 'A': 'Add'}[letter]
+    constants = {
+      'Conv': {
+        'weight': np.full((2, 2, 1, 1), number, np.float32),
+        'bias': np.full(2, -number, np.float32),
+      },
+      'PRelu': {'weight': np.full((2, 1, 1), number, np.float32)},
+      'Add': {},
+    }[kind]
+    node, more = _layer(number, kind, 'x', *constants.values())
+    nodes.append(node)
+    tensors += more
+    for part, array in constants.items():
+      shape = array.shape if kind == 'Conv' else -1
+      name = f'{kind.lower()}{counts[kind]}.{part}'
+      expected[name] = array.reshape(shape)
+    counts[kind] = counts.get(kind, 0) + 1
+  graph = onnx.helper.make_graph(nodes, 'net', [], [], initializer=tensors)
+  path = tmp_path / 'net.onnx'
+  path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+  arrays = reading.read(path)
+  assert arrays.keys() == expected.keys()
+  for name, array in expected.items():
+    np.testing.assert_array_equal(arrays[name], array)
+
+
 def test_without_the_package_its_name_is_said(monkeypatch):
   monkeypatch.setitem(sys.modules, 'onnx', None)
   with pytest.raises(InputError, match='^onnx: not installed; pip install'):

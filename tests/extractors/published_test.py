@@ -32,7 +32,7 @@ PUBLISHED = [
 
 
 def test_every_published_network_is_here():
-  assert len(PUBLISHED) == 19
+  assert len(PUBLISHED) == 22
 
 
 @pytest.mark.parametrize('entry', PUBLISHED, ids=lambda entry: entry.name)

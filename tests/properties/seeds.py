@@ -9,6 +9,7 @@ import tarfile
 import numpy as np
 import pytest
 import safetensors.numpy
+import weight_files
 from PIL import Image
 
 from fr_poison.report import record_file
@@ -63,6 +64,22 @@ def weights(name: str) -> bytes:
   if name == 'net.safetensors':
     return safetensors.numpy.save(ARRAYS)
   return (_TESTS / 'golden' / 'weights' / name).read_bytes()
+
+
+def mxnet() -> bytes:
+  """A parameter and a statistic."""
+  array = ARRAYS['conv/kernel']
+  return weight_files.mxnet({'arg:conv_weight': array, 'aux:mean': array[0]})
+
+
+def openvino() -> tuple[bytes, bytes]:
+  """A convolution, a PReLU and a depthwise convolution."""
+  return weight_files.openvino(weight_files.counted((2, 3, 1, 1), (2, 1, 1, 1)))
+
+
+def tflite() -> bytes:
+  """The same."""
+  return weight_files.tflite(weight_files.counted((2, 1, 1, 3), (1, 1, 1, 2)))
 
 
 def _integer(value):

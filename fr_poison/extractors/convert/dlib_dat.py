@@ -13,6 +13,8 @@ import re
 
 import numpy as np
 
+from fr_poison.extractors.convert.cursor import Cursor
+
 INPUT = b'input_rgb_image_sized'
 _LAYER = re.compile(rb'\x01(?:\x05con_4|\x07affine_|\x04fc_2)')  # length, name
 
@@ -53,18 +55,8 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   return arrays
 
 
-class _Reader:
-  """A cursor over the file's bytes; every read checks that they are there."""
-
-  def __init__(self, data, at):
-    self.data, self.at = data, at
-
-  def take(self, count):
-    part = self.data[self.at : self.at + count]
-    if len(part) != count:
-      raise ValueError(f'truncated: {count} bytes expected at byte {self.at}')
-    self.at += count
-    return part
+class _Reader(Cursor):
+  """Reads dlib's numbers."""
 
   def integer(self):
     control = self.take(1)[0]

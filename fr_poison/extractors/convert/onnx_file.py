@@ -1,8 +1,9 @@
 """Reads the weights of ONNX models, with the `onnx` package.
 
 PyTorch's exporters fold the batch norm after a convolution into it, and most
-of what they folded loses its name. For an IResNet the order of operators tells
-which it is: its arrays get their authors' names again.
+of what they folded loses its name. For two designs the order of operators tells
+which it is: an IResNet's arrays get their authors' names again, those of a
+MobileFaceNet, all of whose norms are folded, are counted: conv0.weight, ...
 """
 
 import pathlib
@@ -56,12 +57,13 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     if tensor.name in arrays:
       raise ValueError(f'{tensor.name} appears twice')
     arrays[tensor.name] = _array(onnx, tensor, path.parent)
-  arrays = _iresnet(graph, arrays) or arrays
+  arrays = _iresnet(graph, arrays) or _mobilefacenet(graph, arrays) or arrays
   for name, array in arrays.items():
     if re.fullmatch(_MADE_UP, name) and array.ndim > 1:
       raise ValueError(
         f'{name} has lost its name: the exporter folded batch norms (which '
-        'is undone for an IResNet only); give the PyTorch file instead'
+        'is undone for an IResNet or MobileFaceNet only); give the PyTorch '
+        'file instead'
       )
   return arrays
 
@@ -107,6 +109,29 @@ def _iresnet(graph, arrays):
   if 'features.bias' not in result:  # Some exporters fold this one, too.
     result |= _adding_norm('features', 0 * result['fc.bias'], epsilon)
   return result
+
+
+def _mobilefacenet(graph, arrays):
+  """Gives {'conv0.weight': array, ...} of a MobileFaceNet.
+
+  None for other graphs, and where a norm is not folded.
+  """
+  order = ''.join(_LETTERS.get(node.op_type, '?') for node in graph.node)
+  if not re.fullmatch('(CP){2}(CPCPCA?)+CPCC', order):
+    return None
+  result, counts = {}, {'Conv': 0, 'PRelu': 0}
+  for node in graph.node:
+    if node.op_type in counts:
+      name = f'{node.op_type.lower()}{counts[node.op_type]}'
+      counts[node.op_type] += 1
+      constants = node.input[1:]
+      for part, constant in zip(_PARTS, constants, strict=False):
+        result[f'{name}.{part}'] = arrays[constant]
+  # The slopes have axes for rows and columns, too.
+  return {
+    name: array.reshape(-1) if name.startswith('prelu') else array
+    for name, array in result.items()
+  }
 
 
 def _adding_norm(key, bias, epsilon):

@@ -15,16 +15,21 @@ import safetensors
 
 from fr_poison.extractors.convert import (
   dlib_dat,
+  mxnet_params,
   numpy_pickle,
   onnx_file,
+  openvino_ir,
   tfjs,
+  tflite_file,
   torch_file,
 )
 from fr_poison.types import InputError
 
 _HEAD = 512  # bytes, enough to know each of them
-_NO_FILES = {
-  b'<': 'a web page, not the file that was to be downloaded',
+_NO_FILES = {  # by how they begin, behind white space
+  b'(?!%b)<' % openvino_ir.HEAD: (
+    'a web page, not the file that was to be downloaded'
+  ),
   b'version https://git-lfs': 'a Git LFS pointer, not the file itself',
 }
 _SAFETENSORS = {
@@ -40,8 +45,9 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
   """Reads the arrays of a weight file under its authors' names.
 
   Args:
-    path: of PyTorch, TorchScript, ONNX, safetensors, a TF.js model.json, a
-      pickle of NumPy arrays, or a network of dlib's.
+    path: of PyTorch, TorchScript, ONNX, safetensors, a TF.js model.json, an
+      OpenVINO model's .xml, TensorFlow Lite, MXNet, a pickle of NumPy arrays,
+      or a network of dlib's.
 
   Returns:
     {name: array}, in the file's own number formats; may be read-only views.
@@ -73,7 +79,7 @@ def _read(path):
   with open(path, 'rb') as file:
     head = file.read(_HEAD)
   for start, what in _NO_FILES.items():
-    if head.lstrip(b'\xef\xbb\xbf \t\r\n').startswith(start):
+    if re.match(rb'[\xef\xbb\xbf\s]*' + start, head):
       raise ValueError(what)
   for begins, read_file in _READERS.values():
     if re.match(begins, head, re.DOTALL):
@@ -115,6 +121,9 @@ _READERS = {
   'TF.js model.json': (rb'\s*\{', tfjs.read),
   # The version of the format is the first field.
   'ONNX': (rb'\x08[\x00-\x3f].', onnx_file.read),
+  'OpenVINO .xml': (openvino_ir.HEAD, openvino_ir.read),
+  'TensorFlow Lite': (tflite_file.HEAD, tflite_file.read),
+  'MXNet': (re.escape(mxnet_params.MAGIC), mxnet_params.read),
   'NumPy arrays in a pickle': (rb'\x80[\x02-\x05]', numpy_pickle.read),
   'dlib': (rb'.*' + dlib_dat.INPUT, dlib_dat.read),
 }

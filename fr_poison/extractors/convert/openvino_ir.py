@@ -1,0 +1,99 @@
+"""Reads the constants of OpenVINO models (`.xml`, and `.bin` beside it).
+
+Their names say nothing, so arrays are called by what uses them, counted in the
+order of the graph: conv0.weight, conv0.bias, prelu0.weight, ... A document
+type, and with it every entity, is refused.
+"""
+
+import collections
+import math
+import pathlib
+from xml.parsers import expat
+
+import numpy as np
+
+HEAD = rb'<\?xml[^>]*\?>\s*<net\s'
+_DTYPES = {'f16': np.dtype('<f2'), 'f32': np.dtype('<f4')}
+_KINDS = {'Convolution': 'conv', 'GroupConvolution': 'conv'}
+
+
+class _Graph:
+  """The layers {id: attributes}, and {id: those that give it its inputs}.
+
+  The attributes include those of the layer's `data`.
+  """
+
+  def __init__(self, text):
+    self.layers, self.inputs, self.layer = {}, {}, None
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = self._start
+    parser.StartDoctypeDeclHandler = self._refuse
+    try:
+      parser.Parse(text, True)
+    except expat.ExpatError as error:
+      raise ValueError(f'damaged XML ({error})') from error
+
+  def _refuse(self, *doctype):
+    raise ValueError('a document type, which no OpenVINO model has')
+
+  def _start(self, tag, attributes):
+    if tag == 'layer':
+      self.layer = self.layers[attributes['id']] = attributes
+    elif tag == 'data':
+      self.layer |= attributes
+    elif tag == 'edge':
+      self.inputs.setdefault(attributes['to-layer'], []).append(
+        attributes['from-layer']
+      )
+
+  def constant(self, layer):
+    """Gives the attributes of the constant behind a layer's output, or None."""
+    if self.layers[layer]['type'] == 'Convert':  # from float16
+      (layer,) = self.inputs[layer]
+    about = self.layers[layer]
+    return about if about['type'] == 'Const' else None
+
+
+def read(path: pathlib.Path) -> dict[str, np.ndarray]:
+  """Reads the constants that are an input of a layer, one of each layer.
+
+  Kernels are [out, in, h, w], other arrays flat; all are views of the `.bin`.
+
+  Raises:
+    ValueError: damaged XML, or a constant that the `.bin` does not hold.
+  """
+  graph = _Graph(path.read_bytes())
+  data = path.with_suffix('.bin').read_bytes()
+  arrays, counts, named = {}, collections.Counter(), {}
+  for layer, about in graph.layers.items():
+    if about['type'] == 'Convert':
+      continue
+    inputs = graph.inputs.get(layer, [])
+    constant = next(filter(None, map(graph.constant, inputs)), None)
+    if constant is None:
+      continue
+    kind = _KINDS.get(about['type'], about['type'].lower())
+    before = [named[other] for other in inputs if other in named]
+    if kind == 'add' and before:
+      name = f'{before[0]}.bias'
+    else:
+      named[layer] = f'{kind}{counts[kind]}'
+      name = f'{named[layer]}.weight'
+      counts[kind] += 1
+    if name in arrays:
+      raise ValueError(f'{name} appears twice')
+    arrays[name] = _array(name, constant, data, is_kernel=kind == 'conv')
+  return arrays
+
+
+def _array(name, constant, data, *, is_kernel):
+  dtype = _DTYPES.get(constant['element_type'])
+  shape = [int(size) for size in constant['shape'].split(',')]
+  start, size = int(constant['offset']), int(constant['size'])
+  if dtype is None or min(start, size, *shape) < 0:
+    raise ValueError(f'{name}: a format or size that no weights have')
+  if math.prod(shape) * dtype.itemsize != size or start + size > len(data):
+    raise ValueError(f'{name}: {shape} is more than the .bin holds, or less')
+  array = np.frombuffer(data, dtype, math.prod(shape), start)
+  # In groups, kernels are [groups, out / groups, in / groups, h, w].
+  return array.reshape(-1, *shape[-3:]) if is_kernel else array
