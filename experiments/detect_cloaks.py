@@ -103,7 +103,8 @@ def load(
     data_dir,
     'num_people',
     settings.seed,
-    settings.person_level,
+    person_level=settings.person_level,
+    min_pictures=settings.min_pictures,
   )
   sizes = settings.num_train, settings.num_validation, settings.num_targets
   train, validation, candidates, tested = people.groups(faces, *sizes)

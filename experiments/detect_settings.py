@@ -4,6 +4,7 @@ import dataclasses
 import functools
 
 import config_fields
+import people
 
 from fr_poison import checks, detectors, extractors
 from fr_poison.adversaries import purifying
@@ -53,6 +54,7 @@ class Settings(config_fields.Fields):
   batch_size: checks.Count
   seed: checks.Seed
   person_level: str = 'first'
+  min_pictures: people.MinPictures = 2
 
   @functools.cached_property
   def recipes(self) -> dict[str, detectors.Recipe]:
