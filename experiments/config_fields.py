@@ -3,13 +3,15 @@
 import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator
-from typing import Self
+from typing import Annotated, Self
 
 from fr_poison import checks
 from fr_poison.data import align, datasets, folder
 from fr_poison.types import InputError, NotKeptError
 
 ALIGNMENTS = ('auto', 'none', *align.TEMPLATES)
+# One to learn from, one to be tested on.
+MinPictures = Annotated[int, checks.Range(2, is_whole=True)]
 
 
 @contextlib.contextmanager

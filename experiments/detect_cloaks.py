@@ -103,8 +103,9 @@ def load(
     data_dir,
     'num_people',
     settings.seed,
-    settings.person_level,
-    settings.align,
+    person_level=settings.person_level,
+    min_pictures=settings.min_pictures,
+    alignment=settings.align,
   )
   sizes = settings.num_train, settings.num_validation, settings.num_targets
   train, validation, candidates, tested = people.groups(faces, *sizes)

@@ -54,6 +54,7 @@ class Settings(config_fields.Fields):
   seed: checks.Seed
   person_level: str = 'first'
   align: str = 'auto'
+  min_pictures: config_fields.MinPictures = 2
 
   @functools.cached_property
   def recipes(self) -> dict[str, detectors.Recipe]:

@@ -59,12 +59,14 @@ def load(
     alignment=settings.align,
     strict=settings.strict,
     person_level=settings.person_level,
+    min_pictures=settings.min_pictures,
   )
   settings = settings.for_people(len(np.unique(found.faces.labels)))
   public, targets, faces = people.groups(
     found.faces, settings.num_public, settings.num_targets
   )
-  warnings = oddities.twins(faces) + oddities.exchanged_colours(found.faces)
+  warnings = found.warnings + oddities.twins(faces)
+  warnings += oddities.exchanged_colours(found.faces)
   if settings.dataset == 'folder':  # The others' people are known.
     warnings += oddities.doubts(found.faces, settings.batch_size)
   if settings.strict and warnings:

@@ -23,10 +23,11 @@ _IN_PLACE = ('orl', 'casia_webface', 'ms1m')  # published aligned
 
 
 class People(NamedTuple):
-  """Who was found, and the pictures that could not be used, with reasons."""
+  """Who was found, the pictures that could not be used, and sentences."""
 
   faces: FaceSet
-  left_out: list[list[str]]
+  left_out: list[list[str]]  # with reasons
+  warnings: list[str]
 
 
 def load(
@@ -35,19 +36,10 @@ def load(
   data_dir: str | None,
   field: str,
   seed: int,
-  person_level: str,
-  alignment: str = 'auto',
+  **options,
 ) -> FaceSet:
   """The pictures of `num_people` people, drawn by `seed`; see `find`."""
-  faces = find(
-    dataset,
-    num_people,
-    data_dir,
-    field,
-    seed,
-    alignment=alignment,
-    person_level=person_level,
-  ).faces
+  faces = find(dataset, num_people, data_dir, field, seed, **options).faces
   for text in oddities.exchanged_colours(faces):
     print(f'note: {text}', file=sys.stderr)
   return faces
@@ -63,8 +55,9 @@ def find(
   alignment: str = 'auto',
   strict: bool = False,
   person_level: str = 'first',
+  min_pictures: int = 2,
 ) -> People:
-  """`num_people` of the people who have 2 or more pictures, see `draw`.
+  """`num_people` of the people who have enough pictures, see `draw`.
 
   What was found in the data set, what was not, and who was understood goes to
   stderr.
@@ -78,24 +71,34 @@ def find(
     alignment: see `place`.
     strict: refuse pictures that cannot be used, and names alike.
     person_level: of the data set 'folder', see its page.
+    min_pictures: people with fewer usable ones are left out.
 
   Raises:
-    InputError: there are fewer; the data set cannot be read; as `place`.
+    InputError: there are fewer people, or none; the data set cannot be read;
+      as `place`.
   """
   placement = place(dataset, alignment)
   is_given = data_dir or dataset != 'orl'
   with config_fields.naming('--data_dir' if is_given else 'config.dataset'):
-    faces, left_out = _read(
-      dataset, num_people, data_dir, seed, placement, strict, person_level
-    )
-  number = len(faces.names) if num_people is None else num_people
-  if number > len(faces.names):
+    found, counts = _open(dataset, data_dir, placement, strict, person_level)
+  able = [name for name, count in counts.items() if count >= min_pictures]
+  if not able:
     raise InputError(
-      f'config.{field}: {number} people, but {dataset} has {len(faces.names)}'
-      ' with 2 or more usable pictures'
+      f'config.min_pictures: nobody in {dataset} has {min_pictures} usable ones'
     )
-  print(oddities.understood(faces), file=sys.stderr)
-  return People(faces, left_out)
+  if len(able) < (num_people or 0):
+    raise InputError(
+      f'config.{field}: {num_people} people, but {dataset} has {len(able)} '
+      f'with {min_pictures} or more usable pictures'
+    )
+  chosen = draw(able, seed, num_people)
+  if dataset == 'orl':
+    result = People(arrange(found, chosen), [], [])
+  else:
+    faces, left_out = found.faces(chosen), [list(row) for row in found.skipped]
+    result = People(faces, left_out, _assumed(found, faces))
+  print(oddities.understood(result.faces), file=sys.stderr)
+  return result
 
 
 def place(dataset: str, alignment: str) -> Placement | None:
@@ -128,29 +131,35 @@ def place(dataset: str, alignment: str) -> Placement | None:
     ) from error
 
 
-def _read(dataset, num_people, data_dir, seed, placement, strict, person_level):
-  """Draws that many people at most."""
+def _open(dataset, data_dir, placement, strict, person_level):
+  """The data set, and everyone's number of pictures."""
   source = {'source_dir': data_dir} if data_dir else {}
-  left_out = []
   if dataset == 'orl':
     faces = datasets.load(dataset, **source)
-    chosen = draw(faces.names, seed, num_people)
-  else:
-    if dataset == 'folder':
-      source['person_level'] = person_level
-    found = datasets.prepare(
-      dataset,
-      placement=placement,
-      strict=strict,
-      progress=progress.over(f'reading {dataset}', delay=2),
-      **source,
-    )
-    print(*found.report(), sep='\n', file=sys.stderr)
-    left_out = [list(row) for row in found.skipped]
-    able = [name for name, count in found.people.items() if count > 1]
-    chosen = draw(able, seed, num_people)
-    faces = found.faces(chosen, min_pictures=2)
-  return arrange(faces, chosen), left_out
+    counts = np.bincount(faces.labels).tolist()
+    return faces, dict(zip(faces.names, counts, strict=True))
+  if dataset == 'folder':
+    source['person_level'] = person_level
+  found = datasets.prepare(
+    dataset,
+    placement=placement,
+    strict=strict,
+    progress=progress.over(f'reading {dataset}', delay=2),
+    **source,
+  )
+  print(*found.report(), sep='\n', file=sys.stderr)
+  return found, found.people
+
+
+def _assumed(found, faces):
+  """A sentence on those of these pictures in which no face was found."""
+  paths = [path for path, _ in found.assumed if path in set(faces.paths)]
+  if not paths:
+    return []
+  return [
+    f'no face found in {len(paths)} pictures, cut out where those of '
+    f'{found.name} are: {", ".join(paths)}'
+  ]
 
 
 def draw(
@@ -180,10 +189,9 @@ def groups(faces: FaceSet, *sizes: int) -> list[FaceSet]:
   """The first people of a draw, the next ones and so on; the rest come last.
 
   Args:
-    faces: of `find`.
+    faces: of `find`, which the groups are parts of, not copies.
     *sizes: people of each group but the last.
   """
-  group = np.searchsorted(np.cumsum(sizes), faces.labels, side='right')
-  return [
-    faces.subset(np.flatnonzero(group == i)) for i in range(len(sizes) + 1)
-  ]
+  ends = np.searchsorted(faces.labels, np.cumsum(sizes)).tolist()
+  spans = zip([0, *ends], [*ends, len(faces)], strict=True)
+  return [faces.subset(slice(*span)) for span in spans]

@@ -52,6 +52,7 @@ class Settings(config_fields.Fields):
   batch_size: checks.Count
   seed: checks.Seed
   person_level: str = 'first'
+  min_pictures: config_fields.MinPictures = 2
 
   @property
   def num_evaluated(self) -> float:

@@ -64,6 +64,7 @@ class Settings(config_fields.Fields):
   batch_size: checks.Count
   person_level: str = 'first'
   align: str = 'auto'
+  min_pictures: config_fields.MinPictures = 2
 
   def __post_init__(self):
     """Checks every value."""
@@ -85,8 +86,9 @@ class Settings(config_fields.Fields):
       data_dir,
       'num_eval_people',
       self.recipe.seed,
-      self.person_level,
-      self.align,
+      person_level=self.person_level,
+      min_pictures=self.min_pictures,
+      alignment=self.align,
     )
 
   def divide(self, faces: FaceSet) -> tuple[FaceSet, FaceSet]:
@@ -121,13 +123,13 @@ def make_verify(labels: np.ndarray, seed: int):
 
   def verify(embeddings):
     scores = verification.score(embeddings, anyone)
-    accuracy = verification.accuracy(
+    accuracies = verification.accuracies(
       verification.score(embeddings, apart), apart.is_genuine, apart.folds
     )
     return {
       'verification_auc': roc.auc(scores, anyone.is_genuine),
       'verification_eer': verification.eer(scores, anyone.is_genuine),
-      'verification_accuracy': accuracy,
+      'verification_accuracy': float(accuracies.mean()),
     }
 
   return verify

@@ -117,10 +117,11 @@ def eer(scores: Array, is_genuine: Array) -> float:
   return float(np.interp(0, excess[ends], points.fpr[ends]))
 
 
-def accuracy(scores: Array, is_genuine: Array, folds: Array) -> float:
-  """Averages over folds, each with the threshold best on all the others.
+def accuracies(scores: Array, is_genuine: Array, folds: Array) -> np.ndarray:
+  """Gives each fold's accuracy, with the threshold best on all the others.
 
-  As LFW's technical report has it (Huang et al., 2007).
+  As LFW's technical report has it (Huang et al., 2007), which reports their
+  mean.
 
   Args:
     scores: [P], finite.
@@ -140,7 +141,7 @@ def accuracy(scores: Array, is_genuine: Array, folds: Array) -> float:
     own = folds == fold
     cut = _best_threshold(scores[~own], is_genuine[~own])
     shares.append(np.mean((scores[own] > cut) == is_genuine[own]))
-  return float(np.mean(shares))
+  return np.array(shares)
 
 
 def _best_threshold(scores, is_genuine):

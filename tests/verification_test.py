@@ -155,14 +155,14 @@ def test_eer_is_where_scikit_learns_curve_crosses(seed):
   )
 
 
-def test_accuracy_by_hand():
+def test_accuracies_by_hand():
   # Folds of (genuine, impostor): (5, 1), (4, 2), (1.5, 3).
   scores, is_genuine = _pairs([5, 4, 1.5], [1, 2, 3])
   # Without the first: above 3.5 three of four pairs are right. Without the
   # second: three above 1.25 or above 4, so above 4. Without the third: above
   # 3 all are. So (5, 1) both; 4 is not above 4; 1.5 is not above 3.
-  found = verification.accuracy(scores, is_genuine, [0, 1, 2, 0, 1, 2])
-  assert found == pytest.approx((1 + 1 / 2 + 1 / 2) / 3)
+  found = verification.accuracies(scores, is_genuine, [0, 1, 2, 0, 1, 2])
+  assert found.tolist() == [1, 1 / 2, 1 / 2]
 
 
 def test_a_threshold_may_accept_or_reject_all():
@@ -170,8 +170,8 @@ def test_a_threshold_may_accept_or_reject_all():
   # are genuine: all are accepted. Outside the second one of two is: the highest
   # of the best thresholds rejects all.
   scores, is_genuine = _pairs([1, 2, 2], [3, 4])
-  found = verification.accuracy(scores, is_genuine, [0, 1, 1, 0, 1])
-  assert found == pytest.approx((1 / 2 + 1 / 3) / 2)
+  found = verification.accuracies(scores, is_genuine, [0, 1, 1, 0, 1])
+  assert found.tolist() == [1 / 2, 1 / 3]
 
 
 @pytest.mark.parametrize(
@@ -179,15 +179,15 @@ def test_a_threshold_may_accept_or_reject_all():
   [
     (lambda: verification.eer([1, 2], [True, True]), 'scores: no negative'),
     (
-      lambda: verification.accuracy([1, 2], [True, False], [0, 0]),
+      lambda: verification.accuracies([1, 2], [True, False], [0, 0]),
       'folds: 1, at least 2 needed',
     ),
     (
-      lambda: verification.accuracy([1, 2], [True, False], [0, 1]),
+      lambda: verification.accuracies([1, 2], [True, False], [0, 1]),
       'scores: no positive',
     ),
     (
-      lambda: verification.accuracy([1, np.inf], [True, False], [0, 1]),
+      lambda: verification.accuracies([1, np.inf], [True, False], [0, 1]),
       'scores: NaN or infinite at 1',
     ),
   ],

@@ -36,6 +36,7 @@ def get_config(arg=None):
   config.dataset = 'orl'
   config.person_level = 'first'  # in a folder; see configs/orl.py
   config.align = 'auto'  # see there
+  config.min_pictures = 2  # people with fewer usable ones are left out
   # So many people of the data set, whom the seed draws, and so many others.
   config.num_train_people = 4 if smoke else 30
   config.num_eval_people = 4 if smoke else 10

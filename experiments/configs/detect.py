@@ -28,6 +28,7 @@ def get_config(arg=None):
       'dataset': 'orl',
       'person_level': 'first',  # in a folder; see configs/orl.py
       'align': 'auto',  # see there
+      'min_pictures': 2,  # people with fewer usable ones are left out
       # So many people of the data set, in an order that the seed draws: some
       # train the detectors, the next give their thresholds, the rest are
       # tested. Cloaks imitate people of the first two groups, unless targets

@@ -27,6 +27,7 @@ def get_config(arg=None):
   config = orl.get_config(smoke)
   # The folders say who there is.
   del config.dataset, config.num_people, config.num_protected
+  del config.min_pictures
   config.num_targets = 0  # the adaptive trainer's tools take public people
   config.originals = placeholder(str)
   # None: the cloaks lie beside the originals, and have the suffix.

@@ -45,6 +45,7 @@ def get_config(arg=None):
   # Of the data set 'folder': the 'first' folder on the way to a picture is the
   # person, or 'every' one that holds pictures.
   config.person_level = 'first'
+  config.min_pictures = 2  # people with fewer usable ones are left out
   # So many people of the data set, in an order that the seed draws; None: all.
   # The first of them are the trainer's own material, see configs/adaptive.py;
   # the next are the targets, whom a cloak may imitate. Neither group is tested;

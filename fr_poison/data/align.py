@@ -74,15 +74,27 @@ def landmarks_on(template: str, other: str, size: int) -> np.ndarray:
   nose or the mouth each has is not the same. [5, 2], in a picture of side
   `size`; raises as `template_points`.
   """
-  eyes, onto = (
-    [
-      template_points(x, size)[eye].mean(0)
-      for eye in _EYES[TEMPLATES[x].landmarks]
-    ]
-    for x in (template, other)
-  )
-  transform = similarity_transform(eyes, onto)
-  return _moved(template_points(template, size), transform)
+  return landmarks_at(_eyes(other, size), template)
+
+
+def landmarks_at(eyes: np.ndarray, template: str) -> np.ndarray:
+  """Gives the place of a template's landmarks in a face of which it is known.
+
+  Args:
+    eyes: [2, 2], the middle (x, y) of the eye on the left and of the other.
+    template: one of `TEMPLATES`; raises as `template_points`.
+
+  Returns:
+    [5, 2], in the unit of `eyes`.
+  """
+  transform = similarity_transform(_eyes(template, 1), eyes)
+  return _moved(template_points(template, 1), transform)
+
+
+def _eyes(template, size):
+  points = template_points(template, size)
+  eyes = _EYES[TEMPLATES[template].landmarks]
+  return np.stack([points[eye].mean(0) for eye in eyes])
 
 
 def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:

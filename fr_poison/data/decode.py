@@ -79,13 +79,17 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
   return decode(files.read(path), str(path))
 
 
-def encode_png(image: np.ndarray, *, exif: bytes = b'') -> bytes:
+def encode_png(
+  image: np.ndarray, *, exif: bytes = b'', level: int = -1
+) -> bytes:
   """Encodes uint8 [H, W, 3] RGB or [H, W] grey, and `exif` as by `exif.kept`.
 
-  Nothing else is written.
+  Nothing else is written. `level` is zlib's: 1 is fast, -1 its usual one.
   """
   buffer = io.BytesIO()
-  Image.fromarray(image).save(buffer, format='PNG', exif=exif)
+  Image.fromarray(image).save(
+    buffer, format='PNG', exif=exif, compress_level=level
+  )
   return buffer.getvalue()
 
 

@@ -33,6 +33,8 @@ _MAX_SIDE = 1024
 _MAX_DOUBLED = 2048**2  # pixels; beyond, doubling costs more than it finds
 # Of 200 tight LFW crops dlib's own settings find 165 faces, these 193.
 _MARGIN, _LOW_THRESHOLD = 0.1, -0.2
+# Of LFW's 13,233 subjects the first search misses 64, the second 30, this 11.
+_CERTAIN_THRESHOLD = -0.5
 POLICIES = ('skip', 'largest', 'most_central')
 _local = threading.local()
 _INSTALL = "not installed; pip install 'fr_poison[align]'"
@@ -53,6 +55,10 @@ class Face(NamedTuple):
   def centre(self) -> np.ndarray:
     """The middle of its box, (x, y)."""
     return (self.box[:2] + self.box[2:]) / 2
+
+  def holds(self, point: np.ndarray) -> bool:
+    """Whether (x, y) lies within its box."""
+    return bool(np.all((self.box[:2] <= point) & (point <= self.box[2:])))
 
 
 def find_faces(
@@ -98,8 +104,42 @@ def find_faces(
 
 def _is_known(face, faces):
   """Whether its middle lies within one of them."""
-  inside = lambda f: (f.box[:2] <= face.centre) & (face.centre <= f.box[2:])
-  return any(inside(other).all() for other in faces)
+  return any(other.holds(face.centre) for other in faces)
+
+
+def find_subject(
+  image: np.ndarray, template: str = 'wide', *, is_certain: bool = False
+) -> Face:
+  """Finds the face in the middle of a picture, whoever else is in it.
+
+  Of those whose box holds the middle the most central; where none does, that
+  of all. Faces below 80 pixels are looked for only where no other holds the
+  middle: they take three quarters of the time of `find_faces`.
+
+  Args:
+    image: uint8 [H, W, 3].
+    template: whose landmarks, one of `align.TEMPLATES`.
+    is_certain: there is a face at the middle, and no other one is meant; so the
+      surest there is taken, however unsure.
+
+  Raises:
+    InputError: no face, or as `find_faces`.
+  """
+  middle = _middle(image.shape)
+  central = lambda faces: [face for face in faces if face.holds(middle)]
+  is_small = max(image.shape[:2]) <= _MAX_SIDE
+  faces = central(_find(image, template, doubles=False)) if is_small else []
+  if not faces:
+    faces = find_faces(image, template)
+    faces = central(faces) or ([] if is_certain else faces)
+  if not faces and is_certain:
+    faces = central(_find(image, template, threshold=_CERTAIN_THRESHOLD))[:1]
+  return choose(faces, image.shape, 'most_central')
+
+
+def _middle(shape):
+  """That of a picture of `shape` [H, W, ...], (x, y)."""
+  return (np.array(shape[1::-1]) - 1) / 2
 
 
 def choose(
@@ -115,8 +155,8 @@ def choose(
   if policy == 'largest':
     return max(faces, key=lambda f: f.box[2] - f.box[0])
   if policy == 'most_central':
-    centre = (np.array(shape[1::-1]) - 1) / 2
-    return min(faces, key=lambda f: np.linalg.norm(f.centre - centre))
+    middle = _middle(shape)
+    return min(faces, key=lambda f: np.linalg.norm(f.centre - middle))
   if len(faces) > 1:
     raise InputError(f'{len(faces)} faces')
   return faces[0]
@@ -128,7 +168,9 @@ def aligned(
   """Puts the face of each picture on a template.
 
   Pictures are left out with the reason 'no face' or, with 'skip', '3 faces';
-  who requires one face in each calls `datasets.prepare` with `strict`.
+  who requires one face in each calls `datasets.prepare` with `strict`. Of data
+  sets whose subject is in the middle it is always `find_subject`'s; and if they
+  say where the eyes are, pictures without a face are cut out there.
 
   Args:
     size: side of the result, in pixels; None: the template's.
@@ -148,14 +190,36 @@ def aligned(
     face = choose(find_faces(image, template), image.shape, policy)
     return align.align(image, face.landmarks, size, template)
 
-  return Placement(f'{template}-{size}', place, policy)
+  of_subject = functools.partial(_of_subject, size, template)
+  return Placement(f'{template}-{size}', place, policy, of_subject)
 
 
-def _find(image, template, margin=0, threshold=0.0) -> list[Face]:
+def _of_subject(size, template, eyes) -> Placement:
+  """`aligned` for pictures of somebody in the middle, with the eyes there."""
+  is_certain = eyes is not None
+
+  def place(image):
+    face = find_subject(image, template, is_certain=is_certain)
+    return align.align(image, face.landmarks, size, template)
+
+  def otherwise(image):
+    points = eyes * image.shape[1::-1] - 0.5
+    landmarks = align.landmarks_at(points, template)
+    return align.align(image, landmarks, size, template)
+
+  return Placement(
+    f'{template}-{size}',
+    place,
+    f'subject {eyes.tolist() if is_certain else ""}',
+    otherwise=otherwise if is_certain else None,
+  )
+
+
+def _find(image, template, margin=0, threshold=0.0, doubles=True) -> list[Face]:
   """Faces of the picture that `image` shows with a margin around it."""
   predictor, parts = _model(template)
   image = np.ascontiguousarray(image)
-  is_doubled = image.shape[0] * image.shape[1] <= _MAX_DOUBLED
+  is_doubled = doubles and image.shape[0] * image.shape[1] <= _MAX_DOUBLED
   boxes, _, _ = _detector().run(image, int(is_doubled), threshold)
   found = []
   for box in boxes:

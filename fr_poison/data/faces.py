@@ -62,14 +62,18 @@ class FaceSet:
     """The number of pictures."""
     return len(self.images)
 
-  def subset(self, indices: np.ndarray) -> 'FaceSet':
-    """Takes the pictures at `indices` ([M] int) in that order; names stay."""
-    indices = np.asarray(indices, dtype=np.intp)
+  def subset(self, indices: np.ndarray | slice) -> 'FaceSet':
+    """Takes the pictures at `indices` ([M] int) in that order; names stay.
+
+    Those of a slice are not copied.
+    """
+    if not isinstance(indices, slice):
+      indices = np.asarray(indices, dtype=np.intp)
     return dataclasses.replace(
       self,
       images=self.images[indices],
       labels=self.labels[indices],
-      paths=tuple(self.paths[i] for i in indices),
+      paths=tuple(self.paths[i] for i in np.arange(len(self))[indices]),
     )
 
 

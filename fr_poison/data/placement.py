@@ -15,11 +15,18 @@ class Placement(NamedTuple):
     place: uint8 [H, W, 3] -> uint8 [size, size, 3]; an InputError of its own
       leaves the picture out, and says why.
     details: what else its results depend on, as the choice among faces.
+    of_subject: where the pictures' subject is in the middle and has the eyes
+      there ([2, 2], see `trees.Source.eyes`; None: nobody says), the placement
+      that makes use of it; None: there is no other.
+    otherwise: what is done with a picture that `place` leaves out, instead;
+      None: it stays out.
   """
 
   alignment: str
   place: Callable[[np.ndarray], np.ndarray]
   details: str = ''
+  of_subject: Callable[[np.ndarray | None], 'Placement'] | None = None
+  otherwise: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 class Rejected(NamedTuple):

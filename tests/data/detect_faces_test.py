@@ -126,6 +126,82 @@ def test_aligned(picture):
   assert either.alignment == 'arcface-24'
 
 
+@pytest.fixture
+def crowd(picture):
+  """Somebody in the middle of 300x400 pixels, and twice as large at an edge."""
+  photo = np.full((300, 400, 3), 120, np.uint8)
+  photo[94:206, 154:246] = picture
+  large = np.asarray(Image.fromarray(picture).resize((150, 182)))
+  photo[100:282, 250:400] = large
+  return photo, (154, 94)
+
+
+def test_the_subject_is_in_the_middle_whoever_else_is_there(
+  crowd, picture, monkeypatch
+):
+  photo, place = crowd
+  assert len(detect_faces.find_faces(photo)) == 2
+  (alone,) = detect_faces.find_faces(picture)
+  # A large face is found at once; there is no search for small ones.
+  refuse = lambda *args: pytest.fail('searched again')
+  monkeypatch.setattr(detect_faces, 'find_faces', refuse)
+  for is_certain in (False, True):
+    face = detect_faces.find_subject(photo, is_certain=is_certain)
+    np.testing.assert_allclose(face.landmarks, alone.landmarks + place, atol=4)
+
+
+def test_a_small_subject_is_found_before_a_large_neighbour(crowd, picture):
+  photo, _ = crowd
+  photo[94:206, 154:246] = 120
+  small = np.asarray(Image.fromarray(picture).resize((46, 56)))
+  photo[122:178, 177:223] = small
+  face = detect_faces.find_subject(photo)
+  assert face.holds(np.array([199.5, 149.5])) and np.ptp(face.box[::2]) < 60
+
+
+def test_nobody_in_the_middle(crowd):
+  photo, _ = crowd
+  photo[94:206, 154:246] = 120
+  assert detect_faces.find_subject(photo).box[0] > 200  # who else is meant?
+  with pytest.raises(InputError, match='^no face$'):
+    detect_faces.find_subject(photo, is_certain=True)
+
+
+def test_a_subject_that_is_certain_may_be_unsure(picture, monkeypatch):
+  monkeypatch.setattr(detect_faces, 'find_faces', lambda *args: [])
+  covered = picture.copy()
+  covered[72:] = 120  # no mouth
+  assert not detect_faces._find(covered, 'dlib')
+  with pytest.raises(InputError, match='^no face$'):
+    detect_faces.find_subject(covered)
+  face = detect_faces.find_subject(covered, is_certain=True)
+  assert face.holds(np.array([45.5, 55.5]))
+
+
+@pytest.mark.parametrize('template', align.TEMPLATES)
+def test_without_a_face_the_eyes_are_where_the_data_set_says(template):
+  # At (.25, .5) and (.75, .5) of 80x40 pixels: pixels 19.5 and 59.5 of rows
+  # 19.5, so between four pixels.
+  image = np.zeros((40, 80, 3), np.uint8)
+  image[19:21, 19:21], image[19:21, 59:61] = (255, 0, 0), (0, 0, 255)
+  placement = detect_faces.aligned(112, template)
+  assert placement.otherwise is None
+  placement = placement.of_subject(np.array([[0.25, 0.5], [0.75, 0.5]]))
+  with pytest.raises(InputError, match='^no face$'):
+    placement.place(image)
+  assumed = placement.otherwise(image).astype(int)
+  points = align.template_points(template, 112)
+  for channel, eye in zip((0, 2), align.TEMPLATES[template].eyes, strict=True):
+    rows, columns = np.nonzero(assumed[..., channel] > 64)
+    found = columns.mean(), rows.mean()
+    np.testing.assert_allclose(found, points[eye].mean(0), atol=0.5)
+
+
+def test_data_sets_that_say_nothing_of_eyes_assume_nothing():
+  placement = detect_faces.aligned(8).of_subject(None)
+  assert placement.otherwise is None and placement.alignment == 'dlib-8'
+
+
 # In a picture of 40 rows and 60 columns: centre x is 29.5, centre y 19.5.
 SURE, CENTRAL, LARGE = (
   Face(np.array(box), np.zeros((5, 2)))

@@ -26,6 +26,10 @@ def test_subset_keeps_order_and_names():
 
 def test_empty_subset():
   assert len(FaceSet(**GOOD).subset([])) == 0
+  whole = FaceSet(**GOOD)
+  part = whole.subset(slice(1, 3))
+  assert part.paths == whole.paths[1:3]
+  assert np.shares_memory(part.images, whole.images)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Whom a config gets from a data set other than ORL."""
 
+import functools
 import pathlib
 import sys
 import threading
@@ -28,7 +29,8 @@ def test_people_with_one_picture_are_left_out_and_told(
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     Image.new('RGB', (112, 112)).save(root / path)
   (drawn,) = people.draw('bc', 0, 1)
-  faces = people.load('folder', 1, str(root), 'num_people', 0, 'first', 'none')
+  load = functools.partial(people.load, alignment='none')
+  faces = load('folder', 1, str(root), 'num_people', 0)
   assert faces.names == (drawn,)
   assert faces.paths == (f'{drawn}/1.png', f'{drawn}/2.png')
   printed = capsys.readouterr().err
@@ -37,7 +39,7 @@ def test_people_with_one_picture_are_left_out_and_told(
   with pytest.raises(
     InputError, match='num_people: 3 people, but folder has 2 with 2 or more'
   ):
-    people.load('folder', 3, str(root), 'num_people', 0, 'first', 'none')
+    load('folder', 3, str(root), 'num_people', 0)
   everybody = people.find(
     'folder', None, str(root), 'num_people', 0, alignment='none'
   ).faces
@@ -54,14 +56,15 @@ def test_people_are_drawn_by_the_seed_in_groups_that_share_nobody():
   # Who else there is moves nobody before another.
   assert people.draw(names[1:], 0) == tuple(n for n in drawn if n != 's1')
 
-  faces = people.load('orl', 10, None, 'num_people', 0, 'first')
+  faces = people.load('orl', 10, None, 'num_people', 0)
   assert faces.names == drawn[:10] and len(faces) == 100
   folders = [path.partition('/')[0] for path in faces.paths]
   assert folders == [faces.names[label] for label in faces.labels]
   groups = people.groups(faces, 4, 0, 3)
   shown = [np.unique(group.labels).tolist() for group in groups]
   assert shown == [[0, 1, 2, 3], [], [4, 5, 6], [7, 8, 9]]
-  other = people.load('orl', 10, None, 'num_people', 1, 'first')
+  assert all(np.shares_memory(faces.images, g.images) for g in groups if len(g))
+  other = people.load('orl', 10, None, 'num_people', 1)
   assert set(other.names) != set(faces.names)
 
 
@@ -98,6 +101,74 @@ def test_a_folder_is_understood_alike_by_all_programs(
   assert f'{number} people: p' in printed and '/2019 (2)' in printed
   with pytest.raises(InputError, match="config.person_level: 'last'"):
     load('last', str(root))
+
+
+def _people(root):
+  """a has 1 picture, b 2, c 3."""
+  for name, count in (('a', 1), ('b', 2), ('c', 3)):
+    (root / name).mkdir(parents=True)
+    for i in range(count):
+      Image.new('RGB', (112, 112)).save(root / name / f'{i}.png')
+  return str(root)
+
+
+def test_people_with_fewer_pictures_than_asked_for_are_left_out(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'tfds'))
+  find = functools.partial(
+    people.find, 'folder', data_dir=_people(tmp_path / 'x'), field='x', seed=0
+  )
+  assert sorted(find(None, min_pictures=2).faces.names) == ['b', 'c']
+  assert find(None, min_pictures=3).faces.names == ('c',)
+  message = '^config.x: 2 people, but folder has 1 with 3 or more'
+  with pytest.raises(InputError, match=message):
+    find(2, min_pictures=3)
+  message = '^config.min_pictures: nobody in folder has 4 usable ones'
+  with pytest.raises(InputError, match=message):
+    find(None, min_pictures=4)
+
+
+@pytest.mark.parametrize('number', [1, 2.5, None])
+def test_the_fewest_pictures_are_two(number):
+  config = detect.get_config('smoke').to_dict() | {'min_pictures': number}
+  with pytest.raises(InputError, match='^config.min_pictures: .*from 2 exp'):
+    detect_settings.Settings.from_config(config)
+
+
+@pytest.mark.parametrize('load', [_detection, _training])
+def test_all_programs_ask_for_as_many_pictures(load, tmp_path, monkeypatch):
+  monkeypatch.setattr(people, 'find', lambda *args, **options: found(options))
+
+  def found(options):
+    asked.append(options['min_pictures'])
+    raise InputError('found')
+
+  asked = []
+  with pytest.raises(InputError, match='found'):
+    load('first', str(tmp_path))
+  assert asked == [2]
+
+
+def test_faces_that_were_not_found_are_said_of_the_people_drawn(
+  tmp_path, monkeypatch
+):
+  pytest.importorskip('dlib', reason='dlib is not installed')
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'tfds'))
+  for name in ('Ann', 'Bob'):
+    (tmp_path / 'lfw' / name).mkdir(parents=True)
+    for i in (1, 2):
+      path = tmp_path / 'lfw' / name / f'{name}_000{i}.jpg'
+      Image.new('RGB', (60, 60)).save(path)
+  found = people.find(
+    'lfw', 1, str(tmp_path / 'lfw'), 'num_people', 0, alignment='dlib'
+  )
+  (name,) = found.faces.names
+  assert found.warnings == [
+    'no face found in 2 pictures, cut out where those of lfw are: '
+    f'{name}/{name}_0001.jpg, {name}/{name}_0002.jpg'
+  ]
+  assert not found.left_out
 
 
 def test_orl_is_aligned_already():
@@ -160,6 +231,11 @@ def test_faces_that_seem_to_be_bgr_are_noted(tmp_path, monkeypatch, capsys):
     path = tmp_path / 'people' / 'a' / f'{i}.png'
     Image.new('RGB', (112, 112), (120, 150, 200)).save(path)
   people.load(
-    'folder', 1, str(tmp_path / 'people'), 'num_people', 0, 'first', 'none'
+    'folder',
+    1,
+    str(tmp_path / 'people'),
+    'num_people',
+    0,
+    alignment='none',
   )
   assert 'note: 2 of 2 faces are bluer' in capsys.readouterr().err

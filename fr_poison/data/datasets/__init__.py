@@ -61,9 +61,11 @@ def prepare(
     name: one of `NAMES` but 'orl'.
     source_dir: where it is, in the layout that its function describes.
     size: side of the prepared pictures, in pixels.
-    placement: how they come to their size; None: `centred(size)`.
-    strict: refuses a data set with unusable files, or with names that differ
-      in case or Unicode form only; else they are in the result.
+    placement: how they come to their size; None: `centred(size)`. Where the
+      subject is in the middle of each picture, it is `placement.of_subject`.
+    strict: refuses a data set with unusable files, with faces that were not
+      found, or with names that differ in case or Unicode form only; else they
+      are in the result.
     progress: is given the loop over pictures where they are prepared, and that
       over those that `Prepared.faces` reads; see `data.batches.silent`.
     **options: of the data set, as megaface's `part`.
@@ -80,6 +82,8 @@ def prepare(
 
   source = _SOURCES[name](pathlib.Path(source_dir), **options)
   placement = placement or centred(size)
+  if source.is_central and placement.of_subject:
+    placement = placement.of_subject(source.eyes)
   with builder.quiet_tfds():
     built = builder.build(name, source, placement, progress)
     result = prepared.Prepared(built)

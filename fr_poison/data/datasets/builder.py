@@ -20,6 +20,7 @@ from fr_poison.data.placement import Placement
 from fr_poison.types import InputError, NotKeptError
 
 _NUM_THREADS = os.cpu_count() or 1
+_PNG_LEVEL = 1  # of zlib: a third of the time of its usual 6, 8% more bytes
 
 
 class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -31,11 +32,12 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
   Prepared pictures have one size and say nothing but their pixels; a JPEG that
   has the size is not compressed again. `info.metadata` has how many pictures
-  each person has (`people`) and every file that could not be used, with the
-  reason (`skipped`).
+  each person has (`people`), every file that could not be used, with the
+  reason (`skipped`), and those whose face was put where the data set says it
+  is, with the reason that it was not found (`assumed`).
   """
 
-  VERSION = tfds.core.Version('1.1.0')  # pictures in sRGB, far faces
+  VERSION = tfds.core.Version('1.2.0')  # pictures in sRGB, faces in the middle
 
   def __init__(
     self,
@@ -76,40 +78,45 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     return {'train': self._generate_examples()}
 
   def _generate_examples(self):
-    people, skipped = collections.Counter(), []
+    people, skipped, assumed = collections.Counter(), [], []
     items, total = self.source.items(), self.source.num_pictures
-    if isinstance(items, list):
+    if self.source.paths[0].is_dir():  # Nothing is read by listing them.
+      items = list(items)
       total = len(items)
     items = self.progress(items, total)
-    for (person, file), kept in _map_in_order(self._keep, items):
-      is_kept = isinstance(kept, bytes)
+    for (person, file), (kept, reason) in _map_in_order(self._keep, items):
+      if reason:
+        (assumed if kept else skipped).append([file.path, reason])
       if person is not None:
-        people[person] += is_kept
-      if is_kept:
+        people[person] += bool(kept)
+      if kept:
         yield file.path, {'image': kept, 'person': person, 'path': file.path}
-      else:
-        skipped.append([file.path, kept])
     if not people.total():
       why = ': '.join(skipped[0]) if skipped else 'nothing in its layout'
       where = self.source.paths[0]
       raise InputError(f'{where}: no picture of {self.name}; {why}')
     self.info.metadata['people'] = dict(sorted(people.items()))
     self.info.metadata['skipped'] = sorted(skipped)
+    self.info.metadata['assumed'] = sorted(assumed)
 
-  def _keep(self, item: tuple[str | None, folder.File]) -> bytes | str:
-    """The file to keep, or why there is none."""
+  def _keep(self, item: tuple[str | None, folder.File]) -> tuple[bytes, str]:
+    """The file to keep, b'' for none, and what is wrong with the picture."""
     person, file = item
+    image, reason = None, ''
     try:
       data = file.read()
       if person is None:
-        return 'of nobody known'
+        return b'', 'of nobody known'
       image = decode.decode(data, file.path)
       placed = self.placement.place(image)
     except InputError as error:
-      return str(error).removeprefix(f'{file.path}: ')
+      reason = str(error).removeprefix(f'{file.path}: ')
+      if image is None or not self.placement.otherwise:
+        return b'', reason
+      placed = self.placement.otherwise(image)
     if placed is image:
-      return exif.pixels_only(data, image)
-    return decode.encode_png(placed)
+      return exif.pixels_only(data, image), reason
+    return decode.encode_png(placed, level=_PNG_LEVEL), reason
 
   def _download_and_prepare(self, dl_manager, download_config):
     # TFDS's own writer keeps a gigabyte in memory, and then needs TensorFlow.

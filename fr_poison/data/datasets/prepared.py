@@ -1,7 +1,7 @@
 """A prepared data set: what was found, its pictures at once or in batches."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import grain
 import numpy as np
@@ -28,6 +28,8 @@ class Prepared:
     people: everyone's number of usable pictures, by name; it may be 0.
     names: those who have one.
     skipped: (path, reason) of the files that could not be used, sorted.
+    assumed: (path, reason) of the pictures whose face was not found, and was
+      taken to be where it is in all pictures of this data set; sorted.
   """
 
   def __init__(self, built: builder.FaceBuilder):
@@ -41,6 +43,7 @@ class Prepared:
       metadata = built.info.metadata
       self.people: dict[str, int] = dict(sorted(metadata['people'].items()))
       self.skipped = tuple(map(tuple, metadata['skipped']))
+      self.assumed = tuple(map(tuple, metadata['assumed']))
       self._records = built.as_data_source('train', decoders=decoders)
     self.names = tuple(name for name, count in self.people.items() if count)
     self._labels = {name: label for label, name in enumerate(self.names)}
@@ -62,7 +65,11 @@ class Prepared:
       f'all but the same name: {", ".join(map(ascii, names))}'
       for names in alike.values()
       if len(names) > 1
-    ] + [f'skipped {path}: {reason}' for path, reason in self.skipped]
+    ] + [
+      f'{what} {path}: {reason}'
+      for what, rows in (('skipped', self.skipped), ('assumed', self.assumed))
+      for path, reason in rows
+    ]
 
   def report(self) -> list[str]:
     """Lists what was expected and found, and the first problems, in lines."""
@@ -73,6 +80,8 @@ class Prepared:
       f'{len(self.names)} people{of(self.source.num_people)}, '
       f'{len(self.skipped)} files skipped'
     ]
+    if self.assumed:
+      lines[0] += f', {len(self.assumed)} faces not found and assumed'
     for count in range(3):
       names = [name for name, n in self.people.items() if n == count]
       if names:
@@ -83,40 +92,49 @@ class Prepared:
   def faces(
     self, people: Iterable[str] | None = None, min_pictures: int = 1
   ) -> FaceSet:
-    """Reads the pictures into memory, sorted by person and path.
+    """Reads the pictures into memory, by person, and there sorted by path.
 
     Args:
-      people: only these; None for all.
+      people: only these, in this order; None for all, sorted.
       min_pictures: people with fewer are left out; a split needs 2.
 
     Raises:
       InputError: nobody has as many, or the prepared files are damaged.
     """
-    able = [name for name, n in self.people.items() if n >= min_pictures]
-    wanted = set(able if people is None else people)
-    names = tuple(name for name in able if name in wanted)
+    counts = self.people
+    wanted = dict.fromkeys(counts if people is None else people)
+    names = tuple(n for n in wanted if counts.get(n, 0) >= min_pictures)
     if not names:
       raise InputError(f'{self.name}: nobody has {min_pictures} pictures')
     labels = {name: label for label, name in enumerate(names)}
-    people_and_paths = (self._record(i)[:2] for i in range(len(self)))
     rows = sorted(
       (labels[person], path, i)
-      for i, (person, path) in enumerate(people_and_paths)
+      for i, (person, path) in enumerate(self.index())
       if person in labels
     )
-    pictures = self.pictures([i for *_, i in rows]).to_iter_dataset(_READING)
-    images = None
-    for i, (image, *_) in enumerate(self._progress(pictures, len(rows))):
-      if images is None:
-        images = np.empty([len(rows), *image.shape], np.uint8)
-      images[i] = image
     return FaceSet(
-      images,
+      self.images([i for *_, i in rows]),
       np.array([label for label, *_ in rows], np.int32),
       names,
       tuple(path for _, path, _ in rows),
       self.alignment,
     )
+
+  def index(self) -> list[tuple[str, str]]:
+    """Lists whose each picture is, and its path; InputError: as `faces`."""
+    return [self._record(i)[:2] for i in range(len(self))]
+
+  def images(self, rows: Sequence[int]) -> np.ndarray:
+    """Reads pictures into memory, uint8 [N, H, W, 3]; InputError: as `faces`.
+
+    `rows` are some of `index`, at least one, in the order wanted.
+    """
+    pictures, images = self.pictures(rows).to_iter_dataset(_READING), None
+    for i, (image, *_) in enumerate(self._progress(pictures, len(rows))):
+      if images is None:
+        images = np.empty([len(rows), *image.shape], np.uint8)
+      images[i] = image
+    return images
 
   def pictures(self, rows: Iterable[int] | None = None) -> grain.MapDataset:
     """Gives (image, label, path) of all pictures, or of `rows`, to Grain.

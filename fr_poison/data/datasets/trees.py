@@ -8,7 +8,7 @@ import os
 import pathlib
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,8 @@ from fr_poison.types import InputError
 from fr_poison.verification import Pairs
 
 _FACESCRUB_LISTS = ('facescrub_actors.txt', 'facescrub_actresses.txt')
+# Medians of the deep-funnelled pictures, by dlib's landmarks; each has a face.
+_LFW_EYES = ((0.418, 0.458), (0.584, 0.454))
 _LFW_PICTURE = re.compile(r'(?:[^/]+/)?(?P<name>[^/]+)/(?P=name)_\d{4}\.jpg')
 
 
@@ -28,10 +30,15 @@ class Source(NamedTuple):
   Attributes:
     paths: the folders and files that it is read from.
     items: gives its pictures with the person, or None where they are nobody's,
-      in a list or, where they are too many, a stream.
+      one after the other: an archive's come with their bytes.
     num_people: as published; None where nobody says.
     num_pictures: likewise.
     details: what else its people depend on.
+    is_central: each picture is of whoever is in its middle; else, of several
+      faces, any may be meant.
+    eyes: [2, 2], where that subject's eyes are in every picture, the one on the
+      left and the other: (x, y) as shares of its width and height; None: nobody
+      says.
   """
 
   paths: list[pathlib.Path]
@@ -39,21 +46,21 @@ class Source(NamedTuple):
   num_people: int | None = None
   num_pictures: int | None = None
   details: str = ''
+  is_central: bool = True
+  eyes: np.ndarray | None = None
 
 
 def _items(
   source: pathlib.Path,
   person_of: Callable[[str], str | None],
   stray: str = '',
-) -> list[tuple[str | None, folder_lib.File]]:
+) -> Iterator[tuple[str | None, folder_lib.File]]:
   """The pictures; where `person_of` their paths is None, `stray` is why."""
-  items = []
   for file in folder_lib.files(source):
     person = person_of(file.path)
     if person is None:
       file = folder_lib.refused(file.path, stray)
-    items.append((person, file))
-  return items
+    yield person, file
 
 
 def folder(source: pathlib.Path, person_level: str = 'first') -> Source:
@@ -77,7 +84,8 @@ def folder(source: pathlib.Path, person_level: str = 'first') -> Source:
       source, lambda path: person_of(path.removeprefix(root)) or loose
     )
 
-  return Source([source], items, details=f'\0person: {person_level}')
+  details = f'\0person: {person_level}'
+  return Source([source], items, details=details, is_central=False)
 
 
 def _folder_around(archive: pathlib.Path) -> str:
@@ -125,13 +133,13 @@ def facescrub(source: pathlib.Path) -> Source:
       person = folders[-1].replace(' ', '_') if folders else None
       return person if not listed or person in listed else None
 
-    found = [
-      (person, file)
-      for person, file in _items(source, person_of, 'of nobody known')
-      if not {'image', 'images'} & set(file.path.split('/')[:-1])
-    ]
-    missing = sorted(listed - {person for person, _ in found})
-    return found + [(x, folder_lib.refused(x, 'no pictures')) for x in missing]
+    missing = set(listed)
+    for person, file in _items(source, person_of, 'of nobody known'):
+      if not {'image', 'images'} & set(file.path.split('/')[:-1]):
+        missing.discard(person)
+        yield person, file
+    for name in sorted(missing):
+      yield name, folder_lib.refused(name, 'no pictures')
 
   return Source([source, *lists], items, 530, 106_863)
 
@@ -165,7 +173,7 @@ def lfw(source: pathlib.Path) -> Source:
     return match and match['name']
 
   items = lambda: _items(source, person_of, 'not <Name>/<Name>_0001.jpg')
-  return Source([source], items, 5749, 13_233)
+  return Source([source], items, 5749, 13_233, eyes=np.array(_LFW_EYES))
 
 
 def read_pairs(path: str | os.PathLike, pictures: Sequence[str]) -> Pairs:
@@ -178,8 +186,8 @@ def read_pairs(path: str | os.PathLike, pictures: Sequence[str]) -> Pairs:
     pictures: LFW's pictures, as in `FaceSet.paths`.
 
   Raises:
-    InputError: no such file, another format, or a picture that is not there:
-      with fewer pairs it were another protocol.
+    InputError: no such file, another format, a picture that is there twice, or
+      that is not: with fewer pairs it were another protocol.
   """
   text = files.read_text(path)
   try:
@@ -200,7 +208,10 @@ def read_pairs(path: str | os.PathLike, pictures: Sequence[str]) -> Pairs:
     pairs = [(picture(*row[:2]), picture(*row[2:])) for row in rows]
   except ValueError:
     raise InputError(f"{path}: not in the format of LFW's pairs.txt") from None
-  index = {posixpath.basename(p): i for i, p in enumerate(pictures)}
+  index = {}
+  for i, picture in enumerate(pictures):
+    if (first := index.setdefault(posixpath.basename(picture), i)) < i:
+      raise InputError(f'{picture}: there twice, and is {pictures[first]}')
   missing = {name for pair in pairs for name in pair} - index.keys()
   if missing:
     raise InputError(

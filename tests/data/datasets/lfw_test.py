@@ -37,6 +37,22 @@ def test_folder_and_archive(root, tmp_path):
   assert (packed.images == faces.images).all()
 
 
+def test_an_archive_is_read_while_it_is_counted(root, tmp_path):
+  """Its bytes are not all held; of a folder the number is known before."""
+  with tarfile.open(tmp_path / 'lfw.tar', 'w') as tar:
+    tar.add(root, 'lfw')
+  totals, held = [], []
+
+  def progress(items, total):
+    totals.append(total)
+    held.append(isinstance(items, list))
+    return items
+
+  for source in (root, tmp_path / 'lfw.tar'):
+    datasets.prepare('lfw', source, size=8, progress=progress)
+  assert totals == [4, 13_233] and held == [True, False]
+
+
 def test_expected_and_found(root, draw):
   draw(root, ['Ann/Anna_0001.jpg', 'Ann/Ann_1.jpg'])
   report = datasets.prepare('lfw', root, size=8).report()
@@ -81,3 +97,10 @@ def test_bad_pairs(text, message, tmp_path):
     trees.read_pairs(tmp_path / 'pairs.txt', PATHS)
   with pytest.raises(InputError, match='none.txt: No such file'):
     trees.read_pairs(tmp_path / 'none.txt', PATHS)
+
+
+def test_a_picture_that_is_there_twice_is_refused(tmp_path):
+  (tmp_path / 'pairs.txt').write_text(PAIRS)
+  pictures = [f'lfw/{PATHS[0]}', *PATHS]
+  with pytest.raises(InputError, match=f'^{PATHS[0]}: there twice, and is lfw'):
+    trees.read_pairs(tmp_path / 'pairs.txt', pictures)

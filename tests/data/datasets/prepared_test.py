@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fr_poison.data import datasets, decode, folder
-from fr_poison.data.datasets import builder
+from fr_poison.data.datasets import builder, trees
 from fr_poison.data.datasets.trees import Source
 from fr_poison.data.placement import Placement, centred
 from fr_poison.types import InputError
@@ -89,6 +89,9 @@ def test_people_with_too_few_pictures_are_left_out(people):
   found = prepare(people)
   assert found.faces(min_pictures=2).names == ('Ann',)
   assert len(found.faces(['Ann'])) == 3
+  in_order = found.faces(['Bob', 'Ann', 'Zoe'])
+  assert in_order.names == ('Bob', 'Ann')
+  assert in_order.images[:, 0, 0, 0].tolist() == [13, 10, 11, 12]
   with pytest.raises(InputError, match='folder: nobody has 4 pictures'):
     found.faces(min_pictures=4)
   assert len(datasets.load('folder', source_dir=people, size=8)) == 4
@@ -142,6 +145,47 @@ def test_another_placement(people):
   faces = found.faces()
   assert faces.alignment == 'upside-4'
   assert faces.images[:, 0, 0, 0].tolist() == [245, 243, 242]
+
+
+@pytest.fixture
+def eyes():
+  """Of a placement that finds no face where the level is 11; it turns it."""
+
+  def place(image):
+    if image[0, 0, 0] == 11:
+      raise InputError('no face')
+    return image
+
+  def of_subject(eyes):
+    found.append(eyes)
+    return Placement('x-8', place, otherwise=lambda image: 255 - image)
+
+  found = []
+  return Placement('x-8', place, of_subject=of_subject), found
+
+
+def test_a_face_not_found_is_where_the_data_set_says(tmp_path, draw, eyes):
+  names = ['Ann/Ann_0001.jpg', 'Ann/Ann_0002.jpg', 'Ann/Ann_0003.jpg']
+  root, (placement, found) = draw(tmp_path / 'lfw', names), eyes
+  (root / names[2]).write_bytes(b'GIF89a')
+  prepared = datasets.prepare('lfw', root, placement=placement)
+  np.testing.assert_array_equal(found, [trees._LFW_EYES])
+  assert prepared.assumed == (('Ann/Ann_0002.jpg', 'no face'),)
+  assert prepared.people == {'Ann': 2} and len(prepared.skipped) == 1
+  assert prepared.faces().images[:, 0, 0, 0].tolist() == [10, 244]
+  report = prepared.report()
+  assert report[0].endswith('1 files skipped, 1 faces not found and assumed')
+  assert report[-1] == 'assumed Ann/Ann_0002.jpg: no face'
+  (root / names[2]).unlink()
+  with pytest.raises(InputError, match='1 problems, as: assumed Ann/Ann_0002'):
+    datasets.prepare('lfw', root, placement=placement, strict=True)
+
+
+def test_in_a_folder_anybody_may_be_meant(people, eyes):
+  placement, found = eyes
+  prepared = prepare(people, placement=placement)
+  assert ('Ann/2.jpg', 'no face') in prepared.skipped
+  assert not prepared.assumed and not found
 
 
 def test_another_choice_among_faces_is_prepared_anew(people):
@@ -213,9 +257,9 @@ def test_damaged_preparation(people, tfds_dir):
   data = bytearray(path.read_bytes())
   data[len(data) // 2] ^= 255
   path.write_bytes(data)
-  with pytest.raises(InputError, match='1.1.0: damaged, delete it'):
+  with pytest.raises(InputError, match='1.2.0: damaged, delete it'):
     prepare(people).faces()
-  with pytest.raises(InputError, match='1.1.0: damaged, delete it'):
+  with pytest.raises(InputError, match='1.2.0: damaged, delete it'):
     list(found.stream(1))
 
 
