@@ -14,8 +14,8 @@ jax.config.update('jax_num_cpu_devices', 4)
 jax.config.update('jax_disable_most_optimizations', True)
 os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = 'True'
 
-# All that is compiled is kept for a session: for both of pytest's workers, which
-# get the folder from the process that starts them, and for the programs.
+# All that is compiled is kept for a session, for pytest's workers, which get
+# the folder from the process that starts them, and for the programs.
 _CACHE = 'JAX_COMPILATION_CACHE_DIR'
 _made = None if _CACHE in os.environ else tempfile.mkdtemp()
 os.environ.setdefault(_CACHE, _made)

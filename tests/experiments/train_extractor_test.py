@@ -1,16 +1,21 @@
 """The program, killed and started again; what it refuses; what it leaves."""
 
+import importlib
 import json
 import pathlib
 import signal
 import time
 
+import evaluate
 import numpy as np
 import programs
 import pytest
+import train_extractor
+from configs import arcface_from_scratch, orl
 
 from fr_poison import checkpoints, extractors
 from fr_poison.report import record_file
+from fr_poison.types import InputError
 
 # 40 pictures in batches of 16: 3 steps an epoch, 12 in all; of the network
 # that compiles fastest.
@@ -20,6 +25,15 @@ TINY = (
   '--config.training.num_epochs=4',
   '--config.num_splits=1',
 )
+
+
+@pytest.fixture
+def tiny():
+  """The same, for `train_extractor.run`."""
+  config = arcface_from_scratch.get_config('smoke')
+  config.network, config.input_size = 'mobileface', 112
+  config.training.num_epochs, config.num_splits = 4, 1
+  return config
 
 
 @pytest.fixture(scope='module')
@@ -62,7 +76,7 @@ def _wait_for(process, folder, pattern):
     time.sleep(0.002)
 
 
-def test_what_it_prints_is_what_evaluate_takes(done, tmp_path_factory):
+def test_what_it_prints_is_what_evaluate_takes(done, here, tmp_path):
   folder, out = done
   metrics = _metrics(folder)
   assert [m['step'] for m in metrics] == [0, 3, 6, 9, 12]
@@ -80,17 +94,15 @@ def test_what_it_prints_is_what_evaluate_takes(done, tmp_path_factory):
   assert network.spec.name == 'mobileface' and network.input_size == 112
   assert description['adversary'] is None
 
-  env = programs.environment(tmp_path_factory)
-  result = tmp_path_factory.mktemp('evaluated') / 'out'
-  run = lambda *args: programs.start(
-    'evaluate', 'orl', result, f'{flag}={path}', *args, env=env
-  )
-  refused = programs.finish(run(), 2)
-  assert 'config.num_public: 0, but' in refused
-  assert 'of the pictures that are evaluated, as s' in refused
-  little = '--config.num_protected=1', "--config.networks=('pixels',)"
-  programs.finish(run('--config.num_public=4', *little))
-  found = record_file.read(result / 'records.jsonl')
+  config = orl.get_config('smoke')
+  config.extractor.checkpoint = path
+  with pytest.raises(InputError, match='config.num_public: 0, but') as refused:
+    here(evaluate, config.to_dict(), tmp_path)
+  assert 'of the pictures that are evaluated, as s' in str(refused.value)
+  config.num_public, config.num_protected = 4, 1
+  config.networks = ('pixels',)
+  here(evaluate, config.to_dict(), tmp_path)
+  found = record_file.read(tmp_path / 'records.jsonl')
   (network,) = {r['network'] for r in found} - {'pixels'}
   own = [r for r in found if r['network'] == network]
   assert {r['adversary'] for r in own} == {'baseline', 'oblivious'}
@@ -98,12 +110,11 @@ def test_what_it_prints_is_what_evaluate_takes(done, tmp_path_factory):
 
 
 @pytest.mark.parametrize('name', ['arcface', 'facenet'])
-def test_each_config_trains_its_network(name, tmp_path, tmp_path_factory):
-  env = programs.environment(tmp_path_factory)
-  config, once = f'{name}_from_scratch', '--config.training.num_epochs=1'
-  programs.finish(
-    programs.start('train_extractor', config, tmp_path, once, env=env)
-  )
+def test_each_config_trains_its_network(name, here, tmp_path):
+  module = importlib.import_module(f'configs.{name}_from_scratch')
+  config = module.get_config('smoke')
+  config.training.num_epochs = 1
+  here(train_extractor, config.to_dict(), tmp_path)
   first, last = _metrics(tmp_path)
   assert last['loss'] > 0 and last['held_out_loss'] > 0
   # Triplets have no classes.
@@ -141,30 +152,30 @@ def test_killed_twice_it_ends_with_the_same_bits(done, start, train, tmp_path):
     np.testing.assert_array_equal(array, whole[name], name)
 
 
-def test_a_loss_that_is_not_finite_ends_it(train, tmp_path):
-  optimizer = '--config.training.optimizer'
-  errors = train(
-    tmp_path,
-    '--config.save_every=0.34',
-    f'{optimizer}.learning_rate=1e30',
-    f'{optimizer}.warmup=0.5',
-    status=2,
-  )
-  last = errors.splitlines()[-1]
+def test_a_loss_that_is_not_finite_ends_it(tiny, tmp_path):
+  tiny.save_every = 0.34
+  tiny.training.optimizer.update(learning_rate=1e30, warmup=0.5)
+  with pytest.raises(InputError) as error:
+    train_extractor.run(tiny.to_dict(), tmp_path, None)
+  last = str(error.value)
   assert 'the loss is not finite between steps 1 and ' in last
   path = pathlib.Path(last.rpartition('last good checkpoint: ')[2])
   assert path.is_dir() and extractors.load(path).spec.name == 'mobileface'
 
 
-def test_another_training_in_the_folder_is_refused(done, train):
+def test_another_training_in_the_folder_is_refused(done, tiny):
   folder, _ = done
   before = (folder / 'metrics.jsonl').read_bytes()
-  head = train(folder, '--config.training.head.name=cosface', status=2)
-  assert "training.head.name 'arcface', now 'cosface'" in head
-  people = train(folder, '--config.num_train_people=5', status=2)
-  assert 'another architecture' in people
-  assert (
-    'params/head/centres (float32[4, 256], wanted float32[5, 256])' in people
+  tiny.training.head.name = 'cosface'
+  with pytest.raises(
+    InputError, match="training.head.name 'arcface', now 'cosface'"
+  ):
+    train_extractor.run(tiny.to_dict(), folder, None)
+  tiny.training.head.name, tiny.num_train_people = 'arcface', 5
+  with pytest.raises(InputError, match='another architecture') as people:
+    train_extractor.run(tiny.to_dict(), folder, None)
+  assert 'params/head/centres (float32[4, 256], wanted float32[5, 256])' in str(
+    people.value
   )
   assert (folder / 'metrics.jsonl').read_bytes() == before
 
