@@ -9,8 +9,7 @@ import evaluate
 import numpy as np
 import programs
 import pytest
-import train_extractor
-from configs import arcface_from_scratch, orl
+from configs import orl
 
 from fr_poison import checkpoints, extractors
 from fr_poison.report import record_file
@@ -24,15 +23,6 @@ TINY = (
   '--config.training.num_epochs=4',
   '--config.num_splits=1',
 )
-
-
-@pytest.fixture
-def tiny():
-  """The same, for `train_extractor.run`."""
-  config = arcface_from_scratch.get_config('smoke')
-  config.network, config.input_size = 'mobileface', 112
-  config.training.num_epochs, config.num_splits = 4, 1
-  return config
 
 
 @pytest.fixture(scope='module')
@@ -153,30 +143,30 @@ def test_killed_twice_it_ends_with_the_same_bits(done, start, train, tmp_path):
     np.testing.assert_array_equal(array, whole[name], name)
 
 
-def test_a_loss_that_is_not_finite_ends_it(tiny, tmp_path):
-  tiny.save_every = 0.34
-  tiny.training.optimizer.update(learning_rate=1e30, warmup=0.5)
-  with pytest.raises(InputError) as error:
-    train_extractor.run(tiny.to_dict(), tmp_path, None)
-  last = str(error.value)
+def test_a_loss_that_is_not_finite_ends_it(train, tmp_path):
+  optimizer = '--config.training.optimizer'
+  errors = train(
+    tmp_path,
+    '--config.save_every=0.34',
+    f'{optimizer}.learning_rate=1e30',
+    f'{optimizer}.warmup=0.5',
+    status=2,
+  )
+  last = errors.splitlines()[-1]
   assert 'the loss is not finite between steps 1 and ' in last
   path = pathlib.Path(last.rpartition('last good checkpoint: ')[2])
   assert path.is_dir() and extractors.load(path).spec.name == 'mobileface'
 
 
-def test_another_training_in_the_folder_is_refused(done, tiny):
+def test_another_training_in_the_folder_is_refused(done, train):
   folder, _ = done
   before = (folder / 'metrics.jsonl').read_bytes()
-  tiny.training.head.name = 'cosface'
-  with pytest.raises(
-    InputError, match="training.head.name 'arcface', now 'cosface'"
-  ):
-    train_extractor.run(tiny.to_dict(), folder, None)
-  tiny.training.head.name, tiny.num_train_people = 'arcface', 5
-  with pytest.raises(InputError, match='another architecture') as people:
-    train_extractor.run(tiny.to_dict(), folder, None)
-  assert 'params/head/centres (float32[4, 256], wanted float32[5, 256])' in str(
-    people.value
+  head = train(folder, '--config.training.head.name=cosface', status=2)
+  assert "training.head.name 'arcface', now 'cosface'" in head
+  people = train(folder, '--config.num_train_people=5', status=2)
+  assert 'another architecture' in people
+  assert (
+    'params/head/centres (float32[4, 256], wanted float32[5, 256])' in people
   )
   assert (folder / 'metrics.jsonl').read_bytes() == before
 
