@@ -1,5 +1,7 @@
 import os
 import pathlib
+import shutil
+import tempfile
 
 import jax
 import numpy as np
@@ -12,7 +14,21 @@ jax.config.update('jax_num_cpu_devices', 4)
 jax.config.update('jax_disable_most_optimizations', True)
 os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = 'True'
 
+# All that is compiled is kept for a session, for pytest's workers, which get
+# the folder from the process that starts them, and for the programs.
+_CACHE = 'JAX_COMPILATION_CACHE_DIR'
+_made = None if _CACHE in os.environ else tempfile.mkdtemp()
+os.environ.setdefault(_CACHE, _made)
+os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0'
+jax.config.update('jax_compilation_cache_dir', os.environ[_CACHE])
+jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
+
 _MAX_RESIDENT = 3 << 30  # bytes
+
+
+def pytest_unconfigure():
+  if _made:
+    shutil.rmtree(_made, ignore_errors=True)
 
 
 @pytest.fixture(scope='module', autouse=True)

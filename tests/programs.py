@@ -15,10 +15,13 @@ EXPERIMENTS = pathlib.Path(__file__).parents[1] / 'experiments'
 def environment(tmp_path_factory, num_devices: int = 1) -> dict:
   """With one copy of the pictures and of each compiled program a session."""
   folder = tmp_path_factory.getbasetemp() / 'programs'
-  return os.environ | {
-    'TFDS_DATA_DIR': str(folder / 'tfds'),
+  compiled = {
+    # A session of pytest has its own, see conftest.py.
     'JAX_COMPILATION_CACHE_DIR': str(folder / 'compiled'),
     'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
+  }
+  return (compiled | os.environ) | {
+    'TFDS_DATA_DIR': str(folder / 'tfds'),
     'JAX_DISABLE_MOST_OPTIMIZATIONS': 'True',  # compiles in a third of the time
     'JAX_NUM_CPU_DEVICES': str(num_devices),
   }

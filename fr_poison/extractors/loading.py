@@ -111,7 +111,7 @@ def load(
     entry = spec(name)
     if entry.pretrained:
       size = _working_size(entry, input_size)
-      shapes = weights.expected_shapes(entry.module(), size)
+      shapes = _shapes(name, size, 'params')
       params, digest = weights.load(name, shapes)
       return _extractor(entry, params, size, digest, dtype, remat)
     published = lambda file: from_state_dict(name, reading.read(file)).params
@@ -205,8 +205,8 @@ def _extractor(entry, params, size, digest, dtype, remat):
 
 
 @functools.cache  # tracing a deep network takes seconds
-def _shapes(name, size):
-  return weights.expected_shapes(spec(name).module(), size, None)
+def _shapes(name, size, collection=None):
+  return weights.expected_shapes(spec(name).module(), size, collection)
 
 
 def from_state_dict(

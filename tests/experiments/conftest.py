@@ -3,8 +3,29 @@ import shutil
 import photos
 import poison
 import pytest
+import run_flags
+from absl import flags
 
 from fr_poison.evaluation import cloaks as cloaking
+
+
+@pytest.fixture
+def here(monkeypatch, capsys):
+  """here(program, config, workdir) -> what its `main` prints, in this process.
+
+  Which has compiled most of what a program needs. That command lines get there
+  is for cli_test.py, and for every test that starts a process.
+  """
+  flags.FLAGS(['program'])
+
+  def call(program, config, workdir):
+    given = run_flags.Run(config, workdir, None)
+    monkeypatch.setattr(run_flags, 'parse', lambda argv, example: given)
+    program.main([])
+    return capsys.readouterr().out
+
+  yield call
+  flags.FLAGS.unparse_flags()
 
 
 @pytest.fixture(scope='session')

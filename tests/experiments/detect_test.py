@@ -2,21 +2,16 @@
 
 import json
 
+import detect
 import programs
-import pytest
+from configs import detect as detect_config
 
 from fr_poison.report import record_file
 
 
-@pytest.fixture(scope='module')
-def env(tmp_path_factory):
-  return programs.environment(tmp_path_factory)
-
-
-def test_it_writes_everything_and_is_in_order(env, tmp_path):
-  process = programs.start('detect', 'detect', tmp_path / 'out', env=env)
-  out = programs.finish(process)
+def test_it_writes_everything_and_is_in_order(here, tmp_path):
   folder = tmp_path / 'out'
+  out = here(detect, detect_config.get_config('smoke').to_dict(), folder)
   found = record_file.read(folder / 'detection.jsonl')
   assert (folder / 'detection.md').read_text().strip() in out
   assert (folder / 'trainers.md').read_text().strip() in out
@@ -42,13 +37,13 @@ def test_it_writes_everything_and_is_in_order(env, tmp_path):
     assert (record['not_enrolled_rate'] is not None) == detects
 
 
-def test_bad_input_is_one_line_and_leaves_nothing(env, tmp_path):
+def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, tmp_path_factory):
   process = programs.start(
     'detect',
     'detect',
     tmp_path / 'out',
     '--config.surrogate=arcnet',
-    env=env,
+    env=programs.environment(tmp_path_factory),
   )
   errors = programs.finish(process, 2)
   assert errors.splitlines() == [errors.strip()]

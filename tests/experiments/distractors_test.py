@@ -150,14 +150,9 @@ def test_what_has_no_nearest_stranger_is_refused(
     distractors.check_config(settings, counts)
 
 
-def test_smoke_run_records_every_number_of_strangers(
-  tmp_path, tmp_path_factory
-):
-  env = programs.environment(tmp_path_factory)
-  process = programs.start(
-    'distractors', 'distractors', tmp_path / 'out', env=env
-  )
-  printed = programs.finish(process)
+def test_smoke_run_records_every_number_of_strangers(here, tmp_path):
+  config = distractors_config.get_config('smoke').to_dict()
+  printed = here(distractors, config, tmp_path / 'out')
   found = record_file.read(tmp_path / 'out' / 'distractors.jsonl')
   assert tables.distractors(found).strip() in printed
   assert [(r['distractors'], r['num_distractors']) for r in found] == [

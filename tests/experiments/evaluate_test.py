@@ -12,7 +12,7 @@ import numpy as np
 import photos
 import programs
 import pytest
-from configs import orl
+from configs import orl, orl_recipes
 from evaluate import run
 
 from fr_poison.data import decode
@@ -25,12 +25,12 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 @pytest.fixture
 def evaluate(tmp_path_factory, tmp_path):
-  def run(*args, config='orl', arg='smoke'):
+  def run(*args):
     return subprocess.run(
       [
         sys.executable,
         str(ROOT / 'experiments' / 'evaluate.py'),
-        f'--config={ROOT}/experiments/configs/{config}.py:{arg}',
+        f'--config={ROOT}/experiments/configs/orl.py:smoke',
         *args,
       ],
       capture_output=True,
@@ -81,15 +81,10 @@ def test_smoke_run_writes_everything_twice_the_same(evaluate, tmp_path):
     assert (path.stat().st_mtime_ns != when) == remade
 
 
-def test_the_recipes_as_released_run_in_little(evaluate, tmp_path):
-  result = evaluate(
-    "--config.networks=('mobileface',)",
-    '--config.num_protected=1',
-    config='orl_recipes',
-  )
-  assert result.returncode == 0, result.stderr
-  path = tmp_path / 'results' / 'orl_recipes-smoke' / 'records.jsonl'
-  found = record_file.read(path)
+def test_the_recipes_as_released_run_in_little(tmp_path):
+  config = orl_recipes.get_config('smoke')
+  config.networks, config.num_protected = ('mobileface',), 1
+  found = run(config.to_dict(), tmp_path, None)
   cloaked = [r for r in found if r['attack'] in ('lowkey', 'fawkes')]
   assert len(cloaked) == 2 and all(r['epsilon'] is None for r in cloaked)
   assert {r['attack'] for r in cloaked if r['linf'] > 0} == {'lowkey', 'fawkes'}

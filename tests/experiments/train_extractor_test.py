@@ -5,12 +5,15 @@ import pathlib
 import signal
 import time
 
+import evaluate
 import numpy as np
 import programs
 import pytest
+from configs import orl
 
 from fr_poison import checkpoints, extractors
 from fr_poison.report import record_file
+from fr_poison.types import InputError
 
 # 40 pictures in batches of 16: 3 steps an epoch, 12 in all; of the network
 # that compiles fastest.
@@ -62,7 +65,7 @@ def _wait_for(process, folder, pattern):
     time.sleep(0.002)
 
 
-def test_what_it_prints_is_what_evaluate_takes(done, tmp_path_factory):
+def test_what_it_prints_is_what_evaluate_takes(done, here, tmp_path):
   folder, out = done
   metrics = _metrics(folder)
   assert [m['step'] for m in metrics] == [0, 3, 6, 9, 12]
@@ -80,17 +83,15 @@ def test_what_it_prints_is_what_evaluate_takes(done, tmp_path_factory):
   assert network.spec.name == 'mobileface' and network.input_size == 112
   assert description['adversary'] is None
 
-  env = programs.environment(tmp_path_factory)
-  result = tmp_path_factory.mktemp('evaluated') / 'out'
-  run = lambda *args: programs.start(
-    'evaluate', 'orl', result, f'{flag}={path}', *args, env=env
-  )
-  refused = programs.finish(run(), 2)
-  assert 'config.num_public: 0, but' in refused
-  assert 'of the pictures that are evaluated, as s' in refused
-  little = '--config.num_protected=1', "--config.networks=('pixels',)"
-  programs.finish(run('--config.num_public=4', *little))
-  found = record_file.read(result / 'records.jsonl')
+  config = orl.get_config('smoke')
+  config.extractor.checkpoint = path
+  with pytest.raises(InputError, match='config.num_public: 0, but') as refused:
+    here(evaluate, config.to_dict(), tmp_path)
+  assert 'of the pictures that are evaluated, as s' in str(refused.value)
+  config.num_public, config.num_protected = 4, 1
+  config.networks = ('pixels',)
+  here(evaluate, config.to_dict(), tmp_path)
+  found = record_file.read(tmp_path / 'records.jsonl')
   (network,) = {r['network'] for r in found} - {'pixels'}
   own = [r for r in found if r['network'] == network]
   assert {r['adversary'] for r in own} == {'baseline', 'oblivious'}
@@ -99,6 +100,7 @@ def test_what_it_prints_is_what_evaluate_takes(done, tmp_path_factory):
 
 @pytest.mark.parametrize('name', ['arcface', 'facenet'])
 def test_each_config_trains_its_network(name, tmp_path, tmp_path_factory):
+  # In a process with one device: of four, none would have triplets.
   env = programs.environment(tmp_path_factory)
   config, once = f'{name}_from_scratch', '--config.training.num_epochs=1'
   programs.finish(

@@ -3,32 +3,26 @@
 import itertools
 import os
 
+import evaluate
 import programs
-import pytest
+import train_robust
+from configs import adaptive
 
 from fr_poison import checkpoints, extractors
 from fr_poison.report import record_file
 
 
-@pytest.fixture
-def run(tmp_path, tmp_path_factory):
+def test_a_config_that_trains_nothing_is_refused(tmp_path, tmp_path_factory):
   env = programs.environment(tmp_path_factory)
-
-  def run(name, *args, config='adaptive', folder='out', status=0):
-    process = programs.start(name, config, tmp_path / folder, *args, env=env)
-    return programs.finish(process, status)
-
-  return run
-
-
-def test_a_config_that_trains_nothing_is_refused(run, tmp_path):
-  errors = run('train_robust', config='orl', status=2)
+  process = programs.start('train_robust', 'orl', tmp_path / 'out', env=env)
+  errors = programs.finish(process, 2)
   assert errors.startswith('error: config.adversaries: nothing to train')
   assert not (tmp_path / 'out').exists()
 
 
-def test_evaluate_finds_everything_done(run, tmp_path):
-  (line,) = run('train_robust').splitlines()
+def test_evaluate_finds_everything_done(here, tmp_path):
+  config = adaptive.get_config('smoke').to_dict()
+  (line,) = here(train_robust, config, tmp_path / 'out').splitlines()
   what, path = line.split(': --config.extractor.checkpoint=')
   assert what == 'adaptive mobileface'
   network, (_, description) = extractors.load(path), checkpoints.read(path)
@@ -40,7 +34,7 @@ def test_evaluate_finds_everything_done(run, tmp_path):
   assert any('/checkpoints/' in name for name in before)
 
   # Neither a cloak nor a checkpoint is made again, nor another one.
-  run('evaluate', '--config.noise_control=False')
+  here(evaluate, config, tmp_path / 'out')
   assert _times(tmp_path / 'out') == before
   found = record_file.read(tmp_path / 'out' / 'records.jsonl')
   assert {(r['recognizer'], r['adversary']) for r in found} == {
@@ -54,13 +48,11 @@ def test_evaluate_finds_everything_done(run, tmp_path):
   assert own == {None, network.sha256}
 
   # With the checkpoint, another folder needs no training.
-  run(
-    'evaluate',
-    line.split()[-1],
-    '--config.noise_control=False',
-    '--config.recognizers={"nearest_neighbor": {"normalize": False}}',
-    folder='other',
-  )
+  given = {
+    'extractor': {'checkpoint': path},
+    'recognizers': {'nearest_neighbor': {'normalize': False}},
+  }
+  here(evaluate, config | given, tmp_path / 'other')
   assert not (tmp_path / 'other' / 'trained').exists()
   again = record_file.read(tmp_path / 'other' / 'records.jsonl')
   rates = lambda records: [
