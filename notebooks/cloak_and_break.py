@@ -31,17 +31,17 @@ STRIP = pathlib.Path('cloak_and_break.png')
 # ## People and networks
 #
 # ORL has 40 people with 10 grey pictures each. Networks are functions: weights
-# go in as an argument, pictures are RGB in [0, 1] of any size. `mobileface` is
-# the one that the cloak will be made for; `faceres` is of another family. Each
-# is shown the part of the aligned pictures that it was trained on.
+# go in as an argument, pictures are RGB in [0, 1] of any size. `mobile` is the
+# one that the cloak will be made for; `dlib` is of another family. Each is shown
+# the part of the aligned pictures that it was trained on.
 
 # %%
 faces = datasets.load('orl')
 faces = faces.subset(np.flatnonzero(faces.labels < NUM_PEOPLE))
 own = np.flatnonzero(faces.labels == PERSON)
-mobileface, faceres = (
-  extractors.on_frame(extractors.load(name, input_size=size), faces.alignment)
-  for name, size in (('mobileface', None), ('faceres', 128))
+mobile, dlib = (
+  extractors.on_frame(extractors.load(name), faces.alignment)
+  for name in ('mobilefacenet_tf', 'dlib_resnet')
 )
 
 # %% [markdown]
@@ -65,8 +65,8 @@ def protection(trainer, scraped):
   return 100 * result.protection.value
 
 
-waiting = evaluation.Trainer(mobileface)
-print(f'no cloak, mobileface: {protection(waiting, faces.images):.0f}%')
+waiting = evaluation.Trainer(mobile)
+print(f'no cloak, mobilefacenet_tf: {protection(waiting, faces.images):.0f}%')
 
 # %% [markdown]
 # ## The cloak
@@ -78,7 +78,7 @@ print(f'no cloak, mobileface: {protection(waiting, faces.images):.0f}%')
 
 # %%
 cloaks = evaluation.cloak(
-  protocol, 'lowkey', [mobileface], epsilon=8 / 255, num_steps=NUM_STEPS
+  protocol, 'lowkey', [mobile], epsilon=8 / 255, num_steps=NUM_STEPS
 )
 made = cloaks.fields
 print(f'improved: {made["num_improved"]} of {made["num_cloaked"]}')
@@ -108,12 +108,12 @@ noise = evaluation.noise_control(protocol, cloaks)
 
 # %%
 blur = squeeze.make('gaussian', sigma=1.5)
-blurring = evaluation.Trainer(mobileface, 'squeezing', filter=blur)
+blurring = evaluation.Trainer(mobile, 'squeezing', filter=blur)
 rates = {
-  'mobileface': protection(waiting, cloaks),
-  'mobileface, noise instead': protection(waiting, noise),
-  'faceres': protection(evaluation.Trainer(faceres), cloaks),
-  'mobileface behind a blur': protection(blurring, cloaks),
+  'mobilefacenet_tf': protection(waiting, cloaks),
+  'the same, noise instead': protection(waiting, noise),
+  'dlib_resnet': protection(evaluation.Trainer(dlib), cloaks),
+  'the first, behind a blur': protection(blurring, cloaks),
 }
 for trainer, rate in rates.items():
   print(f'{trainer:26} {rate:4.0f}% protected')

@@ -18,6 +18,10 @@ from ml_collections.config_dict import placeholder
 
 from fr_poison import config_args
 
+# Of the networks that ship; the others are weak (docs/networks.md has what each
+# gets on LFW), as a trainer's may well be.
+_STRONG = 'mobilefacenet_tf', 'faceplugin', 'dlib_resnet'
+
 
 def is_smoke(arg):
   return config_args.parse(arg, smoke=False)['smoke']
@@ -64,12 +68,14 @@ def get_config(arg=None):
   config.networks = (
     ('mobileface', 'faceres', 'pixels')
     if smoke
-    else ('dlib_resnet', 'faceres', 'faceres_deep', 'mobileface', 'pixels')
+    else (*_STRONG, 'faceres', 'faceres_deep', 'mobileface', 'pixels')
   )
   # Of networks that take any; the others work at their own.
   config.input_size = ConfigDict({'faceres': 128, 'faceres_deep': 128})
   # The networks that the cloaks are made on; 'a+b' attacks both together.
-  config.surrogates = ('mobileface',) if smoke else ('mobileface', 'faceres')
+  config.surrogates = (
+    ('mobileface',) if smoke else ('mobilefacenet_tf', 'dlib_resnet')
+  )
   # Both ideas inside the same L-infinity ball, without LPIPS, mirror images
   # and tanh space, so that they can be compared, and in few steps. The
   # recipes as released: configs/orl_recipes.py.

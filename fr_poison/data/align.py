@@ -45,6 +45,11 @@ class Template(NamedTuple):
   landmarks: str = 'arcface'
   side: int = 112
 
+  @property
+  def eyes(self) -> tuple[list[int], list[int]]:
+    """Lists the points of the eye on the left, and those of the other."""
+    return ([2, 3], [0, 1]) if self.landmarks == 'dlib' else ([0], [1])
+
 
 TEMPLATES = {
   # The canonical frame: ArcFace's square with 8 pixels more on either side, 4
@@ -54,8 +59,6 @@ TEMPLATES = {
   # The box padded by a quarter, as dlib's get_face_chip does by default.
   'dlib': Template((np.array(_DLIB_POINTS) + 0.25) / 1.5, 'dlib'),
 }
-# Of each five, the points of the eye on the left, and of the other.
-_EYES = {'dlib': ([2, 3], [0, 1]), 'arcface': ([0], [1])}
 
 
 def template_points(template: str, size: int) -> np.ndarray:
@@ -93,8 +96,7 @@ def landmarks_at(eyes: np.ndarray, template: str) -> np.ndarray:
 
 def _eyes(template, size):
   points = template_points(template, size)
-  eyes = _EYES[TEMPLATES[template].landmarks]
-  return np.stack([points[eye].mean(0) for eye in eyes])
+  return np.stack([points[eye].mean(0) for eye in TEMPLATES[template].eyes])
 
 
 def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:

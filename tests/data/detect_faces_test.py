@@ -199,7 +199,7 @@ def test_without_a_face_the_eyes_are_where_the_data_set_says(template):
 
 def test_data_sets_that_say_nothing_of_eyes_assume_nothing():
   placement = detect_faces.aligned(8).of_subject(None)
-  assert placement.otherwise is None and placement.alignment == 'dlib-8'
+  assert placement.otherwise is None and placement.alignment == 'wide-8'
 
 
 # In a picture of 40 rows and 60 columns: centre x is 29.5, centre y 19.5.
