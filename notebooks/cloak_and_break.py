@@ -32,8 +32,8 @@ STRIP = pathlib.Path('cloak_and_break.png')
 #
 # ORL has 40 people with 10 grey pictures each. Networks are functions: weights
 # go in as an argument, pictures are RGB in [0, 1] of any size. `mobile` is the
-# one that the cloak will be made for; `dlib` is of another family. Each is shown
-# the part of the aligned pictures that it was trained on.
+# one that the cloak will be made for; `dlib` is of another family. Each is
+# shown the part of the aligned pictures that it was trained on.
 
 # %%
 faces = datasets.load('orl')
