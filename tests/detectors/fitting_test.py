@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -33,6 +34,21 @@ def test_it_ends_near_the_minimum():
   assert len(seen) == 60 * 3 and {len(batch) for batch in seen} == {2}
   for epoch in range(60):
     assert set(sum(seen[3 * epoch : 3 * epoch + 3], [])) == set(range(5))
+  # In another order every time: there are 120.
+  assert len({str(seen[i : i + 3]) for i in range(0, 180, 3)}) > 30
+
+
+def test_every_step_draws_numbers_of_its_own():
+  drawn = []
+
+  def loss_fn(x, batch, rng):
+    jax.debug.callback(drawn.append, jax.random.uniform(rng))
+    return jnp.sum((x - batch) ** 2)
+
+  recipe = fitting.SmallNetwork(num_epochs=2, batch_size=2)
+  recipe.minimize(loss_fn, jnp.zeros(()), 5, lambda step, rows: ROWS[rows])
+  jax.effects_barrier()
+  assert len(drawn) == len({float(x) for x in drawn}) == 6
 
 
 def test_everything_follows_from_the_seed():
