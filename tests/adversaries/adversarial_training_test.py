@@ -72,7 +72,7 @@ def test_more_steps_stay_in_the_ball_and_reach_their_goal(goal):
 
 def test_the_network_as_it_is_now_is_attacked_not_its_average():
   state, batch = _state(), toy_network.batch(5)
-  averaged = state.replace(ema=jax.tree.map(lambda x: -x, state.params))
+  averaged = state.replace(ema=jax.tree.map(lambda x: x[::-1], state.params))
   attack = jax.jit(_attack(num_steps=1))
   np.testing.assert_array_equal(
     attack(averaged, batch, RNG), attack(state, batch, RNG)
