@@ -38,6 +38,14 @@ def test_it_ends_near_the_minimum():
   assert len({str(seen[i : i + 3]) for i in range(0, 180, 3)}) > 30
 
 
+def test_the_rate_falls_to_zero_over_the_whole_training():
+  # The slope is -1 below all rows, so Adam moves by the rate: in step t of T
+  # by (1 + cos(pi t / T)) / 2 of it, which sums up to (T + 1) / 2. T is 12.
+  found, seen = minimize(power=1, num_epochs=4, learning_rate=0.01)
+  assert len(seen) == 12
+  np.testing.assert_allclose(found, 0.01 * 13 / 2, rtol=1e-4)
+
+
 def test_every_step_draws_numbers_of_its_own():
   drawn = []
 
