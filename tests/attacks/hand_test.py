@@ -133,6 +133,16 @@ def test_dssim_above_its_budget_costs_the_square_of_the_excess():
   np.testing.assert_allclose(terms['dssim'], dssim, rtol=1e-6)
 
 
+def test_fawkes_takes_iterates_up_to_a_tenth_over_its_budget():
+  attack = attacks.fawkes([toys.embed_fn], dssim_budget=0.01)
+  terms = {
+    'dssim': jnp.array([0.0099, 0.0109, 0.0111]),
+    'feature_distance': jnp.array([1.0, 2.0, 3.0]),
+  }
+  rank = attack.step.__self__.rank(terms)
+  np.testing.assert_array_equal(rank, [1, 2, -np.inf])
+
+
 def test_a_tight_dssim_budget_makes_a_fawkes_cloak_less_visible():
   images, params = toys.images(3), [toys.params()]
   dssim = []
