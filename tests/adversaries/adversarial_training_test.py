@@ -70,6 +70,15 @@ def test_more_steps_stay_in_the_ball_and_reach_their_goal(goal):
   assert (gain(attacked) > 3 * np.abs(gain(noisy))).all()
 
 
+def test_the_network_as_it_is_now_is_attacked_not_its_average():
+  state, batch = _state(), toy_network.batch(5)
+  averaged = state.replace(ema=jax.tree.map(lambda x: x[::-1], state.params))
+  attack = jax.jit(_attack(num_steps=1))
+  np.testing.assert_array_equal(
+    attack(averaged, batch, RNG), attack(state, batch, RNG)
+  )
+
+
 def test_a_share_is_attacked_drawn_by_position_and_step():
   attack = lambda state, batch, rng: batch['images'] + 1
   seen = lambda state, batch, rng: (state, batch['images'][:, 0, 0, 0])

@@ -42,6 +42,12 @@ def test_resize_takes_single_pixels_and_leaves_planes():
   # corners, of 3 3 1, a 49th of it is left.
   assert np.abs(np.int32(half(board)) - 110).max() <= 1
   np.testing.assert_array_equal(purifying.resize(1.0)(board), board)
+  # Of a slope of 10 a pixel, in pictures that are no squares, the ends are
+  # lost: (3 * 0 + 3 * 10 + 20) / 7.
+  slope = np.uint8(10 * np.arange(24))[:, None, None].repeat(3, -1)
+  images = slope[None].repeat(4, 2)
+  for turned in (images, images.swapaxes(1, 2)):
+    assert np.abs(np.int32(half(turned)) - turned).max() <= 7
 
 
 @pytest.mark.parametrize('scale', [0, -1, 1.5, np.nan])

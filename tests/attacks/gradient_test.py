@@ -62,6 +62,33 @@ def test_a_given_start_replaces_the_random_one():
   np.testing.assert_allclose(state.adv_images, images + start, rtol=1e-6)
 
 
+def test_pictures_of_the_same_pixels_elsewhere_start_elsewhere():
+  images = np.concatenate([IMAGES[:1], IMAGES[:1, :, ::-1], IMAGES[:1]])
+  attack = attacks.pgd([_round_the_circle], num_steps=1)
+  state = jax.jit(attack.init)([jnp.float32(0)], RNG, images)
+  noise = np.round((state.variable - images) * 255, 3)
+  np.testing.assert_array_equal(noise[0], noise[2])
+  assert (noise[0] != noise[1]).mean() > 0.9
+
+
+def test_a_grey_cloak_follows_the_mean_of_the_channels():
+  # Red does not count and green is worth less than blue: down with them all.
+  weights = jnp.array([0.0, 1.0, -2.0])
+  objective = objectives.Objective(
+    lambda *_: (), lambda params, _, x, rngs: jnp.sum(x @ weights, (1, 2))
+  )
+  attack = attacks.gradient_attack(
+    objective,
+    constraints.linf_ball(0.1),
+    optax.sgd(3 / 255),
+    num_steps=1,
+  )
+  grey = np.full((1, 2, 2, 3), 100 / 255, np.float32)
+  adv_images, _ = attacks.run(attack, [], RNG, grey)
+  # The mean gradient is -1/3, the step 3 levels.
+  np.testing.assert_allclose(adv_images * 255, 99, rtol=1e-6)
+
+
 def test_luminance_only_can_be_forced_and_forbidden():
   images, params = toys.images(2), [toys.params()]
   for forced in (True, False):

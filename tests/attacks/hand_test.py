@@ -96,6 +96,27 @@ def test_rounding_stays_inside_a_budget_that_is_no_whole_level():
   np.testing.assert_allclose(adv_images[0, 0, :, 0] * 255, [102, 98], rtol=1e-6)
 
 
+@pytest.mark.parametrize('epsilon', [1, 2, 4, 8, 10, 15])
+def test_a_budget_of_whole_levels_can_be_used_up(epsilon):
+  levels = np.arange(256)
+  images = jnp.float32(levels).reshape(1, 16, 16, 1).repeat(3, -1) / 255
+  ball = constraints.linf_ball(epsilon / 255)
+  for way in (-1, 1):
+    codes = ball.project_codes(images * 255 + 99 * way, images)
+    expected = np.clip(levels + way * epsilon, 0, 255)
+    np.testing.assert_array_equal(codes[0, ..., 0].reshape(-1), expected)
+
+
+def test_the_l2_ball_moves_only_what_lies_outside():
+  # (3, 4) / 10 has norm .5.
+  images = jnp.full((1, 1, 2, 1), 0.5)
+  moved = images + jnp.array([0.3, 0.4]).reshape(images.shape)
+  for epsilon, share in ((0.6, 1.0), (0.5, 1.0), (0.25, 0.5)):
+    found = constraints.l2_ball(epsilon).project(moved, images)
+    expected = images + share * (moved - images)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 def test_dssim_above_its_budget_costs_the_square_of_the_excess():
   images = toys.images(2)
   other = np.clip(images + np.float32(0.2), 0, 1)
@@ -110,6 +131,16 @@ def test_dssim_above_its_budget_costs_the_square_of_the_excess():
   penalty, terms = tight.measure((), other, images)
   np.testing.assert_allclose(penalty, 10 * (dssim - 1e-3) ** 2, rtol=1e-5)
   np.testing.assert_allclose(terms['dssim'], dssim, rtol=1e-6)
+
+
+def test_fawkes_takes_iterates_up_to_a_tenth_over_its_budget():
+  attack = attacks.fawkes([toys.embed_fn], dssim_budget=0.01)
+  terms = {
+    'dssim': jnp.array([0.0099, 0.0109, 0.0111]),
+    'feature_distance': jnp.array([1.0, 2.0, 3.0]),
+  }
+  rank = attack.step.__self__.rank(terms)
+  np.testing.assert_array_equal(rank, [1, 2, -np.inf])
 
 
 def test_a_tight_dssim_budget_makes_a_fawkes_cloak_less_visible():

@@ -80,6 +80,24 @@ def test_the_variational_one_learns_and_does_not_draw_when_it_is_asked():
   assert score(clean).mean() < np.var(clean / 255)
 
 
+def test_a_code_is_drawn_with_its_deviation():
+  # The code's mean is 0 and the last layer's weights are 1 in one place, so
+  # what is drawn can be read off before the sigmoid.
+  network = autoencoder.Network((1,), 1, True)
+  black = jnp.zeros((1, 8, 8, 3))
+  shapes = jax.eval_shape(network.init, jax.random.key(0), black)
+  params = jax.tree.map(lambda x: jnp.zeros(x.shape), shapes)
+  kernel = params['params']['Conv_1']['kernel']
+  params['params']['Conv_1']['kernel'] = kernel.at[1, 1].set(1.0)
+  drawn, apply = [], jax.jit(network.apply)
+  for log_variance in (0.0, np.log(4)):
+    params['params']['log_variance']['bias'] = jnp.full(1, log_variance)
+    found, _ = apply(params, black, jax.random.key(1))
+    drawn.append(np.log(found / (1 - found)))
+  assert np.abs(drawn[0]).max() > 0.5
+  np.testing.assert_allclose(drawn[1], 2 * drawn[0], rtol=1e-4, atol=1e-5)
+
+
 def test_the_loss_by_hand():
   # Weights of zero reconstruct 1/2 from any code: an error of 1/4 where all
   # is black. A bias of 1 puts the mean of all codes there, of 4x4 positions

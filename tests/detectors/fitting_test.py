@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -33,6 +34,29 @@ def test_it_ends_near_the_minimum():
   assert len(seen) == 60 * 3 and {len(batch) for batch in seen} == {2}
   for epoch in range(60):
     assert set(sum(seen[3 * epoch : 3 * epoch + 3], [])) == set(range(5))
+  # In another order every time: there are 120.
+  assert len({str(seen[i : i + 3]) for i in range(0, 180, 3)}) > 30
+
+
+def test_the_rate_falls_to_zero_over_the_whole_training():
+  # The slope is -1 below all rows, so Adam moves by the rate: in step t of T
+  # by (1 + cos(pi t / T)) / 2 of it, which sums up to (T + 1) / 2. T is 12.
+  found, seen = minimize(power=1, num_epochs=4, learning_rate=0.01)
+  assert len(seen) == 12
+  np.testing.assert_allclose(found, 0.01 * 13 / 2, rtol=1e-4)
+
+
+def test_every_step_draws_numbers_of_its_own():
+  drawn = []
+
+  def loss_fn(x, batch, rng):
+    jax.debug.callback(drawn.append, jax.random.uniform(rng))
+    return jnp.sum((x - batch) ** 2)
+
+  recipe = fitting.SmallNetwork(num_epochs=2, batch_size=2)
+  recipe.minimize(loss_fn, jnp.zeros(()), 5, lambda step, rows: ROWS[rows])
+  jax.effects_barrier()
+  assert len(drawn) == len({float(x) for x in drawn}) == 6
 
 
 def test_everything_follows_from_the_seed():

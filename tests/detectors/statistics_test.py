@@ -52,6 +52,17 @@ def test_white_noise_is_measured_at_its_size():
   np.testing.assert_allclose(found[17:], 144, rtol=0.2)
 
 
+def test_a_wave_is_in_its_ring_whichever_way_it_goes():
+  # 60 of 80 frequencies along one side, none along the other: 3/4 over
+  # sqrt(2) of the largest radius is in the fifth of eight rings. The lowest
+  # one, of the mean, is not among those that count.
+  wave = 128 + 100 * np.cos(np.pi * 60 * (np.arange(80) + 0.5) / 80)
+  image = np.rint(wave)[:, None, None].repeat(48, 1).repeat(3, -1)
+  for turned in (image, image.swapaxes(0, 1)):
+    rings = statistics.features(np.uint8(turned)[None])[0, 17:]
+    assert rings.argmax() == 3 and rings[3] - np.delete(rings, 3).max() > 4
+
+
 def test_slopes_and_edges_have_no_residual_and_colour_noise_shows():
   down, right = np.mgrid[:SIZE, :SIZE]
   plane = down + right + 70 * (right > 20) + 60 * (down > 30)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 import toy_network
@@ -117,6 +118,27 @@ def test_a_cloak_knows_nobody_who_is_evaluated(tmp_path, label, monkeypatch):
   nobody = both.subset(np.arange(3))
   with pytest.raises(InputError, match=f'{label}: nobody to take'):
     _cloak(tmp_path / '5', job._replace(candidates=nobody), _faces('abc'))
+
+
+def test_a_target_is_that_of_each_network(tmp_path, monkeypatch):
+  found = []
+
+  def run(attack, params, rng, images, *, targets):
+    found.append(targets)
+    return images, {'improved': np.ones(len(images), bool)}
+
+  monkeypatch.setattr(cloaking.attacks, 'run', run)
+  params = jax.tree.map(lambda x: x[::-1], TOY.params)
+  other = TOY._replace(params=params, sha256='of others')
+  for label in ('feature_shift', 'pgd', 'fawkes_v03'):
+    for networks in ([TOY], [other], [TOY, other]):
+      job = _job(label, TARGETED[label])._replace(networks=networks)
+      _cloak(tmp_path, job, _faces('abc'))
+    first, second, both = found[-3:]
+    if label == 'fawkes_v03':  # one person for both, who may be another
+      assert np.shape(both) == (2, 3, 6) and (both[0] != both[1]).any()
+    else:
+      np.testing.assert_array_equal(both, [*first, *second])
 
 
 def test_every_user_draws_a_target_of_their_own(tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ def _errors(clean, cloaked, labels, protected, splits):
 
 def test_baseline_has_the_surrogate_oblivious_another_network():
   assert waiting_name('a', ['a', 'b']) == 'baseline'
+  assert waiting_name('b', ['a', 'b']) == 'baseline'
   assert waiting_name('c', ['a', 'b']) == 'oblivious'
   assert waiting_name('c', []) == 'baseline'
 

@@ -112,6 +112,9 @@ def test_people_are_put_among_others(trees):
   assert faces.labels.tolist() == [0, 0, 1, 1]
   np.testing.assert_array_equal(images[:2], found.cloaked)
   np.testing.assert_array_equal(images[2:], other.images)
+  # And the originals are still there.
+  np.testing.assert_array_equal(faces.images[:2], found.faces.images)
+  assert (faces.images[:2] != images[:2]).any()
   protocol = evaluation.Protocol.draw(faces, protected=[0], num_splits=1)
   scrape.cloaked(protocol, images)
 

@@ -300,6 +300,16 @@ def test_whoever_is_nearer_to_a_stranger_is_not_recognized():
   assert result.protection.value == 1 and result.accuracy.value == 1
 
 
+def test_strangers_stand_beside_the_noise_control_too():
+  images = LINE.faces.images.copy()
+  images[LINE.to_cloak] += 8  # too little to mistake anybody
+  alone = measure(LINE, images, WAITING)
+  assert _rates(alone)[:3] == [0, 1, 0]
+  # Somebody has every probe's very picture.
+  among = measure(LINE, images, WAITING, strangers=np.zeros(12))
+  assert _rates(among)[:3] == [1, 0, 1]
+
+
 def test_top_k_and_number_of_splits_are_those_asked_for(protocol, inverted):
   run = lambda **settings: measure(
     protocol, inverted, WAITING, noise_control=False, **settings

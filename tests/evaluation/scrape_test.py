@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,9 @@ def test_noise_has_the_values_of_the_cloak_in_other_places(protocol):
     mine, theirs = noise.images[row], cloaks.images[row]
     np.testing.assert_array_equal(np.sort(mine, None), np.sort(theirs, None))
     assert (mine != theirs).any()
+  # Another seed of the protocol is another draw of the noise.
+  other = evaluation.noise_control(dataclasses.replace(quiet, seed=1), cloaks)
+  assert (other.images != noise.images)[quiet.to_cloak].any((1, 2, 3)).all()
   others = np.setdiff1d(np.arange(len(grey)), quiet.to_cloak)
   np.testing.assert_array_equal(noise.images[others], grey[others])
 

@@ -1,3 +1,4 @@
+import jax
 import numpy as np
 import pytest
 import toy_network
@@ -111,6 +112,19 @@ def test_public_people_are_learned_and_never_answered():
   np.testing.assert_allclose(ranking.scores.sum(1), 1, rtol=1e-5)
   with pytest.raises(InputError, match='^top_k: 4'):
     end_to_end.rank(model, CLEAN, 4)
+
+
+def test_an_averaged_network_has_the_averaged_head(monkeypatch):
+  def fit(self, images, labels, start):
+    return start.replace(ema=jax.tree.map(lambda x: x + 1, start.ema))
+
+  monkeypatch.setattr(Trainer, 'fit', fit)
+  extractor = toy_network.extractor()
+  model = Fitter(extractor, Recipe(ema_decay=0.9)).fit(CLEAN, LABELS)
+  start = Fitter(extractor, Recipe()).fit(CLEAN, LABELS)
+  np.testing.assert_array_equal(model.head['bias'], start.head['bias'] + 1)
+  bias = lambda x: x.extractor.params['params']['Dense_0']['bias']
+  np.testing.assert_array_equal(bias(model), bias(start) + 1)
 
 
 def test_what_cannot_be_fitted_is_refused(fitter, galleries):

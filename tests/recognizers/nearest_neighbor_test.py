@@ -87,7 +87,8 @@ def test_all_protected_people_at_once_equal_one_fit_each(
   clean, cloaked, labels = _faces()
   protected = [3, 1, 4]
   splits = [split_per_person(labels, seed=seed) for seed in range(2)]
-  splits.append(Split(np.arange(0, 30, 2), np.arange(29, 0, -2)))
+  # Probes in an order that is not its own inverse, as a reversal is.
+  splits.append(Split(np.arange(0, 30, 2), np.roll(np.arange(1, 30, 2), 4)))
   splits.append(Split(np.arange(15), np.arange(15, 20)))
 
   run = lambda cloaked: nearest_neighbor.rank_protected(

@@ -1,0 +1,67 @@
+"""What a trainer learns from: public people, by each public tool."""
+
+import numpy as np
+import pytest
+import toy_network
+
+from fr_poison.data.faces import FaceSet
+from fr_poison.evaluation import cloaks as cloaking
+from fr_poison.evaluation import learning
+
+PGD, LOWKEY = {'num_steps': 2}, {'lpips_weight': 0.0}
+
+
+def _faces(names):
+  """Two pictures of each."""
+  labels = np.arange(2 * len(names), dtype=np.int32) // 2
+  paths = tuple(f'{i}.png' for i in range(len(labels)))
+  return FaceSet(toy_network.pictures(labels), labels, tuple(names), paths)
+
+
+@pytest.fixture
+def jobs(monkeypatch):
+  """The jobs so far; the cloaks of the first one are all 1, and so on."""
+  seen = []
+
+  def cloak_people(job, faces, *, folder, batch_size, progress):
+    assert batch_size == 7 and progress is None
+    seen.append((job, folder))
+    return cloaking.Cloaks(np.full_like(faces.images, len(seen)), 0, 0.0)
+
+  monkeypatch.setattr(cloaking, 'cloak_people', cloak_people)
+  return seen
+
+
+def test_every_tool_cloaks_on_every_surrogate_and_once(jobs, tmp_path):
+  faces, others = _faces('ab'), _faces('xyz')
+  public = learning.PublicPeople(
+    faces,
+    others,
+    {'m': 'M', 'n': 'N'},
+    {'pgd': PGD, 'lowkey': LOWKEY},
+    ('m', 'm+n'),
+    tmp_path,
+    seed=3,
+    batch_size=7,
+  )
+  images, labels = public.training_set({'attacks': ('pgd', 'lowkey')})
+  np.testing.assert_array_equal(images[:4], faces.images)
+  np.testing.assert_array_equal(images[4:, 0, 0, 0], np.repeat([1, 2, 3, 4], 4))
+  np.testing.assert_array_equal(labels, np.tile(faces.labels, 5))
+  store = tmp_path / 'public_cloaks'
+  expected = [
+    (cloaking.Job(label, settings, networks, others, 3), store / name)
+    for networks, surrogate in ((['M'], 'm'), (['M', 'N'], 'm+n'))
+    for label, settings in (('pgd', PGD), ('lowkey', LOWKEY))
+    for name in [f'{label}-{surrogate}']
+  ]
+  assert [(*j[:3], *j[4:], f) for j, f in jobs] == [
+    (*j[:3], *j[4:], f) for j, f in expected
+  ]
+  assert all(job.candidates is others for job, _ in jobs)
+  # Another adversary's share of them is not made again.
+  some = {'attacks': ('lowkey',), 'surrogates': ('m+n',)}
+  images, _ = public.training_set(some)
+  np.testing.assert_array_equal(images[4:, 0, 0, 0], [4] * 4)
+  np.testing.assert_array_equal(public.training_set({})[0], faces.images)
+  assert len(jobs) == 4
