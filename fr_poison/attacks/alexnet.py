@@ -27,15 +27,19 @@ _MEAN = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 
 
+def normalize(images):
+  """Scales pictures in [0, 1] as torchvision's networks take them."""
+  x = 2 * images - 1
+  return (x - jnp.asarray(_MEAN, x.dtype)) / jnp.asarray(_SCALE, x.dtype)
+
+
 class LpipsFeatures(nn.Module):
   """[B, H, W, 3] in [0, 1] -> five weighted activations [B, h, w, C]."""
 
   @nn.compact
   def __call__(self, images):
     """Their summed squared differences are the LPIPS of two pictures."""
-    x = 2 * images - 1
-    x = (x - jnp.asarray(_MEAN, x.dtype)) / jnp.asarray(_SCALE, x.dtype)
-    features = []
+    x, features = normalize(images), []
     for i, (channels, kernel, stride, padding) in enumerate(CONVS):
       if i in (1, 2):
         x = max_pool(x)

@@ -4,13 +4,13 @@ import dataclasses
 
 from fr_poison import checks, extractors
 from fr_poison.detectors import (
-  alexnet,
   autoencoder,
   feature_space,
   residual,
   reverse_engineering,
   squeezing,
   statistics,
+  trunks,
 )
 from fr_poison.detectors.base import Detector, OnNetwork, Recipe, threshold
 from fr_poison.types import InputError
@@ -52,7 +52,7 @@ def recipe(name: str, **settings) -> Recipe:
   for setting in settings:
     checks.known('setting', setting, known)
   if issubclass(kind, OnNetwork):
-    networks = (alexnet.NAME, *extractors.names())
+    networks = (*trunks.NAMES, *extractors.names())
     checks.known('features', settings.get('features'), networks)
   try:
     return kind(**settings)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fr_poison import checks, weights
-from fr_poison.detectors import alexnet
+from fr_poison.detectors import trunks
 from fr_poison.extractors import Extractor
 from fr_poison.recognizers import linear
 from fr_poison.types import Array, InputError, calling
@@ -121,7 +121,7 @@ class Recipe:
       if name == 'cloaked' and any(np.array_equal(clean, x) for x in group):
         raise InputError('cloaked: not a pixel differs from the clean pictures')
     if isinstance(self, OnNetwork) and extractor is None:
-      extractor = alexnet.load(self.features)
+      extractor = trunks.load(self.features)
     return self._fit(clean, cloaked, extractor, folder)
 
 
@@ -130,7 +130,8 @@ class OnNetwork(Recipe):
   """A recipe of a detector that looks at a network's embeddings.
 
   Attributes:
-    features: the network's name, 'alexnet' or one of `extractors.names()`.
+    features: the network's name, 'alexnet', 'vgg16' or one of
+      `extractors.names()`.
   """
 
   features: str

@@ -1,8 +1,8 @@
 """The paper's detector: a classifier of clean and cloaked on learnt features.
 
 Either a linear one on the features of a network as it is, or the whole network
-trained to tell the two apart. The network is AlexNet's trunk, which was
-trained on ImageNet and knows no cloak's surrogate, or any face network.
+trained to tell the two apart. The network is the trunk of AlexNet or VGG16,
+which ImageNet taught and which knows no cloak's surrogate, or any face network.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fr_poison import checks, extractors, training, weights
-from fr_poison.detectors import alexnet, base
+from fr_poison.detectors import base, trunks
 from fr_poison.extractors import Extractor
 from fr_poison.recognizers import end_to_end
 from fr_poison.types import InputError
@@ -47,7 +47,7 @@ class FeatureSpace(base.OnNetwork):
 class FineTuned(base.OnNetwork):
   """The whole network and two classes, trained end to end; log-odds.
 
-  AlexNet learns from square pictures.
+  AlexNet and VGG16 learn from square pictures.
 
   Attributes:
     training: fields of a `training.Recipe`, with a softmax head.
@@ -79,8 +79,8 @@ class FineTuned(base.OnNetwork):
   def _fit(self, clean, cloaked, extractor, folder):
     recipe, images = self._training(), np.concatenate([clean, *cloaked])
     labels = np.repeat([0, 1], [len(clean), len(images) - len(clean)])
-    if extractor.spec.name == alexnet.NAME:
-      extractor = alexnet.standardized(extractor, images)
+    if extractor.spec.name in trunks.NAMES:
+      extractor = trunks.standardized(extractor, images)
     fitter = end_to_end.Fitter(extractor, recipe, start_head=self.start_head)
     network, head, *_ = fitter.fit(images, labels)
     kernel, bias = (np.asarray(head[x], np.float64) for x in ('kernel', 'bias'))

@@ -8,7 +8,7 @@ from fr_poison import extractors, roc
 from fr_poison.attacks import perceptual
 from fr_poison.attacks.alexnet import LpipsFeatures
 from fr_poison.data.faces import to_float
-from fr_poison.detectors import alexnet
+from fr_poison.detectors import trunks
 from fr_poison.detectors.feature_space import FeatureSpace, FineTuned
 from fr_poison.extractors import load
 from fr_poison.layers import Conv
@@ -60,7 +60,7 @@ def frozen():
 
 
 def test_alexnets_features_are_what_lpips_computes_before_its_weights():
-  network = alexnet.load()
+  network = trunks.load('alexnet')
   features = extractors.embed(network, CLEAN[:2])
   convolutions = lambda params, images: LpipsFeatures().apply(
     params,
@@ -83,6 +83,23 @@ def test_alexnet_finds_a_cloak_on_people_it_never_saw(frozen):
   assert (frozen.name, frozen.features) == ('feature_space', 'alexnet')
 
 
+def test_vgg16s_features_are_what_its_first_program_computes(golden):
+  expected, network = golden('vgg16'), trunks.load('vgg16')
+  features = extractors.embed(network, expected['images'])
+  assert features.shape == (2, network.spec.embedding_size)
+  # Its weights are rounded to float16.
+  error = np.abs(features - expected['statistics']).max(0)
+  assert error.max() <= 5e-4 * expected['statistics'].max()
+  with pytest.raises(InputError, match='^images: 3x9, but vgg16 needs .* 4x4'):
+    extractors.embed(network, CLEAN[:1, :3, :9])
+
+
+def test_vgg16_finds_a_cloak_on_people_it_never_saw():
+  detector = FeatureSpace('vgg16').fit(CLEAN, CLOAKED)
+  assert _area(detector, OTHERS, OTHERS_CLOAKED) > 0.95
+  assert detector.features == 'vgg16'
+
+
 def test_a_score_is_of_one_picture_alone(frozen):
   scores = frozen.score(OTHERS)
   alone = [frozen.score(OTHERS[i : i + 1])[0] for i in (9, 2)]
@@ -92,7 +109,7 @@ def test_a_score_is_of_one_picture_alone(frozen):
 
 def test_alexnet_is_trained_on_columns_of_one_size():
   images = np.concatenate([CLEAN, CLOAKED])
-  network = alexnet.standardized(alexnet.load(), images)
+  network = trunks.standardized(trunks.load('alexnet'), images)
   columns = extractors.embed(network, images)
   np.testing.assert_allclose(columns.mean(0), 0, atol=1e-3)
   deviations = columns.std(0)
@@ -152,7 +169,7 @@ def test_digests_are_of_what_was_learnt_on_which_weights():
 
 
 def test_what_it_cannot_judge_or_learn_is_refused(frozen):
-  trunk = alexnet.load()
+  trunk = trunks.load('alexnet')
   tune = lambda network, *pair, **changes: FineTuned(
     'toy', TRAINING | changes
   ).fit(*pair, extractor=network)

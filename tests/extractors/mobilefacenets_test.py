@@ -13,6 +13,7 @@ from extractors import recipe
 from fr_poison import extractors, weights
 from fr_poison.extractors import mobilefacenet
 from fr_poison.extractors.convert import reading
+from fr_poison.types import InputError
 
 # Of the published files: arrays, and a hash of all names and shapes.
 PUBLISHED = {
@@ -144,3 +145,19 @@ def test_squeeze_and_excitation_scales_channels_by_their_means():
   }
   y = mobilefacenet.SqueezeExcite().apply({'params': params}, x)
   np.testing.assert_allclose(y, x / 2, rtol=1e-6)  # sigmoid(-1 + 1)
+
+
+@pytest.mark.parametrize(
+  'name, way',
+  [
+    ('arcface_y1', '--download fetches https://raw.*/model-0000.params, or'),
+    ('arcface_casia', '--download fetches https://raw.*/068.ckpt, or give'),
+    ('reid_0095', 'get FILE from https://github.com/.*, then: python'),
+  ],
+)
+def test_what_does_not_ship_says_how_to_get_it(
+  name, way, tmp_path, monkeypatch
+):
+  monkeypatch.setenv('FR_POISON_CACHE', str(tmp_path))
+  with pytest.raises(InputError, match=f'no weights of {name} in .*; {way}'):
+    extractors.load(name)

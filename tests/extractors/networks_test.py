@@ -177,7 +177,7 @@ def test_check_arrays_names_shape_and_nan():
 
 def test_manifest_says_where_every_file_comes_from():
   entries = weights.manifest()
-  assert sorted(entries) == sorted((*NETWORKS, 'lpips_alexnet'))
+  assert sorted(entries) == sorted((*NETWORKS, 'lpips_alexnet', 'vgg16'))
   for entry in entries.values():
     source = entry['source']
     fields = {'package', 'file', 'sha256', 'licence', 'upstream', 'credit'}
