@@ -4,7 +4,9 @@ r"""Verification on LFW: 6,000 pairs in ten folds, every network that is there.
     --config=experiments/configs/lfw_verification.py
 
 LFW is a folder with the pictures (the official lfw or lfw-deepfunneled) and,
-anywhere in it, the protocol's pairs.txt. Needs the extra `align`.
+anywhere in it, the protocol's pairs.txt. Needs the extra `align`. Once, 13,233
+pictures are prepared in less than 4 minutes of one CPU core; then a network
+takes a fraction of a minute (mobileface) to a minute or two.
 
 The argument `smoke` is the same with mobileface alone.
 """
