@@ -104,6 +104,7 @@ TESTED = {
     'evaluate adaptive',
     'train_robust adaptive',
   ),
+  'verify_test.test_smoke_run': ('verify lfw_verification --data_dir',),
 }
 # The others, by their first words.
 NOT_HERE = {

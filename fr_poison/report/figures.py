@@ -35,6 +35,7 @@ def draw_all(sources: Sources) -> Figures:
     'epsilon': by_epsilon(records),
     'distractors': by_distractors(sources.distractors),
     'roc': roc(sources.detection),
+    'verification': verification(sources.verification),
     'accuracy_robustness': trade_off(records),
     'embedding_map': embedding_map(records),
   }
@@ -186,6 +187,37 @@ def roc(records: list[dict]) -> Drawing | None:
     for r in found
   )
   return _drawing('roc', drawing.legend(figure, axes[0, 0]), alt)
+
+
+def verification(records: list[dict]) -> Drawing | None:
+  """Draws the ROC curve of every network on pairs of pictures, the best first.
+
+  From one false accept on, in logarithms. None without records.
+  """
+  if not records:
+    return None
+  figure, [[axis]] = drawing.axes(3, len(records))
+  found = sorted(records, key=lambda r: -r['accuracy'])
+  for i, record in enumerate(found):
+    fpr, tpr = (np.multiply(100, record['roc'][x]) for x in ('fpr', 'tpr'))
+    style = drawing.look(i) | {'marker': ''}
+    axis.plot(fpr, tpr, label=words.short(record['network'], 44), **style)
+  least = min(min(filter(None, r['roc']['fpr']), default=1) for r in found)
+  axis.set(xscale='log', xlim=(100 * min(least, 0.1), 100), ylim=(-3, 103))
+  axis.xaxis.set_major_formatter('{x:g}')
+  axis.set(xlabel='two people accepted, %', ylabel='one person accepted, %')
+  alt = '. '.join(
+    f'{words.clean(r["network"])}: {100 * r["accuracy"]:.1f}% right'
+    for r in found
+  )
+  one = found[0]
+  return _drawing(
+    'verification',
+    drawing.legend(figure, axis),
+    alt,
+    one['num_pairs'],
+    words.clean(one['dataset']),
+  )
 
 
 def trade_off(records: list[dict]) -> Drawing | None:

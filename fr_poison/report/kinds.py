@@ -153,8 +153,40 @@ class Detection:
   roc: Curve = None
 
 
+@dataclasses.dataclass(kw_only=True)
+class Verification:
+  """How well a network tells whether two pictures show one person."""
+
+  network: Name
+  input_size: Count
+  num_pairs: Count
+  num_folds: Count
+  accuracy: Share
+  accuracy_ci: Interval
+  accuracy_std: NotNegative  # of the folds
+  tar_at_far: dict[Name, Share]
+  roc: Curve  # true against false accepts
+  dataset: Name
+  alignment: Name  # see FaceSet
+  assumed: list[tuple[Name, Name]]  # pictures without a face, and reasons
+  wall_seconds: NotNegative
+  weights: dict[Name, Name]
+  config_hash: Name
+  versions: dict[Name, Name]
+  device: Name
+
+
+# Where on the curve, at least.
+_REPORTED = {
+  Detection: ('tpr_at_fpr', '0.01'),
+  Verification: ('tar_at_far', '0.001'),
+}
+
+
 def of(record: dict) -> type:
   """Returns the class that a record has to keep to."""
+  if 'tar_at_far' in record:
+    return Verification
   if 'detector' in record:
     return Detection
   if 'not_enrolled_rate' in record:
@@ -180,9 +212,10 @@ def validate(record: dict) -> None:
   for field in dataclasses.fields(kind):
     if field.name.endswith('_ci') and record.get(field.name):
       _check_interval(field.name, record)
-  if kind is Detection:
-    if '0.01' not in record['tpr_at_fpr']:
-      raise InputError('tpr_at_fpr: that of 0.01 is missing')
+  if kind in _REPORTED:
+    name, rate = _REPORTED[kind]
+    if rate not in record[name]:
+      raise InputError(f'{name}: that of {rate} is missing')
     roc = record.get('roc', {'fpr': [], 'tpr': []})
     if len(roc['fpr']) != len(roc['tpr']):
       raise InputError('roc: as many numbers of fpr as of tpr expected')

@@ -155,6 +155,9 @@ def _row(record):
     attack, measured = record['test_attack'], 'AUC'
     trainer = f'{record["detector"]} trained on {record["train_attack"]}'
     cells += [record['features'], trainer, '']
+  elif 'tar_at_far' in record:
+    attack, measured = 'none', 'accuracy'
+    cells += [record['network'], '', 'pairs of pictures']
   else:
     attack, measured = record['attack'], 'protection'
     cells += [record['network'], record['adversary']]

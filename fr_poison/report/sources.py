@@ -17,11 +17,13 @@ class Sources:
   distractors: list[dict] = dataclasses.field(default_factory=list)
   trainers: list[dict] = dataclasses.field(default_factory=list)
   detection: list[dict] = dataclasses.field(default_factory=list)
+  verification: list[dict] = dataclasses.field(default_factory=list)
   skipped: list[str] = dataclasses.field(default_factory=list)  # why, each
 
   def all(self) -> list[dict]:
     """Lists the records of every kind."""
-    return self.protection + self.distractors + self.trainers + self.detection
+    of_cloaks = self.protection + self.distractors + self.trainers
+    return of_cloaks + self.detection + self.verification
 
 
 def read(paths: Sequence[str | os.PathLike]) -> Sources:

@@ -35,6 +35,7 @@ def markdown(found: Sources, grids: list[Grid]) -> str:
     (found.trainers, trainers),
     (found.detection, detection),
     (found.distractors, distractors),
+    (found.verification, verification),
   ):
     parts += [write(records)] if records else []
   return '\n'.join(parts) or 'No records.\n'
@@ -151,6 +152,22 @@ def distractors(records: list[dict]) -> str:
     _table(head, fits),
     _LEGENDS['distractors_model'],
   )
+
+
+def verification(records: list[dict]) -> str:
+  """Writes how well each network tells people apart, the best one first."""
+  percent = lambda share: f'{100 * share:.2f}'
+  rows = [
+    [
+      _escape(words.clean(r['network'])),
+      str(r['input_size']),
+      f'{percent(r["accuracy"])} ± {percent(r["accuracy_std"])}',
+      percent(r['tar_at_far']['0.001']),
+    ]
+    for r in sorted(records, key=lambda r: -r['accuracy'])
+  ]
+  head = ['network', 'input', 'accuracy', 'TAR at FAR 0.1%']
+  return _page(_table(head, rows), _LEGENDS['verification'])
 
 
 def among_strangers(records: list[dict]) -> list[tuple[dict, str, str]]:

@@ -68,6 +68,34 @@ def make_record():
 
 
 @pytest.fixture
+def make_verification():
+  """A function that makes one valid record of a network on pairs."""
+
+  def make(network='mobileface', accuracy=0.9325, **fields):
+    return {
+      'network': network,
+      'input_size': 112,
+      'num_pairs': 6000,
+      'num_folds': 10,
+      'accuracy': accuracy,
+      'accuracy_ci': [accuracy - 0.005, accuracy + 0.005],
+      'accuracy_std': 0.0071,
+      'tar_at_far': {'0.001': 0.6403},
+      'roc': {'fpr': [0, 0, 0.01, 1], 'tpr': [0, 0.5, 0.75, 1]},
+      'dataset': 'lfw',
+      'alignment': 'dlib-112',
+      'assumed': [['a/a_0001.jpg', 'no face']],
+      'wall_seconds': 12.5,
+      'weights': {network: 'ab' * 32},
+      'config_hash': '0123456789abcdef',
+      'versions': {'python': '3.11.2', 'jax': '0.10.2'},
+      'device': 'cpu x1 (an invented processor), 2 cores',
+    } | fields
+
+  return make
+
+
+@pytest.fixture
 def records():
   """Two attacks, two surrogates, four networks, with controls."""
   found = []

@@ -180,6 +180,24 @@ def test_no_panel_without_a_curve():
   assert figures.roc([]) is None
 
 
+def test_a_line_each_network_from_one_false_accept_on(make_verification):
+  better = {'roc': {'fpr': [0, 0, 0.0005, 1], 'tpr': [0, 0.9, 1, 1]}}
+  drawing = figures.verification(
+    [make_verification(), make_verification('faceres', 0.99, **better)]
+  )
+  (axis,) = drawing.figure.axes
+  first, second = (line.get_xydata().tolist() for line in axis.lines)
+  assert first == [[0, 0], [0, 90], [0.05, 100], [100, 100]]
+  assert second == [[0, 0], [0, 50], [1, 75], [100, 100]]
+  assert axis.get_xscale() == 'log' and axis.get_xlim() == (0.05, 100)
+  legend = [x.get_text() for x in drawing.figure.legends[0].get_texts()]
+  assert legend == ['faceres', 'mobileface']
+  assert drawing.alt == 'faceres: 99.0% right. mobileface: 93.2% right'
+  assert '6000 pairs of lfw' in drawing.caption
+  drawing.svg()
+  assert figures.verification([]) is None
+
+
 def test_each_choice_has_its_worst_cloak_and_its_clean_accuracy(make_record):
   none = lambda **fields: make_record('none', '', rate=0.0, **fields)
   drawing = figures.trade_off(
@@ -259,6 +277,7 @@ def test_figures_are_those_that_records_can_fill(records):
     'Protection against the budget',
     'Among strangers',
     'Detectors',
+    'Pairs of pictures',
     'Map of embeddings',
   ]
   assert figures.draw_all(Sources()).drawings == []

@@ -147,10 +147,16 @@ def test_a_browser_shows_it(tmp_path, records):
     assert all(over == 'attack' for kind, over in pairs if kind == 'noise')
 
 
-def test_every_kind_of_record_has_a_row(tmp_path, make_record):
+def test_every_kind_of_record_has_a_row(
+  tmp_path, make_record, make_verification
+):
   trainer = make_record(adversary='detecting: x') | {'protection_rate': None}
   text = _write(
-    tmp_path, [make_record()], trainers=[trainer], detection=[_DETECTION]
+    tmp_path,
+    [make_record()],
+    trainers=[trainer],
+    detection=[_DETECTION],
+    verification=[make_verification()],
   )
   table = text[text.index('<table class="sortable records">') :]
   rows = [
@@ -164,6 +170,8 @@ def test_every_kind_of_record_has_a_row(tmp_path, make_record):
     lowkey + ['detecting: x', nn, 'protection', '', ''] + accuracy,
     ['LowKey', '8/255', '', 'noise', 'statistics trained on fawkes', '', 'AUC']
     + ['90', '80–100', '', '', ''],
+    ['none', '', '', 'mobileface', '', 'pairs of pictures', 'accuracy']
+    + ['93', '92–94', '93', '92–94', ''],
   ]
   heads = table.partition('</thead>')[0].count('<th scope="col">')
   assert {len(row) for row in rows} == {heads - 2}  # its name, all it says

@@ -99,6 +99,30 @@ def test_an_odd_curve_of_a_detector_is_refused(roc, name):
     kinds.validate(_detection(roc=roc))
 
 
+def test_every_field_of_a_verification_is_needed(make_verification):
+  kinds.validate(make_verification())
+  for name in make_verification().keys() - {'tar_at_far'}:
+    record = make_verification()
+    del record[name]
+    with pytest.raises(types.InputError, match=f'^{name}: missing'):
+      kinds.validate(record)
+
+
+@pytest.mark.parametrize(
+  'fields, message',
+  [
+    ({'accuracy': 93.2}, 'accuracy: 93.2 is outside'),
+    ({'accuracy_ci': [0.1, 0.2]}, 'accuracy_ci: 0.9325 is not in'),
+    ({'tar_at_far': {'0.01': 0.5}}, 'tar_at_far: that of 0.001 is missing'),
+    ({'assumed': ['a.jpg']}, 'assumed: expected a list, got str'),
+    ({'roc': {'fpr': [0], 'tpr': [0, 1]}}, 'roc: as many'),
+  ],
+)
+def test_an_odd_verification_is_refused(make_verification, fields, message):
+  with pytest.raises(types.InputError, match=f'^{message}'):
+    kinds.validate(make_verification(**fields))
+
+
 @pytest.mark.parametrize(
   'change',
   [{'clean': 3}, {'clean': [[1]]}, {'cloaked': []}, {'explained': 'x'}],

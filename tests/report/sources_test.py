@@ -26,17 +26,19 @@ def _trainer(record):
   return {name: record[name] for name in kept} | rates
 
 
-def test_every_kind_finds_its_place(tmp_path, make_record):
+def test_every_kind_finds_its_place(tmp_path, make_record, make_verification):
   record = make_record()
   strangers = record | {'num_distractors': 10, 'distractors': 'real'}
   trainer = _trainer(record)
   (tmp_path / 'a.jsonl').write_text(_lines(record, strangers, trainer))
-  (tmp_path / 'b.jsonl').write_text(_lines(_DETECTION))
+  pairs = make_verification()
+  (tmp_path / 'b.jsonl').write_text(_lines(_DETECTION, pairs))
   (tmp_path / 'c.jsonl').write_text('')  # its records are lost
   found = sources.read(tmp_path / f'{x}.jsonl' for x in 'abc')
   assert found.protection == [record] and found.distractors == [strangers]
   assert found.trainers == [trainer] and found.detection == [_DETECTION]
-  assert len(found.all()) == 4
+  assert found.verification == [pairs]
+  assert len(found.all()) == 5
   (said,) = found.skipped
   assert said.startswith('c.jsonl, line 1: not a whole record')
 

@@ -1,0 +1,219 @@
+r"""How well networks tell whether two pictures show one person, on LFW.
+
+  python experiments/verify.py --data_dir=LFW \
+    --config=experiments/configs/lfw_verification.py
+
+LFW's own protocol: pairs in ten folds, and for each the threshold that is best
+on the nine others. In LFW, a folder, are the pictures and somewhere pairs.txt.
+Writes records.jsonl, table.md, roc.svg and the embeddings into --workdir.
+Started again, it computes only what is missing.
+"""
+
+import dataclasses
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Iterator
+
+import cli
+import config_fields
+import network_loader
+import numpy as np
+import people
+import progress
+import run_flags
+from scipy import stats
+
+from fr_poison import checks, extractors, locks, roc, verification
+from fr_poison.data import datasets
+from fr_poison.data.datasets.prepared import Prepared
+from fr_poison.data.datasets.trees import read_pairs
+from fr_poison.extractors import cache
+from fr_poison.files import write_atomic
+from fr_poison.report import figures, record_file, tables
+from fr_poison.search import store
+from fr_poison.types import InputError
+
+_FAR = 0.001  # false accepts at which true ones are reported
+_BLOCK = 256  # pictures of which a killed run loses the work at most
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings(config_fields.Fields):
+  """See configs/lfw_verification.py for each field.
+
+  Raises:
+    InputError: a value that cannot be run, naming its field.
+  """
+
+  networks: tuple[str, ...] | None
+  input_size: dict[str, checks.Count]
+  align: str
+  pairs: str | None
+  batch_size: checks.Count
+
+  def __post_init__(self):
+    """Checks every value."""
+    checks.check_fields(self, 'config.')
+    config_fields.check_known('align', self.align, config_fields.ALIGNMENTS)
+    if self.networks is not None and not self.networks:
+      raise InputError('config.networks: empty')
+    for name in self.networks or ():
+      config_fields.check_known('networks', name, extractors.architectures())
+
+  def check_weights(self) -> None:
+    """Refuses a network that was named and has none."""
+    for name in self.networks or ():
+      if not network_loader.is_here(name):
+        network_loader.load(name)
+
+  def load_networks(
+    self, alignment: str
+  ) -> Iterator[tuple[str, extractors.Extractor]]:
+    """Loads one network after the other, since all may not fit into memory.
+
+    Each is shown its own part of pictures of that alignment.
+
+    Those that nobody named are passed over, with a line on stderr, if they do
+    not load.
+    """
+    names = self.networks or list(filter(_is_kept, extractors.architectures()))
+    for name in progress.over('verifying', 'network')(names, len(names)):
+      try:
+        size = self.input_size.get(name)
+        yield name, network_loader.load(name, size, alignment)
+      except InputError as error:
+        if self.networks:
+          raise
+        print(f'note: {error}', file=sys.stderr)
+
+
+def _is_kept(name):
+  return extractors.spec(name).pretrained or os.path.exists(cache.path_of(name))
+
+
+def find_pairs(given: str | None, data_dir: str | None) -> pathlib.Path:
+  """Finds the file of pairs: the one given, or the only one of its name.
+
+  Raises:
+    InputError: there is none, or several.
+  """
+  if data_dir is None:
+    raise InputError('--data_dir: missing: the folder of LFW')
+  if given:
+    return pathlib.Path(given)
+  found = sorted(pathlib.Path(data_dir).rglob('pairs.txt'))
+  if len(found) != 1:
+    names = ', '.join(map(str, found)) or f'no pairs.txt in {data_dir}'
+    raise InputError(f'config.pairs: {names}; give the path of one')
+  return found[0]
+
+
+def prepare(settings: Settings, data_dir: str) -> Prepared:
+  """Prepares LFW's pictures, and says on stderr what was found."""
+  placement = people.place('lfw', settings.align)
+  with config_fields.naming('--data_dir'):
+    prepared = datasets.prepare(
+      'lfw',
+      data_dir,
+      placement=placement,
+      progress=progress.over('reading lfw', delay=2),
+    )
+  print(*prepared.report(), sep='\n', file=sys.stderr)
+  return prepared
+
+
+def measure(embeddings: np.ndarray, pairs: verification.Pairs) -> dict:
+  """Gives the fields of a record that depend on embeddings [N, D]."""
+  scores = verification.score(embeddings, pairs)
+  shares = verification.accuracies(scores, pairs.is_genuine, pairs.folds)
+  # Of the mean of folds, which share nobody, by Student's distribution.
+  reach = stats.t.ppf(0.975, len(shares) - 1) * stats.sem(shares)
+  low, high = np.clip(shares.mean() + [-reach, reach], 0, 1)
+  curve = roc.curve(scores, pairs.is_genuine)
+  fpr, tpr = roc.corners(curve)
+  return {
+    'accuracy': float(shares.mean()),
+    'accuracy_ci': (float(low), float(high)),
+    'accuracy_std': float(shares.std()),
+    'tar_at_far': {str(_FAR): roc.tpr_at_fpr(curve, _FAR)},
+    'roc': {'fpr': fpr.tolist(), 'tpr': tpr.tolist()},
+  }
+
+
+def run(
+  config: dict, workdir: pathlib.Path, data_dir: str | None
+) -> list[dict]:
+  """Verifies every network and writes the files; returns the records.
+
+  Args:
+    config: see configs/lfw_verification.py.
+    workdir: gets the files.
+    data_dir: the folder of LFW.
+  """
+  # Everything that can be wrong is found before anything is written.
+  settings = Settings.from_config(config)
+  settings.check_weights()
+  file = find_pairs(settings.pairs, data_dir)
+  prepared = prepare(settings, data_dir)
+  paths = [path for _, path in prepared.index()]
+  with config_fields.naming('config.pairs'):
+    pairs = read_pairs(file, paths)
+  # Only the pictures that are in a pair.
+  rows, index = np.unique([pairs.first, pairs.second], return_inverse=True)
+  first, second = index.reshape(2, -1)
+  pairs = pairs._replace(first=first, second=second)
+  used = {paths[row] for row in rows}
+  shared = record_file.environment() | {
+    'config_hash': record_file.config_hash(config),
+    'dataset': 'lfw',
+    'alignment': prepared.alignment,
+    'num_images': len(rows),
+    'num_pairs': len(first),
+    'num_folds': len(np.unique(pairs.folds)),
+    'assumed': [list(row) for row in prepared.assumed if row[0] in used],
+  }
+  with locks.held(workdir):
+    images, results = prepared.images(rows), []
+    stream = lambda size: (
+      images[start : start + size] for start in range(0, len(images), size)
+    )
+    start = time.monotonic()
+    for name, extractor in settings.load_networks(prepared.alignment):
+      found = store.fill(
+        workdir / 'embeddings',
+        extractor,
+        stream,
+        len(images),
+        batch_size=settings.batch_size,
+        block_size=_BLOCK,
+        progress=progress.over(f'embedding, {name}'),
+      )
+      seconds, start = time.monotonic() - start, time.monotonic()
+      results.append(
+        shared
+        | {
+          'network': name,
+          'input_size': extractor.input_size,
+          'weights': {name: extractor.sha256},
+          'wall_seconds': seconds,
+        }
+        | measure(found.embeddings, pairs)
+      )
+    record_file.write(workdir / 'records.jsonl', results)
+    record_file.write_text(workdir / 'table.md', tables.verification(results))
+    write_atomic(workdir / 'roc.svg', figures.verification(results).svg())
+  return results
+
+
+def main(argv):
+  """Runs --config and prints its table."""
+  start = time.monotonic()
+  given = run_flags.parse(argv, 'lfw_verification.py')
+  print(tables.verification(run(*given)))
+  print(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
+
+
+if __name__ == '__main__':
+  cli.run(main, kept='embeddings that are finished stay in --workdir')
