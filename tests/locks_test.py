@@ -61,7 +61,7 @@ def ended():
 
 
 @pytest.mark.parametrize('note', ['', 'four', '-', '9' * 30, 'of one gone'])
-def test_a_number_that_is_none_or_of_no_process_is_not_told(
+def test_a_number_that_is_none_or_of_no_process_is_not_printed(
   tmp_path, note, ended
 ):
   with locks.held(tmp_path):

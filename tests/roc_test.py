@@ -12,7 +12,7 @@ POSITIVE = np.array([True, False, True, False, False])
 
 def test_curve_by_hand():
   # Above 5: none. Above 4: 5p. Above 3: and 4. Above 1: and both threes, in
-  # one step, for they cannot be told apart. Above -inf: all.
+  # one step, for they cannot be kept apart. Above -inf: all.
   curve = roc.curve(SCORES, POSITIVE)
   np.testing.assert_array_equal(curve.thresholds, [5, 4, 3, 1, -np.inf])
   np.testing.assert_allclose(curve.tpr, [0, 1 / 2, 1 / 2, 1, 1])

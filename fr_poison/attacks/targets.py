@@ -5,11 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from fr_poison import checks
+from fr_poison.distances import normalize
 from fr_poison.types import Embeddings, InputError, Labels
-
-
-def _unit(x):
-  return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
 def _means(embeddings, labels):
@@ -39,8 +36,10 @@ def farthest(
     Of the others' centroids, means of unit vectors made unit vectors again,
     the one whose smallest distance to any of the user's pictures is largest.
   """
-  centroids = _unit(_means(_unit(np.asarray(others)), other_labels))
-  return centroids[_nearest(_unit(np.asarray(embeddings)), centroids).argmax()]
+  centroids = normalize(_means(normalize(np.asarray(others)), other_labels))
+  return centroids[
+    _nearest(normalize(np.asarray(embeddings)), centroids).argmax()
+  ]
 
 
 @checks.checked

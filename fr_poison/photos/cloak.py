@@ -14,6 +14,7 @@ from fr_poison import attacks, extractors, metrics
 from fr_poison.data import align, decode
 from fr_poison.data.batches import map_batches, pictures_a_call
 from fr_poison.data.faces import to_float
+from fr_poison.distances import normalize
 from fr_poison.photos import pixels
 from fr_poison.photos.settings import Settings
 from fr_poison.photos.view import Frame
@@ -167,8 +168,8 @@ class Cloaker:
       if network.crop:
         size = align.TEMPLATES[part.frame.template].side
       seen = np.stack([part.frame.look(x, size) for x in views])
-      embeddings = np.float64(_embed(network.embed_fn, network.params, seen))
-      embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+      embeddings = _embed(network.embed_fn, network.params, seen)
+      embeddings = normalize(np.float64(embeddings))
       total += np.sum((embeddings[1:] - embeddings[0]) ** 2, 1)
     displacement = (total / len(self._networks)).tolist()
     return (

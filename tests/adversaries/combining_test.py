@@ -79,7 +79,7 @@ def test_calibrate_by_hand():
     assert score == pytest.approx(expected, rel=1e-6)
 
 
-def test_calibrate_compares_directions_if_told_to():
+def test_calibrate_compares_directions_if_asked_to():
   # (3, 0) and (0, 5) are sqrt(2) apart on the unit circle.
   score = combining.calibrate(
     np.float32([[3, 0], [0, 5]]), np.array([1, 1]), normalize=True

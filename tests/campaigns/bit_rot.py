@@ -25,7 +25,7 @@ from campaigns.rotting_files import TARGETS, Target, files_of
 
 from fr_poison.types import InputError
 
-SAME, REFUSED, REPLACED = 'same result', 'refused', 'told and replaced'
+SAME, REFUSED, REPLACED = 'same result', 'refused', 'noted and replaced'
 WRONG, CRASHED = 'SILENTLY WRONG', 'ANOTHER ERROR'
 
 

@@ -1,4 +1,4 @@
-"""Faces whose red and blue were exchanged are told from others."""
+"""Faces whose red and blue were exchanged are kept apart from others."""
 
 import numpy as np
 import pytest

@@ -51,7 +51,7 @@ def test_folders_come_by_name(tree):
   assert folders == ['', 'a/deep', 'b', 'b']
 
 
-def test_links_are_not_followed_and_empty_folders_are_told(tree):
+def test_links_are_not_followed_and_empty_folders_are_listed(tree):
   (tree / 'b' / 'loop').symlink_to(tree)
   (tree / 'b' / 'link.jpg').symlink_to(tree / '0.jpg')
   (tree / 'nobody').mkdir()
@@ -62,7 +62,7 @@ def test_links_are_not_followed_and_empty_folders_are_told(tree):
   }
 
 
-def test_odd_names_are_told_in_one_line(tree):
+def test_odd_names_are_printed_in_one_line(tree):
   (tree / 'a\nb.jpg').write_bytes(b'x')
   with open(os.fsencode(tree) + b'/\xff.jpg', 'wb'):
     pass

@@ -15,7 +15,7 @@ def test_it_writes_everything_and_is_in_order(here, tmp_path):
   found = record_file.read(folder / 'detection.jsonl')
   assert (folder / 'detection.md').read_text().strip() in out
   assert (folder / 'trainers.md').read_text().strip() in out
-  # Two that it was told of and two others, and two of them as JPEG.
+  # Two that it learned from and two others, and two of them as JPEG.
   tests = {(r['test_attack'], r['jpeg']) for r in found}
   assert len(tests) == 6 and len(found) == 4 + 6
   assert {r['train_attack'] for r in found} == {'lowkey+fawkes', 'none'}

@@ -165,9 +165,9 @@ def test_what_cannot_be_is_named_before_anything_is_written(
     data_dir = value
   else:
     config.update_from_flattened_dict({field: value})
-  with pytest.raises(InputError) as told:
+  with pytest.raises(InputError) as refused:
     run(config.to_dict(), tmp_path / 'out', data_dir)
-  assert message in str(told.value) and '\n' not in str(told.value)
+  assert message in str(refused.value) and '\n' not in str(refused.value)
   assert not (tmp_path / 'out').exists()
 
 

@@ -68,7 +68,7 @@ def test_a_missing_field_is_refused():
     Settings.from_config(config)
 
 
-def test_nobody_is_both_trained_on_and_told_apart():
+def test_nobody_is_both_trained_on_and_compared():
   settings = Settings.from_config(CONFIG | {'num_train_people': 30})
   train, rest = settings.divide(settings.load_faces(None))
   # ORL has ten pictures of each.
@@ -93,7 +93,7 @@ def test_the_shipped_weights_are_a_start_where_asked():
   assert settings.load_network().sha256 == shipped
 
 
-def test_people_are_told_apart_in_pairs():
+def test_people_are_compared_in_pairs():
   # Six people of two pictures each: 6 genuine pairs, in three folds of two.
   labels = np.repeat(np.arange(6), 2)
   verify = make_verify(labels, seed=0)

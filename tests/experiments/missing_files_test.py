@@ -65,8 +65,8 @@ def test_the_flag_is_named(program, root, tmp_path):
     text=True,
   )
   assert result.returncode == 0, result.stderr
-  told = [json.loads(x) for x in result.stdout.splitlines() if x[0] == '"']
-  for text, begin in zip(told, MISSING[program].values(), strict=True):
+  printed = [json.loads(x) for x in result.stdout.splitlines() if x[0] == '"']
+  for text, begin in zip(printed, MISSING[program].values(), strict=True):
     assert text.startswith(begin.format(**places)) and '\n' not in text
   assert not (tmp_path / 'no').exists()
 

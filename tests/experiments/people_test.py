@@ -20,7 +20,7 @@ from fr_poison.evaluation import oddities
 from fr_poison.types import InputError
 
 
-def test_people_with_one_picture_are_left_out_and_told(
+def test_people_with_one_picture_are_left_out_and_named(
   tmp_path, monkeypatch, capsys
 ):
   monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'tfds'))
