@@ -124,6 +124,28 @@ def prepare(settings: Settings, data_dir: str) -> Prepared:
   return prepared
 
 
+def read(
+  prepared: Prepared, file: pathlib.Path
+) -> tuple[np.ndarray, verification.Pairs, list[list[str]]]:
+  """Reads the pairs.
+
+  Returns:
+    Rows of the pictures that are in one, the pairs of these, and those of them
+    in which no face was found, with reasons.
+
+  Raises:
+    InputError: see `read_pairs`.
+  """
+  paths = [path for _, path in prepared.index()]
+  with config_fields.naming('config.pairs'):
+    pairs = read_pairs(file, paths)
+  rows, index = np.unique([pairs.first, pairs.second], return_inverse=True)
+  first, second = index.reshape(2, -1)
+  used = {paths[row] for row in rows}
+  assumed = [list(found) for found in prepared.assumed if found[0] in used]
+  return rows, pairs._replace(first=first, second=second), assumed
+
+
 def measure(embeddings: np.ndarray, pairs: verification.Pairs) -> dict:
   """Gives the fields of a record that depend on embeddings [N, D]."""
   scores = verification.score(embeddings, pairs)
@@ -142,6 +164,38 @@ def measure(embeddings: np.ndarray, pairs: verification.Pairs) -> dict:
   }
 
 
+def embed(
+  settings: Settings,
+  images: np.ndarray,
+  alignment: str,
+  folder: pathlib.Path,
+) -> Iterator[tuple[np.ndarray, dict]]:
+  """Embeds pictures [N, H, W, 3] by every network, into a store or from it.
+
+  Yields:
+    [N, D], and the fields of a record that are about the network.
+  """
+  stream = lambda size: (
+    images[start : start + size] for start in range(0, len(images), size)
+  )
+  start = time.monotonic()
+  for name, extractor in settings.load_networks(alignment):
+    found = store.fill(
+      folder,
+      extractor,
+      stream,
+      len(images),
+      batch_size=settings.batch_size,
+      block_size=_BLOCK,
+      progress=progress.over(f'embedding, {name}'),
+    )
+    fields = {'network': name, 'input_size': extractor.input_size}
+    fields['weights'] = {name: extractor.sha256}
+    fields['wall_seconds'] = time.monotonic() - start
+    yield found.embeddings, fields
+    start = time.monotonic()
+
+
 def run(
   config: dict, workdir: pathlib.Path, data_dir: str | None
 ) -> list[dict]:
@@ -157,50 +211,24 @@ def run(
   settings.check_weights()
   file = find_pairs(settings.pairs, data_dir)
   prepared = prepare(settings, data_dir)
-  paths = [path for _, path in prepared.index()]
-  with config_fields.naming('config.pairs'):
-    pairs = read_pairs(file, paths)
-  # Only the pictures that are in a pair.
-  rows, index = np.unique([pairs.first, pairs.second], return_inverse=True)
-  first, second = index.reshape(2, -1)
-  pairs = pairs._replace(first=first, second=second)
-  used = {paths[row] for row in rows}
+  rows, pairs, assumed = read(prepared, file)
   shared = record_file.environment() | {
     'config_hash': record_file.config_hash(config),
     'dataset': 'lfw',
     'alignment': prepared.alignment,
     'num_images': len(rows),
-    'num_pairs': len(first),
+    'num_pairs': len(pairs.first),
     'num_folds': len(np.unique(pairs.folds)),
-    'assumed': [list(row) for row in prepared.assumed if row[0] in used],
+    'assumed': assumed,
   }
   with locks.held(workdir):
-    images, results = prepared.images(rows), []
-    stream = lambda size: (
-      images[start : start + size] for start in range(0, len(images), size)
-    )
-    start = time.monotonic()
-    for name, extractor in settings.load_networks(prepared.alignment):
-      found = store.fill(
-        workdir / 'embeddings',
-        extractor,
-        stream,
-        len(images),
-        batch_size=settings.batch_size,
-        block_size=_BLOCK,
-        progress=progress.over(f'embedding, {name}'),
+    images, folder = prepared.images(rows), workdir / 'embeddings'
+    results = [
+      shared | fields | measure(embeddings, pairs)
+      for embeddings, fields in embed(
+        settings, images, prepared.alignment, folder
       )
-      seconds, start = time.monotonic() - start, time.monotonic()
-      results.append(
-        shared
-        | {
-          'network': name,
-          'input_size': extractor.input_size,
-          'weights': {name: extractor.sha256},
-          'wall_seconds': seconds,
-        }
-        | measure(found.embeddings, pairs)
-      )
+    ]
     record_file.write(workdir / 'records.jsonl', results)
     record_file.write_text(workdir / 'table.md', tables.verification(results))
     write_atomic(workdir / 'roc.svg', figures.verification(results).svg())
