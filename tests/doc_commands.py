@@ -16,7 +16,7 @@ PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 # of these values to run it in little. {folder} has made-up people.
 RUN = {
   'benchmark --convolutions --repeats': ('--repeats=1', '--batch_size=1'),
-  'evaluate orl --config.align --config.dataset --data_dir': (
+  'evaluate orl --config.dataset --data_dir': (
     '--config=experiments/configs/orl.py:smoke',
     '--config.align=none',  # there is no face to find
     '--config.num_people=3',

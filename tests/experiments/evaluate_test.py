@@ -180,6 +180,7 @@ def test_a_data_set_of_ones_own_may_be_small(tmp_path, monkeypatch, capsys):
     decode.write_png(path, photos.picture(112, 112, i))
   config = orl.get_config('smoke').to_dict() | {
     'dataset': 'folder',
+    'align': 'none',
     **dict.fromkeys(('num_people', 'num_targets', 'num_protected')),
     'networks': ('pixels',),
     **{'attacks': {}, 'surrogates': ()},
