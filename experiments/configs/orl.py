@@ -37,7 +37,7 @@ def on_mobileface(arg):
 
 def get_config(arg=None):
   smoke = is_smoke(arg)
-  steps = 2 if smoke else 30
+  steps = 2 if smoke else 20
 
   config = ConfigDict()
   config.dataset = 'orl'
