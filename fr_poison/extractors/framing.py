@@ -20,8 +20,8 @@ _FRAME = 'wide'
 
 
 # ArcFace's is exact, and Intel's is the same without 8 columns on either side.
-# dlib's is one map for all faces instead of one for each picture; it
-# was chosen on pairs of LFW's view 1, see docs/networks.md.
+# dlib's is one map for all faces instead of one for each; it was chosen on pairs
+# of LFW's view 1, see docs/networks.md.
 CROPS = {
   'arcface': Crop(8, 4, 112, 112),
   'reid': Crop(16, 4, 96, 112),
@@ -43,7 +43,7 @@ def on_frame(extractor: Extractor, alignment: str) -> Extractor:
     InputError: the network's template is none of `CROPS`.
   """
   template = extractor.spec.template
-  if not is_frame(alignment) or template is None or extractor.crop is not None:
+  if not _is_frame(alignment) or template is None or extractor.crop is not None:
     return extractor
   checks.known(f'{extractor.spec.name}: template', template, CROPS)
   crop = CROPS[template]
@@ -51,8 +51,7 @@ def on_frame(extractor: Extractor, alignment: str) -> Extractor:
   return extractor._replace(embed_fn=embed_fn, crop=crop)
 
 
-def is_frame(alignment: str) -> bool:
-  """Says whether pictures of this alignment are in the canonical frame."""
+def _is_frame(alignment):
   return alignment.partition('-')[0] == _FRAME
 
 
@@ -60,7 +59,8 @@ def check_on_frame(networks: Iterable[Extractor], alignment: str) -> None:
   """Checks that networks are shown their part of pictures.
 
   Raises:
-    InputError: one would be shown the frame whole.
+    InputError: one would be shown the frame whole, or a part of pictures that
+      are not in it.
   """
   for network in networks:
     if on_frame(network, alignment) is not network:
@@ -68,6 +68,11 @@ def check_on_frame(networks: Iterable[Extractor], alignment: str) -> None:
         f'{network.spec.name}: the pictures are in the canonical frame '
         f'({alignment}), of which it was trained on a part; give '
         'extractors.on_frame(extractor, faces.alignment)'
+      )
+    if network.crop is not None and not _is_frame(alignment):
+      raise InputError(
+        f'{network.spec.name}: is shown a part of the canonical frame, but the '
+        f"pictures' alignment is {alignment!r}"
       )
 
 

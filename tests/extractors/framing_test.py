@@ -115,6 +115,8 @@ def test_a_network_that_would_see_the_whole_frame_is_refused():
   network = extractors.on_frame(_network('dlib'), 'wide-128')
   extractors.check_on_frame([network, _network(None)], 'wide-128')
   extractors.check_on_frame([_network('dlib')], 'dlib-112')
+  with pytest.raises(InputError, match="alignment is 'dlib-112'"):
+    extractors.check_on_frame([network], 'dlib-112')
 
 
 def test_the_template_matters_on_real_faces():
