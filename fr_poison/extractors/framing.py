@@ -20,8 +20,8 @@ _FRAME = 'wide'
 
 
 # ArcFace's is exact, and Intel's is the same without 8 columns on either side.
-# dlib's is one map for all faces instead of one for each; it was chosen on pairs
-# of LFW's view 1, see docs/networks.md.
+# dlib's is one map for all faces instead of one for each; it was chosen on
+# pairs of LFW's view 1, see docs/networks.md.
 CROPS = {
   'arcface': Crop(8, 4, 112, 112),
   'reid': Crop(16, 4, 96, 112),
