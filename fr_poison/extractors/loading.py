@@ -24,6 +24,7 @@ from fr_poison.extractors import (
   dlib_resnet,
   faceres,
   framing,
+  frbench,
   inception_resnet,
   iresnet,
   lowkey,
@@ -45,6 +46,7 @@ from fr_poison.types import (
 _FILES = (
   *(dlib_resnet, faceres, mobileface, mobilefacenets),  # some of which ship
   *(iresnet, mobilefacenet, inception_resnet, resnet, lowkey, clip_vit),
+  frbench,
 )
 _SPECS = {spec.name: spec for file in _FILES for spec in file.SPECS}
 PIXELS = 'pixels'  # the control: no network, the picture is the embedding
