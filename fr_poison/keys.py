@@ -50,4 +50,8 @@ def of_faces(faces: FaceSet) -> str:
 
 def of_networks(extractors: Sequence) -> list:
   """Lists what sets these networks apart from others, in their order."""
-  return [[e.spec.name, e.sha256, e.input_size, e.crop] for e in extractors]
+  # Without the word, results stay that were kept before there was one.
+  return [
+    [e.spec.name, e.sha256, e.input_size, e.crop, *['mirrored'] * e.mirrored]
+    for e in extractors
+  ]

@@ -1,6 +1,8 @@
 """Small files of weights in formats that nothing installed here can write."""
 
+import io
 import struct
+import zipfile
 
 import numpy as np
 
@@ -19,6 +21,26 @@ def mxnet(arrays):
   parts.append(struct.pack('<Q', len(arrays)))
   parts += [struct.pack('<Q', len(n)) + n.encode() for n in arrays]
   return b''.join(parts)
+
+
+def torch(arrays):
+  """A `.pth` file of {name: array}, float32, as `torch.save` writes it."""
+  text = lambda text: b'X' + struct.pack('<I', len(text)) + text.encode()
+  number = lambda n: b'J' + struct.pack('<i', n)
+  numbers = lambda ns: b'(' + b''.join(map(number, ns)) + b't'
+  tree, buffer = b'\x80\x02}(', io.BytesIO()
+  with zipfile.ZipFile(buffer, 'w') as archive:
+    for i, (name, array) in enumerate(arrays.items()):
+      array = np.ascontiguousarray(array, '<f4')
+      strides = [stride // 4 for stride in array.strides]
+      about = text(str(i)) + text('cpu') + number(array.size)
+      tree += text(name) + b'ctorch._utils\n_rebuild_tensor_v2\n('
+      tree += b'(' + text('storage') + b'ctorch\nFloatStorage\n' + about
+      tree += b'tQ' + number(0) + numbers(array.shape) + numbers(strides)
+      tree += b'\x89}tR'
+      archive.writestr(f'net/data/{i}', array.tobytes())
+    archive.writestr('net/data.pkl', tree + b'u.')
+  return buffer.getvalue()
 
 
 def openvino(arrays, element_type='f16'):

@@ -149,7 +149,7 @@ def _named(file: File) -> File:
   return odd._replace(stamp=file.stamp)
 
 
-class _Member(tarfile.TarInfo):
+class Member(tarfile.TarInfo):
   """A member of an archive; no header is larger than it may be."""
 
   @classmethod
@@ -164,7 +164,7 @@ class _Member(tarfile.TarInfo):
 def _members(archive: pathlib.Path) -> Iterator[File]:
   left = _MAX_RATIO * archive.stat().st_size
   try:
-    with tarfile.open(archive, 'r|*', tarinfo=_Member) as tar:
+    with tarfile.open(archive, 'r|*', tarinfo=Member) as tar:
       while member := tar.next():
         tar.members.clear()  # It would keep them all.
         left -= member.size

@@ -101,6 +101,7 @@ def _detector(extractor, features, model, clean, settings, batch_size):
     'features': features,
     'input_size': extractor.input_size,
     'crop': extractor.crop,
+    'mirrored': extractor.mirrored,
     'size': size,
   }
   arrays = model._asdict() | weights.flatten({'network': extractor.params})

@@ -61,6 +61,7 @@ class Squeezing(base.OnNetwork):
       'features': extractor.spec.name,
       'input_size': extractor.input_size,
       'crop': extractor.crop,
+      'mirrored': extractor.mirrored,
       'squeezers': list(self.squeezers),
     }
     digest = base.digest(settings, weights.flatten(extractor.params))

@@ -159,6 +159,8 @@ def train(
     network, variables(state), input_size=extractor.input_size
   )
   trained = extractors.on_frame(trained, public.faces.alignment)
+  if extractor.mirrored:
+    trained = extractors.mirrored(trained)
   return trained, folder / 'checkpoints'
 
 

@@ -1,6 +1,6 @@
 """Pictures -> embeddings: face networks in Flax, pretrained or trained here."""
 
-from fr_poison.extractors.framing import check_on_frame, on_frame
+from fr_poison.extractors.framing import check_on_frame, mirrored, on_frame
 from fr_poison.extractors.loading import (
   PIXELS,
   architectures,
@@ -26,6 +26,7 @@ __all__ = [
   'embed',
   'from_state_dict',
   'load',
+  'mirrored',
   'names',
   'on_frame',
   'spec',

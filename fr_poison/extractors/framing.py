@@ -9,6 +9,7 @@ import functools
 from collections.abc import Iterable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from fr_poison import checks
@@ -74,6 +75,32 @@ def check_on_frame(networks: Iterable[Extractor], alignment: str) -> None:
         f'{network.spec.name}: is shown a part of the canonical frame, but the '
         f"pictures' alignment is {alignment!r}"
       )
+
+
+def mirrored(extractor: Extractor) -> Extractor:
+  """Averages embeddings of pictures with those of their mirror images.
+
+  As FRBench does by default. A network that does so already is left; where one
+  gives embeddings of length 1, their mean is shorter. Training goes without.
+  """
+  if extractor.mirrored:
+    return extractor
+  return extractor._replace(
+    embed_fn=_averaging(extractor.embed_fn),
+    spec=extractor.spec._replace(normalized=False),
+    mirrored=True,
+  )
+
+
+@functools.cache  # the same function each time, so that jit compiles it once
+def _averaging(embed_fn):
+  @functools.wraps(embed_fn)
+  def embed_both(params, images):
+    both = jnp.concatenate([images, images[:, :, ::-1]])
+    found = embed_fn(params, both)  # the network is traced once
+    return (found[: len(images)] + found[len(images) :]) / 2
+
+  return embed_both
 
 
 def part(images: Images, extractor: Extractor) -> Images:

@@ -2,12 +2,14 @@
 
 The graph of `iresnet18/34/50/100` in insightface's backbones/iresnet.py: batch
 norm before the first and after both convolutions of a block, no stride in the
-stem. Without the norm between a block's convolutions it is face.evoLVe's IR.
+stem. Without the norm between a block's convolutions it is face.evoLVe's IR,
+and with squeeze-and-excitation behind them its IR-SE.
 """
 
 import functools
 from collections.abc import Callable
 
+import jax.numpy as jnp
 from flax import linen as nn
 
 from fr_poison.extractors import resnet
@@ -38,12 +40,13 @@ class Block(nn.Module):
 
   [B, H, W, C] -> [B, H/stride, W/stride, features]. Without `middle_norm` the
   second norm is not there, and the skip is projected only where the number of
-  channels changes.
+  channels changes; with `squeeze` it ends in `squeeze_excite`.
   """
 
   features: int
   stride: int
   middle_norm: bool
+  squeeze: bool
   norm: Callable
 
   @nn.compact
@@ -60,14 +63,23 @@ class Block(nn.Module):
       x = next(norms)(x)
     x = PReLU(name='prelu')(x)
     x = conv(stride=self.stride, name='conv2')(x)
-    return next(norms)(x) + skip
+    x = next(norms)(x)
+    return (squeeze_excite(x) if self.squeeze else x) + skip
+
+
+def squeeze_excite(x):
+  """Scales each channel by what two 1x1 layers make of all their means."""
+  conv = functools.partial(Conv, kernel_size=1, use_bias=False)
+  channels = x.shape[-1]
+  y = conv(channels // 16, name='squeeze')(jnp.mean(x, (1, 2), keepdims=True))
+  return x * nn.sigmoid(conv(channels, name='excite')(nn.relu(y)))
 
 
 class IResNet(Network):
   """[B, 112, 112, 3] -> [B, 512], not normalised.
 
   `units` are the blocks a stage, `width` the channels of the first one, which
-  double from stage to stage, `epsilon` batch norm's.
+  double from stage to stage, `epsilon` batch norm's, the others `Block`'s.
   """
 
   units: tuple[int, ...] = UNITS[18]
@@ -75,14 +87,16 @@ class IResNet(Network):
   embedding_size: int = 512
   epsilon: float = 1e-5
   middle_norm: bool = True
+  squeeze: bool = False
 
   @nn.compact
   def __call__(self, x, train=False):
     norm, block = self.norm(x, train, self.epsilon), self.block(Block)
     x = Conv(self.width, 3, padding=1, use_bias=False, name='stem')(x)
     x = PReLU(name='stem_prelu')(norm(name='stem_norm')(x))
+    kind = self.middle_norm, self.squeeze, norm
     for name, features, stride in blocks(self.units, self.width):
-      x = block(features, stride, self.middle_norm, norm, name=name)(x)
+      x = block(features, stride, *kind, name=name)(x)
     return dense_head(x, self.embedding_size, norm)
 
 

@@ -24,6 +24,7 @@ from fr_poison.extractors import (
   dlib_resnet,
   faceres,
   framing,
+  frbench,
   inception_resnet,
   iresnet,
   lowkey,
@@ -45,6 +46,7 @@ from fr_poison.types import (
 _FILES = (
   *(dlib_resnet, faceres, mobileface, mobilefacenets),  # some of which ship
   *(iresnet, mobilefacenet, inception_resnet, resnet, lowkey, clip_vit),
+  frbench,
 )
 _SPECS = {spec.name: spec for file in _FILES for spec in file.SPECS}
 PIXELS = 'pixels'  # the control: no network, the picture is the embedding
@@ -83,6 +85,7 @@ def load(
   dtype=jnp.float32,
   remat: bool = False,
   download: bool = False,
+  mirrored: bool = False,
 ) -> Extractor:
   """Loads a network ready for use: shipped, published, or trained here.
 
@@ -97,11 +100,15 @@ def load(
       keeping them: less memory, more time, the same numbers.
     download: fetch weights that neither ship nor are in the cache. Without
       it nothing is ever asked of the network.
+    mirrored: see `framing.mirrored`.
 
   Raises:
     InputError: unknown network, a size it cannot take, or weights that are
       missing (what to do is said), damaged, or of another network.
   """
+  if mirrored:
+    options = {'input_size': input_size, 'dtype': dtype, 'remat': remat}
+    return framing.mirrored(load(name, **options, download=download))
   if name == PIXELS:
     return Extractor(_pixels, {}, _PIXELS_SPEC, 0, None)
   path = pathlib.Path(name)

@@ -17,13 +17,17 @@ IR_UNITS = {50: (3, 4, 14, 3), 101: (3, 13, 30, 3), 152: (3, 8, 36, 3)}
 LowkeyIR = functools.partial(IResNet, middle_norm=False)
 LowkeyResNet = functools.partial(resnet.ResNet, bottleneck=True, head_size=512)
 
-_IR_RULES = (
+IR_STEM = (
   ('^stem/', 'input_layer.0/'),
   ('^stem_norm/', 'input_layer.1/'),
   ('^stem_prelu/', 'input_layer.2/'),
+)
+_IR_HEAD = (
   ('^norm/', 'output_layer.0/'),
   ('^dense/', 'output_layer.3/'),
   ('^dense_norm/', 'output_layer.4/'),
+)
+_IR_BLOCK = (
   ('/norm1/', '/res_layer.0/'),
   ('/conv1/', '/res_layer.1/'),
   ('/prelu/', '/res_layer.2/'),
@@ -32,12 +36,12 @@ _IR_RULES = (
   ('/shortcut/', '/shortcut_layer.0/'),
   ('/shortcut_norm/', '/shortcut_layer.1/'),
 )
-_RESNET_TABLE = torch_table(
-  *resnet.RULES,
+RESNET_HEAD = (
   ('^norm/', 'bn_o1/'),
   ('^dense/', 'fc/'),
   ('^dense_norm/', 'bn_o2/'),
 )
+RESNET_TABLE = torch_table(*resnet.RULES, *RESNET_HEAD)
 _PAGE = 'https://github.com/cmu-spuds/lowkey_gradio'
 # Two were published of a network; this is the one trained with ArcFace.
 _FILES = {
@@ -46,14 +50,15 @@ _FILES = {
 }
 
 
-def _ir_table(units):
-  """Its blocks are counted through all stages."""
+def ir_table(units, *head):
+  """Makes an IR's table, whose blocks are counted through all stages."""
   before = [sum(units[:i]) for i in range(len(units))]
 
-  def body(match):
+  def block(match):
     return f'body.{before[int(match[1]) - 1] + int(match[2])}'
 
-  return torch_table((r'^stage(\d)_block(\d+)', body), *_IR_RULES)
+  body = r'^stage(\d)_block(\d+)', block
+  return torch_table(body, *IR_STEM, *_IR_BLOCK, *head)
 
 
 def _spec(name, module, units, table):
@@ -69,11 +74,11 @@ def _spec(name, module, units, table):
 
 SPECS = (
   *(
-    _spec(f'lowkey_ir{depth}', LowkeyIR, units, _ir_table(units))
+    _spec(f'lowkey_ir{depth}', LowkeyIR, units, ir_table(units, *_IR_HEAD))
     for depth, units in IR_UNITS.items()
   ),
   *(
-    _spec(f'lowkey_resnet{n}', LowkeyResNet, resnet.UNITS[n], _RESNET_TABLE)
+    _spec(f'lowkey_resnet{n}', LowkeyResNet, resnet.UNITS[n], RESNET_TABLE)
     for n in IR_UNITS
   ),
 )

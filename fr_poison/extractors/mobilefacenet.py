@@ -67,6 +67,22 @@ class SqueezeExcite(nn.Module):
     return x * y[:, None, None]
 
 
+class EfficientAttention(nn.Module):
+  """Scales each channel by a convolution over the means of its neighbours.
+
+  That of ECA-Net (Wang et al., 2020): 3 or 5 channels wide, the same for all.
+  """
+
+  @nn.compact
+  def __call__(self, x):
+    size = 3 if x.shape[-1] < 128 else 5
+    kernel = self.param('kernel', nn.initializers.lecun_normal(), (1, 1, size))
+    means = jnp.pad(x.mean((1, 2)), ((0, 0), (size // 2,) * 2))
+    taps = kernel.astype(x.dtype).ravel()
+    y = sum(taps[i] * means[:, i : i + x.shape[-1]] for i in range(size))
+    return x * nn.sigmoid(y)[:, None, None]
+
+
 class Block(nn.Module):
   """Pointwise, depthwise, pointwise, around a skip where it has no stride."""
 
@@ -74,19 +90,20 @@ class Block(nn.Module):
   hidden: int
   stride: int
   padding: int | None
-  squeeze: bool
+  attention: type[nn.Module] | None
   norm: Callable
 
   @nn.compact
   def __call__(self, x):
-    prelu = functools.partial(norm_prelu, norm=self.norm, shared=self.squeeze)
+    shared = self.attention is SqueezeExcite
+    prelu = functools.partial(norm_prelu, norm=self.norm, shared=shared)
     y = prelu(Conv(self.hidden, 1, use_bias=False, name='expand')(x), 'expand')
     strided = {'stride': self.stride, 'padding': self.padding}
     y = prelu(DepthwiseConv(**strided, name='depthwise')(y), 'depthwise')
     y = Conv(self.features, 1, use_bias=False, name='project')(y)
     y = self.norm(name='project_norm')(y)
-    if self.squeeze:
-      y = SqueezeExcite(name='attention')(y)
+    if self.attention:
+      y = self.attention(name='attention')(y)
     return x + y if self.stride == 1 else y
 
 
@@ -109,6 +126,7 @@ class MobileFaceNet(Network):
     epsilons: of all batch norms, and of the last one.
     squeeze: squeeze-and-excitation at the end of all blocks, one slope for all
       channels, and nothing behind the last layer (Intel's).
+    eca: `EfficientAttention` at the end of all blocks (FRBench's).
     linear: two more linear layers, one in front of the first block and one in
       front of the last layer, and TensorFlow's padding (sirius-ai's).
     cut: columns of the picture that it does not look at, on each side.
@@ -122,6 +140,7 @@ class MobileFaceNet(Network):
   folded: bool = False
   epsilons: tuple[float, float] = (1e-5, 1e-5)
   squeeze: bool = False
+  eca: bool = False
   linear: bool = False
   cut: int = 0
 
@@ -131,7 +150,7 @@ class MobileFaceNet(Network):
     norm, block = self.norm_or_bias(x, train), self.block(Block)
     prelu = functools.partial(norm_prelu, norm=norm, shared=self.squeeze)
     x = self.stem(x, norm, prelu)
-    shared = self.padding, self.squeeze, norm
+    shared = self.padding, self.attention, norm
     for name, features, hidden, stride in self.blocks():
       x = block(features, hidden, stride, *shared, name=name)(x)
     x = Conv(4 * self.width, 1, use_bias=False, name='last')(x)
@@ -151,6 +170,13 @@ class MobileFaceNet(Network):
   def padding(self):
     """That of 3x3 convolutions; None is TensorFlow's."""
     return None if self.linear else 1
+
+  @property
+  def attention(self):
+    """That at the end of a block, if any."""
+    if self.squeeze:
+      return SqueezeExcite
+    return EfficientAttention if self.eca else None
 
   @nn.nowrap
   def norm_or_bias(self, x, train, last=False):

@@ -97,6 +97,7 @@ class Extractor(NamedTuple):
   input_size: int  # rows and columns it works at here; 0 for pixels
   sha256: str | None  # of the weights; None without any
   crop: Crop | None = None  # of the canonical frame, where it is shown that
+  mirrored: bool = False  # gives the mean of picture and mirror image
 
 
 class Network(nn.Module, kw_only=True):

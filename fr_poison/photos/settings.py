@@ -8,7 +8,7 @@ from typing import Annotated
 import jax
 import numpy as np
 
-from fr_poison import checks, extractors, stages, strict_json, version
+from fr_poison import checks, extractors, keys, stages, strict_json, version
 from fr_poison.data import decode, detect_faces
 from fr_poison.evaluation import cloaks
 from fr_poison.photos import view
@@ -148,8 +148,7 @@ class Settings:
     return strict_json.digest(
       {
         'config': config,
-        'weights': {n.spec.name: n.sha256 for n in networks},
-        'input_sizes': {n.spec.name: n.input_size for n in networks},
+        'networks': keys.of_networks(networks),
         'fr_poison': version.__version__,
         'jax': jax.__version__,
         'stages': stages.versions('NETWORKS', 'CLOAKS'),

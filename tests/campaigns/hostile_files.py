@@ -76,6 +76,17 @@ def _openvino(path):
   reading.read(path)
 
 
+def _frbench(path):
+  reading.read(path)
+  reading.read_config(path)
+
+
+def _frbench_config(path):
+  config = path.with_name('config.yaml')
+  path.rename(config)
+  reading.read_config(path.parent)
+
+
 def _records(path):
   sources.read([path])
   record_file.read(path)
@@ -131,6 +142,8 @@ TARGETS = {
   'dlib': Target(reading.read, [lambda path: seeds.dlib()]),
   'mxnet': Target(reading.read, [lambda path: seeds.mxnet()]),
   'openvino': Target(_openvino, [lambda path: seeds.openvino()[0]]),
+  'frbench': Target(_frbench, [lambda path: seeds.frbench()]),
+  'frbench configs': Target(_frbench_config, [lambda path: seeds.FRBENCH]),
   'tflite': Target(reading.read, [lambda path: seeds.tflite()]),
   'pickles': Target(
     reading.read, [lambda path: pickle.dumps({'conv': seeds.ARRAYS})]

@@ -162,7 +162,8 @@ def test_digests_are_of_what_was_learnt_on_which_weights():
   kernel[0, 0, 0, 0] = np.nextafter(kernel[0, 0, 0, 0], np.float32(9))
   fit = lambda params, C: _fit(network._replace(params=params), C=C)
   detectors = [fit(x, C) for x in (network.params, params) for C in (1.0, 0.5)]
-  assert len({detector.digest for detector in detectors}) == 4
+  detectors.append(_fit(network._replace(mirrored=True), C=1.0))
+  assert len({detector.digest for detector in detectors}) == 5
   again = fit(network.params, 1.0)
   assert again.digest == detectors[0].digest
   np.testing.assert_array_equal(again.score(FACES), detectors[0].score(FACES))

@@ -88,10 +88,10 @@ def test_the_digest_is_of_weights_and_squeezers():
   altered = MEANS._replace(params={'scale': jnp.ones(3).at[1].set(1.0000001)})
   digests = {
     _make(network, squeezers).digest
-    for network in (MEANS, altered)
+    for network in (MEANS, altered, MEANS._replace(mirrored=True))
     for squeezers in (SQUEEZERS, SQUEEZERS[:1], SQUEEZERS[::-1])
   }
-  assert len(digests) == 6
+  assert len(digests) == 9
   assert _make(MEANS, list(SQUEEZERS)).digest in digests
 
 

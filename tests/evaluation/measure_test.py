@@ -330,6 +330,9 @@ def test_weights_and_networks_say_what_was_measured():
   record = measure(LINE, cloaks, trainer, noise_control=False).record()
   assert record['weights'] == {'other': 'def', 'mine adaptive': 'abc'}
   assert record['network'] == 'mine' and record['adversary'] == 'adaptive'
+  both = Trainer(extractors.mirrored(network), network='mine')
+  mirrored = measure(LINE, cloaks, both, noise_control=False).record()
+  assert mirrored['weights'] == {'other': 'def', 'mine mirrored': 'abc'}
   waits = measure(LINE, cloaks, Trainer(network, network='mine')).record()
   assert waits['adversary'] == 'oblivious'
   own = measure(LINE, cloaks, Trainer(network, network='other')).record()

@@ -8,7 +8,10 @@ import sys
 
 import numpy as np
 import safetensors.numpy
+import weight_files
+from extractors import recipe
 from flax import traverse_util
+from properties import seeds
 
 from fr_poison import extractors, weights
 
@@ -55,6 +58,28 @@ def test_a_converted_file_is_loaded_by_its_name(tmp_path, monkeypatch):
   assert about['source'] == 'published.bin'
   digest = hashlib.sha256(source.read_bytes()).hexdigest()
   assert about['source_sha256'] == digest
+
+
+def test_a_release_of_frbench_is_converted_if_it_is_of_that_network(
+  tmp_path, monkeypatch, golden
+):
+  state = recipe.golden_state(golden('mobilefacenet'))
+  folder = tmp_path / 'net'
+  folder.mkdir()
+  (folder / 'net.pth').write_bytes(weight_files.torch(state))
+  config = folder / 'config.yaml'
+  config.write_bytes(seeds.FRBENCH)
+  flags = {'network': 'mobilefacenet', 'source': folder}
+  result = _convert(tmp_path, **flags)
+  message = f'{folder}: config: backbone irse-100, not mobilefacenet'
+  assert result.stderr == f'error: --source: {message}\n'
+  assert not (tmp_path / 'mobilefacenet.safetensors').exists()
+  config.write_bytes(seeds.FRBENCH.replace(b'irse-100', b'mobilefacenet'))
+  result = _convert(tmp_path, **flags)
+  assert result.returncode == 0, result.stderr
+  monkeypatch.setenv('FR_POISON_CACHE', str(tmp_path))
+  expected = extractors.from_state_dict('mobilefacenet', state).sha256
+  assert extractors.load('mobilefacenet').sha256 == expected
 
 
 def test_another_networks_file_is_one_line_and_nothing_is_written(tmp_path):

@@ -43,6 +43,7 @@ def _raised(monkeypatch, name):
 NETWORK_CHANGES = [
   {'sha256': 'of others'},
   {'input_size': 9},
+  {'mirrored': True},
   {'spec': TOY.spec._replace(name='other')},
 ]
 
@@ -173,7 +174,7 @@ def test_a_store_of_embeddings(monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
       _raised(patch, name)
       counts.append(key())
-  assert counts == [1, 2, 3, 4, 5, 6]
+  assert counts == [1, 2, 3, 4, 5, 6, 7]
 
 
 def _no_numbers(network, images, batch_size):

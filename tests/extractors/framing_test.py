@@ -104,6 +104,35 @@ def test_keys_tell_apart_a_network_and_its_crop():
   assert keys.of_networks([network]) != keys.of_networks([framed])
 
 
+def test_mirrored_is_the_mean_of_picture_and_mirror_image():
+  images = np.random.default_rng(0).random((2, 4, 4, 3), np.float32)
+  network = _network('dlib')
+  network = network._replace(spec=network.spec._replace(normalized=True))
+  mirrored = extractors.mirrored(network)
+  mean = (images + images[:, :, ::-1]) / 2
+  np.testing.assert_array_equal(_seen(mirrored, images), mean)
+  assert not mirrored.spec.normalized
+  assert extractors.mirrored(mirrored) is mirrored
+  again = extractors.mirrored(network)
+  assert again.embed_fn is mirrored.embed_fn  # nothing compiles again
+  assert keys.of_networks([network]) != keys.of_networks([mirrored])
+
+
+@pytest.mark.parametrize('template', framing.CROPS)
+def test_mirrored_and_framed_is_framed_and_mirrored(template):
+  images = np.random.default_rng(0).random((1, SIDE, SIDE, 3), np.float32)
+  network = _network(template, 20)
+  framed = extractors.on_frame(network, 'wide-128')
+  first = extractors.on_frame(extractors.mirrored(network), 'wide-128')
+  second = extractors.mirrored(framed)
+  parts = _seen(framed, images)
+  expected = (parts + parts[:, :, ::-1]) / 2
+  for both in (first, second):
+    np.testing.assert_allclose(_seen(both, images), expected, atol=1e-6)
+    assert both.mirrored and both.crop == framed.crop
+  assert keys.of_networks([first]) == keys.of_networks([second])
+
+
 def test_an_unknown_template_is_named():
   with pytest.raises(InputError, match="^seen: template: 'mine' is unknown"):
     extractors.on_frame(_network('mine'), 'wide-128')

@@ -130,6 +130,18 @@ def test_pixels_is_the_picture_itself():
   np.testing.assert_array_equal(embeddings, images.reshape(2, -1))
 
 
+def test_networks_are_loaded_mirrored():
+  images = np.random.default_rng(0).random((2, 3, 4, 3), np.float32)
+  pixels = extractors.load('pixels', mirrored=True)
+  mean = (images + images[:, :, ::-1]) / 2
+  found = pixels.embed_fn(pixels.params, images)
+  np.testing.assert_array_equal(found, mean.reshape(2, -1))
+  options = {'input_size': 64, 'dtype': jnp.bfloat16, 'remat': True}
+  mirrored = extractors.load('faceres', **options, mirrored=True)
+  plain = extractors.load('faceres', **options)
+  assert mirrored.embed_fn is extractors.mirrored(plain).embed_fn
+
+
 def test_unknown_network_is_named_with_the_known_ones():
   with pytest.raises(InputError, match="network: 'facenet2' .*mobileface"):
     extractors.load('facenet2')

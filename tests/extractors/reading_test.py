@@ -61,7 +61,7 @@ def test_other_files_are_refused(tmp_path, data, message):
 def test_no_file_is_said_with_its_name(tmp_path):
   for path, message in (
     (tmp_path / 'nowhere.pth', 'nowhere.pth: No such file'),
-    (tmp_path, 'Is a directory'),
+    (tmp_path, 'no FRBench release'),
   ):
     with pytest.raises(InputError, match=message):
       reading.read(path)

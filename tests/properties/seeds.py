@@ -1,5 +1,6 @@
 """Small files as they should be, of every kind that others may give us."""
 
+import gzip
 import io
 import math
 import pathlib
@@ -32,6 +33,22 @@ _TFJS_WEIGHT = {
   'dtype': 'float32',
   'quantization': {'dtype': 'uint8', 'scale': 0.5, 'min': 1.0},
 }
+FRBENCH = b"""\
+backbone:
+  name: irse-100
+  kwargs: {num_features: 512, input_size: [112, 112]}
+input:
+  size: [112, 112]
+  mean: [0.5, 0.5, 0.5]
+  std: [0.5, 0.5, 0.5]
+  channel: rgb
+  template:
+  - [38.2946, 51.6963]
+  - [73.5318, 51.5014]
+  - [56.0252, 71.7366]
+  - [41.5493, 92.3655]
+  - [70.7299, 92.2041]
+"""
 TFJS = {'weightsManifest': [{'paths': ['a.bin'], 'weights': [_TFJS_WEIGHT]}]}
 
 
@@ -48,15 +65,27 @@ def picture(format: str) -> bytes:
   return buffer.getvalue()
 
 
+def tar(files: dict[str, bytes]) -> bytes:
+  """An uncompressed tar archive of these files."""
+  buffer = io.BytesIO()
+  with tarfile.open(fileobj=buffer, mode='w') as archive:
+    for name, data in files.items():
+      info = tarfile.TarInfo(name)
+      info.size = len(data)
+      archive.addfile(info, io.BytesIO(data))
+  return buffer.getvalue()
+
+
 def archive() -> bytes:
   """Two pictures that are none, as an uncompressed tar archive."""
-  buffer = io.BytesIO()
-  with tarfile.open(fileobj=buffer, mode='w') as tar:
-    for name in ('ann/1.jpg', 'bob/2.png'):
-      info = tarfile.TarInfo(name)
-      info.size = 9
-      tar.addfile(info, io.BytesIO(b'a picture'))
-  return buffer.getvalue()[:3072]
+  return tar(dict.fromkeys(('ann/1.jpg', 'bob/2.png'), b'a picture'))[:3072]
+
+
+def frbench(config: bytes = FRBENCH) -> bytes:
+  """A release: a state dict and its config, among others."""
+  state = weights('state_dict.pth')
+  files = {'net/model.pth': state, 'net/config.yaml': config, 'net/a.md': b'x'}
+  return gzip.compress(tar(files), mtime=0)
 
 
 def weights(name: str) -> bytes:

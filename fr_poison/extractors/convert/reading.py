@@ -4,6 +4,7 @@ The readers of this folder execute nothing, take no more memory than their file
 is long, and raise whatever they like: here it becomes one line.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import safetensors
 
 from fr_poison.extractors.convert import (
   dlib_dat,
+  frbench,
   mxnet_params,
   numpy_pickle,
   onnx_file,
@@ -47,7 +49,7 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
   Args:
     path: of PyTorch, TorchScript, ONNX, safetensors, a TF.js model.json, an
       OpenVINO model's .xml, TensorFlow Lite, MXNet, a pickle of NumPy arrays,
-      or a network of dlib's.
+      a network of dlib's, or an FRBench release's .tar.gz or folder.
 
   Returns:
     {name: array}, in the file's own number formats; may be read-only views.
@@ -57,8 +59,28 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
       else than numbers; with the file's name, in one line.
   """
   path = pathlib.Path(path)
-  try:
+  with _one_line(path):
     arrays = _read(path)
+  if not arrays:
+    raise InputError(f'{path}: no arrays in it')
+  return arrays
+
+
+def read_config(path: str | os.PathLike) -> frbench.Config | None:
+  """Reads what an FRBench release says of its network; None of other files.
+
+  Raises as `read`.
+  """
+  path = pathlib.Path(path)
+  with _one_line(path):
+    is_release = path.is_dir() or _head(path).startswith(frbench.MAGIC)
+    return frbench.read_config(path) if is_release else None
+
+
+@contextlib.contextmanager
+def _one_line(path):
+  try:
+    yield
   except InputError:  # about something else than the file
     raise
   except Exception as error:  # Damaged files raise nearly everything.
@@ -70,14 +92,17 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
     # The names that a file gives its parts may have several lines.
     line = ' '.join(f'{file}: {reason}'.splitlines())
     raise InputError(line) from error
-  if not arrays:
-    raise InputError(f'{path}: no arrays in it')
-  return arrays
+
+
+def _head(path):
+  with open(path, 'rb') as file:
+    return file.read(_HEAD)
 
 
 def _read(path):
-  with open(path, 'rb') as file:
-    head = file.read(_HEAD)
+  if path.is_dir():
+    return frbench.read(path)
+  head = _head(path)
   for start, what in _NO_FILES.items():
     if re.match(rb'[\xef\xbb\xbf\s]*' + start, head):
       raise ValueError(what)
@@ -125,5 +150,6 @@ _READERS = {
   'TensorFlow Lite': (tflite_file.HEAD, tflite_file.read),
   'MXNet': (re.escape(mxnet_params.MAGIC), mxnet_params.read),
   'NumPy arrays in a pickle': (rb'\x80[\x02-\x05]', numpy_pickle.read),
+  'FRBench .tar.gz': (re.escape(frbench.MAGIC), frbench.read),
   'dlib': (rb'.*' + dlib_dat.INPUT, dlib_dat.read),
 }

@@ -10,7 +10,7 @@ import math
 import os
 import pathlib
 import zipfile
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -67,9 +67,14 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
       numbers, or saying that it holds more than it does.
   """
   with open(path, 'rb') as file:
-    is_zip = file.read(2) == b'PK'
-    file.seek(0)
-    return (_read_zip if is_zip else _read_legacy)(file)
+    return read_file(file)
+
+
+def read_file(file: BinaryIO) -> dict[str, np.ndarray]:
+  """Reads what is open already as `read` does."""
+  is_zip = file.read(2) == b'PK'
+  file.seek(0)
+  return (_read_zip if is_zip else _read_legacy)(file)
 
 
 def _read_zip(file):
