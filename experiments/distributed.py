@@ -1,4 +1,4 @@
-"""Several processes, one a host: the same command on each, with its number."""
+"""Flags of what trains: several processes, one a host, and event files."""
 
 import jax
 from absl import flags
@@ -15,6 +15,12 @@ _FLAGS = (
   ),
   flags.DEFINE_integer('num_processes', None, 'On all hosts together.'),
   flags.DEFINE_integer('process_id', None, "This one's number, from 0."),
+)
+
+
+# Here, since the programs that train are those that run on several hosts.
+TENSORBOARD = flags.DEFINE_bool(
+  'tensorboard', False, 'Write event files beside metrics.jsonl.'
 )
 
 

@@ -23,7 +23,6 @@ import network_loader
 import numpy as np
 import people
 import run_flags
-from absl import flags
 from progress import over
 
 from fr_poison import checks, extractors, processes, roc, verification
@@ -33,10 +32,6 @@ from fr_poison.evaluation import learning
 from fr_poison.recognizers import nearest_neighbor
 from fr_poison.training import Recipe, Trainer, variables
 from fr_poison.training import run as training_run
-
-_TENSORBOARD = flags.DEFINE_bool(
-  'tensorboard', False, 'Write event files beside metrics.jsonl.'
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,7 +240,7 @@ def main(argv):
   """Runs --config and prints where the network is."""
   given = run_flags.parse(argv, 'arcface_from_scratch.py')
   distributed.start()
-  metrics = run(*given, tensorboard=_TENSORBOARD.value)
+  metrics = run(*given, tensorboard=distributed.TENSORBOARD.value)
   if processes.is_first():
     print(
       f'accuracy on {given.config["num_eval_people"]} people never seen: '

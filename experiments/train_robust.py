@@ -16,16 +16,11 @@ import cli
 import distributed
 import inputs
 import run_flags
-from absl import flags
 from settings import Settings
 
 from fr_poison import locks, processes
 from fr_poison.evaluation import learning
 from fr_poison.types import InputError
-
-_TENSORBOARD = flags.DEFINE_bool(
-  'tensorboard', False, 'Write event files beside metrics.jsonl.'
-)
 
 
 def run(
@@ -74,7 +69,7 @@ def main(argv):
   """Runs --config."""
   given = run_flags.parse(argv, 'adaptive.py')
   distributed.start()
-  run(*given, tensorboard=_TENSORBOARD.value)
+  run(*given, tensorboard=distributed.TENSORBOARD.value)
 
 
 if __name__ == '__main__':

@@ -22,6 +22,8 @@ from typing import Annotated, Any, NamedTuple
 
 from fr_poison.types import InputError
 
+_MOST_LISTED = 16  # names in a message
+
 
 class Range(NamedTuple):
   """Which numbers are meant, between finite or infinite ends.
@@ -113,11 +115,17 @@ def suggestion(given: str, known: Iterable[str], form: str = '{!r}') -> str:
 
 
 def known(name: str, value: str, names: Iterable[str]) -> None:
-  """Refuses a value, called `name`, that is not among `names`; lists them."""
+  """Refuses a value, called `name`, that is not among `names`; lists them.
+
+  Of many the first ones: the nearest is suggested.
+  """
   if value not in names:
     hint = suggestion(value, names) if isinstance(value, str) else ''
+    listed = list(names)
+    if rest := len(listed[_MOST_LISTED:]):
+      listed[_MOST_LISTED:] = [f'and {rest} more']
     raise InputError(
-      f'{name}: {value!r} is unknown{hint or ";"} known: {", ".join(names)}'
+      f'{name}: {value!r} is unknown{hint or ";"} known: {", ".join(listed)}'
     )
 
 

@@ -31,7 +31,7 @@ def stubbed(monkeypatch):
     jobs.append((job, faces, folder))
     return cloaking.Cloaks(faces.images + np.uint8(1), 0, 0.0)
 
-  load = lambda name, size: name
+  load = lambda name, size, alignment: name
   monkeypatch.setattr(detect_cloaks.network_loader, 'load', load)
   monkeypatch.setattr(cloaking, 'cloak_people', cloak_people)
   return jobs

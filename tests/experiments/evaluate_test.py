@@ -239,4 +239,5 @@ def test_configs_have_only_plain_data(path):
   module = importlib.import_module(f'configs.{path.stem}')
   config = json.loads(json.dumps(module.get_config('smoke').to_dict()))
   for one in config.get('runs', {'': config}).values():
-    assert one.get('training', one)['seed'] == 0
+    # LFW's pairs and folds are drawn already.
+    assert one.get('training', one).get('seed', 0) == 0

@@ -90,7 +90,9 @@ def test_the_shipped_weights_are_a_start_where_asked():
   start = {'pretrained': True, 'network': 'mobileface', 'input_size': None}
   settings = Settings.from_config(CONFIG | start)
   shipped = extractors.load('mobileface').sha256
-  assert settings.load_network().sha256 == shipped
+  assert settings.load_network('none').sha256 == shipped
+  framed = settings.load_network('wide-128')
+  assert (framed.sha256, framed.crop) == (shipped, (8, 4, 112, 112))
 
 
 def test_people_are_compared_in_pairs():

@@ -32,7 +32,7 @@ def _colour(params, images):
   return jnp.mean(images, (1, 2)) + params
 
 
-def _network(name, size=None):
+def _network(name, size=None, alignment='none'):
   """The mean colour is the embedding; the name stands for weights."""
   spec = NetworkSpec(name, None, 8, 3)
   return Extractor(_colour, jnp.zeros(3), spec, size or 8, f'of {name}')
@@ -66,7 +66,11 @@ def colours(monkeypatch):
 @pytest.fixture
 def config():
   config = lfw_verification.get_config('smoke').to_dict()
-  return config | {'align': 'none', 'networks': ('mobileface', 'faceres')}
+  return config | {
+    'align': 'none',
+    'networks': ('mobileface', 'faceres'),
+    'input_size': {'faceres': 128},
+  }
 
 
 def test_a_network_that_knows_everybody(lfw, colours, config, tmp_path):
@@ -149,7 +153,7 @@ def test_pictures_without_a_face_are_listed(lfw, colours, config, tmp_path):
 def test_all_that_load_are_verified_where_none_is_named(
   lfw, config, tmp_path, monkeypatch, capsys
 ):
-  def load(name, size=None):
+  def load(name, size, alignment):
     if name == 'faceres_deep':
       raise InputError('faceres_deep: damaged')
     return _network(name, size)

@@ -59,7 +59,7 @@ def test_a_flat_folder_of_three_people(faces, tmp_path, capsys):
 def test_a_data_set_of_folders_is_judged_too(
   faces, monkeypatch, capsys, tmp_path
 ):
-  found = people.People(_renamed(faces, 'aaaabbbbaaaa'), [])
+  found = people.People(_renamed(faces, 'aaaabbbbaaaa'), [], [])
   monkeypatch.setattr(people, 'find', lambda *_, **__: found)
   config = orl.get_config('smoke').to_dict() | {
     **{'dataset': 'folder', 'attacks': {}},
