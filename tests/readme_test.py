@@ -106,6 +106,17 @@ def test_the_rates_of_photographs_are_those_of_the_records(root):
     assert rates == [found[network] for network in head[1:]]
 
 
+def test_the_verification_on_lfw_is_what_its_records_say(root):
+  folder = root / 'docs' / 'lfw_verification'
+  found = record_file.read(folder / 'records.jsonl')
+  table = tables.verification(found)
+  assert (folder / 'table.md').read_text() == table
+  page = (root / 'docs' / 'networks.md').read_text()
+  assert _shown('verification', page) == table.split('\n\n')[0]
+  drawing = figures.verification(found).svg()
+  assert _texts((folder / 'roc.svg').read_bytes()) == _texts(drawing)
+
+
 def test_the_tables_of_detectors_are_those_of_the_records(root):
   folder = root / 'docs' / 'detect'
   table = tables.detection(record_file.read(folder / 'detection.jsonl'))

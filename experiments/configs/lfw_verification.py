@@ -22,8 +22,8 @@ def get_config(arg=None):
   config = ConfigDict()
   # None: all whose weights ship or are in the cache.
   config.networks = ('mobileface',) if smoke else placeholder(tuple)
-  # Of networks that take any; None given: as published.
-  config.input_size = ConfigDict()
+  # For networks that take any: smaller is faster. Others have their own.
+  config.input_size = ConfigDict({'faceres': 128, 'faceres_deep': 128})
   config.align = 'auto'  # see configs/orl.py
   config.pairs = placeholder(str)  # None: the pairs.txt in --data_dir
   config.batch_size = 20  # pictures on a device, if that is an accelerator
