@@ -1,7 +1,7 @@
 """Cloak and break: one person's photos, and a trainer who moves last.
 
 A plain program with cells: run it, or step through it in an editor that knows
-`# %%`. Under a minute on two CPU cores; needs `pip install -e '.[orl]'`.
+`# %%`. About a minute on two CPU cores; needs `pip install -e '.[orl]'`.
 """
 
 # %% [markdown]
