@@ -68,8 +68,7 @@ def split_config(config: dict) -> tuple[Source, Settings]:
       raise InputError(
         "align: 'none', but the ORL faces are aligned; 'wide', or 'already' "
         "for faces that are on dlib's template, or a --config.gallery of "
-        'pictures '
-        'like yours'
+        'pictures like yours'
       )
   # How many people there are, the folders will say.
   rest |= {

@@ -167,7 +167,8 @@ def _make_evaluate(settings, trainer, held_out, others):
     return (
       {f'held_out_{name}': value for name, value in known.items()}
       | {'eval_accuracy': float(eval_accuracy)}
-      | verify(verification.flip_average(embeddings, mirrored))
+      # As insightface's verification.py and LowKey's evaluation have it.
+      | verify(embeddings + mirrored)
     )
 
   return evaluate

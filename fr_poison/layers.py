@@ -343,18 +343,18 @@ class PReLU(nn.Module):
     return jnp.maximum(x, 0) + slope.astype(x.dtype) * jnp.minimum(x, 0)
 
 
-def max_pool(x):
-  """Takes the 3x3 maximum at stride 2 without padding, [B, H, W, C].
+def max_pool(x, window=3):
+  """Takes the maximum of square windows at stride 2, [B, H, W, C], unpadded.
 
   As maxima of shifted slices: their gradient is a few selects, whereas that
   of a window reduction is a slow scalar loop on CPU.
   """
 
   def along(x, axis):
-    n = (x.shape[axis] - 3) // 2 + 1
-    a, b, c = (
-      jax.lax.slice_in_dim(x, i, i + 2 * n - 1, 2, axis) for i in range(3)
+    n = (x.shape[axis] - window) // 2 + 1
+    slices = (
+      jax.lax.slice_in_dim(x, i, i + 2 * n - 1, 2, axis) for i in range(window)
     )
-    return jnp.maximum(jnp.maximum(a, b), c)
+    return functools.reduce(jnp.maximum, slices)
 
   return along(along(x, 1), 2)

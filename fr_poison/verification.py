@@ -80,14 +80,6 @@ def _draw(starts, stops, count, rng):
   return np.stack([first, stops[first] - ends[first] + drawn])
 
 
-def flip_average(embeddings: Embeddings, mirrored: Embeddings) -> np.ndarray:
-  """Adds embeddings [N, D] of pictures and of their mirror images, as units.
-
-  As insightface's `verification.py` and LowKey's evaluation have it.
-  """
-  return normalize(embeddings + mirrored)
-
-
 def score(embeddings: Embeddings, pairs: Pairs) -> np.ndarray:
   """Scores pairs of [N, D] by their cosine, [P]; one with zeros scores 0."""
   own = lambda rows: normalize(np.asarray(embeddings[rows], np.float64))

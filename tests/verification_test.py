@@ -104,19 +104,6 @@ def test_blocks_do_not_change_scores(monkeypatch):
   np.testing.assert_array_equal(verification.score(embeddings, given), whole)
 
 
-def test_a_picture_and_its_mirror_image_are_added_up():
-  # (3, 1) + (1, 3), and their order does not matter. The sum is of what the
-  # network gives: (6, 0) + (0, 8) points along (3, 4).
-  embeddings, mirrored = np.array([[3, 1], [6, 0]]), np.array([[1, 3], [0, 8]])
-  expected = [[0.5**0.5, 0.5**0.5], [0.6, 0.8]]
-  found = verification.flip_average(embeddings, mirrored)
-  np.testing.assert_allclose(found, expected)
-  found = verification.flip_average(mirrored, embeddings)
-  np.testing.assert_allclose(found, expected)
-  nothing = verification.flip_average(np.zeros((1, 2)), np.zeros((1, 2)))
-  np.testing.assert_array_equal(nothing, [[0, 0]])
-
-
 def _pairs(genuine, impostors):
   is_genuine = np.arange(len(genuine) + len(impostors)) < len(genuine)
   return np.array([*genuine, *impostors]), is_genuine

@@ -52,7 +52,7 @@ def get_config(arg=None):
   config.min_pictures = 2  # people with fewer usable ones are left out
   # So many people of the data set, in an order that the seed draws; None: all.
   # The first of them are the trainer's own material, see configs/adaptive.py;
-  # the next are the targets, whom a cloak may imitate. Neither group is tested;
+  # the next are the targets: cloaks may imitate them. Neither group is tested;
   # where none are set aside, the public people are the targets.
   config.num_people = placeholder(int)
   config.num_public = 0

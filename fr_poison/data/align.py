@@ -122,15 +122,15 @@ def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 def align(
   image: np.ndarray,
   landmarks: np.ndarray,
-  size: int = 112,
-  template: str = 'dlib',
+  size: int,
+  template: str,
 ) -> np.ndarray:
   """Warps uint8 [H, W, 3] to uint8 [size, size, 3]; see `warp`."""
   return np.rint(warp(image, landmarks, size, template)).astype(np.uint8)
 
 
 def warp(
-  image: np.ndarray, landmarks: np.ndarray, size: int, template: str = 'dlib'
+  image: np.ndarray, landmarks: np.ndarray, size: int, template: str
 ) -> np.ndarray:
   """Turns, scales and shifts a face onto a template.
 
@@ -161,7 +161,7 @@ def warp_back(
   change: np.ndarray,
   landmarks: np.ndarray,
   shape: tuple[int, int],
-  template: str = 'dlib',
+  template: str,
 ) -> np.ndarray:
   """Brings what is to be added to `warp` of a picture to where its face is.
 

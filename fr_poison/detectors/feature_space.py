@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from fr_poison import checks, extractors, training, weights
+from fr_poison import checks, extractors, keys, training, weights
 from fr_poison.detectors import base, trunks
 from fr_poison.extractors import Extractor
 from fr_poison.recognizers import end_to_end
@@ -99,9 +99,7 @@ def _detector(extractor, features, model, clean, settings, batch_size):
   settings = settings | {
     'detector': NAME,
     'features': features,
-    'input_size': extractor.input_size,
-    'crop': extractor.crop,
-    'mirrored': extractor.mirrored,
+    'network': keys.of_networks([extractor]),
     'size': size,
   }
   arrays = model._asdict() | weights.flatten({'network': extractor.params})

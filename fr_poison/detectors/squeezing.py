@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fr_poison import checks, extractors, weights
+from fr_poison import checks, extractors, keys, weights
 from fr_poison.data import squeeze
 from fr_poison.detectors import base
 from fr_poison.types import InputError
@@ -58,10 +58,7 @@ class Squeezing(base.OnNetwork):
 
     settings = {
       'detector': NAME,
-      'features': extractor.spec.name,
-      'input_size': extractor.input_size,
-      'crop': extractor.crop,
-      'mirrored': extractor.mirrored,
+      'network': keys.of_networks([extractor]),
       'squeezers': list(self.squeezers),
     }
     digest = base.digest(settings, weights.flatten(extractor.params))

@@ -6,7 +6,7 @@ Trained on ImageNet, as AlexNet is, but no attack here looks at it.
 from flax import linen as nn
 
 from fr_poison.attacks import alexnet
-from fr_poison.layers import Conv
+from fr_poison.layers import Conv, max_pool
 
 CHANNELS = (64, 64), (128, 128), (256, 256, 256)  # with a pooling in between
 MIN_SIZE = 4  # below, nothing is left after the second pooling
@@ -21,9 +21,7 @@ class Vgg16(nn.Module):
     x, number = alexnet.normalize(images), 0
     for i, stage in enumerate(CHANNELS):
       if i:
-        b, h, w, c = x.shape
-        x = x[:, : h // 2 * 2, : w // 2 * 2]
-        x = x.reshape(b, h // 2, 2, w // 2, 2, c).max((2, 4))
+        x = max_pool(x, 2)
       for channels in stage:
         number += 1
         x = nn.relu(Conv(channels, 3, padding=1, name=f'conv{number}')(x))

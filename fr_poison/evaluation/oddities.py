@@ -42,7 +42,7 @@ def doubts(faces: FaceSet, batch_size: int) -> list[str]:
   images = faces.images
   if template != 'dlib':
     landmarks = align.landmarks_on('dlib', template, size)
-    images = np.stack([align.align(x, landmarks, size) for x in images])
+    images = np.stack([align.align(x, landmarks, size, 'dlib') for x in images])
   network = extractors.load(identities.NETWORK)
   embeddings = extractors.embed(network, images, batch_size)
   splits = identities.splits(embeddings, faces.labels)

@@ -11,7 +11,7 @@ import numpy as np
 from flax import linen as nn
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from fr_poison import weights
+from fr_poison import checks, weights
 from fr_poison.data.batches import (
   Progress,
   map_batches,
@@ -73,8 +73,7 @@ def spec(name: str) -> NetworkSpec:
   Raises:
     InputError: no such network; lists those there are.
   """
-  if name not in _SPECS:
-    raise InputError(f'network: {name!r} is unknown; known: {sorted(names())}')
+  checks.known('network', name, _SPECS)
   return _SPECS[name]
 
 

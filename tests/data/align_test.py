@@ -66,7 +66,7 @@ def test_arcface_template():
   landmarks = align.template_points('arcface', 112) / 2 + [10, 0]
   image = _blob(112, 112, *landmarks[3])
   np.testing.assert_allclose(
-    _centre(align.align(image, landmarks, template='arcface')),
+    _centre(align.align(image, landmarks, 112, 'arcface')),
     align.template_points('arcface', 112)[3],
     atol=0.05,
   )
@@ -81,7 +81,7 @@ def test_agrees_with_dlib():
   points = dlib.points([dlib.point(*p) for p in np.rint(TILTED).astype(int)])
   face = dlib.full_object_detection(dlib.rectangle(60, 60, 180, 180), points)
   np.testing.assert_allclose(
-    align.align(ramp, np.rint(TILTED), 150).astype(int)[20:-20, 20:-20],
+    align.align(ramp, np.rint(TILTED), 150, 'dlib').astype(int)[20:-20, 20:-20],
     dlib.get_face_chip(ramp, face)[20:-20, 20:-20],
     atol=1,
   )
@@ -106,7 +106,7 @@ def test_landmarks_land_on_the_template(point, enlarged):
   x, y = landmarks[point]
   image = _blob(260 * enlarged, 260 * enlarged, x, y, sigma=4 * enlarged)
   np.testing.assert_allclose(
-    _centre(align.align(image, landmarks)),
+    _centre(align.align(image, landmarks, 112, 'dlib')),
     align.template_points('dlib', 112)[point],
     atol=0.05,
   )
@@ -115,7 +115,7 @@ def test_landmarks_land_on_the_template(point, enlarged):
 def test_identity_keeps_every_pixel():
   image = RNG.integers(0, 256, (112, 112, 3), np.uint8)
   np.testing.assert_array_equal(
-    align.align(image, align.template_points('dlib', 112)), image
+    align.align(image, align.template_points('dlib', 112), 112, 'dlib'), image
   )
 
 
@@ -129,14 +129,14 @@ def test_agrees_with_pillow():
   want = Image.fromarray(image).transform(
     (112, 112), Image.Transform.AFFINE, inverse.ravel(), Image.BILINEAR
   )
-  got = align.align(image, TILTED)
+  got = align.align(image, TILTED, 112, 'dlib')
   np.testing.assert_allclose(got.astype(int), np.asarray(want), atol=1)
 
 
 def test_edge_pixels_go_on_beyond_the_picture():
   image = np.full((40, 40, 3), 9, np.uint8)
   image[:, -1] = 200
-  got = align.align(image, align.template_points('dlib', 112) - 60)
+  got = align.align(image, align.template_points('dlib', 112) - 60, 112, 'dlib')
   np.testing.assert_array_equal(got[:, :99], 9)
   np.testing.assert_array_equal(got[:, 99:], 200)
 
@@ -144,7 +144,7 @@ def test_edge_pixels_go_on_beyond_the_picture():
 def test_grey_stays_grey():
   grey = RNG.integers(0, 256, (500, 500, 1), np.uint8).repeat(3, -1)
   for scale in (0.5, 1, 3.3):
-    image = align.align(grey, TILTED * scale)
+    image = align.align(grey, TILTED * scale, 112, 'dlib')
     assert (image == image[..., :1]).all()
 
 
@@ -153,7 +153,7 @@ def test_grey_stays_grey():
 )
 def test_refuses(landmarks):
   with pytest.raises(InputError, match='^landmarks: '):
-    align.align(np.zeros((9, 9, 3), np.uint8), landmarks)
+    align.align(np.zeros((9, 9, 3), np.uint8), landmarks, 112, 'dlib')
 
 
 def test_refuses_an_unknown_template():
@@ -165,9 +165,9 @@ def test_what_is_done_to_a_face_comes_back_to_its_place():
   change = RNG.normal(size=(112, 112, 3)).astype(np.float32)
   points = align.template_points('dlib', 112)
   np.testing.assert_allclose(
-    align.warp_back(change, points, (112, 112)), change, atol=1e-5
+    align.warp_back(change, points, (112, 112), 'dlib'), change, atol=1e-5
   )
-  back = align.warp_back(change, points + [7, 30], (150, 119))
+  back = align.warp_back(change, points + [7, 30], (150, 119), 'dlib')
   np.testing.assert_allclose(back[30:142, 7:], change, atol=1e-5)
   assert not back[:30].any() and not back[142:].any() and not back[:, :7].any()
 
@@ -179,16 +179,16 @@ def test_a_change_is_seen_again_at_the_next_look(scale):
   change = np.stack([np.sin(x / 9), np.cos(y / 11), np.sin((x + y) / 13)], -1)
   change = change.astype(np.float32)
   landmarks = TILTED * scale
-  back = align.warp_back(change, landmarks, (int(220 * scale),) * 2)
+  back = align.warp_back(change, landmarks, (int(220 * scale),) * 2, 'dlib')
   assert np.abs(back).max() <= 1
-  seen = align.warp(back.astype(np.float32), landmarks, 112)
+  seen = align.warp(back.astype(np.float32), landmarks, 112, 'dlib')
   inner = np.s_[9:-9, 9:-9]  # at its edges it fades into nothing
   np.testing.assert_allclose(seen[inner], change[inner], atol=0.08)
 
 
 def test_nothing_changes_outside_the_template_s_square():
   ones = np.ones((112, 112, 1), np.float32)
-  back = align.warp_back(ones, TILTED, (230, 230))
+  back = align.warp_back(ones, TILTED, (230, 230), 'dlib')
   assert set(np.unique(back)) == {0, 1}
   # The square of 112, half again as large, all of it in the picture.
   assert back.sum() == pytest.approx((1.5 * 112) ** 2, rel=0.01)
@@ -197,9 +197,11 @@ def test_nothing_changes_outside_the_template_s_square():
 def test_rounding_is_all_that_aligning_adds():
   image = RNG.integers(0, 256, (500, 400, 3), np.uint8)
   for landmarks in (TILTED, TILTED * 2.2):  # also shrunk by whole pixels
-    exact = align.warp(image, landmarks, 112)
-    np.testing.assert_array_equal(align.align(image, landmarks), np.rint(exact))
-    real = align.warp(image.astype(np.float32) / 255, landmarks, 112)
+    exact = align.warp(image, landmarks, 112, 'dlib')
+    np.testing.assert_array_equal(
+      align.align(image, landmarks, 112, 'dlib'), np.rint(exact)
+    )
+    real = align.warp(image.astype(np.float32) / 255, landmarks, 112, 'dlib')
     np.testing.assert_allclose(real * 255, exact, atol=1)
 
 
@@ -208,7 +210,7 @@ def test_a_small_face_gets_every_change_where_it_belongs():
   # the size: each pixel gets the place that it is shown at, to a tenth.
   x = np.broadcast_to(np.arange(112.0)[None, :, None], (112, 112, 1))
   points = align.template_points('dlib', 112) / 4 + [3, 2]
-  back = align.warp_back(x.astype(np.float32), points, (40, 40))
+  back = align.warp_back(x.astype(np.float32), points, (40, 40), 'dlib')
   columns = np.arange(40)
   shown = (columns - 3) * 4.0
   inner = (shown > 4) & (shown < 107)

@@ -47,7 +47,7 @@ def test_a_face_crop_is_taken_as_it_is():
 def test_a_network_sees_the_aligned_face(find, place):
   landmarks = FACE + place  # also half outside the picture
   (frame,) = find([landmarks]).frames
-  expected = align.warp(IMAGE, landmarks, 112)
+  expected = align.warp(IMAGE, landmarks, 112, 'dlib')
   found = frame.look(IMAGE[frame.box], 112)
   np.testing.assert_allclose(found, expected, atol=1e-3)
   part = IMAGE[frame.box]
