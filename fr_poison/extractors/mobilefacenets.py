@@ -126,7 +126,6 @@ SPECS = (
     112,
     512,
     inputs=Inputs(127.0, 128.0),
-    year=2024,
     template='arcface',
     licence='MIT (the package)',
     url='https://www.npmjs.com/package/faceplugin-face-recognition-js/v/0.0.1',
@@ -181,7 +180,7 @@ SPECS = (
     inputs=Inputs(
       (64.44161, 67.65714, 82.06874), (69.571125, 46.811429, 53.630115), 'BGR'
     ),
-    year=2019,
+    year=None,
     template='reid',
     licence='Apache-2.0 (Open Model Zoo)',
     url='https://github.com/thstung/Employee-Auto-Checking/tree/2815981f',

@@ -64,7 +64,7 @@ class NetworkSpec(NamedTuple):
   min_size: int = 32
   inputs: Inputs = Inputs()  # channel order, mean and std
   normalized: bool = False  # the embeddings have length 1
-  year: int | None = None  # in which the weights were published
+  year: int | None = None  # in which the weights were published, where known
   template: str | None = None  # of its training's faces; see framing.CROPS
   licence: str = ''  # of the weights
   url: str = ''  # of the file, or of the page that leads to it

@@ -110,12 +110,14 @@ def year_and_mark(network: str) -> tuple[int, str] | None:
   """Says when a network's weights were published, and whose they are.
 
   That is '' for weights that ship, '*' for a user's file, '†' if trained here;
-  None where no network has that name.
+  None where no network has that name, or nobody says when.
   """
   name, _, digest = network.partition(' ')
   try:
     spec = extractors.spec(name)
   except InputError:
+    return None
+  if spec.year is None:
     return None
   if digest or not (spec.pretrained or spec.url):
     return spec.year, '†'

@@ -38,6 +38,7 @@ def test_one_move_is_no_answer(moves):
 def test_years_and_whose_weights(network, year, mark):
   assert figures.year_and_mark(network) == (year, mark)
   assert figures.year_and_mark('nobody_knows') is None
+  assert figures.year_and_mark('faceplugin') is None  # its authors do not say
 
 
 def test_networks_from_old_to_new(records, make_record):
