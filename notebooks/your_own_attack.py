@@ -36,7 +36,7 @@ faces = datasets.load('orl')
 faces = faces.subset(np.flatnonzero(faces.labels < NUM_PEOPLE))
 own = np.flatnonzero(faces.labels == PERSON)
 images = to_float(faces.images[own])
-ex = extractors.on_frame(extractors.load('mobileface'), faces.alignment)
+ex = extractors.on_frame(extractors.load('mobilefacenet_tf'), faces.alignment)
 clean = extractors.embed(ex, faces.images)
 
 # %% [markdown]

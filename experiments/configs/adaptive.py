@@ -18,7 +18,7 @@ from fr_poison.types import InputError
 
 
 def get_config(arg=None):
-  smoke, config = orl.is_smoke(arg), orl.on_mobileface(arg)
+  smoke, config = orl.is_smoke(arg), orl.on_one_network(arg)
   # Whose pictures the trainer has, clean and with cloaks of their own making;
   # whom cloaks are made to look like is one of these people, too.
   config.num_public = 4 if smoke else 20
@@ -30,7 +30,7 @@ def get_config(arg=None):
     {
       'oblivious': {},
       'adaptive': {
-        'networks': ('mobileface',),
+        'networks': config.networks,
         'attacks': ('lowkey', 'fawkes'),  # the trainer's tools
         'training': {
           'num_epochs': 1 if smoke else 16,
@@ -42,10 +42,10 @@ def get_config(arg=None):
           'head': {'name': 'arcface', 'scale': 16.0, 'margin': 0.5},
         },
       },
-      'top2': {'accurate': 'mobileface', 'robust': 'adaptive'},
+      'top2': {'accurate': config.networks[0], 'robust': 'adaptive'},
       # The share of clean pictures that is left to the accurate network.
       'threshold': {
-        'accurate': 'mobileface',
+        'accurate': config.networks[0],
         'robust': 'adaptive',
         'quantile': 0.95,
       },

@@ -28,7 +28,7 @@ def get_config(arg=None):
     {
       'oblivious': {},
       'adversarial_training': {
-        'networks': ('mobileface',),
+        'networks': config.networks,
         # goal: 'features', or 'loss' as in classic adversarial training.
         'attack': {'goal': 'features', 'epsilon': 8 / 255, 'num_steps': 4},
         'share': 0.5,  # of the pictures of a step

@@ -21,6 +21,7 @@ from fr_poison import config_args
 
 def get_config(arg=None):
   smoke = config_args.parse(arg, smoke=False)['smoke']
+  network = orl.get_config(arg).surrogates[0]
   # epsilon: in [0, 1] pixel units.
   ball = {'epsilon': 8 / 255, 'num_steps': 2 if smoke else 30}
   config = ConfigDict(
@@ -37,7 +38,7 @@ def get_config(arg=None):
       'num_train': 16,
       'num_validation': 4,
       'num_targets': 0,
-      'surrogate': 'mobileface',  # that all cloaks are aimed at
+      'surrogate': network,  # that all cloaks are aimed at
       'attacks': orl.get_config(arg).attacks,
       # That no detector learns from.
       'unseen_attacks': {'pgd': dict(ball), 'eot_pgd': dict(ball)},
@@ -47,13 +48,13 @@ def get_config(arg=None):
       'jpeg': tuple((q, s) for q in (95, 85, 75) for s in ('4:4:4', '4:2:0')),
       # All tools at once, and each alone, to be tested on the other.
       'train_sets': (('lowkey', 'fawkes'), ('lowkey',), ('fawkes',)),
-      'detectors': _DETECTORS,
+      'detectors': _detectors(network),
       # A cloak made against this detector, too; weight: of its log-odds.
       'evasion': ball | {'detector': 'alexnet', 'weight': 0.1},
       'false_positive_rate': 0.01,
       # 1-NN on this network, of test people, behind filters and purifiers.
       'pipeline': {
-        'network': 'mobileface',
+        'network': network,
         'filters': ('alexnet', 'statistics'),
         'purifiers': (
           *('jpeg', 'blur', 'bits', 'resize'),
@@ -72,8 +73,9 @@ def get_config(arg=None):
     config.num_people, config.num_train, config.num_validation = 8, 4, 1
     config.epsilons, config.jpeg = (), ((75, '4:2:0'),)
     config.train_sets = config.train_sets[:1]
-    few = {name: _DETECTORS[name] for name in ('statistics', 'squeezing')}
-    config.detectors, config.evasion = ConfigDict(few), ConfigDict()
+    for name in {*config.detectors} - {'statistics', 'squeezing'}:
+      del config.detectors[name]
+    config.evasion = ConfigDict()
     config.pipeline.filters = ('statistics',)
     config.pipeline.purifiers = ('jpeg',)
     config.pipeline.num_protected = config.pipeline.num_splits = 1
@@ -85,34 +87,39 @@ _TUNING = {
   'optimizer': {'name': 'adam', 'learning_rate': 1e-5},
   'head': {'name': 'softmax'},
 }
-# every: judged on every so many-th picture only, uncompressed, for those that
-# take long; as are the ones trained on a single tool, on all pictures.
-_DETECTORS = {
-  'statistics': {'name': 'statistics'},
-  'squeezing': {'name': 'squeezing', 'features': 'mobileface', 'every': 5},
-  'alexnet': {'name': 'feature_space', 'features': 'alexnet'},
-  'dlib': {'name': 'feature_space', 'features': 'dlib_resnet'},
-  'surrogate': {'name': 'feature_space', 'features': 'mobileface'},
-  'alexnet tuned': {
-    'name': 'feature_space',
-    'features': 'alexnet',
-    'training': _TUNING,
-  },
-  'autoencoder': {'name': 'autoencoder', 'kind': 'plain', 'num_epochs': 20},
-  'variational': {
-    'name': 'autoencoder',
-    'kind': 'variational',
-    'num_epochs': 20,
-  },
-  'residual': {
-    'name': 'reverse_engineering',
-    'method': 'residual',
-    'num_epochs': 30,
-  },
-  'consistency': {
-    'name': 'reverse_engineering',
-    'method': 'consistency',
-    'features': 'mobileface',
-    'every': 10,
-  },
-}
+
+
+def _detectors(network):
+  # every: judged on every so many-th picture only, uncompressed, for those that
+  # take long; as are the ones trained on a single tool, on all pictures.
+  return {
+    'statistics': {'name': 'statistics'},
+    'squeezing': {'name': 'squeezing', 'features': network, 'every': 5},
+    'alexnet': {'name': 'feature_space', 'features': 'alexnet'},
+    # Not what LowKey's price on LPIPS is reckoned with, as AlexNet is.
+    'vgg16': {'name': 'feature_space', 'features': 'vgg16', 'every': 5},
+    'dlib': {'name': 'feature_space', 'features': 'dlib_resnet'},
+    'surrogate': {'name': 'feature_space', 'features': network},
+    'alexnet tuned': {
+      'name': 'feature_space',
+      'features': 'alexnet',
+      'training': _TUNING,
+    },
+    'autoencoder': {'name': 'autoencoder', 'kind': 'plain', 'num_epochs': 20},
+    'variational': {
+      'name': 'autoencoder',
+      'kind': 'variational',
+      'num_epochs': 20,
+    },
+    'residual': {
+      'name': 'reverse_engineering',
+      'method': 'residual',
+      'num_epochs': 30,
+    },
+    'consistency': {
+      'name': 'reverse_engineering',
+      'method': 'consistency',
+      'features': network,
+      'every': 10,
+    },
+  }

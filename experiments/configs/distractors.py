@@ -16,11 +16,11 @@ from configs import orl
 
 
 def get_config(arg=None):
-  smoke, config = orl.is_smoke(arg), orl.on_mobileface(arg)
+  smoke, config = orl.is_smoke(arg), orl.on_one_network(arg)
   config.num_public = 4 if smoke else 20
   config.num_targets = 0  # the public people, see orl.py
   if not smoke:
-    config.networks = ('mobileface', 'faceres', 'dlib_resnet')
+    config.networks += ('faceplugin', 'dlib_resnet')
   # Strangers in the gallery beside the people that are evaluated: as many of
   # the real ones as there are, all of them of the model.
   config.num_distractors = (10, 1000)

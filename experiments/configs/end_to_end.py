@@ -22,7 +22,7 @@ from fr_poison import config_args
 def get_config(arg=None):
   parsed = config_args.parse(arg, smoke=False, preset='gentle')
   smoke, preset = parsed['smoke'], parsed['preset']
-  config = orl.on_mobileface('smoke' if smoke else None)
+  config = orl.on_one_network('smoke' if smoke else None)
   config.recognizers = ConfigDict(
     {
       'linear': {'num_splits': 1},  # what the gentle preset starts from

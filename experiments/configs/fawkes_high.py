@@ -24,7 +24,9 @@ def get_config(arg=None):
 
   config = ConfigDict()
   # The networks whose embedding of a picture is pushed away, all together.
-  config.surrogates = ('mobileface',) if smoke else ('mobileface', 'faceres')
+  config.surrogates = ('mobilefacenet_tf', 'dlib_resnet')
+  if smoke:
+    config.surrogates = ('mobileface',)
   # Of networks that take any; the others work at their own.
   config.input_size = ConfigDict({'faceres': 128})
   config.attack = ConfigDict({'name': 'fawkes', 'version': '1.0'})

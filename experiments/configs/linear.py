@@ -15,9 +15,9 @@ from ml_collections import ConfigDict
 
 
 def get_config(arg=None):
-  smoke, config = orl.is_smoke(arg), orl.on_mobileface(arg)
+  smoke, config = orl.is_smoke(arg), orl.on_one_network(arg)
   config.num_splits = 1 if smoke else 5
-  config.networks = ('mobileface', 'faceres')
+  config.networks += ('faceres',) if smoke else ('faceplugin',)
   # C: inverse strength of the penalty, as scikit-learn's.
   config.recognizers = ConfigDict(
     {'nearest_neighbor': {'normalize': True}, 'linear': {'C': 1.0}}

@@ -48,13 +48,12 @@ def get_config(arg=None):
   config.attacks, config.surrogates = ConfigDict(), ()
   config.recognizers = ConfigDict({'nearest_neighbor': {'normalize': True}})
   if not smoke:
-    config.networks = ('dlib_resnet', 'faceres', 'faceres_deep', 'mobileface')
     config.recognizers.linear = ConfigDict({'num_splits': 5})
   config.adversaries = ConfigDict(
     {
       'oblivious': {},
       'squeezing': {
-        'networks': ('mobileface',) if smoke else ('mobileface', 'faceres'),
+        'networks': config.networks[:1] if smoke else config.networks[:3],
         'filters': {'blur': ({'name': 'gaussian', 'sigma': 1.5},)},
       },
     }

@@ -27,10 +27,11 @@ def is_smoke(arg):
   return config_args.parse(arg, smoke=False)['smoke']
 
 
-def on_mobileface(arg):
-  """Returns the same on one network, without the noise controls."""
+def on_one_network(arg):
+  """Returns the same on the surrogate alone, without the noise controls."""
   config = get_config(arg)
-  config.networks = config.surrogates = ('mobileface',)
+  config.surrogates = config.surrogates[:1]
+  config.networks = config.surrogates
   config.noise_control = False
   return config
 

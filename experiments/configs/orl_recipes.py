@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 
 def get_config(arg=None):
   smoke, config = orl.is_smoke(arg), orl.get_config(arg)
-  config.surrogates = ('mobileface',)
+  config.surrogates = config.surrogates[:1]
   config.attacks = ConfigDict(
     {
       'lowkey': {'num_steps': 2 if smoke else 50},

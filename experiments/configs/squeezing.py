@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 
 def get_config(arg=None):
-  smoke, config = orl.is_smoke(arg), orl.on_mobileface(arg)
+  smoke, config = orl.is_smoke(arg), orl.on_one_network(arg)
   filters = {
     'bits': ({'name': 'bit_depth', 'bits': 4},),
     'median': ({'name': 'median', 'size': 3},),
@@ -28,7 +28,7 @@ def get_config(arg=None):
     {
       'oblivious': {},
       'squeezing': {
-        'networks': ('mobileface',),
+        'networks': config.networks,
         'filters': {'bits': filters['bits']} if smoke else filters,
       },
     }

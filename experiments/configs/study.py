@@ -43,6 +43,7 @@ def get_config(arg=None):
   chosen = config_args.parse(arg, smoke=False, seed=0)
   smoke, arg = chosen['smoke'], 'smoke' if chosen['smoke'] else None
   base = _base(arg, smoke)
+  (network,), second = base['surrogates'], base['networks'][1]
   config = ConfigDict()
   # Each a `program`, with everything that its own config has; see orl.py.
   # Runs by name, each a `program` with everything that its own config has; see
@@ -52,15 +53,15 @@ def get_config(arg=None):
   answers = _adversaries(arg)
   config.runs = ConfigDict(
     {
-      # Who waits. A gradient of faceres costs eight times mobileface's.
+      # Who waits.
       'baseline': _evaluate(base, histories=history),
       'baseline_both': _evaluate(
-        base, ('pgd_8',), surrogates=('mobileface+faceres',)
+        base, ('pgd_8',), surrogates=(f'{network}+{second}',)
       ),
-      'baseline_faceres': _evaluate(
-        base, ('fawkes_v03', 'pgd_8'), surrogates=('faceres',)
+      'baseline_second': _evaluate(
+        base, ('fawkes_v03', 'pgd_8'), surrogates=(second,)
       ),
-      # Who moves last, on the cloaks made for mobileface.
+      # Who moves last, on the cloaks made for the first network.
       'moves': _evaluate(
         base, adversaries=answers, histories=history, noise_control=False
       ),
@@ -74,7 +75,7 @@ def get_config(arg=None):
       'moves_end_to_end': _evaluate(
         base,
         _PROTECTING,
-        networks=('mobileface',),
+        networks=(network,),
         adversaries={'oblivious': {}, 'adaptive': answers['adaptive']},
         recognizers={'end_to_end': adaptive.end_to_end(smoke, 'gentle')},
         noise_control=False,
@@ -90,7 +91,7 @@ def get_config(arg=None):
   )
   if smoke:
     for name in (
-      *('baseline_faceres', 'moves_linear'),
+      *('baseline_second', 'moves_linear'),
       *('trained_facenet', 'tried_facenet'),
     ):
       del config.runs[name]
@@ -98,10 +99,10 @@ def get_config(arg=None):
     (run.training if 'training' in run else run).seed = chosen['seed']
   config.left_out = (
     'end_to_end is 20 trainings a row: run for no cloak, LowKey and Fawkes '
-    '1.0, where the trainer has mobileface or trained it on cloaks.',
-    'Trainers who do more than wait were tried on cloaks made for mobileface.',
-    'On faceres and on the ensemble of both: PGD at 8/255, and on faceres '
-    'Fawkes 0.3; a gradient of faceres costs eight times that of mobileface.',
+    f'1.0, where the trainer has {network} or trained it on cloaks.',
+    f'Trainers who do more than wait were tried on cloaks made for {network}.',
+    f'On {second} and on the ensemble of both: PGD at 8/255, and on {second} '
+    'Fawkes 0.3.',
   )
   return config
 
@@ -116,15 +117,17 @@ def _base(arg, smoke):
     'num_splits': 2 if smoke else 10,
     # Those without weights in the user's cache are left out, and listed.
     'networks': (
-      *('mobileface', 'faceres', 'faceres_deep', 'dlib_resnet'),
+      *('mobilefacenet_tf', 'dlib_resnet', 'faceplugin'),
+      *('faceres', 'faceres_deep', 'mobileface'),
       *('arcface_r50', 'magface_r100', 'facenet', 'clip_vitb32'),
       'pixels',
     ),
-    'surrogates': ('mobileface',),
+    'surrogates': ('mobilefacenet_tf',),
     'attacks': _attacks(smoke),
   }
   if smoke:
     base['networks'] = ('mobileface', 'faceres', 'arcface_r50', 'pixels')
+    base['surrogates'] = ('mobileface',)
   return base
 
 
@@ -169,7 +172,7 @@ def _adversaries(arg):
   # The tools that everybody can get; LowKey and the newest Fawkes.
   chosen['adaptive'] |= {
     'attacks': ('lowkey', 'fawkes_v1'),
-    'surrogates': ('mobileface',),
+    'surrogates': chosen['adaptive']['networks'],
   }
   filters = squeezing.get_config(arg).adversaries.squeezing.to_dict()
   filters['filters'].pop('grey', None)  # ORL is grey
@@ -211,7 +214,7 @@ def _detect(arg, base, smoke):
 
 def _distractors(arg, base):
   """A run of distractors.py, on the same people and cloaks."""
-  own = _evaluate(base, _PROTECTING, networks=('mobileface',))
+  own = _evaluate(base, _PROTECTING, networks=base['surrogates'])
   counts = distractors.get_config(arg).num_distractors
   own |= {'program': 'distractors', 'num_distractors': counts}
   return own | {'noise_control': False}
