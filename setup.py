@@ -30,6 +30,7 @@ setuptools.setup(
   packages=setuptools.find_packages(include=['fr_poison', 'fr_poison.*']),
   package_data={
     'fr_poison': ['pretrained/*'],
+    'fr_poison.data': ['standards/*.csv'],
     'fr_poison.data.datasets': ['*.npz'],
     'fr_poison.report': ['*.html', '*.toml'],
   },

@@ -27,7 +27,7 @@ from settings import Settings
 
 from fr_poison import checks, evaluation, extractors, locks
 from fr_poison.evaluation import scrape
-from fr_poison.evaluation.measure import clean_embeddings
+from fr_poison.evaluation.gallery import clean_embeddings
 from fr_poison.report import record_file, tables
 from fr_poison.search import distractors, store
 from fr_poison.types import InputError

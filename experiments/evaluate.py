@@ -48,7 +48,7 @@ def shared_fields(found: Inputs, config_hash: str) -> dict:
     'num_public': settings.num_public,
     'num_targets': settings.num_targets,
     'wall_seconds': 0.0,
-    'dataset': f'{settings.dataset}, {settings.num_evaluated} people',
+    'dataset': _dataset(found),
     'split': (
       f'{settings.num_splits} random, {settings.test_fraction:.0%} of each '
       "person's pictures for testing"
@@ -56,6 +56,15 @@ def shared_fields(found: Inputs, config_hash: str) -> dict:
     'not_tested': not_tested,
     **found.fields,
   }
+
+
+def _dataset(found):
+  number, others = found.settings.num_evaluated, found.protocol.strangers
+  text = f'{found.settings.dataset}, {number} people'
+  if others is None:
+    return text
+  number = len(np.unique(others.labels))
+  return f'{text}; for 1-NN among {number} strangers'
 
 
 def measure(

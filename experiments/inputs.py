@@ -50,17 +50,7 @@ def load(
       say.
   """
   networks = load_networks(settings)
-  found = people.find(
-    settings.dataset,
-    settings.num_people,
-    data_dir,
-    'num_people',
-    settings.seed,
-    alignment=settings.align,
-    strict=settings.strict,
-    person_level=settings.person_level,
-    min_pictures=settings.min_pictures,
-  )
+  found = _find_people(settings, data_dir)
   settings = settings.for_people(len(np.unique(found.faces.labels)))
   public, targets, faces = people.groups(
     found.faces, settings.num_public, settings.num_targets
@@ -78,10 +68,32 @@ def load(
   return Inputs(
     settings,
     networks,
-    draw_protocol(settings, faces, candidates),
+    draw_protocol(settings, faces, candidates, strangers=found.strangers),
     public_people(settings, networks, public, candidates, folder),
-    {'alignment': faces.alignment, 'warnings': warnings},
+    {'alignment': faces.alignment, 'warnings': warnings} | found.fields,
     found.left_out,
+  )
+
+
+def _find_people(settings, data_dir):
+  if settings.standard:
+    return people.of_standard(
+      settings.standard,
+      data_dir,
+      settings.align,
+      protect=settings.protect,
+      num_public=settings.num_public,
+    )
+  return people.find(
+    settings.dataset,
+    settings.num_people,
+    data_dir,
+    'num_people',
+    settings.seed,
+    alignment=settings.align,
+    strict=settings.strict,
+    person_level=settings.person_level,
+    min_pictures=settings.min_pictures,
   )
 
 
@@ -109,6 +121,7 @@ def draw_protocol(
   faces: FaceSet,
   candidates: FaceSet,
   protected: list[int] | None = None,
+  strangers: FaceSet | None = None,
 ) -> evaluation.Protocol:
   """Draws the splits and, unless they are given, the protected people."""
   return evaluation.Protocol.draw(
@@ -118,6 +131,7 @@ def draw_protocol(
     num_splits=settings.num_splits,
     test_fraction=settings.test_fraction,
     targets=candidates,
+    strangers=strangers,
     seed=settings.seed,
   )
 

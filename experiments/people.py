@@ -10,11 +10,8 @@ import numpy as np
 import progress
 
 from fr_poison import keys
-from fr_poison.data import (
-  datasets,
-  detect_faces,
-)
-from fr_poison.data.faces import FaceSet
+from fr_poison.data import datasets, detect_faces, standard
+from fr_poison.data.faces import FaceSet, concatenate
 from fr_poison.data.placement import Placement
 from fr_poison.evaluation import oddities
 from fr_poison.types import InputError
@@ -28,6 +25,8 @@ class People(NamedTuple):
   faces: FaceSet
   left_out: list[list[str]]  # with reasons
   warnings: list[str]
+  strangers: FaceSet | None = None  # in every gallery, never asked about
+  fields: dict = {}  # of all records
 
 
 def load(
@@ -99,6 +98,52 @@ def find(
     result = People(faces, left_out, _assumed(found, faces))
   print(oddities.understood(result.faces), file=sys.stderr)
   return result
+
+
+def of_standard(
+  name: str,
+  data_dir: str | None,
+  alignment: str,
+  *,
+  protect: str,
+  num_public: int,
+) -> People:
+  """Reads the people of a standard: the public ones, then those who cloak.
+
+  Args:
+    name: one of `standard.NAMES`.
+    data_dir: the data set's own folders.
+    alignment: see `place`.
+    protect: the role of those who cloak. Of everybody else there are pictures
+      among the strangers, but of those who are tested only if they cloak.
+    num_public: how many of the public people, who are among the strangers too.
+
+  Raises:
+    InputError: a picture is missing or another one; fewer public people; as
+      `place`.
+  """
+  frozen = standard.load(name)
+  with config_fields.naming('--data_dir'):
+    found, _ = _open(
+      frozen.dataset, data_dir, place(frozen.dataset, alignment), False, 'first'
+    )
+    by_role = frozen.faces(found)
+  public = by_role['public']
+  if num_public > len(public.names):
+    raise InputError(
+      f'config.num_public: {num_public}, but {name} has {len(public.names)}'
+    )
+  public = public.subset(np.flatnonzero(public.labels < num_public))
+  shown = {*standard.ROLES} - {'test', protect}
+  faces = concatenate([public, by_role[protect]])
+  strangers = concatenate([by_role[r] for r in standard.ROLES if r in shown])
+  fields = {
+    'standard': name,
+    'standard_digest': frozen.digest,
+    'protect': protect,
+  }
+  print(oddities.understood(faces), file=sys.stderr)
+  return People(faces, [], _assumed(found, faces), strangers, fields)
 
 
 def place(dataset: str, alignment: str) -> Placement | None:

@@ -9,7 +9,7 @@ import config_fields
 
 from fr_poison import checks, evaluation, extractors
 from fr_poison.adversaries import adversarial_training, history
-from fr_poison.data import squeeze
+from fr_poison.data import squeeze, standard
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.evaluation import learning
 from fr_poison.recognizers import end_to_end
@@ -53,6 +53,8 @@ class Settings(config_fields.Fields):
   seed: checks.Seed
   person_level: str = 'first'
   min_pictures: config_fields.MinPictures = 2
+  standard: str = ''  # a frozen list of people; the numbers above are its own
+  protect: str = 'test'  # or 'tuning': those on whom recipes are chosen
 
   @property
   def num_evaluated(self) -> float:
@@ -87,6 +89,8 @@ class Settings(config_fields.Fields):
 
   def _num_targets(self, number):
     """Of so many people those set aside, to be looked like."""
+    if self.standard:
+      return 0
     if self.num_targets is not None:
       return self.num_targets
     attacks = self.attacks.items() if self.surrogates else ()
@@ -99,6 +103,7 @@ class Settings(config_fields.Fields):
     """Checks every value."""
     check_known = config_fields.check_known
     self.check_source()
+    self._check_standard()
     for name, settings in self.attacks.items():
       cloaking.make_attack(f'config.attacks.{name}', name, [], **settings)
       self._check_has_targets(name, settings)
@@ -121,6 +126,21 @@ class Settings(config_fields.Fields):
     if unknown := sorted(self.extractor.keys() - {'checkpoint'}):
       raise InputError(f'config.extractor.{unknown[0]}: unknown')
 
+  def _check_standard(self):
+    check_known = config_fields.check_known
+    check_known('protect', self.protect, standard.PROTECTED)
+    if not self.standard:
+      if self.protect != standard.PROTECTED[0]:
+        raise InputError('config.protect: there is no config.standard')
+      return
+    check_known('standard', self.standard, standard.NAMES)
+    dataset = standard.DATASETS[self.standard]
+    check_known('dataset', self.dataset, [dataset])
+    if self.num_targets:
+      raise InputError(
+        'config.num_targets: of a standard the public people are the targets'
+      )
+
   def _check_has_targets(self, label, settings):
     if not self.surrogates or self.num_people is None:
       return
@@ -134,7 +154,8 @@ class Settings(config_fields.Fields):
 
   def _check_numbers(self):
     known = self.num_people is not None
-    if known and 2 * self.num_public > self.num_people:
+    # Those of a standard are no part of the people evaluated.
+    if known and not self.standard and 2 * self.num_public > self.num_people:
       raise InputError(
         f'config.num_public: {self.num_public} of {self.num_people} people; '
         'the paper lets at most half of them be public'

@@ -8,7 +8,7 @@ import numpy as np
 from inputs import Inputs
 
 from fr_poison import evaluation, extractors
-from fr_poison.evaluation.measure import clean_embeddings
+from fr_poison.evaluation.gallery import clean_embeddings
 from fr_poison.report import figures, page, record_file, sources
 
 _NUM_NEIGHBOURS = 3  # people nearest to the clean pictures, and to the cloaked

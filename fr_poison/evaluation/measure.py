@@ -10,7 +10,7 @@ import numpy as np
 from fr_poison import extractors, metrics
 from fr_poison.adversaries import detecting, purifying
 from fr_poison.data.splits import Split
-from fr_poison.evaluation import counting
+from fr_poison.evaluation import counting, gallery
 from fr_poison.evaluation import scrape as scrapes
 from fr_poison.evaluation.counting import Errors
 from fr_poison.evaluation.protocol import Protocol
@@ -146,34 +146,6 @@ def noise_like(protocol: Protocol, cloaks: Scrape) -> Scrape:
   return cloaks.memory.recall('noise control', make)
 
 
-def clean_embeddings(
-  protocol: Protocol,
-  trainer: Trainer,
-  filter_: purifying.Purifier = purifying.nothing,
-  *,
-  batch_size: int = 20,
-) -> Array:
-  """Embeds the clean pictures, once a network and filter.
-
-  Args:
-    protocol: the pictures.
-    trainer: whose network it is.
-    filter_: what the pictures go through before.
-    batch_size: pictures embedded at a time on an accelerator.
-
-  Returns:
-    [N, D].
-  """
-  network = trainer.extractor
-  key = network.embed_fn, network.sha256 or trainer, filter_
-  return protocol.memory.recall(
-    key,
-    lambda: extractors.embed(
-      network, purifying.apply(filter_, protocol.faces.images), batch_size
-    ),
-  )
-
-
 class _Judge:
   """One recognizer with its settings, for any scrape and trainer."""
 
@@ -217,6 +189,7 @@ class _Judge:
       'normalize': self._normalizes(trainer),
       'top_k': rankings[0].labels.shape[-1],
       'num_splits': len(self._splits),
+      'num_gallery_people': self._num_gallery_people(),
       'weights': scrape.fields.get('weights', {}) | weights,
     }
 
@@ -224,6 +197,29 @@ class _Judge:
     # Pixels are the control without any processing: they stay raw.
     is_pixels = trainer.parts[0].extractor.spec.name == extractors.PIXELS
     return bool(self._settings.get('normalize')) and not is_pixels
+
+  def _num_gallery_people(self):
+    number = len(np.unique(self._protocol.faces.labels))
+    others = self._strangers()
+    return number + (0 if others is None else len(np.unique(others.labels)))
+
+  def _strangers(self):
+    is_nearest = self._kind == 'nearest_neighbor'
+    return self._protocol.strangers if is_nearest else None
+
+  def _among_strangers(self, ranking, trainer, probes):
+    if self._strangers() is None:
+      return ranking
+    if self._settings.get('k', 1) > 1:
+      raise InputError('k: strangers are measured with 1 alone')
+    near = gallery.stranger_distances(
+      self._protocol,
+      trainer,
+      probes,
+      self._normalizes(trainer),
+      self._batch_size,
+    )
+    return counting.among_strangers(ranking, near)
 
   def _ranked(self, scrape, trainer) -> _Ranked:
     if isinstance(trainer, Combination):
@@ -247,8 +243,8 @@ class _Judge:
       settings = dict(self._settings)
       if 'normalize' in settings:
         settings['normalize'] = self._normalizes(trainer)
-      gallery = self._clean(trainer, trainer.filter)
-      views = [gallery, self._scraped(scrape, trainer, gallery)]
+      clean = self._clean(trainer, trainer.filter)
+      views = [clean, self._scraped(scrape, trainer, clean)]
     probes = views[0]
     if not trainer.filter_probes:
       probes = self._clean(trainer, purifying.nothing)
@@ -260,15 +256,19 @@ class _Judge:
       self._splits,
       settings,
     )
+    rankings = [
+      self._among_strangers(ranking, trainer, probes[split.test])
+      for ranking, split in zip(rankings, self._splits, strict=True)
+    ]
     return _Ranked(rankings, None, None)
 
   def _clean(self, trainer, filter_):
-    return clean_embeddings(
+    return gallery.clean_embeddings(
       self._protocol, trainer, filter_, batch_size=self._batch_size
     )
 
-  def _scraped(self, scrape, trainer, gallery):
-    rows, result = self._protocol.to_cloak, gallery.copy()
+  def _scraped(self, scrape, trainer, clean):
+    rows, result = self._protocol.to_cloak, clean.copy()
     images = purifying.apply(trainer.filter, scrape.images[rows])
     result[rows] = extractors.embed(trainer.extractor, images, self._batch_size)
     return result
@@ -313,11 +313,11 @@ class _Judge:
           labels,
           split.train,
         )
-        gallery = np.where(own[:, None], scraped, clean)[kept], labels[kept]
+        known = np.where(own[:, None], scraped, clean)[kept], labels[kept]
         found.append(
           _named(
             RECOGNIZERS[self._kind],
-            gallery,
+            known,
             probes[split.test],
             top_k,
             settings,
@@ -325,7 +325,9 @@ class _Judge:
         )
         enrolled.append(np.isin(labels[split.test], labels[kept]))
         kept_rows.append((split, person, kept))
-      rankings.append(Ranking(*map(np.stack, zip(*found, strict=True))))
+      ranking = Ranking(*map(np.stack, zip(*found, strict=True)))
+      asked = probes[split.test]
+      rankings.append(self._among_strangers(ranking, trainer, asked))
       counted.append(np.stack(enrolled))
     return _Ranked(rankings, counted, counting.enrolment(labels, kept_rows))
 

@@ -40,6 +40,8 @@ class Protocol:
     protected: labels of the people who cloak their pictures, rising.
     splits: divisions of the pictures; `train` are the gallery, `test` probes.
     targets: pictures of people outside, for cloaks that imitate somebody.
+    strangers: pictures of others in every gallery, whom nobody asks about;
+      for 1-NN alone, which other recognizers are fitted without.
     seed: of every draw, and of the cloaks' random numbers.
 
   Raises:
@@ -50,6 +52,7 @@ class Protocol:
   protected: tuple[int, ...]
   splits: tuple[Split, ...]
   targets: FaceSet | None = None
+  strangers: FaceSet | None = None
   seed: int = 0
   memory: Memory = dataclasses.field(default_factory=Memory, repr=False)
 
@@ -65,6 +68,12 @@ class Protocol:
       raise InputError(
         'faces: 1 person; a recognizer names one of two people or more'
       )
+    known = {*self.faces.paths, *(self.faces.names[i] for i in people)}
+    if self.strangers is not None:
+      other = self.strangers
+      named = {other.names[i] for i in np.unique(other.labels)}
+      if both := sorted(known & {*other.paths, *named}):
+        raise InputError(f'strangers: {both[0]} is one of faces, too')
 
   @classmethod
   def draw(
@@ -76,6 +85,7 @@ class Protocol:
     num_splits: int = 20,
     test_fraction: float = 0.3,
     targets: FaceSet | None = None,
+    strangers: FaceSet | None = None,
     seed: int = 0,
   ) -> 'Protocol':
     """Draws who is protected, and the splits.
@@ -89,6 +99,7 @@ class Protocol:
       test_fraction: in (0, 1), the share of each person's pictures that are
         probes; rounded down, at least one.
       targets: see `Protocol`.
+      strangers: likewise.
       seed: not negative.
 
     Raises:
@@ -108,7 +119,8 @@ class Protocol:
       )
       for i in range(num_splits)
     )
-    return cls(faces, tuple(sorted(protected)), splits, targets, seed)
+    chosen = tuple(sorted(protected))
+    return cls(faces, chosen, splits, targets, strangers, seed)
 
   @functools.cached_property
   def to_cloak(self) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What each kind of trainer makes of cloaks, on raw pixels."""
 
+import dataclasses
 import functools
 import types
 
@@ -298,6 +299,71 @@ def test_whoever_is_nearer_to_a_stranger_is_not_recognized():
     strangers[row] = levels * step
   result = measure(LINE, clean, WAITING, strangers=strangers)
   assert result.protection.value == 1 and result.accuracy.value == 1
+
+
+def _strangers(*brightness, first_path=0):
+  codes = np.asarray(brightness, np.uint8)[:, None, None, None]
+  number = len(brightness)
+  return FaceSet(
+    np.broadcast_to(codes, (number, 11, 11, 3)).copy(),
+    np.arange(number, dtype=np.int32),
+    tuple(f'stranger {i}' for i in range(number)),
+    tuple(f'other/{first_path + i}.png' for i in range(number)),
+  )
+
+
+def test_strangers_of_the_protocol_are_in_every_gallery():
+  # A stranger at 4 is as near to a's probe, at 3, as a's picture at 2 is; one
+  # at 53 is b's very probe, where b's nearest picture is a level away.
+  for brightness, error, accuracy in (
+    ((4, 30, 80), 0, 1),
+    ((3, 53), 1, 0.5),
+    ((53, 103), 0, 0),
+  ):
+    protocol = dataclasses.replace(LINE, strangers=_strangers(*brightness))
+    result = measure(protocol, scrape.clean(protocol), WAITING)
+    assert _rates(result)[:2] == [error, accuracy], brightness
+    assert result.fields['num_gallery_people'] == 3 + len(brightness)
+
+
+def test_a_cloak_moves_among_strangers():
+  # Nobody but a's own pictures is nearer than 50: the cloak leaves a's probe to
+  # the stranger, and noise of the cloak's budget does too.
+  protocol = dataclasses.replace(LINE, strangers=_strangers(20))
+  result = measure(protocol, _cloaked(), WAITING)
+  assert _rates(result)[:2] == [1, 1]
+  alone = measure(LINE, _cloaked(), WAITING)
+  assert alone.protection.value == 1  # for b
+
+
+def test_strangers_go_the_trainers_way():
+  """Through the filter; those that the detector flags are dropped."""
+  protocol = dataclasses.replace(LINE, strangers=_strangers(3, 53))
+  inverts = Trainer(PIXELS, filter=lambda images: 255 - images)
+  found = measure(protocol, scrape.clean(protocol), inverts)
+  assert _rates(found)[:2] == [1, 0.5]
+  scores = {12: np.zeros(12), 3: np.zeros(3), 2: np.array([2.0, 0.0])}
+  detector = Detector(lambda x: scores[len(x)], 'by hand', 'none', 'digest')
+  drops = Trainer(PIXELS, detector=detector, threshold=1.0)
+  found = measure(protocol, scrape.clean(protocol), drops)
+  assert _rates(found)[:2] == [0, 0.5]
+
+
+def test_other_recognizers_know_no_strangers():
+  protocol = dataclasses.replace(LINE, strangers=_strangers(3))
+  found = measure(protocol, scrape.clean(protocol), WAITING, 'linear')
+  assert found.fields['num_gallery_people'] == 3
+  for settings in {'k': 2}, {'top_k': 2}:
+    with pytest.raises(InputError, match='strangers are measured with 1'):
+      measure(protocol, scrape.clean(protocol), WAITING, **settings)
+
+
+def test_a_stranger_is_nobody_who_is_evaluated():
+  named = dataclasses.replace(_strangers(3), names=('a',))
+  shown = dataclasses.replace(_strangers(3), paths=('3.png',))
+  for others, both in ((named, 'a'), (shown, '3.png')):
+    with pytest.raises(InputError, match=f'strangers: {both} is one of faces'):
+      dataclasses.replace(LINE, strangers=others)
 
 
 def test_strangers_stand_beside_the_noise_control_too():

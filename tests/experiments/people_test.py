@@ -1,5 +1,6 @@
 """Whom a config gets from a data set other than ORL."""
 
+import dataclasses
 import functools
 import pathlib
 import sys
@@ -7,14 +8,18 @@ import threading
 
 import detect_cloaks
 import detect_settings
+import evaluate
+import inputs
 import numpy as np
 import people
 import pytest
 import train_extractor
-from configs import arcface_from_scratch, detect
+from configs import arcface_from_scratch, detect, lfw
 from PIL import Image
+from settings import Settings
 
-from fr_poison.data import detect_faces
+from fr_poison import keys
+from fr_poison.data import detect_faces, standard
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import oddities
 from fr_poison.types import InputError
@@ -244,3 +249,80 @@ def test_faces_that_seem_to_be_bgr_are_noted(tmp_path, monkeypatch, capsys):
     alignment='none',
   )
   assert 'note: 2 of 2 faces are bluer' in capsys.readouterr().err
+
+
+def _frozen(root, monkeypatch):
+  """A standard of 9 people, 2 pictures each, in place of a shipped one."""
+  roles = {
+    'Ann': 'test',
+    'Bob': 'test',
+    'Cid': 'tuning',
+    'Dan': 'tuning',
+    'Eve': 'public',
+    'Fay': 'public',
+    'Gil': 'public',
+    'Hal': 'stranger',
+    'Ida': 'stranger',
+  }
+  rows, sums = [], {}
+  for i, (name, role) in enumerate(roles.items()):
+    (root / name).mkdir(parents=True)
+    for j in (1, 2):
+      path = root / name / f'{name}_000{j}.jpg'
+      Image.new('RGB', (112, 112), (20 * i, 100 * j, 0)).save(path)
+      sums[path.name] = keys.of_bytes(path.read_bytes())[:16]
+      rows.append((role, path.name, sums[path.name]))
+  mine = standard.Standard('fr_poison-lfw-1', 'lfw', 'digest', rows)
+  monkeypatch.setattr(standard, 'load', lambda name: mine)
+
+
+@pytest.mark.parametrize(
+  'protect, cloak, others',
+  [
+    ('test', {'Ann', 'Bob'}, {'Cid', 'Dan'}),
+    ('tuning', {'Cid', 'Dan'}, set()),  # nobody who is tested
+  ],
+)
+def test_a_standard_says_who_has_which_part(
+  protect, cloak, others, tmp_path, monkeypatch
+):
+  monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'tfds'))
+  _frozen(tmp_path / 'lfw', monkeypatch)
+  config = lfw.get_config('smoke').to_dict()
+  config |= {'align': 'none', 'protect': protect, 'num_public': 2}
+  config |= {'networks': ('pixels',), 'surrogates': ()}
+  settings = Settings.from_config(config)
+  found = inputs.load(settings, str(tmp_path / 'lfw'), tmp_path)
+  named = lambda faces: {faces.names[i] for i in np.unique(faces.labels)}
+  assert named(found.protocol.faces) == cloak
+  assert len(found.protocol.protected) == 2
+  assert named(found.public.faces) == {'Eve', 'Fay'}
+  strangers = {'Eve', 'Fay', 'Gil', 'Hal', 'Ida'} | others
+  assert named(found.protocol.strangers) == strangers
+  shared = evaluate.shared_fields(found, 'hash')
+  assert shared['standard'] == 'fr_poison-lfw-1'
+  assert shared['standard_digest'] == 'digest'
+  assert shared['protect'] == protect
+  assert shared['dataset'] == (
+    f'lfw, 2 people; for 1-NN among {len(strangers)} strangers'
+  )
+  with pytest.raises(InputError, match='config.num_public: 4, but .* has 3'):
+    inputs.load(
+      dataclasses.replace(settings, num_public=4), str(tmp_path / 'lfw'), None
+    )
+
+
+@pytest.mark.parametrize(
+  'field, value, message',
+  [
+    ('standard', 'lfw', "config.standard: 'lfw' is unknown"),
+    ('standard', '', 'config.protect: there is no config.standard'),
+    ('protect', 'public', "config.protect: 'public' is unknown"),
+    ('dataset', 'orl', "config.dataset: 'orl' is unknown"),
+    ('num_targets', 2, 'config.num_targets: of a standard'),
+  ],
+)
+def test_settings_of_a_standard(field, value, message):
+  config = lfw.get_config('smoke,protect=tuning').to_dict() | {field: value}
+  with pytest.raises(InputError, match=message):
+    Settings.from_config(config)

@@ -37,7 +37,7 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   is, with the reason that it was not found (`assumed`).
   """
 
-  VERSION = tfds.core.Version('1.2.0')  # pictures in sRGB, faces in the middle
+  VERSION = tfds.core.Version('1.3.0')  # with the sums of the source's files
 
   def __init__(
     self,
@@ -65,6 +65,7 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       'image': tfds.features.Image(shape=(None, None, 3)),
       'person': tfds.features.Text(),
       'path': tfds.features.Text(),
+      'sha256': tfds.features.Text(),  # of the source's file
     }
     return tfds.core.DatasetInfo(
       builder=self,
@@ -84,13 +85,22 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       items = list(items)
       total = len(items)
     items = self.progress(items, total)
-    for (person, file), (kept, reason) in _map_in_order(self._keep, items):
+    for (person, file), found in _map_in_order(self._keep, items):
+      kept, reason, digest = found
       if reason:
         (assumed if kept else skipped).append([file.path, reason])
       if person is not None:
         people[person] += bool(kept)
       if kept:
-        yield file.path, {'image': kept, 'person': person, 'path': file.path}
+        yield (
+          file.path,
+          {
+            'image': kept,
+            'person': person,
+            'path': file.path,
+            'sha256': digest,
+          },
+        )
     if not people.total():
       why = ': '.join(skipped[0]) if skipped else 'nothing in its layout'
       where = self.source.paths[0]
@@ -99,24 +109,27 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     self.info.metadata['skipped'] = sorted(skipped)
     self.info.metadata['assumed'] = sorted(assumed)
 
-  def _keep(self, item: tuple[str | None, folder.File]) -> tuple[bytes, str]:
-    """The file to keep, b'' for none, and what is wrong with the picture."""
+  def _keep(
+    self, item: tuple[str | None, folder.File]
+  ) -> tuple[bytes, str, str]:
+    """The file to keep, b'' for none; why; SHA-256 of the source's."""
     person, file = item
-    image, reason = None, ''
+    image, reason, digest = None, '', ''
     try:
       data = file.read()
       if person is None:
-        return b'', 'of nobody known'
+        return b'', 'of nobody known', ''
+      digest = hashlib.sha256(data).hexdigest()
       image = decode.decode(data, file.path)
       placed = self.placement.place(image)
     except InputError as error:
       reason = str(error).removeprefix(f'{file.path}: ')
       if image is None or not self.placement.otherwise:
-        return b'', reason
+        return b'', reason, ''
       placed = self.placement.otherwise(image)
     if placed is image:
-      return exif.pixels_only(data, image), reason
-    return decode.encode_png(placed, level=_PNG_LEVEL), reason
+      return exif.pixels_only(data, image), reason, digest
+    return decode.encode_png(placed, level=_PNG_LEVEL), reason, digest
 
   def _download_and_prepare(self, dl_manager, download_config):
     # TFDS's own writer keeps a gigabyte in memory, and then needs TensorFlow.

@@ -124,6 +124,10 @@ class Prepared:
     """Lists whose each picture is, and its path; InputError: as `faces`."""
     return [self._record(i)[:2] for i in range(len(self))]
 
+  def sums(self) -> list[str]:
+    """Lists the SHA-256 of the source's file of each picture of `index`."""
+    return [self._record(i)[3] for i in range(len(self))]
+
   def images(self, rows: Sequence[int]) -> np.ndarray:
     """Reads pictures into memory, uint8 [N, H, W, 3]; InputError: as `faces`.
 
@@ -154,13 +158,14 @@ class Prepared:
     batches = self.pictures().to_iter_dataset(_READING).batch(batch_size)
     return (images for images, *_ in batches)
 
-  def _record(self, i: int) -> tuple[str, str, bytes]:
+  def _record(self, i: int) -> tuple[str, str, bytes, str]:
     with self._naming_damage():
       record = self._records[i]
-    return record['person'].decode(), record['path'].decode(), record['image']
+    text = lambda field: record[field].decode()
+    return text('person'), text('path'), record['image'], text('sha256')
 
   def _picture(self, i: int) -> tuple[np.ndarray, int, str]:
-    person, path, data = self._record(i)
+    person, path, data, _ = self._record(i)
     return decode.decode(data, path), self._labels[person], path
 
   @contextlib.contextmanager

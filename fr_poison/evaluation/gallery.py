@@ -1,0 +1,83 @@
+"""Embeddings of what stands in every gallery: clean pictures and strangers."""
+
+import numpy as np
+
+from fr_poison import extractors
+from fr_poison.adversaries import purifying
+from fr_poison.evaluation.protocol import Protocol
+from fr_poison.evaluation.trainer import Trainer
+from fr_poison.search import distractors
+from fr_poison.types import Array, Embeddings
+
+
+def clean_embeddings(
+  protocol: Protocol,
+  trainer: Trainer,
+  filter_: purifying.Purifier = purifying.nothing,
+  *,
+  batch_size: int = 20,
+) -> Array:
+  """Embeds the clean pictures, once a network and filter.
+
+  Args:
+    protocol: the pictures.
+    trainer: whose network it is.
+    filter_: what the pictures go through before.
+    batch_size: pictures embedded at a time on an accelerator.
+
+  Returns:
+    [N, D].
+  """
+  return _embedded(protocol, protocol.faces, trainer, filter_, batch_size)
+
+
+def _embedded(protocol, faces, trainer, filter_, batch_size):
+  network = trainer.extractor
+  key = network.embed_fn, network.sha256 or trainer, filter_, faces
+  return protocol.memory.recall(
+    key,
+    lambda: extractors.embed(
+      network, purifying.apply(filter_, faces.images), batch_size
+    ),
+  )
+
+
+def stranger_distances(
+  protocol: Protocol,
+  trainer: Trainer,
+  probes: Embeddings,
+  normalize: bool,
+  batch_size: int = 20,
+) -> Array:
+  """Finds how far the nearest of the protocol's strangers is from each probe.
+
+  Their pictures go through the trainer's filter, and those that their detector
+  flags are dropped.
+
+  Args:
+    protocol: which has strangers.
+    trainer: whose network it is.
+    probes: [M, D], of that network.
+    normalize: compare directions only.
+    batch_size: pictures embedded at a time on an accelerator.
+
+  Returns:
+    [M], Euclidean; infinite where nobody is left.
+  """
+  others, detector = protocol.strangers, trainer.detector
+  shown = _embedded(protocol, others, trainer, trainer.filter, batch_size)
+  if detector is not None:
+    scores = protocol.memory.recall(
+      (detector.digest, others), lambda: detector.score(others.images)
+    )
+    shown = shown[scores <= trainer.threshold]
+  if not len(shown):
+    return np.full(len(probes), np.inf)
+  size = distractors.BLOCK
+  (near,) = distractors.nearest_distances(
+    probes,
+    [len(shown)],
+    lambda block: shown[block * size : (block + 1) * size],
+    normalize,
+  )
+  return near
