@@ -15,7 +15,12 @@ from fr_poison.evaluation import scrape as scrapes
 from fr_poison.evaluation.counting import Errors
 from fr_poison.evaluation.protocol import Protocol
 from fr_poison.evaluation.scrape import Scrape
-from fr_poison.evaluation.trainer import Combination, Trainer, waiting_name
+from fr_poison.evaluation.trainer import (
+  Combination,
+  Trainer,
+  relation,
+  waiting_name,
+)
 from fr_poison.recognizers import end_to_end, linear, nearest_neighbor
 from fr_poison.recognizers.ranking import Ranking
 from fr_poison.training import Recipe
@@ -176,6 +181,7 @@ class _Judge:
   def fields(self, scrape, trainer, rankings) -> dict:
     """What a record says of the scrape, the trainer and the recognizer."""
     surrogate, weights = scrape.fields['surrogate'], {}
+    names = [part.extractor.spec.name for part in trainer.parts]
     for part in trainer.parts:
       trained = f' {part.adversary}' if part.adversary else ''
       if part.extractor.sha256:
@@ -184,6 +190,7 @@ class _Judge:
     return scrape.fields | {
       'adversary': trainer.adversary or waiting_name(trainer.name, surrogate),
       'network': trainer.name,
+      'relation': relation(names, surrogate),
       'input_size': max(part.extractor.input_size for part in trainer.parts),
       'recognizer': self._kind,
       'normalize': self._normalizes(trainer),

@@ -133,6 +133,7 @@ SPECS = tuple(
     pretrained=False,
     inputs=INPUTS,
     year=2022 if name == 'vitl14' else 2021,
+    family='ViT',
     licence='MIT (the repository)',
     url=f'https://openaipublic.azureedge.net/clip/models/{_FILES[name]}',
     sha256=_FILES[name].partition('/')[0],

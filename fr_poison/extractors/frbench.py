@@ -106,11 +106,13 @@ SPECS = (
   _SPEC._replace(
     name='mobilefacenet',
     module=functools.partial(MobileFaceNet, expansion=2, eca=True),
+    family='MobileFaceNet',
     table=_MOBILEFACENET_TABLE,
   ),
   _SPEC._replace(
     name='resnet_100',
     module=functools.partial(lowkey.LowkeyResNet, units=UNITS[100]),
+    family='ResNet',
     table=lowkey.RESNET_TABLE,
   ),
 )

@@ -150,6 +150,7 @@ _FACENET = NetworkSpec(
   inputs=Inputs(127.5, 128.0),
   normalized=True,
   year=2018,
+  family='Inception-ResNet',
   licence='MIT (the repository)',
   url='https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/20180402-114759-vggface2.pt',
   sha256='281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b',

@@ -117,6 +117,7 @@ ARCFACE_SPEC = NetworkSpec(
   inputs=ARCFACE,
   year=2021,
   template='arcface',
+  family='IResNet',
   licence='non-commercial research only',
   url='https://github.com/deepinsight/insightface/tree/master/recognition/arcface_torch#model-zoo',
   table=TABLE,

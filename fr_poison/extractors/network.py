@@ -66,6 +66,7 @@ class NetworkSpec(NamedTuple):
   normalized: bool = False  # the embeddings have length 1
   year: int | None = None  # in which the weights were published, where known
   template: str | None = None  # of its training's faces; see framing.CROPS
+  family: str = ''  # of its graph: cloaks cross more within one
   licence: str = ''  # of the weights
   url: str = ''  # of the file, or of the page that leads to it
   sha256: str | None = None  # of that file, where known

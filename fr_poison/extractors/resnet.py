@@ -115,6 +115,7 @@ SPECS = tuple(
     batch_norm=True,
     inputs=IMAGENET,
     year=2016,
+    family='ResNet',
     licence='BSD-3-Clause (the repository)',
     url=f'https://download.pytorch.org/models/resnet{depth}-{sha256[:8]}.pth',
     sha256=sha256,

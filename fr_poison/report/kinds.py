@@ -45,6 +45,10 @@ class _Run:
   device: Name
   num_protected: Count = None
   num_gallery_people: Count = None  # whom the recognizer knows
+  # Of the trainer's network to those that the cloak was made on.
+  relation: Literal['white-box', 'same family', 'another family'] | None = None
+  standard: Name = None  # the frozen list of people, see fr_poison.data
+  standard_digest: Name = None
   control_of: Cloak = None
   history: Name = None  # which one
   dataset: Name = None  # what a page says of the pictures, in words
