@@ -77,8 +77,8 @@ def galleries(
   """Yields galleries without strangers, with real ones, with the model's.
 
   Args:
-    found: people and settings; the public people are the real strangers, and
-      those that the model is fitted to.
+    found: people and settings; the strangers of a standard, or else the public
+      people, are the real strangers, and those that the model is fitted to.
     trainer: whose network it is.
     counts: numbers of strangers.
     stored: of embedding_store.py: the real strangers instead.
@@ -86,15 +86,18 @@ def galleries(
   Raises:
     InputError: `stored` has no embeddings of this network.
   """
-  settings, protocol, public = found.settings, found.protocol, found.public
+  settings, protocol = found.settings, found.protocol
+  others = protocol.strangers
+  if others is None:
+    others = found.public.faces
   network, seed = trainer.extractor, settings.seed
   probes = clean_embeddings(protocol, trainer, batch_size=settings.batch_size)
-  faces = extractors.embed(network, public.faces.images, settings.batch_size)
+  faces = extractors.embed(network, others.images, settings.batch_size)
   chosen = settings.recognizers[_RECOGNIZER]
   near = {'normalize': chosen.get('normalize', False)}
   tested = np.unique(np.concatenate([s.test for s in protocol.splits]))
   check = distractors.check(
-    faces, public.faces.labels, probes[tested], seed=seed, **near
+    faces, others.labels, probes[tested], seed=seed, **near
   )
   real = store.read(stored, network) if stored else faces
   model = distractors.fit(faces)

@@ -1,5 +1,6 @@
 """The protection rate: the trained recognizer's error on clean probes."""
 
+import dataclasses
 import time
 from collections.abc import Mapping
 from types import ModuleType
@@ -106,7 +107,8 @@ def measure(
     num_splits: take the first so many of the protocol's.
     noise_control: measure noise like the cloaks as well, if these are cloaks.
     strangers: [N] distance of every clean picture to the nearest stranger in
-      the gallery; a probe that is nearer to a stranger is not recognized.
+      the gallery, instead of the protocol's strangers; a probe that is nearer
+      to a stranger is not recognized.
     batch_size: pictures embedded at a time on an accelerator.
     **settings: the recognizer's: `normalize`, `k`, `C`, `top_k`, ..., and
       `training` (a recipe or its fields) for end_to_end.
@@ -123,6 +125,8 @@ def measure(
     raise InputError(f'recognizer: {recognizer!r} is unknown; known: {known}')
   if not isinstance(cloaks, Scrape):
     cloaks = scrapes.cloaked(protocol, cloaks)
+  if strangers is not None:
+    protocol = dataclasses.replace(protocol, strangers=None)
   judge = _Judge(protocol, recognizer, num_splits, batch_size, settings)
   errors, ranked = judge.errors(cloaks, trainer, strangers)
   noise = None
@@ -236,6 +240,7 @@ class _Judge:
       )
       return _Ranked([trainer.combine(*pair) for pair in pairs], None, None)
     key = trainer, self._kind, len(self._splits), repr(self._settings)
+    key = (*key, self._protocol.strangers)
     return scrape.memory.recall(key, lambda: self._rank(scrape, trainer))
 
   def _rank(self, scrape, trainer) -> _Ranked:

@@ -366,6 +366,16 @@ def test_a_stranger_is_nobody_who_is_evaluated():
       dataclasses.replace(LINE, strangers=others)
 
 
+def test_given_distances_take_the_place_of_the_protocols_strangers():
+  protocol = dataclasses.replace(LINE, strangers=_strangers(3, 53, 103))
+  clean = scrape.clean(protocol)
+  assert _rates(measure(protocol, clean, WAITING))[:2] == [1, 0]
+  far = np.full(12, np.inf)
+  found = measure(protocol, clean, WAITING, strangers=far)
+  assert _rates(found)[:2] == [0, 1]
+  assert _rates(measure(protocol, clean, WAITING))[:2] == [1, 0]
+
+
 def test_strangers_stand_beside_the_noise_control_too():
   images = LINE.faces.images.copy()
   images[LINE.to_cloak] += 8  # too little to mistake anybody
