@@ -2,10 +2,11 @@ r"""ORL faces as in orl.py; extractor and last layer are fine-tuned together.
 
   python experiments/evaluate.py --config=experiments/configs/end_to_end.py
 
-Under 5 minutes on 2 CPU cores. Expect LowKey to protect at 97% and Fawkes at
-37%, where the logistic regression that it starts from leaves 100% and 67%; on
-ORL and with the preset `gentle`: other presets leave less. All numbers:
-docs/end_to_end/table.md.
+docs/end_to_end/table.md is of version 0.1.0 and mobileface, a weak network:
+there LowKey protected at 97% and Fawkes at 37%, where the logistic regression
+that it starts from leaves 100% and 67%; on ORL and with the preset `gentle`:
+other presets leave less. It took under 5 minutes on 2 CPU cores. No run on
+today's network is recorded yet.
 
 The argument `preset` chooses the training: `gentle`, `adam` (1e-3) or
 `adadelta` (1.0), as in `end_to_end.py:preset=adam`. A network of one's own,

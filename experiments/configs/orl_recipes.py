@@ -3,10 +3,10 @@ r"""ORL faces and the attacks as their authors released them; else as orl.py.
   python experiments/evaluate.py --config=experiments/configs/orl_recipes.py
 
 LowKey with LPIPS and mirror images, 50 steps, no pixel limit; Fawkes 1.0 in
-mode 'high', 150 steps, DSSIM .017. One surrogate, since they take their time:
-about 5 minutes on 2 CPU cores. Expect protection rates of 96% (LowKey) and 100%
-(Fawkes) on its network, and at most 3% on the others of this config, on these
-faces. All numbers: docs/orl_recipes/table.md.
+mode 'high', 150 steps, DSSIM .017. One surrogate, since they take their time.
+docs/orl_recipes/table.md is of version 0.1.0 and mobileface, a weak network:
+there LowKey protected at 96% and Fawkes at 100% on it, and at most at 3% on
+three others, on these faces. No run on today's network is recorded yet.
 
 The argument `smoke` is the same in little, as in orl.py.
 """

@@ -2,10 +2,10 @@ r"""The trainer filters every picture, gallery and probe: ORL, 1-NN.
 
   python experiments/evaluate.py --config=experiments/configs/squeezing.py
 
-A bit more than a minute on 2 CPU cores. Expect blur to bring the protection of
-both attacks from 100% to 2% (Fawkes) and 16% (LowKey) at no cost in accuracy,
-and fewer grey levels to change next to nothing; on ORL, of cloaks that were not
-made to survive blur. All numbers: docs/squeezing/table.md.
+Expect blur to bring the protection of Fawkes from 100% to 1%, and that of
+LowKey, which is made to survive blur, to 94%; non-local means Fawkes to 30%;
+fewer grey levels and JPEG to change little; nothing costs accuracy; on ORL. All
+numbers: docs/squeezing/table.md.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """
