@@ -20,6 +20,7 @@ import inputs
 import numpy as np
 import progress
 import run_flags
+import standard_cloaks
 import trainers
 from inputs import Inputs
 from settings import Settings
@@ -186,15 +187,16 @@ def load(
   config: dict, folder: pathlib.Path, data_dir: str | None
 ) -> tuple[Inputs, given_cloaks.GivenCloaks | None]:
   """Reads everything, and refuses what is wrong with it."""
-  if 'originals' not in config:
+  if not {'originals', 'cloaked'} & config.keys():
     return inputs.load(Settings.from_config(config), data_dir, folder), None
-  source, settings = given_cloaks.split_config(config)
+  reader = standard_cloaks if config.get('standard') else given_cloaks
+  source, settings = reader.split_config(config)
   networks = inputs.load_networks(settings)
-  given = given_cloaks.load(source, settings, data_dir)
+  given = reader.load(source, settings, data_dir)
   settings, faces = given.settings, given.faces
   networks = inputs.on_frame(networks, faces)
   protocol = inputs.draw_protocol(
-    settings, faces, given.candidates, given.protected
+    settings, faces, given.candidates, given.protected, given.strangers
   )
   public = inputs.public_people(
     settings, networks, given.public, given.candidates, folder

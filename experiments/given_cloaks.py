@@ -46,6 +46,7 @@ class GivenCloaks(NamedTuple):
   fields: dict  # of all records
   cloak_fields: dict  # of those of the cloaks
   not_tested: list[str]  # sentences
+  strangers: FaceSet | None = None  # in every gallery
 
 
 def split_config(config: dict) -> tuple[Source, Settings]:

@@ -4,9 +4,10 @@ r"""The trainer has the tools, too: ORL, adaptive training, three recognizers.
 
 docs/adaptive/table.md is of version 0.1.0 and mobileface, a weak network: there
 the protection of LowKey fell from 97-100% to 2-4% with every recognizer of this
-config, at 1.4 points less accuracy on everybody else at most, in under 7 minutes
-on 2 CPU cores. No run on today's network is recorded yet. The training is not
-the paper's, which leaves more: it was chosen by its result on these people.
+config, at 1.4 points less accuracy on everybody else at most, in under 7
+minutes on 2 CPU cores. No run on today's network is recorded yet. The training
+is not the paper's, which leaves more: it was chosen by its result on these
+people.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """

@@ -11,9 +11,17 @@ people took 2 minutes on 2 CPU cores; what came out is in docs/data.md.
 
 The argument `adaptive` adds the trainer who has tools of their own, as in
 adaptive.py; `smoke` is the same in little, and its numbers mean nothing.
+
+The argument `standard` measures a tool by the people of lfw.py instead, so that
+its row stands beside those of others: B/ has the cloaks of their 400 pictures,
+which are listed in fr_poison/data/standards/fr_poison-lfw-1.csv (role `test`).
+
+  python experiments/evaluate.py --data_dir=LFW \
+    --config=experiments/configs/my_cloaks.py:standard \
+    --config.cloaked=B/ --config.tool='Tool 1.0, mode high'
 """
 
-from configs import adaptive, orl
+from configs import adaptive, lfw, orl
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
@@ -22,8 +30,10 @@ from fr_poison.data import pairs
 
 
 def get_config(arg=None):
-  args = config_args.parse(arg, adaptive=False, smoke=False)
+  args = config_args.parse(arg, adaptive=False, smoke=False, standard=False)
   smoke = 'smoke' if args['smoke'] else None
+  if args['standard']:
+    return _of_standard(smoke)
   config = orl.get_config(smoke)
   # The folders say who there is.
   del config.dataset, config.num_people, config.num_protected
@@ -63,4 +73,15 @@ def get_config(arg=None):
     for field in ('num_public', 'attacks', 'surrogates'):
       config[field] = public[field]
     config.adversaries.adaptive = public.adversaries.adaptive
+  return config
+
+
+def _of_standard(smoke):
+  config = lfw.get_config(smoke)
+  config.cloaked = placeholder(str)
+  config.suffix = pairs.SUFFIX  # of the cloaks' names, a regular expression
+  config.made_for = ()  # of our networks those the tool attacked, if you know
+  config.tool = ''  # its name, version and settings: what its row is called
+  config.num_protected = 40  # all of them
+  config.attacks, config.surrogates = ConfigDict(), ()
   return config
