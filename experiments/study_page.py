@@ -65,6 +65,7 @@ def _distinct(records):
   """Runs may have a record in common, such as a baseline's."""
   fields = (
     *('attack', 'surrogate', 'epsilon', 'dssim', 'control_of', 'history'),
+    *('control', 'saved'),
     *('adversary', 'network', 'recognizer'),
   )
   found = {}

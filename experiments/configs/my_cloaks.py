@@ -10,7 +10,8 @@ machine, and of the pictures' EXIF data nothing is kept. 100 photographs of 10
 people took 2 minutes on 2 CPU cores; what came out is in docs/data.md.
 
 The argument `adaptive` adds the trainer who has tools of their own, as in
-adaptive.py; `smoke` is the same in little, and its numbers mean nothing.
+adaptive.py; `saved` the cloaks as sites keep them, as in orl.py; `smoke` is the
+same in little, and its numbers mean nothing.
 """
 
 from configs import adaptive, orl
@@ -22,7 +23,7 @@ from fr_poison.data import pairs
 
 
 def get_config(arg=None):
-  args = config_args.parse(arg, adaptive=False, smoke=False)
+  args = config_args.parse(arg, adaptive=False, saved=False, smoke=False)
   smoke = 'smoke' if args['smoke'] else None
   config = orl.get_config(smoke)
   # The folders say who there is.
@@ -58,6 +59,8 @@ def get_config(arg=None):
       },
     }
   )
+  if args['saved']:
+    config.saved = ConfigDict(orl.SAVED)
   if args['adaptive']:
     public = adaptive.get_config(smoke)
     for field in ('num_public', 'attacks', 'surrogates'):
