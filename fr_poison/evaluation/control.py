@@ -35,15 +35,14 @@ def noise_control(
   """
   checks.known('control', control, CONTROLS)
   rows = protocol.to_cloak
-  noisy = protocol.faces.images.astype(np.int16)
-  changes = (cloaks.images - noisy)[rows]
+  originals = protocol.faces.images[rows].astype(np.int16)
+  changes = cloaks.images[rows] - originals
   if control == 'another':
     changes = changes[_of_the_next(protocol.faces.labels[rows])]
   else:
     window = _WINDOW if control == 'envelope' else None
     changes = noise.matched_noise(changes, seed=protocol.seed, window=window)
-  noisy[rows] += changes
-  images = np.clip(noisy, 0, 255).astype(np.uint8)
+  images = np.clip(originals + changes, 0, 255).astype(np.uint8)
   fields = {
     'attack': 'noise',
     'control': control,

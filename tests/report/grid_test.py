@@ -60,7 +60,7 @@ def test_what_was_measured_beside_a_cloak_stands_under_it(make_record):
     ("somebody else's cloak", 0.3),
     ('LowKey for mobileface', 1.0),
     ('same-strength noise', 0.3),  # a record of its own, rather than a field
-    ('the same noise, in the same places', 0.2),
+    ('noise in the same places', 0.2),
     ("somebody else's cloak", 0.1),
     ('after JPEG 75', 0.5),
     ('after half size', 0.6),

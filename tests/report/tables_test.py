@@ -52,9 +52,9 @@ def test_legends_are_of_the_rows_that_are_there(records, make_record):
     make_record(saved='JPEG 75'),
   ]
   text = tables.protection(grid_lib.arrange(records + more))
-  assert '\n| - the same noise, in the same places ' in text
+  assert '\n| - noise in the same places ' in text
   assert '\n| - after JPEG 75 ' in text
-  for said in ('"the same noise, in the same places": ', '"after ...": '):
+  for said in ('"noise in the same places": ', '"after ...": '):
     assert text.count(said) == 1
   assert '"somebody else' not in text
   # As many accuracies as before.
