@@ -10,10 +10,10 @@ from fr_poison.evaluation import Protocol, scrape
 from fr_poison.types import InputError
 
 
-def _protocol(labels, value=128, protected=(0, 2, 3)):
+def _protocol(labels, value=128, protected=(0, 2, 3), size=12):
   """One split, of which every picture but each person's last is gallery."""
   labels = np.asarray(labels, np.int32)
-  images = np.full((len(labels), 12, 12, 3), value, np.uint8)
+  images = np.full((len(labels), size, size, 3), value, np.uint8)
   paths = tuple(f'{i}.png' for i in range(len(labels)))
   test = np.append(labels[1:] != labels[:-1], True)
   split = Split(np.flatnonzero(~test), np.flatnonzero(test))
@@ -82,6 +82,20 @@ def test_a_control_is_of_the_cloaks_budget_and_made_once(name):
     dataclasses.replace(protocol, seed=1), cloaks, name
   )
   assert (again.images == found.images).all() == (name == 'another')
+
+
+def test_one_noise_is_as_strong_everywhere_and_one_in_the_cloaks_places():
+  protocol = _protocol([0, 0, 1, 1, 2, 2, 3, 3], size=32)
+  images = protocol.faces.images.copy()
+  signs = np.random.default_rng(0).choice([-8, 8], (8, 32, 12, 3))
+  images[:, :, :12] = 128 + signs  # on the left
+  cloaks = scrape.cloaked(protocol, images)
+  share = {}
+  for name, found in evaluation.controls(protocol, cloaks).items():
+    energy = (found.images[protocol.to_cloak] - 128.0) ** 2
+    share[name] = energy[:, :, :16].sum() / energy.sum()
+  assert share['another'] == 1
+  assert 0.4 < share['spectrum'] < 0.6 and share['envelope'] > 0.8
 
 
 def test_there_is_nobody_else_whose_cloak_it_is():
