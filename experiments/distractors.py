@@ -61,6 +61,7 @@ def check_config(settings: Settings, counts: tuple[int, ...]) -> None:
   for field, is_set in (
     ('noise_control', settings.noise_control),
     ('histories', settings.histories),
+    ('saved', settings.saved),
     ('extractor.checkpoint', settings.extractor.get('checkpoint')),
   ):
     if is_set:

@@ -26,8 +26,8 @@ from inputs import Inputs
 from settings import Settings
 
 from fr_poison import evaluation, locks
+from fr_poison.data import squeeze
 from fr_poison.evaluation import scrape
-from fr_poison.evaluation.measure import noise_like
 from fr_poison.report import page, record_file, tables
 from fr_poison.report.grid import arrange
 
@@ -38,6 +38,9 @@ def shared_fields(found: Inputs, config_hash: str) -> dict:
   """Returns what all records of a run have in common."""
   settings = found.settings
   not_tested = ['Cloaks after JPEG compression, resizing or screenshots.']
+  if settings.saved:
+    ways = ', '.join(settings.saved)
+    not_tested = [f'Cloaks after screenshots, or saved otherwise than: {ways}.']
   if not settings.histories:
     not_tested.append('People of whom clean pictures are online as well.')
   return record_file.environment() | {
@@ -120,21 +123,26 @@ def record(
     trainer,
     recognizer,
     noise_control=settings.noise_control,
+    controls=settings.controls,
     batch_size=settings.batch_size,
     **settings.recognizers[recognizer],
     **options,
   ).record()
 
 
-def measure_beside_noise(
+def measure_cloak(
   found: Inputs, cloak: evaluation.Scrape, answers: Sequence, shared: dict
 ) -> list[dict]:
-  """Measures a cloak, and noise like it if the config asks for it."""
-  records = measure(found, cloak, answers, shared)
-  if found.settings.noise_control:
-    noise = noise_like(found.protocol, cloak)
-    records += measure(found, noise, answers, shared)
-  return records
+  """Measures a cloak, and those controls and saved ones the config asks for."""
+  settings, protocol = found.settings, found.protocol
+  versions = [cloak]
+  if settings.noise_control:
+    made = evaluation.controls(protocol, cloak, settings.controls)
+    versions += filter(None, made.values())
+  for label, filters in settings.saved.items():
+    save = squeeze.chain(filters)
+    versions.append(evaluation.saved(protocol, cloak, save, label))
+  return [r for each in versions for r in measure(found, each, answers, shared)]
 
 
 def measure_attacks(
@@ -143,7 +151,7 @@ def measure_attacks(
   """Measures every attack on every surrogate: records, pictures to show."""
   settings, results, strips, made = found.settings, [], [], {}
   for label, surrogate, cloak in inputs.cloaks(found, folder):
-    results += measure_beside_noise(found, cloak, answers, shared)
+    results += measure_cloak(found, cloak, answers, shared)
     strips.append(show(found, cloak, budget(settings.attacks[label])))
     if settings.histories:
       made.setdefault(surrogate, {})[label] = cloak
@@ -245,7 +253,7 @@ def run(
     # The cloaks that were given, or every attack, against every trainer.
     if given:
       cloak = _given_scrape(found, given)
-      more = measure_beside_noise(found, cloak, answers, shared)
+      more = measure_cloak(found, cloak, answers, shared)
       strips = [show(found, cloak, 'As the recognizers see them.')]
     else:
       more, strips = measure_attacks(found, folder, answers, shared)

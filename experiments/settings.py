@@ -55,6 +55,8 @@ class Settings(config_fields.Fields):
   min_pictures: config_fields.MinPictures = 2
   standard: str = ''  # a frozen list of people; the numbers above are its own
   protect: str = 'test'  # or 'tuning': those on whom recipes are chosen
+  controls: tuple[str, ...] = evaluation.CONTROLS
+  saved: dict[str, tuple] = dataclasses.field(default_factory=dict)
 
   @property
   def num_evaluated(self) -> float:
@@ -111,6 +113,11 @@ class Settings(config_fields.Fields):
       for name in members(getattr(self, field)):
         check_known(field, name, extractors.names())
     self._check_numbers()
+    for name in self.controls:
+      check_known('controls', name, evaluation.CONTROLS)
+    for label, filters in self.saved.items():
+      with _naming(f'saved.{label}: '):
+        squeeze.chain(filters)
     for name, settings in self.recognizers.items():
       check_known('recognizers', name, evaluation.RECOGNIZERS)
       _check_recognizer(name, settings, self.num_evaluated)

@@ -65,6 +65,7 @@ def _distinct(records):
   """Runs may have a record in common, such as a baseline's."""
   fields = (
     *('attack', 'surrogate', 'epsilon', 'dssim', 'control_of', 'history'),
+    *('control', 'saved'),
     *('adversary', 'network', 'recognizer'),
   )
   found = {}
@@ -93,6 +94,7 @@ def _add_map(found: Inputs, surrogate, cloak, records):
   own = *fields, [surrogate], surrogate, 'nearest_neighbor'
   for record in records:
     is_own = tuple(record[name] for name in names) == own
+    is_own = is_own and record.get('saved') is None
     if is_own and record['adversary'] == 'baseline':
       trainer = evaluation.Trainer(found.networks[surrogate])
       record['embedding_map'] = embedding_map(found, trainer, cloak)

@@ -10,7 +10,8 @@ machine, and of the pictures' EXIF data nothing is kept. 100 photographs of 10
 people took 2 minutes on 2 CPU cores; what came out is in docs/data.md.
 
 The argument `adaptive` adds the trainer who has tools of their own, as in
-adaptive.py; `smoke` is the same in little, and its numbers mean nothing.
+adaptive.py; `saved` the cloaks as sites keep them, as in orl.py; `smoke` is the
+same in little, and its numbers mean nothing.
 
 The argument `standard` measures a tool by the people of lfw.py instead, so that
 its row stands beside those of others: B/ has the cloaks of their 400 pictures,
@@ -30,7 +31,9 @@ from fr_poison.data import pairs
 
 
 def get_config(arg=None):
-  args = config_args.parse(arg, adaptive=False, smoke=False, standard=False)
+  args = config_args.parse(
+    arg, adaptive=False, saved=False, smoke=False, standard=False
+  )
   smoke = 'smoke' if args['smoke'] else None
   if args['standard']:
     return _of_standard(smoke)
@@ -68,6 +71,8 @@ def get_config(arg=None):
       },
     }
   )
+  if args['saved']:
+    config.saved = ConfigDict(orl.SAVED)
   if args['adaptive']:
     public = adaptive.get_config(smoke)
     for field in ('num_public', 'attacks', 'surrogates'):

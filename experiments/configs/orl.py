@@ -9,8 +9,9 @@ at most, and the noise controls give up to 1%, on raw pixels 4%. All numbers:
 docs/orl/table.md. They hold for ORL, these networks and this budget (README,
 "What it does not show").
 
-The argument `smoke` is the same in little: 8 people, 2 of them protected, two
-steps, one surrogate; its numbers mean nothing.
+The argument `saved` adds every cloak after JPEG, and after half the size.
+`smoke` is the same in little: 8 people, 2 of them protected, two steps, one
+surrogate; its numbers mean nothing.
 """
 
 from ml_collections import ConfigDict
@@ -23,12 +24,19 @@ from fr_poison import config_args
 _STRONG = 'mobilefacenet_tf', 'faceplugin', 'dlib_resnet'
 
 
+# As sites keep pictures, of which each cloak is one more row.
+SAVED = {
+  'JPEG 75': ({'name': 'jpeg', 'quality': 75, 'subsampling': '4:2:0'},),
+  'half size': ({'name': 'resize', 'scale': 0.5},),
+}
+
+
 def is_smoke(arg):
   return config_args.parse(arg, smoke=False)['smoke']
 
 
 def on_one_network(arg):
-  """Returns the same on the surrogate alone, without the noise controls."""
+  """Returns the same on the surrogate alone, without the controls."""
   config = get_config(arg)
   config.surrogates = config.surrogates[:1]
   config.networks = config.surrogates
@@ -37,7 +45,8 @@ def on_one_network(arg):
 
 
 def get_config(arg=None):
-  smoke = is_smoke(arg)
+  args = config_args.parse(arg, smoke=False, saved=False)
+  smoke = args['smoke']
   steps = 2 if smoke else 20
 
   config = ConfigDict()
@@ -95,7 +104,12 @@ def get_config(arg=None):
   )
   # Cloaks of several tools over the years: {name: {attack or 'clean': share}}.
   config.histories = ConfigDict()
-  config.noise_control = True  # measure matched noise beside every cloak
+  # Measure beside every cloak what is as strong and not aimed: noise of its
+  # 'spectrum', noise of its 'envelope' as well, and 'another' person's cloak.
+  config.noise_control = True
+  config.controls = ('spectrum', 'envelope', 'another')
+  # Measure the cloaks as sites keep them, too: {label: filters}, see SAVED.
+  config.saved = ConfigDict(SAVED if args['saved'] else {})
   # What the trainer fits, with its settings; normalize=False compares raw
   # embeddings, as the paper's code does.
   config.recognizers = ConfigDict({'nearest_neighbor': {'normalize': True}})

@@ -1,12 +1,14 @@
 """The product: what is left of a cloak once the model trainer has moved."""
 
 from fr_poison.evaluation.cloaks import cloak
+from fr_poison.evaluation.control import CONTROLS, controls, noise_control
 from fr_poison.evaluation.measure import RECOGNIZERS, Result, measure
 from fr_poison.evaluation.protocol import Protocol
-from fr_poison.evaluation.scrape import Scrape, mixed, noise_control
+from fr_poison.evaluation.scrape import Scrape, mixed, saved
 from fr_poison.evaluation.trainer import Combination, Trainer
 
 __all__ = [
+  'CONTROLS',
   'RECOGNIZERS',
   'Combination',
   'Protocol',
@@ -14,7 +16,9 @@ __all__ = [
   'Scrape',
   'Trainer',
   'cloak',
+  'controls',
   'measure',
   'mixed',
   'noise_control',
+  'saved',
 ]

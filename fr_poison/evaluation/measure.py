@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 from fr_poison import extractors, metrics
 from fr_poison.adversaries import detecting, purifying
 from fr_poison.data.splits import Split
-from fr_poison.evaluation import counting, gallery
+from fr_poison.evaluation import control, counting, gallery
 from fr_poison.evaluation import scrape as scrapes
 from fr_poison.evaluation.counting import Errors
 from fr_poison.evaluation.protocol import Protocol
@@ -32,7 +32,6 @@ RECOGNIZERS: Mapping[str, ModuleType] = {
   'linear': linear,
   'end_to_end': end_to_end,
 }
-_WITHOUT_CONTROL = ('none', 'noise', 'history')
 
 
 class Result(NamedTuple):
@@ -44,7 +43,7 @@ class Result(NamedTuple):
 
   protection: metrics.Rate | None  # errors on protected people's probes
   error: metrics.Rate | None  # errors on everybody else's
-  noise_protection: metrics.Rate | None  # with noise instead of the cloak
+  controls: dict[str, metrics.Rate | None]  # with these instead of the cloak
   not_enrolled: metrics.Rate | None  # protected people who lost all pictures
   others_not_enrolled: metrics.Rate | None  # others, to false alarms
   fields: dict[str, Any]  # of its record, beside the rates
@@ -57,15 +56,23 @@ class Result(NamedTuple):
     value, low, high, count = self.error
     return metrics.Rate(1 - value, 1 - high, 1 - low, count)
 
+  @property
+  def noise_protection(self) -> metrics.Rate | None:
+    """Returns the rate with noise of the cloak's spectrum instead."""
+    return self.controls.get('spectrum')
+
   def record(self) -> dict[str, Any]:
-    """Returns the fields of a record of `report`, the rates among them."""
-    rates = {
-      'protection_rate': self.protection,
-      'accuracy': self.accuracy,
-      'noise_protection_rate': self.noise_protection,
+    """Returns the fields of a record of `report`, the rates among them.
+
+    A control that cannot be, as of somebody else's cloak, is None.
+    """
+    controls = {
+      f'{"noise" if name == "spectrum" else name}_protection_rate': rate
+      for name, rate in self.controls.items()
     }
-    found = dict(self.fields)
-    for name, rate in rates.items():
+    rates = {'protection_rate': self.protection, 'accuracy': self.accuracy}
+    found = self.fields | dict.fromkeys(controls)
+    for name, rate in (rates | controls).items():
       if rate is not None:
         found[name] = rate.value
         found[name.removesuffix('_rate') + '_ci'] = [rate.low, rate.high]
@@ -88,6 +95,7 @@ def measure(
   *,
   num_splits: int | None = None,
   noise_control: bool = True,
+  controls: Collection[str] = control.CONTROLS,
   strangers: Array | None = None,
   batch_size: int = 20,
   **settings,
@@ -105,7 +113,8 @@ def measure(
       (`extractors.on_frame`), filter and detector.
     recognizer: one of `RECOGNIZERS`.
     num_splits: take the first so many of the protocol's.
-    noise_control: measure noise like the cloaks as well, if these are cloaks.
+    noise_control: measure controls as well, if these are cloaks.
+    controls: which of `CONTROLS`.
     strangers: [N] distance of every clean picture to the nearest stranger in
       the gallery, instead of the protocol's strangers; a probe that is nearer
       to a stranger is not recognized.
@@ -129,10 +138,12 @@ def measure(
     protocol = dataclasses.replace(protocol, strangers=None)
   judge = _Judge(protocol, recognizer, num_splits, batch_size, settings)
   errors, ranked = judge.errors(cloaks, trainer, strangers)
-  noise = None
-  if noise_control and cloaks.fields['attack'] not in _WITHOUT_CONTROL:
-    control = noise_like(protocol, cloaks)
-    noise = _rate(*judge.errors(control, trainer, strangers)[0][:2])
+  names = controls if noise_control else ()
+  made = control.controls(protocol, cloaks, names)
+  beside = {
+    name: each and _rate(*judge.errors(each, trainer, strangers)[0][:2])
+    for name, each in made.items()
+  }
   protection, gone = _rate(*errors[:2]), ranked.enrolment
   fields = judge.fields(cloaks, trainer, ranked.rankings)
   fields['num_test_images'] = protection.count if protection else 0
@@ -142,17 +153,11 @@ def measure(
   return Result(
     protection,
     _rate(*errors[2:]),
-    noise,
+    beside,
     gone and _rate(*gone[:2]),
     gone and _rate(*gone[2:]),
     fields,
   )
-
-
-def noise_like(protocol: Protocol, cloaks: Scrape) -> Scrape:
-  """Returns the noise control of cloaks, made once."""
-  make = lambda: scrapes.noise_control(protocol, cloaks)
-  return cloaks.memory.recall('noise control', make)
 
 
 class _Judge:

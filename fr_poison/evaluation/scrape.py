@@ -9,8 +9,9 @@ import numpy as np
 
 from fr_poison import metrics
 from fr_poison.adversaries import history
-from fr_poison.attacks import noise, perceptual
+from fr_poison.attacks import perceptual
 from fr_poison.data.batches import map_batches
+from fr_poison.data.squeeze import Squeezer
 from fr_poison.evaluation.protocol import Memory, Protocol
 from fr_poison.types import InputError
 
@@ -70,20 +71,23 @@ def cloaked(protocol: Protocol, images: np.ndarray, **fields) -> Scrape:
   return Scrape(images, fields | _distortion(protocol, images))
 
 
-def noise_control(protocol: Protocol, cloaks: Scrape) -> Scrape:
-  """Replaces cloaks by noise of their budget and smoothness.
+def saved(
+  protocol: Protocol, cloaks: Scrape, squeeze: Squeezer, label: str
+) -> Scrape:
+  """Saves the cloaks as a site would before the trainer scrapes them.
 
-  Each protected person's pixel changes keep their values and power spectrum,
-  with their Fourier phases drawn anew; see `attacks.noise.matched_noise`.
+  Everybody else's pictures stay: they have been on sites already. So do the
+  clean probes. What the records say of visible changes is of the saved cloaks
+  against the originals.
+
+  Args:
+    protocol: people and pictures.
+    cloaks: as they were made.
+    squeeze: what the site does to pictures; see `data.squeeze.chain`.
+    label: names it in records, as `saved`.
   """
-  rows = protocol.to_cloak
-  noisy = protocol.faces.images.astype(np.int16)
-  noisy[rows] += noise.matched_noise(
-    (cloaks.images - noisy)[rows], seed=protocol.seed
-  )
-  images = np.clip(noisy, 0, 255).astype(np.uint8)
-  fields = {'attack': 'noise', 'control_of': cloaks.fields['attack']}
-  return cloaked(protocol, images, **cloaks.fields | fields)
+  images = squeeze(cloaks.images[protocol.to_cloak])
+  return cloaked(protocol, images, **cloaks.fields | {'saved': label})
 
 
 def mixed(

@@ -4,7 +4,7 @@ their networks in columns.
 
 from typing import NamedTuple
 
-from fr_poison.report import words
+from fr_poison.report import kinds, words
 from fr_poison.types import InputError
 
 # What two runs differ in, the least of it first.
@@ -22,9 +22,11 @@ _DETAILS = {
 
 
 class Row(NamedTuple):
-  """One cloak (or its noise control, or no cloak) against every column."""
+  """One cloak (or no cloak, or a control) against every column."""
 
-  kind: str  # 'none', 'attack' or 'noise'
+  # 'none'; 'attack', and under that 'noise' (a control) and 'saved'; 'alone',
+  # one of those whose cloak has no row.
+  kind: str
   label: str
   cells: dict[str, dict]  # column -> record
   sources: dict[str, dict]  # column -> the record that a cell's number is in
@@ -34,10 +36,15 @@ class Row(NamedTuple):
     """The first of `cells`, for what they share."""
     return next(iter(self.cells.values()))
 
+  @property
+  def is_minor(self) -> bool:
+    """Whether it stands under its cloak."""
+    return self.kind in ('noise', 'saved')
+
   def is_own(self, column: str) -> bool:
     """Says whether the cloak was made for this column's network."""
     network, _, _ = column.partition(words.AND)
-    return self.kind == 'attack' and network in map(
+    return self.kind in ('attack', 'saved') and network in map(
       words.clean, self.record['surrogate']
     )
 
@@ -48,14 +55,14 @@ class Grid(NamedTuple):
   title: str  # what sets it apart from other grids, or ''
   run: str  # the same without the recognizer
   columns: list[str]  # in order of appearance, the raw pixels last
-  rows: list[Row]  # no cloak first, each attack followed by its control
+  rows: list[Row]  # no cloak first, each attack followed by what is under it
   records: list[dict]  # that it is made of
 
 
 def arrange(records: list[dict], title: str = '', run: str = '') -> Grid:
   """Sorts valid records into a grid.
 
-  Where an attack has no record of its noise control, its fields
+  Where an attack has no record of a control, its fields such as
   `noise_protection_rate` and `noise_protection_ci` stand in.
 
   Raises:
@@ -66,11 +73,13 @@ def arrange(records: list[dict], title: str = '', run: str = '') -> Grid:
   columns = sorted(
     dict.fromkeys(map(words.column, records)), key=words.PIXELS.__eq__
   )
-  kinds = {'none': {}, 'noise': {}, 'attack': {}}
-  for record in sorted(records, key=lambda r: r['attack'] == 'noise'):
-    kind = record['attack'] if record['attack'] in kinds else 'attack'
-    _place(kinds[kind], record, kinds['attack'] if kind == 'noise' else ())
-  bare, noises, attacks = kinds.values()
+  bare, attacks = {}, {}
+  minor = {('noise', control): {} for control in kinds.CONTROLS}
+  for record in sorted(records, key=lambda r: _under(r) is not None):
+    if place := _under(record):
+      _place(minor.setdefault(place, {}), record, attacks)
+    else:
+      _place(bare if record['attack'] == 'none' else attacks, record, ())
 
   rows = [
     Row('none', _label('no cloak', key, bare), cells, cells)
@@ -78,12 +87,18 @@ def arrange(records: list[dict], title: str = '', run: str = '') -> Grid:
   ]
   for key, cells in attacks.items():
     rows.append(Row('attack', _label('{}', key, attacks), cells, cells))
-    own = noises.pop(key, {})
-    if control := _stand_ins(cells) | own:
-      rows.append(Row('noise', 'same-strength noise', control, cells | own))
-  for key, cells in noises.items():
-    label = _label('noise as strong as {}', key, noises)
-    rows.append(Row('noise', label, cells, cells))
+    for (kind, name), found in minor.items():
+      own = found.pop(key, {})
+      stand_ins = _stand_ins(cells, name) if kind == 'noise' else {}
+      if under := stand_ins | own:
+        label = words.version_name(under[next(iter(under))])
+        rows.append(Row(kind, label, under, cells | own))
+  for (kind, name), found in minor.items():
+    text = words.TEXTS['controls'][name]['alone'] if kind == 'noise' else '{}'
+    for key, cells in found.items():
+      label = _label(text, key, found)
+      label += f', after {name}' if kind == 'saved' else ''
+      rows.append(Row('alone', label, cells, cells))
   return Grid(title, run, columns, rows, records)
 
 
@@ -154,13 +169,21 @@ def _label(text, key, rivals):
   return ', '.join(filter(None, [name, *varying]))
 
 
-def _stand_ins(cells):
+def _under(record):
+  """What it is beside its cloak: kind of row, and control or way of saving."""
+  if record['attack'] == 'noise':
+    return 'noise', record.get('control', 'spectrum')
+  saved = record.get('saved')
+  return None if saved is None else ('saved', words.clean(saved))
+
+
+def _stand_ins(cells, control):
   """Controls that attack records hold; how visible they are is not known."""
-  unknown = {'attack': 'noise', 'dssim': None, 'psnr': None, 'linf': None}
+  unknown = {'attack': 'noise', 'control': control}
+  unknown |= dict.fromkeys(('dssim', 'psnr', 'linf'))
   controls = {}
   for column, record in cells.items():
-    rate = record.get('noise_protection_rate')
-    ci = record.get('noise_protection_ci')
+    rate, ci = words.control(record, control)
     if rate is not None and ci is not None:
       rates = {'protection_rate': rate, 'protection_ci': ci}
       controls[column] = record | unknown | rates

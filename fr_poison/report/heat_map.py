@@ -21,8 +21,9 @@ def draw(
 ) -> drawing.Drawing:
   """Draws protection rates, each cell with its number and 95% interval.
 
-  That of the network the cloak was made for is framed; the noise control is
-  the row under its cloak. `linked`: cells lead to their records on the page.
+  That of the network the cloak was made for is framed; controls and saved
+  cloaks are the rows under their cloak. `linked`: cells lead to their records
+  on the page.
   """
   heads = [drawing.in_lines(column, 18) for column in grid.columns]
   longest = max(len(line) for head in heads for line in head)
@@ -30,7 +31,7 @@ def draw(
   lefts = [_GAP + i * (width + _GAP) for i in range(len(heads))]
   tops, bottom = [], 24 + _LINE * max(map(len, heads))
   for row in grid.rows:
-    tops.append(bottom + (20 if row.kind == 'noise' else 34))
+    tops.append(bottom + (20 if row.is_minor else 34))
     bottom = tops[-1] + _HEIGHT + _GAP
   label = round(_BOLD * max(len(row.label) for row in grid.rows))
   right = max(len(heads) * (width + _GAP), _SCALE, label) + _GAP
@@ -46,7 +47,7 @@ def draw(
     for j, line in enumerate(head):
       _text(axis, x + width / 2, 32 + j * _LINE, line, ha='center')
   for y, row in zip(tops, grid.rows, strict=True):
-    style = _MINOR if row.kind == 'noise' else {'weight': 'bold'}
+    style = _MINOR if row.is_minor else {'weight': 'bold'}
     _text(axis, _GAP, y - 7, row.label, **style)
     for x, column in zip(lefts, grid.columns, strict=True):
       _cell(axis, x, y, width, row, column, linked)

@@ -23,6 +23,8 @@ Cloak = Literal[
   'history',  # several of them over the years
   'given',  # as files, made by whatever tool
 ]
+# As evaluation names them, and their rates' fields begin on a cloak's record.
+CONTROLS = {'spectrum': 'noise', 'envelope': 'envelope', 'another': 'another'}
 UNKNOWN = 'unknown'  # what network a given cloak was made for
 RECOGNIZERS = ('nearest_neighbor', 'linear', 'end_to_end')
 Name = Annotated[str, 'not blank']
@@ -50,6 +52,8 @@ class _Run:
   standard: Name = None  # the frozen list of people, see fr_poison.data
   standard_digest: Name = None
   control_of: Cloak = None
+  control: Literal[*CONTROLS] = None  # which one of it; None: 'spectrum'
+  saved: Name | None = None  # how, before it was scraped; None: as made
   history: Name = None  # which one
   dataset: Name = None  # what a page says of the pictures, in words
   split: Name = None  # and of which were trained on, which tested on
@@ -87,6 +91,10 @@ class Protection(_Run):
   weights: dict[Name, Name]
   noise_protection_rate: Share | None = None
   noise_protection_ci: Interval | None = None
+  envelope_protection_rate: Share | None = None
+  envelope_protection_ci: Interval | None = None
+  another_protection_rate: Share | None = None
+  another_protection_ci: Interval | None = None
   embedding_map: Map = None
 
 

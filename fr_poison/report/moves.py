@@ -28,12 +28,14 @@ def move(record: dict) -> str:
 def by_one_recognizer(records: list[dict]) -> list[dict]:
   """Selects those of the recognizer of which there are most.
 
-  Without noise, raw pixels, and cloaks of several tools.
+  Without noise, raw pixels, cloaks of several tools, and saved ones.
   """
   found = [
     r
     for r in records
-    if r['attack'] not in ('noise', 'history') and r['network'] != words.PIXELS
+    if r['attack'] not in ('noise', 'history')
+    and r['network'] != words.PIXELS
+    and r.get('saved') is None
   ]
   return _commonest(found, 'recognizer')
 

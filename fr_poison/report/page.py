@@ -138,6 +138,7 @@ def _write(path, found, shown, strips, is_study=False, **fields):
     people=dict.fromkeys(str(words.num_protected(r)) for r in records),
     facts=_facts(records) if records else {},
     anchor=record_file.anchor,
+    legends=tables.legends,
     measures=words.measures,
     rate=words.rate,
     version=version.__version__,
@@ -159,7 +160,9 @@ def _row(record):
     attack, measured = 'none', 'accuracy'
     cells += [record['network'], '', 'pairs of pictures']
   else:
-    attack, measured = record['attack'], 'protection'
+    cloak = words.attack_name(record.get('control_of') or record['attack'])
+    names = dict.fromkeys((cloak, words.version_name(record)))
+    attack, measured = words.AND.join(names), 'protection'
     cells += [record['network'], record['adversary']]
     cells.append(words.plain(record['recognizer']))
   cells = [

@@ -62,15 +62,16 @@ def verdict(records: list[dict]) -> list[str]:
   """Writes whether given cloaks protect, how sure that is, what is untested.
 
   A cloak protects from a recognizer that gets most clean pictures wrong, and
-  more than without a cloak or with noise instead. `Most` is meant with the
-  whole 95% interval; raw pixels are no recognizer.
-  Nothing where no cloak is `given`.
+  more than without a cloak or with any control instead. `Most` is meant with
+  the whole 95% interval; raw pixels are no recognizer.
+  Nothing where no cloak is `given`. What is left of it after saving is one
+  sentence each way, and judged no further: it has no controls.
   """
-  given = [
-    r
-    for r in records
-    if r['attack'] == 'given' and r['network'] != words.PIXELS
-  ]
+  given, saved = [], {}
+  for record in records:
+    if record['attack'] == 'given' and record['network'] != words.PIXELS:
+      how = record.get('saved')
+      (given if how is None else saved.setdefault(how, [])).append(record)
   if not given:
     return []
   bare = {_place(r): r for r in records if r['attack'] == 'none'}
@@ -81,9 +82,12 @@ def verdict(records: list[dict]) -> list[str]:
   texts = [_headline(judged, given)]
   for kind, found in judged.items():
     if found:
-      label = words.TEXTS['verdict']['kinds'][kind]
+      label = words.TEXTS['verdict']['kinds'][kind].replace('\n', '')
       texts.append(f'{label}: {_list(found, with_kind)}.')
   texts.append(_certainty(given))
+  for how, found in saved.items():
+    values = {'label': words.clean(how), 'rates': _range(found)}
+    texts.append(_say('verdict', 'saved').format(**values))
   texts += [f'Beware: {x}.' for x in gathered(records, 'warnings')]
   if left_out := gathered(records, 'left_out'):
     path, reason = left_out[0]
@@ -95,14 +99,20 @@ def sentences(grid: Grid) -> list[str]:
   """Writes the result, one sentence for each cloak, at most a few.
 
   Each says the rate against the cloak's own network, and the best and the
-  worst one against others (raw pixels aside), every one beside its noise.
+  worst one against others (raw pixels aside), every one beside the strongest
+  control there.
   """
-  texts = []
-  for row, control in zip(grid.rows, [*grid.rows[1:], None], strict=True):
+  found = []
+  for row in grid.rows:
     if row.kind == 'attack':
-      is_control = control is not None and control.kind == 'noise'
-      texts.append(_sentence(row, control.cells if is_control else {}))
-  return texts[:_NUM_SENTENCES]
+      found.append((row, {}))
+    elif row.kind == 'noise' and found:
+      strongest = found[-1][1]
+      for column, record in row.cells.items():
+        best = strongest.setdefault(column, record)
+        if record['protection_rate'] > best['protection_rate']:
+          strongest[column] = record
+  return [_sentence(*each) for each in found[:_NUM_SENTENCES]]
 
 
 def not_tested(records: list[dict]) -> list[str]:
@@ -148,16 +158,22 @@ def _attacks(attacks):
 
 
 def _part(trainer, cells):
-  known = sorted(r['protection_rate'] for r in filter(moves.has_rate, cells))
+  known = list(filter(moves.has_rate, cells))
   nobody = [r['attack'] for r in cells if not moves.has_rate(r)]
   text = 'nobody is enrolled'
   if known:
-    ends = dict.fromkeys(map(words.percent, (known[0], known[-1])))
-    text = ' to '.join(ends) + '%'
+    text = _range(known)
     if any(r.get('not_enrolled_rate') for r in cells):
       text += ' of those still enrolled'
       text += f' (nobody with {_attacks(nobody)})' if nobody else ''
   return f'{text} when the trainer {moves.MOVES[trainer]} ({trainer})'
+
+
+def _range(records):
+  """'3 to 88%', or one number."""
+  rates = [r['protection_rate'] for r in records]
+  ends = dict.fromkeys(map(words.percent, (min(rates), max(rates))))
+  return ' to '.join(ends) + '%'
 
 
 def _place(record):
@@ -170,7 +186,8 @@ def _kind(record, bare):
     return 'no'
   if low <= 0.5:
     return 'unsure'
-  others = record.get('noise_protection_ci'), bare and bare['protection_ci']
+  others = [words.control(record, name)[1] for name in kinds.CONTROLS]
+  others.append(bare and bare['protection_ci'])
   return 'blind' if any(ci and ci[1] >= low for ci in others) else 'yes'
 
 
@@ -219,7 +236,7 @@ def _certainty(given):
   return text.format(pictures=pictures, people=people, width=100 * widest)
 
 
-def _sentence(row, noise):
+def _sentence(row, controls):
   own = [n for n in row.cells if row.is_own(n)]
   others = [n for n in row.cells if n not in own and n != words.PIXELS]
   others.sort(key=lambda n: -row.cells[n]['protection_rate'])
@@ -228,14 +245,16 @@ def _sentence(row, noise):
       row.cells[place],
       'on' if i else 'protected against a recognizer built on',
       '95% interval ',
-      noise.get(place),
-      'plain noise of the same strength',
+      controls.get(place),
+      'own',
     )
     for i, place in enumerate(own)
   ]
   if ends := list(dict.fromkeys(others[:1] + others[-1:])):
     order = ', best and worst' if len(others) > 2 else ''
-    rates = [_rate(row.cells[n], 'on', '', noise.get(n), 'noise') for n in ends]
+    rates = [
+      _rate(row.cells[n], 'on', '', controls.get(n), 'other') for n in ends
+    ]
     parts.append(
       f'on networks it was not made for{order}: {" and ".join(rates)}'
     )
@@ -248,10 +267,11 @@ def _sentence(row, noise):
   return f'{cloak} made for {made_for}: {"; ".join(parts) or "not tried"}.'
 
 
-def _rate(cell, relation, ci_label, noise, noise_label):
+def _rate(cell, relation, ci_label, control, place):
   """'100% on mobileface (95% interval 98 to 100%; noise 0%)'."""
   rate, ci = words.rate(cell, 'protection', ' to ')
   detail = f'{ci_label}{ci}%'
-  if noise is not None:
-    detail += f'; {noise_label} {words.rate(noise, "protection")[0]}%'
+  if control is not None:
+    name = words.TEXTS['controls'][control.get('control', 'spectrum')][place]
+    detail += f'; {name} {words.rate(control, "protection")[0]}%'
   return f'{rate}% {relation} {words.column(cell)} ({detail})'

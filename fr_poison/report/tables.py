@@ -52,15 +52,21 @@ def protection(grid: Grid) -> str:
     [_escape(row.label)]
     + [words.cell(row.cells.get(c), 'accuracy') for c in grid.columns]
     for row in grid.rows
-    if row.kind != 'noise'
+    if not row.is_minor
   ]
   return _page(
     *[textwrap.fill(_escape(x), 80) for x in prose.verdict(grid.records)],
     _table(['protection rate', *columns, 'DSSIM', 'PSNR', 'L-inf'], rates),
-    _LEGENDS['protection'],
+    '\n'.join([_LEGENDS['protection'], *legends(grid)]),
     _table(['accuracy', *columns], accuracy),
     _LEGENDS['accuracy'],
   )
+
+
+def legends(grid: Grid) -> list[str]:
+  """Explains those rows of a grid that not every one has."""
+  shown = [r.record.get('control') or r.kind for r in grid.rows]
+  return [text for k, text in _LEGENDS['rows'].items() if k in shown]
 
 
 def trainers(records: list[dict]) -> str:
@@ -238,7 +244,7 @@ def _rates(grid, indent, escape, bold, dash='-'):
   """Rows of text: the cloak, its protection rates, how visible it is."""
   rows = []
   for row in grid.rows:
-    cells = [indent * (row.kind == 'noise') + escape(row.label)]
+    cells = [indent * row.is_minor + escape(row.label)]
     for column in grid.columns:
       rate, ci = words.rate(row.cells.get(column), 'protection', dash)
       rate = bold.format(rate) if row.is_own(column) else rate

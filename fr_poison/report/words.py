@@ -34,6 +34,21 @@ def attack_name(attack: str) -> str:
   return TEXTS['attacks'].get(attack, attack)
 
 
+def version_name(record: dict) -> str:
+  """Names the cloak, or what was scraped beside it: a control, a saved one."""
+  if record['attack'] == 'noise':
+    return TEXTS['controls'][record.get('control', 'spectrum')]['row']
+  if record.get('saved') is not None:
+    return f'after {clean(record["saved"])}'
+  return attack_name(record['attack'])
+
+
+def control(record: dict, name: str) -> tuple[float | None, list | None]:
+  """Returns rate and interval of a control that a cloak's record holds."""
+  field = f'{kinds.CONTROLS[name]}_protection'
+  return record.get(f'{field}_rate'), record.get(f'{field}_ci')
+
+
 def surrogate_name(record: dict) -> str:
   """Names the network, or networks, that the cloak was made for."""
   return ' + '.join(map(clean, record['surrogate']))

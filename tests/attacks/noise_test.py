@@ -52,3 +52,29 @@ def test_every_picture_has_phases_of_its_own(perturbations):
   both = np.stack([perturbations[0], -perturbations[0]])
   one, other = matched_noise(both)
   assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.3
+
+
+def test_noise_with_a_window_is_as_strong_in_each_place(perturbations):
+  # The change is in a square of a quarter of the picture, all its energy.
+  inside = np.zeros((32, 32, 1), bool)
+  inside[8:24, 4:20] = True
+  change = perturbations * inside
+  noise, placed = matched_noise(change), matched_noise(change, window=2.0)
+  share = lambda x: (x**2 * inside).sum() / (x**2).sum()
+  for one, even, own in zip(change, noise, placed, strict=True):
+    assert share(even) < 0.5 and share(own) > 0.8
+    values = [np.sort(x.reshape(-1, 3), 0) for x in (one, own)]
+    np.testing.assert_array_equal(*values)
+    spectrum, mine = (abs(np.fft.fft2(x, axes=(0, 1))) for x in (one, own))
+    error = np.linalg.norm(mine - spectrum) / np.linalg.norm(spectrum)
+    assert error < 0.3 and _neighbours(own) > 0.5
+    # Not the cloak itself: few fields of this size fit into the square.
+    assert abs(np.corrcoef(one.ravel(), own.ravel())[0, 1]) < 0.5
+
+
+def test_changes_of_whole_levels_need_no_other_type():
+  # 200^2 does not fit into 16 bits.
+  change = np.zeros((1, 16, 16, 3), np.int16)
+  change[:, :4, :4] = 200
+  placed = matched_noise(change, window=1.0)
+  assert placed.dtype == np.int16 and placed[:, :6, :6].sum() == change.sum()

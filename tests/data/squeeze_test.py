@@ -16,6 +16,7 @@ MATRIX = {
   'grayscale': {},
   'jpeg': {'quality': 40},
   'median': {'size': 2},
+  'resize': {'scale': 0.5},
   'non_local_means': {'strength': 10.0, 'patch': 3, 'search': 5},
 }
 everything = pytest.mark.parametrize('name', sorted(MATRIX))
@@ -110,6 +111,17 @@ def test_median_drops_a_lone_pixel_in_its_channel_alone():
   squeezed = squeeze.median(3)(images)
   assert (squeezed[..., :2] == 90).all()
   np.testing.assert_array_equal(squeezed[..., 2], images[..., 2])
+
+
+def test_half_the_size_holds_no_checkerboard_and_every_slope():
+  rows, columns = np.mgrid[:16, :20]
+  board = _grey(128 + 8 * (-1) ** (rows + columns))
+  squeezed = squeeze.resize(0.5)(board).astype(int)
+  assert abs(squeezed - 128).max() <= 1
+  slope = _grey(100 + 3 * columns)
+  squeezed = squeeze.resize(0.5)(slope).astype(int)
+  assert squeezed.shape == slope.shape
+  assert abs(squeezed - slope)[:, :, 2:-2].max() <= 1
 
 
 def test_non_local_means_by_hand():
@@ -212,6 +224,8 @@ def test_chain_goes_from_first_to_last():
     ('jpeg', {'quality': 0}, 'quality: 0'),
     ('jpeg', {'quality': 101}, 'quality: 101'),
     ('jpeg', {'quality': 9, 'subsampling': '4:1:1'}, "subsampling: '4:1:1'"),
+    ('resize', {'scale': 0.0}, 'scale: 0.0'),
+    ('resize', {'scale': 1.0}, 'scale: 1.0'),
     ('non_local_means', {'strength': -1.0}, 'strength: -1.0'),
     ('non_local_means', {'strength': float('inf')}, 'strength: inf'),
     ('non_local_means', {'strength': 4.0, 'patch': 2}, 'patch: 2 given, odd'),

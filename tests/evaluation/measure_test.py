@@ -12,7 +12,14 @@ from fr_poison.adversaries import combining
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import Split
 from fr_poison.detectors.base import Detector
-from fr_poison.evaluation import Combination, Protocol, Trainer, measure, scrape
+from fr_poison.evaluation import (
+  Combination,
+  Protocol,
+  Trainer,
+  control,
+  measure,
+  scrape,
+)
 from fr_poison.recognizers.ranking import Ranking
 from fr_poison.types import InputError
 
@@ -56,7 +63,8 @@ def _detector(cloaked_scores, clean_scores=None):
 
 
 def _rates(result):
-  rates = result.protection, result.accuracy, *result[2:5]
+  noise, gone = result.noise_protection, result[3:5]
+  rates = result.protection, result.accuracy, noise, *gone
   return [rate and rate.value for rate in rates]
 
 
@@ -112,22 +120,66 @@ def test_probes_are_clean_and_one_person_is_cloaked_at_a_time(
   assert 0 < together.protection.value
 
 
-def test_noise_is_measured_beside_the_cloak_and_keeps_its_own_distortion(
-  protocol, inverted
+def test_controls_are_measured_beside_the_cloak_each_under_its_name(
+  protocol, inverted, monkeypatch
 ):
-  cloaks = scrape.cloaked(protocol, inverted, attack='mine')
-  result = measure(protocol, cloaks, WAITING)
-  noise = evaluation.noise_control(protocol, cloaks)
-  alone = measure(protocol, noise, WAITING)
-  assert result.noise_protection == alone.protection
-  assert alone.noise_protection is None
-  fields = alone.record()
-  assert fields['attack'] == 'noise' and fields['control_of'] == 'mine'
-  # Of the noise as it was saved, not of the cloak.
-  assert (
-    fields['dssim'] == scrape.cloaked(protocol, noise.images).fields['dssim']
+  # Nobody, one or both of the protected people look like another one.
+  clean = protocol.faces.images
+  moved = clean + np.uint8(128)  # round and round
+  planted = {'spectrum': clean, 'envelope': inverted, 'another': moved}
+  make = lambda protocol, cloaks, name: scrape.cloaked(protocol, planted[name])
+  monkeypatch.setattr(control, 'noise_control', make)
+  result = measure(protocol, clean ^ 1, WAITING)
+  assert [result.controls[name].value for name in planted] == [0, 0.5, 1]
+  record = result.record()
+  fields = 'noise_protection', 'envelope_protection', 'another_protection'
+  for field, rate in zip(fields, result.controls.values(), strict=True):
+    assert record[f'{field}_rate'] == rate.value
+    assert record[f'{field}_ci'] == [rate.low, rate.high]
+  assert result.noise_protection == result.controls['spectrum']
+
+
+def test_a_control_has_its_own_distortion_and_no_control(protocol, inverted):
+  cloaks = scrape.cloaked(protocol, inverted, attack='mine', seconds=3)
+  for name in evaluation.CONTROLS:
+    found = evaluation.noise_control(protocol, cloaks, name)
+    fields = measure(protocol, found, WAITING).record()
+    assert fields['attack'] == 'noise' and fields['control_of'] == 'mine'
+    assert fields['control'] == name and fields['seconds'] == 3
+    # Of the control as it was saved, not of the cloak.
+    again = scrape.cloaked(protocol, found.images).fields
+    assert fields['dssim'] == again['dssim'] != cloaks.fields['dssim']
+    assert not any(x.endswith('_protection_rate') for x in fields)
+
+
+def test_those_controls_alone_are_measured_that_can_be(protocol, inverted):
+  one = measure(protocol, inverted, WAITING, controls=('another',))
+  assert list(one.controls) == ['another']
+  assert not measure(protocol, inverted, WAITING, noise_control=False).controls
+  # Of one protected person there is nobody else's cloak.
+  record = measure(LINE, _cloaked(), WAITING).record()
+  assert record['another_protection_rate'] is None
+  assert 'another_protection_ci' not in record
+  assert record['envelope_protection_rate'] is not None
+  with pytest.raises(InputError, match="^control: 'noise'"):
+    measure(protocol, inverted, WAITING, controls=('noise',))
+
+
+def test_saved_cloaks_are_the_trainers_and_say_so(protocol, inverted):
+  # A site that turns every brightness round gives the originals back.
+  saved = evaluation.saved(
+    protocol,
+    scrape.cloaked(protocol, inverted),
+    lambda images: 255 - images,
+    'turned',
   )
-  assert fields['dssim'] != result.fields['dssim']
+  np.testing.assert_array_equal(saved.images, protocol.faces.images)
+  bare = measure(protocol, scrape.clean(protocol), WAITING)
+  result = measure(protocol, saved, WAITING)
+  assert result[:2] == bare[:2] and result.controls == {}
+  fields = result.record()
+  assert fields['saved'] == 'turned' and fields['attack'] == 'given'
+  assert fields['dssim'] == fields['linf'] == 0
 
 
 def test_a_filter_sees_gallery_and_probes_or_the_gallery_alone():

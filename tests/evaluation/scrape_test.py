@@ -69,3 +69,21 @@ def test_a_mixture_deals_pictures_to_the_tools(protocol):
     own = protocol.faces.labels == person
     black = (mixture.images[own] == 0).all((1, 2, 3))
     np.testing.assert_array_equal(black, [False] * 3 + [True] * 3)
+
+
+def test_only_cloaked_pictures_are_saved_again(protocol):
+  seen = []
+  save = lambda images: seen.append(images) or images // 2
+  cloaks = scrape.cloaked(protocol, protocol.faces.images ^ 1, epsilon=0.5)
+  found = scrape.saved(protocol, cloaks, save, 'JPEG 75')
+  rows = protocol.to_cloak
+  np.testing.assert_array_equal(seen[0], cloaks.images[rows])
+  np.testing.assert_array_equal(found.images[rows], cloaks.images[rows] // 2)
+  others = np.setdiff1d(np.arange(len(found.images)), rows)
+  np.testing.assert_array_equal(
+    found.images[others], protocol.faces.images[others]
+  )
+  # Of the cloak, but for what the saving did.
+  assert found.fields['epsilon'] == 0.5 and found.fields['saved'] == 'JPEG 75'
+  assert found.fields['dssim'] > cloaks.fields['dssim']
+  assert 'saved' not in cloaks.fields

@@ -138,6 +138,7 @@ def test_stored_embeddings_are_strangers(settings, tmp_path):
     ({'adversaries': {}}, (1,), 'config.adversaries'),
     ({'networks': ('pixels',)}, (1,), 'config.networks'),
     ({'noise_control': True}, (1,), 'config.noise_control'),
+    ({'saved': {'as it is': ()}}, (1,), 'config.saved'),
     ({'num_public': 3}, (1,), 'config.num_public: 3 is below 4'),
   ],
 )

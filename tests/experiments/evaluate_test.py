@@ -15,9 +15,10 @@ import pytest
 from configs import orl, orl_recipes
 from evaluate import run
 
+from fr_poison import evaluation
 from fr_poison.data import decode
 from fr_poison.evaluation.store import Kept
-from fr_poison.report import record_file
+from fr_poison.report import record_file, words
 from fr_poison.types import InputError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -103,14 +104,21 @@ def _check_records(found):
       assert 0 < record['linf'] <= record['epsilon'] + 1e-9
       assert record['num_improved'] == record['num_cloaked']
       assert record['noise_protection_rate'] is not None
-      # Same values in another order: the same PSNR, unless pixels saturate.
-      twin = next(
-        r
+      twins = {
+        r['control']: r
         for r in found
         if r.get('control_of') == record['attack']
         and r['surrogate'] == record['surrogate']
-      )
-      assert twin['psnr'] == pytest.approx(record['psnr'], abs=0.1)
+        and r['network'] == record['network']
+      }
+      assert list(twins) == list(evaluation.CONTROLS)
+      for name, twin in twins.items():
+        # The same values in other places, or of the few other pictures that
+        # there are: the same PSNR, unless pixels saturate.
+        expected = pytest.approx(record['psnr'], abs=0.1)
+        assert twin['psnr'] == expected
+        rate, ci = words.control(record, name)
+        assert (twin['protection_rate'], twin['protection_ci']) == (rate, ci)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +163,8 @@ def test_bad_input_is_one_line_and_exit_status_2(
     ('test_fraction', 1.5, 'config.test_fraction: 1.5'),
     ('seed', -1, 'config.seed: -1'),
     ('data_dir', 'nowhere', '--data_dir: nowhere: no such folder'),
+    ('controls', ('noise',), "config.controls: 'noise' is unknown"),
+    ('saved', {'x': ({'name': 'zip'},)}, "config.saved.x: squeezer: 'zip'"),
   ],
 )
 def test_what_cannot_be_is_named_before_anything_is_written(

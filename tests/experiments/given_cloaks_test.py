@@ -1,5 +1,6 @@
 """Anybody's cloaks, from folders to a report, judged by their pixels."""
 
+import evaluate
 import given_cloaks
 import numpy as np
 import photos
@@ -9,7 +10,7 @@ from configs import my_cloaks
 from PIL import Image
 
 from fr_poison.data import decode
-from fr_poison.report import record_file
+from fr_poison.report import record_file, words
 from fr_poison.types import InputError
 
 _NUM_PICTURES = 4
@@ -99,6 +100,42 @@ def test_from_folders_to_a_report(trees, tmp_path_factory):
   page = (out / 'report.html').read_text()
   assert 'This page holds faces' in page and 'Your cloaks' in page
   assert str(trees) not in page  # nor where on this machine they are
+
+
+def test_controls_and_saved_cloaks_are_measured_beside_the_cloaks(
+  config, tmp_path
+):
+  config |= {'networks': ('pixels',), 'adversaries': {'oblivious': {}}}
+  config['saved'] = my_cloaks.get_config('smoke,saved').saved.to_dict()
+  found = evaluate.run(config, tmp_path / 'out', None)
+  keys = [(r['attack'], r.get('control'), r.get('saved')) for r in found]
+  assert keys == [
+    ('none', None, None),
+    ('given', None, None),
+    ('noise', 'spectrum', None),
+    ('noise', 'envelope', None),
+    ('noise', 'another', None),
+    ('given', None, 'JPEG 75'),
+    ('given', None, 'half size'),
+  ]
+  _, given, *controls, jpeg, half = found
+  for record in controls:
+    rate, ci = words.control(given, record['control'])
+    assert (record['protection_rate'], record['protection_ci']) == (rate, ci)
+  assert len({r['dssim'] for r in found}) == len(found)
+  assert not any('noise_protection_rate' in r for r in (jpeg, half, *controls))
+  said = 'or saved otherwise than: JPEG 75, half size.'
+  assert all(r['not_tested'][0].endswith(said) for r in found)
+  table = (tmp_path / 'out' / 'table.md').read_text()
+  rows = [line.split(' | ')[0] for line in table.splitlines()]
+  first = rows.index(next(x for x in rows if x.startswith('| Your cloaks')))
+  assert [x.strip('| ') for x in rows[first + 1 : first + 6]] == [
+    '- same-strength noise',
+    '- noise in the same places',
+    "- somebody else's cloak",
+    '- after JPEG 75',
+    '- after half size',
+  ]
 
 
 def test_each_is_protected_in_turn_among_all(config):

@@ -29,6 +29,7 @@ def config(smoke):
     'num_people': 8,
     'num_public': 0,
     'networks': ('mobileface', 'pixels', 'arcface_r50'),
+    'controls': ('spectrum', 'another'),
     'attacks': {'small': PGD | {'epsilon': 2 / 255}, 'large': PGD},
     'histories': {},
     'recognizers': {'nearest_neighbor': {}},
@@ -37,6 +38,7 @@ def config(smoke):
     'attacks': {'large': PGD},
     'histories': {'half': {'clean': 0.5, 'large': 0.5}},
     'noise_control': False,
+    'saved': {'x': ({'name': 'jpeg', 'quality': 75},)},
   }
   runs = {'baseline': base, 'mixed': base | history}
   return {'runs': runs, 'left_out': ('Nothing else.',)}
@@ -57,13 +59,25 @@ def _left(found, only=()):
 def test_records_of_all_runs_are_on_one_page_each_once(done):
   found, gathered = done
   rows = [(r['attack'], r['network']) for r in gathered.protection]
-  versions = ('none', 'pgd', 'noise', 'pgd', 'noise', 'history')
+  versions = (
+    *('none', 'pgd', 'noise', 'noise', 'pgd', 'noise', 'noise'),
+    *('pgd', 'history'),  # of the second run: saved, and mixed
+  )
   expected = [(v, n) for v in versions for n in ('mobileface', 'pixels')]
   assert rows == expected
   own = [r for r in gathered.protection if 'embedding_map' in r]
   assert [(r['epsilon'], r['network']) for r in own] == [
     (2 / 255, 'mobileface'),
     (8 / 255, 'mobileface'),
+  ]
+  beside = [
+    (r.get('control'), r.get('saved'))
+    for r in gathered.protection
+    if r['network'] == 'pixels' and r['epsilon'] == 8 / 255
+  ]
+  assert beside == [
+    *((None, None), ('spectrum', None), ('another', None)),
+    (None, 'x'),
   ]
   # A record that two runs have is the first one's, with its noise control.
   assert own[1]['noise_protection_rate'] is not None

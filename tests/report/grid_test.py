@@ -35,6 +35,65 @@ def test_controls_find_their_attack(make_record):
   ]
 
 
+def test_what_was_measured_beside_a_cloak_stands_under_it(make_record):
+  under = lambda rate, **fields: make_record(
+    'noise', rate=rate, control_of='lowkey', **fields
+  )
+  saved = make_record(rate=0.5, saved='JPEG 75', dssim=0.02)
+  found = grid_lib.arrange(
+    [
+      saved,
+      make_record('fawkes', rate=0.9, another_protection_rate=0.3,
+                  another_protection_ci=[0.2, 0.4]),
+      under(0.1, control='another'),
+      make_record(saved='half size', rate=0.6),
+      under(0.2, control='envelope'),
+      under(0.3),
+      make_record(rate=1.0, noise_protection_rate=0.7,
+                  noise_protection_ci=[0.6, 0.8]),
+    ]
+  ).rows  # fmt: skip
+  rates = [row.record['protection_rate'] for row in found]
+  labels = [row.label for row in found]
+  assert list(zip(labels, rates, strict=True)) == [
+    ('Fawkes for mobileface', 0.9),
+    ("somebody else's cloak", 0.3),
+    ('LowKey for mobileface', 1.0),
+    ('same-strength noise', 0.3),  # a record of its own, rather than a field
+    ('noise in the same places', 0.2),
+    ("somebody else's cloak", 0.1),
+    ('after JPEG 75', 0.5),
+    ('after half size', 0.6),
+  ]
+  kinds = [row.kind for row in found]
+  assert kinds == ['attack', 'noise', 'attack', *3 * ['noise'], *2 * ['saved']]
+  assert [row.is_minor for row in found] == [k != 'attack' for k in kinds]
+  # A saved cloak is for a network, a control for none.
+  assert [row.is_own('mobileface') for row in found] == [
+    *(True, False, True, False, False, False, True, True)
+  ]
+  # How visible a control is that has no record is not known.
+  assert found[1].record['dssim'] is None and found[6].record['dssim'] == 0.02
+
+
+def test_what_has_no_cloak_to_stand_under_says_of_what_it_is(make_record):
+  named = lambda control: make_record(
+    'noise', control_of='pgd', control=control
+  )
+  rows = grid_lib.arrange(
+    [
+      make_record(saved='<JPEG>\n75 {0}'),
+      named('another'),
+      named('envelope'),
+    ]
+  ).rows
+  assert [(row.label, row.kind) for row in rows] == [
+    ('noise as strong as PGD for mobileface in each place', 'alone'),
+    ("somebody else's PGD for mobileface", 'alone'),
+    ('LowKey for mobileface, after <JPEG> 75 {0}', 'alone'),
+  ]
+
+
 def test_every_surrogate_is_marked(make_record):
   surrogate = ['mobileface', 'faceres']
   record = make_record(network='faceres') | {'surrogate': surrogate}

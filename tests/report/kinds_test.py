@@ -1,7 +1,7 @@
 import pytest
 
-from fr_poison import types
-from fr_poison.report import kinds
+from fr_poison import evaluation, metrics, types
+from fr_poison.report import kinds, words
 
 
 def test_every_missing_field_is_named(make_record):
@@ -47,6 +47,10 @@ def test_every_missing_field_is_named(make_record):
     ('device', {}),
     ('noise_protection_rate', 2),
     ('control_of', 'noise'),
+    ('control', 'noise'),
+    ('saved', ''),
+    ('envelope_protection_rate', -0.1),
+    ('another_protection_ci', [0.5, 0.4]),
   ],
 )
 def test_a_wrong_field_is_named(make_record, name, value):
@@ -57,6 +61,23 @@ def test_a_wrong_field_is_named(make_record, name, value):
 def test_nulls_that_are_allowed(make_record):
   kinds.validate(make_record(epsilon=None, psnr=None))
   kinds.validate(make_record('none', ''))
+
+
+def test_controls_are_those_that_are_measured(make_record):
+  assert tuple(kinds.CONTROLS) == evaluation.CONTROLS
+  rates = {c: metrics.Rate(0.5, 0.4, 0.6, 9) for c in kinds.CONTROLS}
+  made = evaluation.Result(None, None, rates, None, None, make_record())
+  for name in kinds.CONTROLS:
+    assert words.control(made.record(), name) == (0.5, [0.4, 0.6])
+    assert words.control(make_record(), name) == (None, None)
+  # None of one protected person's, none of a detector's finds.
+  lacking = made._replace(controls=rates | {'another': None}).record()
+  kinds.validate(lacking)
+  assert words.control(lacking, 'another') == (None, None)
+  for name in kinds.CONTROLS:
+    kinds.validate(make_record('noise', control_of='pgd', control=name))
+  kinds.validate(make_record(saved=None))
+  kinds.validate(make_record(saved='JPEG 75'))
 
 
 def test_noise_must_say_of_what(make_record):

@@ -38,6 +38,7 @@ def test_one_recognizer_and_one_budget_are_compared(moves, make_record):
     make_record(rate=0.3, recognizer='linear'),
     make_record(rate=0.2, epsilon=2 / 255),
     make_record('noise', rate=0.1, control_of='lowkey'),
+    make_record(rate=0.2, saved='JPEG 75'),
     make_record('history', rate=0.1),
     make_record(rate=0.1, network='pixels'),
   ]

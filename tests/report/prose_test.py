@@ -226,6 +226,68 @@ def test_errors_made_anyway_are_no_protection(judged):
   assert 'against one only' in _first(judged(intervals, **noise))
 
 
+@pytest.mark.parametrize('control', ['noise', 'envelope', 'another'])
+def test_the_strongest_control_decides(judged, control):
+  weak = {f'{c}_protection_rate': 0.1 for c in ('noise', 'envelope', 'another')}
+  weak |= {name.replace('rate', 'ci'): [0, 0.2] for name in weak}
+  for high, expected in (
+    (0.6, 'Wrong about these people without a cloak, too, by mere noise, or '
+     "with somebody else's cloak: mobileface 80% (60 to 100%)."),
+    (0.59, 'Protected against: mobileface 80% (60 to 100%).'),
+  ):  # fmt: skip
+    strong = {
+      f'{control}_protection_rate': 0.5,
+      f'{control}_protection_ci': [0.4, high],
+    }
+    records = judged({'mobileface': (0.6, 1)}, **weak | strong)
+    assert prose.verdict(records)[1] == expected
+
+
+def test_a_sentence_names_the_strongest_control_of_each_network(make_record):
+  rates = {
+    'mobileface': {'spectrum': 0.1, 'envelope': 0.3, 'another': 0.2},
+    'faceres': {'spectrum': 0.02, 'envelope': 0.02, 'another': 0.2},
+    'dlib_resnet': {'spectrum': 0.3, 'envelope': 0.2, 'another': 0.1},
+  }
+  records = []
+  for network, controls in rates.items():
+    records.append(make_record(network=network))
+    records += [
+      make_record(
+        'noise', network=network, rate=r, control_of='lowkey', control=c
+      )
+      for c, r in controls.items()
+    ]
+  # Neither a saved cloak, nor another cloak's control.
+  records.append(make_record(rate=0.9, saved='JPEG 75'))
+  records.append(make_record('noise', rate=0.99, control_of='pgd'))
+  (text,) = prose.sentences(arrange(records))
+  assert text == (
+    'LowKey at 8/255 made for mobileface: 100% protected against a recognizer '
+    'built on mobileface (95% interval 96 to 100%; noise of the same strength '
+    'in the same places 30%); on networks it was not made for: 100% on faceres '
+    "(96 to 100%; somebody else's cloak 20%) and 100% on dlib_resnet (96 to "
+    '100%; noise 30%).'
+  )
+
+
+def test_the_verdict_is_about_cloaks_as_they_were_given(judged):
+  records = judged({'mobileface': (0.9, 1), 'faceres': (0.9, 1)})
+  alone = prose.verdict(records)
+  after = judged(
+    {'mobileface': (0, 0.06), 'faceres': (0.8, 0.96)}, saved='JPEG 75'
+  )
+  after += judged({'mobileface': (0, 0.2), 'faceres': (0.1, 0.1)}, saved='half')
+  given = [r for r in after if r['attack'] == 'given']
+  texts = prose.verdict(records + given)
+  said = [
+    'After JPEG 75 the same recognizers get 3 to 88% wrong.',
+    'After half the same recognizers get 10% wrong.',
+  ]
+  assert [x for x in texts if x not in said] == alone
+  assert texts[-3:-1] == said
+
+
 def test_pixels_are_no_recognizer(judged):
   records = judged({'mobileface': (0, 0.1), 'pixels': (0.9, 1)})
   assert 'none of the 1' in _first(records)

@@ -44,6 +44,24 @@ def test_fits_a_terminal(records):
   assert len({len(line) for line in table}) == 1  # columns line up
 
 
+def test_legends_are_of_the_rows_that_are_there(records, make_record):
+  plain = tables.protection(grid_lib.arrange(records))
+  assert 'in the same places' not in plain and '"after' not in plain
+  more = [
+    make_record('noise', control_of='fawkes', control='envelope'),
+    make_record(saved='JPEG 75'),
+  ]
+  text = tables.protection(grid_lib.arrange(records + more))
+  assert '\n| - noise in the same places ' in text
+  assert '\n| - after JPEG 75 ' in text
+  for said in ('"noise in the same places": ', '"after ...": '):
+    assert text.count(said) == 1
+  assert '"somebody else' not in text
+  # As many accuracies as before.
+  rows = lambda table: table.rpartition('| accuracy')[2].count('\n| ')
+  assert rows(text) == rows(plain)
+
+
 def test_accuracy_table_has_no_noise(records):
   table = tables.protection(grid_lib.arrange(records)).split('\n\n')[2]
   assert 'noise' not in table
