@@ -41,6 +41,7 @@ class Result(NamedTuple):
   noise_protection: metrics.Rate | None  # with noise instead of the cloak
   not_enrolled: metrics.Rate | None  # protected people who lost all pictures
   others_not_enrolled: metrics.Rate | None  # others, to false alarms
+  per_person: metrics.PerPerson  # of `protection`, the protected people
   fields: dict[str, Any]  # of its record, beside the rates
 
   @property
@@ -48,8 +49,8 @@ class Result(NamedTuple):
     """Returns the rate of right answers on everybody else's probes."""
     if self.error is None:
       return None
-    value, low, high, count = self.error
-    return metrics.Rate(1 - value, 1 - high, 1 - low, count)
+    value, low, high, count, icc = self.error
+    return metrics.Rate(1 - value, 1 - high, 1 - low, count, icc)
 
   def record(self) -> dict[str, Any]:
     """Returns the fields of a record of `report`, the rates among them."""
@@ -58,7 +59,12 @@ class Result(NamedTuple):
       'accuracy': self.accuracy,
       'noise_protection_rate': self.noise_protection,
     }
-    found = dict(self.fields)
+    counts = [x.tolist() for x in self.per_person]
+    found = self.fields | {
+      'protection_counts': [list(own) for own in zip(*counts, strict=True)]
+    }
+    if self.protection:
+      found['protection_icc'] = self.protection.icc
     for name, rate in rates.items():
       if rate is not None:
         found[name] = rate.value
@@ -136,6 +142,7 @@ def measure(
     noise,
     gone and _rate(*gone[:2]),
     gone and _rate(*gone[2:]),
+    metrics.per_person(*errors[:2]),
     fields,
   )
 
