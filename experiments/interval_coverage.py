@@ -2,12 +2,12 @@ r"""Counts how often 95% intervals hold the true rate, in a simulation.
 
   python experiments/interval_coverage.py
 
-People's own rates are drawn from a beta distribution, 5 to 15 pictures each
-from a binomial one. Every cell of a number of people, a rate and an ICC (how
-alike the pictures of one person are) gets a record: the shares of intervals
-that hold the rate, lie below it and lie above it, and their mean width; and
-those of the interval that records had up to version 0.2.0. Some cells are of 5
-seeds, which shift everybody's log odds together.
+People's own rates are drawn from a beta distribution (in some cells another),
+5 to 15 pictures each from a binomial one. Every cell of a number of people, a
+rate and an ICC (how alike the pictures of one person are) gets a record: the
+shares of intervals that hold the rate, lie below it and lie above it, and their
+mean width; and those of the interval that records had up to version 0.2.0. Some
+cells are of 5 seeds, which shift everybody's log odds together.
 
 Takes 5 minutes on two cores; docs/interval_coverage is what it wrote.
 """
@@ -21,7 +21,7 @@ import cli
 import numpy as np
 import progress
 from absl import flags
-from scipy import special
+from scipy import optimize, special
 
 from fr_poison import intervals
 from fr_poison.report import record_file
@@ -30,7 +30,7 @@ _WORKDIR = flags.DEFINE_string(
   'workdir', 'results/interval_coverage', 'For the files.'
 )
 _NUM_DRAWS = flags.DEFINE_integer(
-  'num_draws', 1000, 'Of every cell.', lower_bound=1
+  'num_draws', 500, 'Of every cell.', lower_bound=1
 )
 PEOPLE = (10, 20, 40, 60)
 RATES = (0.01, 0.05, 0.1, 0.3, 0.5, 0.9)
@@ -42,18 +42,25 @@ _NUM_REDRAWN = 1000  # of the former interval's bootstrap
 class Cell(NamedTuple):
   """What is drawn.
 
+  `icc` is that of a beta distribution of people's rates, or another one's name.
   `spread` is the deviation that seeds add to log odds; None: there is one seed.
   `redrawn`: of other people under every seed.
   """
 
   num_people: int
   rate: float
-  icc: float
+  icc: float | str
   spread: float | None = None
   redrawn: bool = False
 
 
-CELLS = [Cell(*values) for values in itertools.product(PEOPLE, RATES, ICCS)]
+# Where people are not as the interval takes them to be.
+NORMAL = 'normal log odds'  # of deviation 2
+TWO_KINDS = 'two kinds'  # some nearly always wrong, .95, the others rarely
+CELLS = [
+  Cell(*values)
+  for values in itertools.product(PEOPLE, RATES, (*ICCS, NORMAL, TWO_KINDS))
+]
 SEED_CELLS = [
   Cell(40, *values)
   for values in itertools.product(
@@ -76,10 +83,23 @@ def draw(cell: Cell, rng: np.random.Generator) -> tuple:
 
 
 def _chances(cell, shape, rng):
+  if cell.icc == NORMAL:
+    return special.expit(_centre(cell.rate) + 2 * rng.standard_normal(shape))
+  if cell.icc == TWO_KINDS:
+    share = 0.8 * cell.rate
+    others = (cell.rate - 0.95 * share) / (1 - share)
+    return np.where(rng.random(shape) < share, 0.95, others)
   if not cell.icc:
     return np.full(shape, cell.rate)
   both = np.array([cell.rate, 1 - cell.rate]) * (1 / cell.icc - 1)
   return np.clip(rng.beta(*both, shape), 1e-12, 1 - 1e-12)
+
+
+def _centre(rate):
+  """The mean of log odds that gives normal ones of deviation 2 this rate."""
+  odds, weights = np.polynomial.hermite_e.hermegauss(60)
+  mean = lambda x: special.expit(x + 2 * odds) @ weights / weights.sum()
+  return optimize.brentq(lambda x: mean(x) - rate, -20, 20)
 
 
 def true_rate(cell: Cell) -> float:
@@ -135,15 +155,15 @@ def _shares(prefix, ends, rate):
 
 
 def table(records: list[dict]) -> str:
-  """Writes a row each number of people and ICC; then one each cell of seeds."""
+  """Writes a row each number of people and ICC, and one each cell of seeds."""
   single = [r for r in records if r['spread'] is None]
   head = ['people', 'ICC', *(f'rate {rate:g}' for rate in RATES), 'width']
   rows = []
-  for people, icc in itertools.product(PEOPLE, ICCS):
+  for people, icc in itertools.product(PEOPLE, (*ICCS, NORMAL, TWO_KINDS)):
     own = [r for r in single if (r['num_people'], r['icc']) == (people, icc)]
     cells = [_beside(r['coverage'], r['former_coverage'], 1) for r in own]
     widths = (np.mean([r[f'{x}width'] for r in own]) for x in ('', 'former_'))
-    rows.append([people, f'{icc:g}', *cells, _beside(*widths, 0)])
+    rows.append([people, icc, *cells, _beside(*widths, 0)])
   seeds = [
     [
       'other people' if r['redrawn'] else 'the same people',
