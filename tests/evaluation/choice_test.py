@@ -32,8 +32,8 @@ def test_a_choice_among_equals_gains_nothing():
   rng = np.random.default_rng(3)
   wrong = rng.binomial(1, 0.5, (20, 40))
   assert wrong.mean(1).min() < 0.4
-  rates = [choice.best_network(wrong, np.ones(40), s).rate for s in range(20)]
-  assert np.mean(rates) == pytest.approx(0.5, abs=0.06)
+  rates = [choice.best_network(wrong, np.ones(40), s).rate for s in range(8)]
+  assert np.mean(rates) == pytest.approx(0.5, abs=0.08)
 
 
 @pytest.mark.parametrize(
