@@ -41,30 +41,24 @@ def interval(
 ) -> Interval:
   """Finds the 95% interval of a rate over people, and over seeds.
 
-  People's own rates follow a beta distribution: the interval holds the rates
-  whose profile likelihood (beta-binomial, over all ICCs from 0 to 1) is within
-  t^2 / 2 of the best, t being the 97.5% quantile of Student's distribution with
-  a degree of freedom less than there are people; with a normal quantile, 10
-  people cover 92.7%. What seeds add to the variance (Cameron, Gelbach and
-  Miller, 2011: of sums over seeds, less that of single cells) has a t of its
-  own, and both distances from the rate, in log odds, are added in squares (Zou
-  and Donner, 2008).
+  It holds the rates whose beta-binomial likelihood, at the likeliest ICC for
+  each, is within t^2 / 2 of the best: t is the 97.5% quantile of Student's
+  distribution with a degree of freedom less than there are people. And it
+  reaches no less far than the logit interval with the variance between people
+  (Cochran, 1977, of a ratio; Dean and Pagano, 2015), for people whose rates
+  follow no beta distribution. What seeds add to the variance (of sums over
+  seeds, less that of single cells: Cameron, Gelbach and Miller, 2011) has a t
+  of its own; both distances from the rate, in log odds, are added in squares
+  (Zou and Donner, 2008).
 
   Where nobody was wrong, the ICC can be anything, and the upper end is exact
   for any of them: Clopper and Pearson's one-sided 95% bound of no person in so
-  many. As a rate is the mean of numbers of at most 1, fewer people than that
-  share have none wrong, however they are distributed. No upper end is lower,
-  because errors are no reason to be surer; lower ends are their mirror images.
+  many. As a rate is the mean of numbers of at most 1, no fewer people have some
+  wrong. No upper end is lower, because errors are no reason to be surer; lower
+  ends are their mirror images. Of a single person nothing follows for others:
+  their interval is Wilson's, of their own pictures.
 
-  Chosen among what covers 93.5% or more of beta-binomial people in every cell
-  of 10 to 60 people, rates of .01 to .9 and ICCs of 0 to .6, and stays near it
-  with ICCs of .95 and with log-normal odds: the narrowest, mean width .18, with
-  94.7% or more. Wilson's and the logit interval with a design effect and t
-  (Dean and Pagano, 2015) fall to 92.0%, Korn and Graubard's (1998) is wider
-  (.20), a beta-binomial posterior is narrower (.16) and falls to 91.4% at an
-  ICC of .95. Of a single person nothing follows for others: their interval is
-  Wilson's, of their own pictures.
-
+  WHY
   Args:
     wrong: [people] or [seeds, people], pictures that were wrong; fractions
       where a picture was tested several times.
@@ -106,11 +100,11 @@ def each(
 
 
 def _finish(cells, ends, odds):
-  """Adds what seeds do, and keeps to the bounds of nobody and of everybody."""
+  """Reaches further where people's spread, seeds or the bound call for it."""
   centre, bound = special.logit(cells.rate), _bound(cells)
-  # A rate may lie just outside, being no maximum of the likelihood.
-  reach = np.maximum([centre - ends[0], ends[1] - centre], 0)
-  reach = np.hypot(reach, _between_seeds(cells))
+  of_people, of_seeds = _distances(cells)
+  reach = np.maximum([centre - ends[0], ends[1] - centre], of_people)
+  reach = np.hypot(reach, of_seeds)
   low, high = special.expit([centre - reach[0], centre + reach[1]])
   # Of one picture each nothing is known of it.
   icc = odds / (1 + odds) if cells.totals.max() > 1 else None
@@ -183,20 +177,24 @@ def _without_likelihood(cells):
   return ends and Interval(*ends, None)
 
 
-def _between_seeds(cells):
-  """Student's distance, in log odds, that seeds add to the rate's own."""
-  num_seeds, rate = cells.seeds.max() + 1, cells.rate
-  if num_seeds == 1:
-    return 0.0
-  residuals = cells.wrong - rate * cells.totals
+def _distances(cells):
+  """Student's distances, in log odds, of people and of what seeds add."""
+  rate, residuals = cells.rate, cells.wrong - cells.rate * cells.totals
 
   def variance(groups):
     sums = np.bincount(groups, residuals)
     return len(sums) / max(len(sums) - 1, 1) * np.sum(sums**2)
 
-  added = variance(cells.seeds) - variance(np.arange(len(residuals)))
-  error = np.sqrt(max(added, 0)) / cells.totals.sum()
-  return stats.t.ppf(0.975, num_seeds - 1) * error / (rate * (1 - rate))
+  def distance(variance, degrees):
+    error = np.sqrt(max(variance, 0)) / cells.totals.sum()
+    return stats.t.ppf(0.975, degrees) * error / (rate * (1 - rate))
+
+  own, num_seeds = cells.people.max(), cells.seeds.max() + 1
+  added = 0.0
+  if num_seeds > 1:
+    single = variance(np.arange(len(residuals)))
+    added = distance(variance(cells.seeds) - single, num_seeds - 1)
+  return distance(variance(cells.people), own), added
 
 
 def _tails(cells):

@@ -3,7 +3,7 @@ import itertools
 import interval_coverage as coverage
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from fr_poison import intervals
 from fr_poison.types import InputError
@@ -80,19 +80,35 @@ def test_nobody_wrong_says_something_of_people_not_of_pictures(pictures):
   assert intervals.interval(wrong, totals).high >= high
 
 
-def test_with_one_picture_each_it_is_the_binomial_likelihood_s():
-  # 7 of 25: n (7/25 log(p0/p) + 18/25 log((1-p0)/(1-p))) = t^2 / 2 at the ends.
-  wrong, rate = np.arange(25) < 7, 7 / 25
-  low, high, icc = intervals.interval(wrong, np.ones(25))
-  assert low < rate < high and icc is None
-  for p in (low, high):
-    drop = 7 * np.log(rate / p) + 18 * np.log((1 - rate) / (1 - p))
-    assert drop == pytest.approx(stats.t.ppf(0.975, 24) ** 2 / 2, rel=1e-3)
+def _expected(wrong, totals, drop):
+  """The further ends: of a likelihood's drop, of the logit interval."""
+  rate, reach = wrong.sum() / totals.sum(), stats.t.ppf(0.975, len(wrong) - 1)
+  fallen = lambda p: drop(p) - reach**2 / 2
+  low, high = (
+    optimize.brentq(fallen, *ends) for ends in ((1e-4, rate), (rate, 1 - 1e-4))
+  )
+  # Cochran's variance of a ratio, and by the delta method that of its log odds.
+  spread = np.sum((wrong - rate * totals) ** 2) / (1 - 1 / len(wrong))
+  error = reach * np.sqrt(spread) / totals.sum() / (rate * (1 - rate))
+  logit = np.log(rate / (1 - rate))
+  ends = 1 / (1 + np.exp(-(logit + error * np.array([-1, 1]))))
+  return min(low, ends[0]), max(high, ends[1])
+
+
+def test_with_one_picture_each_the_likelihood_is_the_binomial_one():
+  # Nobody has a spread of their own, and the ICC says nothing.
+  wrong, rate = (np.arange(25) < 3).astype(int), 3 / 25
+  drop = lambda p: 3 * np.log(rate / p) + 22 * np.log((1 - rate) / (1 - p))
+  found = intervals.interval(wrong, np.ones(25))
+  assert found.icc is None
+  expected = _expected(wrong, np.ones(25), drop)
+  np.testing.assert_allclose(found[:2], expected, rtol=1e-3)
+  assert drop(found.low) == pytest.approx(stats.t.ppf(0.975, 24) ** 2 / 2, 1e-3)
 
 
 def test_the_likelihood_is_the_beta_binomial_s():
   wrong, totals = np.array([0, 3, 5, 9, 0, 1]), np.array([7, 8, 5, 9, 6, 11])
-  low, high, icc = intervals.interval(wrong, totals)
+  found = intervals.interval(wrong, totals)
 
   def best(p):
     iccs = np.linspace(0.005, 0.995, 200)
@@ -100,12 +116,10 @@ def test_the_likelihood_is_the_beta_binomial_s():
     values = stats.betabinom.logpmf(wrong[:, None], totals[:, None], a, b)
     return values.sum(0).max(), iccs[values.sum(0).argmax()]
 
-  found = [best(p) for p in np.linspace(0.02, 0.98, 193)]
-  top, at_top = max(found)
-  assert icc == pytest.approx(at_top, abs=0.03)
-  for p in (low, high):
-    drop = top - best(p)[0]
-    assert drop == pytest.approx(stats.t.ppf(0.975, 5) ** 2 / 2, rel=5e-3)
+  top, icc = max(best(p) for p in np.linspace(0.02, 0.98, 193))
+  assert found.icc == pytest.approx(icc, abs=0.03)
+  expected = _expected(wrong, totals, lambda p: top - best(p)[0])
+  np.testing.assert_allclose(found[:2], expected, atol=2e-3)
 
 
 def test_it_is_wider_the_more_people_differ():
