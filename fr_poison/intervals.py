@@ -3,8 +3,8 @@
 Of a person's pictures a recognizer gets most wrong or hardly any: the
 correlation of two pictures of one person (ICC) is near .6, and few people are
 few observations, whatever their number of pictures. Wilson's interval over
-pictures and a bootstrap of 10 people then hold the true rate in 66 of 100
-cases; `interval` does in 94 or more (docs/intervals.md).
+pictures and a bootstrap over people then hold the true rate in as few as 65 of
+100 cases; `interval` does in 94 or more (docs/intervals.md).
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,17 @@ def interval(
   ends are their mirror images. Of a single person nothing follows for others:
   their interval is Wilson's, of their own pictures.
 
-  WHY
+  Chosen in a simulation (docs/intervals.md; 10 to 60 people, rates of .01 to
+  .9, ICCs of 0 to .6, beta-binomial) as the narrowest that holds the rate in
+  93.5% or more of every cell and near it where people follow another
+  distribution: 94.4% at least, 97.7% on average, mean width .193. The former
+  interval: 64.8%, 91.0%, .139. With the same bound, Wilson's with a design
+  effect and t (Dean and Pagano) falls to 92.3% (.190), the logit interval alone
+  to 93.1% (.196), Korn and Graubard's (1998) holds 94.1% (.205). The likelihood
+  alone holds 93.5% (.178), but 83% of people of two kinds; a beta-binomial
+  posterior 93.8% (.163), but 91% at an ICC of .95. A bootstrap was not tried:
+  this has no seed.
+
   Args:
     wrong: [people] or [seeds, people], pictures that were wrong; fractions
       where a picture was tested several times.

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from fr_poison import intervals
-from fr_poison.evaluation import choice
+from fr_poison import evaluation, intervals
 from fr_poison.types import InputError
 
 
@@ -15,7 +14,7 @@ def test_by_hand():
   wrong[0, second] = 4, 2
   wrong[1, first] = 1, 3
   wrong[2] = 2
-  found = choice.best_network(wrong, np.full(4, 5))
+  found = evaluation.best_network(wrong, np.full(4, 5))
   for half, network, people, rate in zip(
     found.halves, (0, 1), (second, first), (6 / 10, 4 / 10), strict=True
   ):
@@ -32,7 +31,9 @@ def test_a_choice_among_equals_gains_nothing():
   rng = np.random.default_rng(3)
   wrong = rng.binomial(1, 0.5, (20, 40))
   assert wrong.mean(1).min() < 0.4
-  rates = [choice.best_network(wrong, np.ones(40), s).rate for s in range(8)]
+  rates = [
+    evaluation.best_network(wrong, np.ones(40), s).rate for s in range(8)
+  ]
   assert np.mean(rates) == pytest.approx(0.5, abs=0.08)
 
 
@@ -47,4 +48,4 @@ def test_a_choice_among_equals_gains_nothing():
 )
 def test_no_choice(wrong, totals, message):
   with pytest.raises(InputError, match=message):
-    choice.best_network(wrong, totals)
+    evaluation.best_network(wrong, totals)
