@@ -10,8 +10,8 @@ import pytest
 # line serve all.
 ROOMS = [
   {
-    *('types', 'version', 'metrics', 'config_args', 'layers', 'weights'),
-    *('checkpoints', 'checks', 'processes', 'roc'),
+    *('types', 'version', 'intervals', 'metrics', 'config_args', 'layers'),
+    *('weights', 'checkpoints', 'checks', 'processes', 'roc'),
     'distances',
     *('verification', 'strict_json', 'stages', 'files', 'locks'),
   },

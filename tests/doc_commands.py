@@ -26,6 +26,7 @@ RUN = {
     '--data_dir={folder}/people',
     '--workdir={folder}/out',
   ),
+  'interval_coverage': ('--num_draws=2', '--workdir={folder}/coverage'),
 }
 _HOSTS = '--coordinator_address --num_processes --process_id'
 # The test that runs them in little -> others.

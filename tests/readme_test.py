@@ -7,6 +7,7 @@ import json
 import re
 from xml.etree import ElementTree
 
+import interval_coverage
 import pytest
 
 from fr_poison.report import (
@@ -179,6 +180,16 @@ def test_the_study_beside_the_paper_is_what_its_records_say(readme, root):
       assert shown == expected, (name, attack)
   assert len(names) == len(set(names)) == 7
   assert '20 people of ORL, cloaks made for mobileface' in legend
+
+
+def test_the_coverage_of_intervals_is_what_its_records_say(root):
+  folder = root / 'docs' / 'interval_coverage'
+  lines = (folder / 'records.jsonl').read_text().splitlines()
+  table = interval_coverage.table(list(map(json.loads, lines)))
+  assert (folder / 'table.md').read_text() == table
+  page = (root / 'docs' / 'intervals.md').read_text()
+  single, seeds = table.strip().split('\n\n')
+  assert (_shown('single', page), _shown('seeds', page)) == (single, seeds)
 
 
 def test_the_table_of_strangers_is_that_of_the_records(root):

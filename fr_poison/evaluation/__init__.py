@@ -1,5 +1,6 @@
 """The product: what is left of a cloak once the model trainer has moved."""
 
+from fr_poison.evaluation.choice import Best, best_network
 from fr_poison.evaluation.cloaks import cloak
 from fr_poison.evaluation.control import CONTROLS, controls, noise_control
 from fr_poison.evaluation.measure import RECOGNIZERS, Result, measure
@@ -10,11 +11,13 @@ from fr_poison.evaluation.trainer import Combination, Trainer
 __all__ = [
   'CONTROLS',
   'RECOGNIZERS',
+  'Best',
   'Combination',
   'Protocol',
   'Result',
   'Scrape',
   'Trainer',
+  'best_network',
   'cloak',
   'controls',
   'measure',

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from fr_poison import keys, metrics, roc
 from fr_poison.detectors import Detector
@@ -18,6 +19,7 @@ from fr_poison.types import Array, InputError, Labels
 
 _RATES = (0.01, 0.001)  # of false positives
 _ENDS = (0.025, 0.975)  # of a 95% interval
+_Z95 = float(stats.norm.ppf(_ENDS[1]))
 
 
 def measure(
@@ -101,17 +103,17 @@ def tpr_at_fpr(
 ) -> metrics.Rate:
   """Gives `roc.tpr_at_fpr` its 95% interval.
 
-  As `metrics.rate`, but every draw of people finds its own threshold, which
-  few clean pictures leave as uncertain as the rate.
+  That of `metrics.rate`, for one threshold; as few clean pictures leave the
+  threshold as uncertain as the rate, it reaches as far as draws of people do
+  that find a threshold each, where these reach further.
   """
+  scores, is_cloaked = roc.checked(scores, is_cloaked)
+  points = roc.curve(scores, is_cloaked)
+  cut = points.thresholds[points.fpr <= rate][-1]
+  own = metrics.rate(scores[is_cloaked] > cut, np.asarray(users)[is_cloaked])
   found = lambda *given: roc.tpr_at_fpr(roc.curve(*given), rate)
-  value, count = found(scores, is_cloaked), int(np.sum(is_cloaked))
-  ends = (
-    metrics.wilson_interval(value * count, count),
-    people_interval(found, scores, is_cloaked, users),
-  )
-  low, high = min(e[0] for e in ends), max(e[1] for e in ends)
-  return metrics.Rate(value, low, high, count)
+  low, high = people_interval(found, scores, is_cloaked, users)
+  return own._replace(low=min(own.low, low), high=max(own.high, high))
 
 
 def people_interval(
@@ -138,10 +140,10 @@ def auc_interval(
 ) -> tuple[float, float]:
   """Finds the 95% interval of the AUC: few pictures, and few people.
 
-  As `metrics.rate`: from the lower of two lower ends to the higher of the
-  higher ones. One interval takes pictures for independent (Newcombe, 2006,
-  method 5: Hanley and McNeil's variance at the ends, solved like Wilson's, so
-  that an area of 1 is no proof); the other redraws whole people.
+  From the lower of two lower ends to the higher of the higher ones. One
+  interval takes pictures for independent (Newcombe, 2006, method 5: Hanley and
+  McNeil's variance at the ends, solved like Wilson's, so that an area of 1 is
+  no proof); the other redraws whole people.
 
   Raises:
     InputError: another number of users.
@@ -190,13 +192,13 @@ def redrawn_areas(
 
 
 def _lower_end(area, num_cloaked, num_clean):
-  """The smallest AUC from which `area` is Z95 deviations up, by bisection."""
+  """The smallest AUC from which `area` is _Z95 deviations up, by bisection."""
   both = num_cloaked * num_clean
   others = (num_cloaked + num_clean) / 2 - 1
   low, high = 0.0, area
   for _ in range(60):
     t = (low + high) / 2
     spread = 1 + others * ((1 - t) / (2 - t) + t / (1 + t))
-    reached = metrics.Z95 * np.sqrt(t * (1 - t) * spread / both)
+    reached = _Z95 * np.sqrt(t * (1 - t) * spread / both)
     low, high = (t, high) if area - t > reached else (low, t)
   return low

@@ -46,6 +46,7 @@ class Result(NamedTuple):
   controls: dict[str, metrics.Rate | None]  # with these instead of the cloak
   not_enrolled: metrics.Rate | None  # protected people who lost all pictures
   others_not_enrolled: metrics.Rate | None  # others, to false alarms
+  per_person: metrics.PerPerson  # of `protection`, the protected people
   fields: dict[str, Any]  # of its record, beside the rates
 
   @property
@@ -53,8 +54,8 @@ class Result(NamedTuple):
     """Returns the rate of right answers on everybody else's probes."""
     if self.error is None:
       return None
-    value, low, high, count = self.error
-    return metrics.Rate(1 - value, 1 - high, 1 - low, count)
+    value, low, high, count, icc = self.error
+    return metrics.Rate(1 - value, 1 - high, 1 - low, count, icc)
 
   @property
   def noise_protection(self) -> metrics.Rate | None:
@@ -71,7 +72,13 @@ class Result(NamedTuple):
       for name, rate in self.controls.items()
     }
     rates = {'protection_rate': self.protection, 'accuracy': self.accuracy}
+    counts = [x.tolist() for x in self.per_person]
     found = self.fields | dict.fromkeys(controls)
+    found['protection_counts'] = [
+      list(own) for own in zip(*counts, strict=True)
+    ]
+    if self.protection:
+      found['protection_icc'] = self.protection.icc
     for name, rate in (rates | controls).items():
       if rate is not None:
         found[name] = rate.value
@@ -156,6 +163,7 @@ def measure(
     beside,
     gone and _rate(*gone[:2]),
     gone and _rate(*gone[2:]),
+    metrics.per_person(*errors[:2]),
     fields,
   )
 

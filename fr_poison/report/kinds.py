@@ -83,6 +83,9 @@ class Protection(_Run):
   protection_ci: Interval
   accuracy: Share
   accuracy_ci: Interval
+  protection_icc: Share | None = None  # of `intervals.Interval`
+  # Of protected people: label, wrong pictures, pictures.
+  protection_counts: list[tuple[NotNegative, NotNegative, NotNegative]] = None
   dssim: Number | None
   psnr: Number | None  # null also where no pixel differs: infinite
   linf: Share | None

@@ -1,6 +1,8 @@
 """What a reader is to take away, in plain sentences."""
 
-from fr_poison import metrics
+import numpy as np
+
+from fr_poison import intervals
 from fr_poison.report import kinds, moves, words
 from fr_poison.report.grid import Grid, arrange
 from fr_poison.report.sources import Sources
@@ -230,7 +232,8 @@ def _certainty(given):
   pictures, people = given[0]['num_test_images'], words.num_protected(given[0])
   widest = max(r['protection_ci'][1] - r['protection_ci'][0] for r in given)
   text = _say('verdict', 'certainty')
-  if metrics.wilson_interval(pictures, pictures)[0] <= 0.5:
+  all_wrong = np.full(people, pictures / people)
+  if intervals.interval(all_wrong, all_wrong).low <= 0.5:
     text += _say('verdict', 'too_few')
   people = f'{people} {"person" if people == 1 else "people"}'
   return text.format(pictures=pictures, people=people, width=100 * widest)

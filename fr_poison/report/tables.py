@@ -10,7 +10,8 @@ from fr_poison.report.grid import Grid
 from fr_poison.report.sources import Sources
 
 _LEGENDS = words.TEXTS['tables']
-_CURVES = ('roc', 'embedding_map')  # of many points: for figures, not cells
+# Of many numbers, no cells of a table.
+_CURVES = ('roc', 'embedding_map', 'protection_counts')
 _SPECIAL = {
   '\\': r'\textbackslash{}',
   '~': r'\textasciitilde{}',

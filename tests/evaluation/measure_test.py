@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 
-from fr_poison import evaluation, extractors
+from fr_poison import evaluation, extractors, intervals
 from fr_poison.adversaries import combining
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import Split
@@ -93,6 +93,17 @@ def test_accuracy_is_that_of_the_others():
   assert _rates(result)[:2] == [1, 0.5]
   low, high = result.record()['accuracy_ci']
   assert low < 0.5 < high
+
+
+def test_a_record_has_what_its_interval_is_computed_from(protocol, inverted):
+  record = measure(protocol, inverted, WAITING, noise_control=False).record()
+  people, wrong, totals = zip(*record['protection_counts'], strict=True)
+  assert people == protocol.protected
+  assert sum(totals) == record['num_test_images']
+  assert sum(wrong) / sum(totals) == pytest.approx(record['protection_rate'])
+  low, high, icc = intervals.interval(wrong, totals)
+  assert record['protection_ci'] == [low, high]
+  assert record['protection_icc'] == icc
 
 
 def test_probes_are_clean_and_one_person_is_cloaked_at_a_time(

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from fr_poison import evaluation, metrics, types
@@ -65,8 +66,9 @@ def test_nulls_that_are_allowed(make_record):
 
 def test_controls_are_those_that_are_measured(make_record):
   assert tuple(kinds.CONTROLS) == evaluation.CONTROLS
-  rates = {c: metrics.Rate(0.5, 0.4, 0.6, 9) for c in kinds.CONTROLS}
-  made = evaluation.Result(None, None, rates, None, None, make_record())
+  rates = {c: metrics.Rate(0.5, 0.4, 0.6, 9, 0.0) for c in kinds.CONTROLS}
+  counts = metrics.per_person(np.zeros(2), np.arange(2))
+  made = evaluation.Result(None, None, rates, None, None, counts, make_record())
   for name in kinds.CONTROLS:
     assert words.control(made.record(), name) == (0.5, [0.4, 0.6])
     assert words.control(make_record(), name) == (None, None)

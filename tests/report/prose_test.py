@@ -156,18 +156,22 @@ def test_protected_against_none(judged):
 
 
 def test_unsure_where_the_interval_holds_half(judged):
+  few = {'num_people': 4, 'num_test_images': 12}
   first, second, third, *_ = prose.verdict(
-    judged({'mobileface': (0.44, 1), 'faceres': (0.5, 0.9)}, num_test_images=3)
+    judged({'mobileface': (0.44, 1), 'faceres': (0.5, 0.9)}, **few)
   )
   assert first.startswith('Nothing can be said for sure: too few pictures')
   assert second.startswith('Too few pictures to say, against: mobileface 72%')
-  # 3 of 3: Wilson's interval is 3 / (3 + 1.96^2) = .44 to 1.
-  assert 'from 3 pictures of 40 people; the intervals are up to 56' in third
+  # 4 of 4 people: .05^(1/4) = .47 to 1.
+  assert 'from 12 pictures of 4 people; the intervals are up to 56' in third
   assert third.endswith('not even all of them wrong would prove protection: '
-                        'give more.')  # fmt: skip
-  # 4 of 4: 4 / (4 + 3.84) = .51, more than half.
-  four = judged({'mobileface': (0.51, 1)}, num_test_images=4)
-  assert not any('not even all' in x for x in prose.verdict(four))
+                        'give more, of five people or of one.')  # fmt: skip
+  # 5 of 5 people: .55, more than half. Of one person 3 pictures give Wilson's
+  # 3 / (3 + 1.96^2) = .44, and 4 give 4 / (4 + 3.84) = .51.
+  for people, pictures, few in ((5, 5, False), (1, 3, True), (1, 4, False)):
+    given = {'num_people': people, 'num_test_images': pictures}
+    said = prose.verdict(judged({'mobileface': (0.51, 1)}, **given))
+    assert any('not even all' in text for text in said) == few
 
 
 def test_one_network_only_is_no_protection(judged):
