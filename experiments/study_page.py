@@ -65,7 +65,7 @@ def _distinct(records):
   """Runs may have a record in common, such as a baseline's."""
   fields = (
     *('attack', 'surrogate', 'epsilon', 'dssim', 'control_of', 'history'),
-    *('adversary', 'network', 'recognizer'),
+    *('adversary', 'network', 'recognizer', 'recipe'),
   )
   found = {}
   for record in records:

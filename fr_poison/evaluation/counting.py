@@ -54,6 +54,18 @@ def count_errors(
   )
 
 
+def mean(found: Sequence[Errors]) -> Errors:
+  """Averages, probe by probe, what several trainings got wrong.
+
+  Args:
+    found: of the same probes.
+  """
+  average = lambda name: np.mean([getattr(e, name) for e in found], 0)
+  return found[0]._replace(
+    protected=average('protected'), others=average('others')
+  )
+
+
 def among_strangers(ranking: Ranking, distances: Array) -> Ranking:
   """Replaces the first of a ranking by a stranger who is nearer.
 

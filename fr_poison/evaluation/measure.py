@@ -15,7 +15,14 @@ from fr_poison.evaluation import scrape as scrapes
 from fr_poison.evaluation.counting import Errors
 from fr_poison.evaluation.protocol import Protocol
 from fr_poison.evaluation.scrape import Scrape
-from fr_poison.evaluation.trainer import Combination, Trainer, waiting_name
+from fr_poison.evaluation.trainer import (
+  Combination,
+  Retrained,
+  Trainer,
+  members,
+  waiting_name,
+  weights,
+)
 from fr_poison.recognizers import end_to_end, linear, nearest_neighbor
 from fr_poison.recognizers.ranking import Ranking
 from fr_poison.training import Recipe
@@ -77,7 +84,7 @@ class _Ranked(NamedTuple):
 def measure(
   protocol: Protocol,
   cloaks: Scrape | np.ndarray,
-  trainer: Trainer | Combination,
+  trainer: Trainer | Combination | Retrained,
   recognizer: str = 'nearest_neighbor',
   *,
   num_splits: int | None = None,
@@ -111,7 +118,8 @@ def measure(
       that is not shown its part of such pictures.
   """
   start = time.monotonic()
-  networks = [part.extractor for part in trainer.parts]
+  trainers = members(trainer)
+  networks = [p.extractor for one in trainers.values() for p in one.parts]
   extractors.check_on_frame(networks, protocol.faces.alignment)
   if recognizer not in RECOGNIZERS:
     known = ', '.join(RECOGNIZERS)
@@ -119,13 +127,22 @@ def measure(
   if not isinstance(cloaks, Scrape):
     cloaks = scrapes.cloaked(protocol, cloaks)
   judge = _Judge(protocol, recognizer, num_splits, batch_size, settings)
-  errors, ranked = judge.errors(cloaks, trainer, strangers)
-  noise = None
+  each = lambda scrape: [
+    judge.errors(scrape, one, strangers) for one in trainers.values()
+  ]
+  found, noise = each(cloaks), None
+  errors = counting.mean([errors for errors, _ in found])
   if noise_control and cloaks.fields['attack'] not in _WITHOUT_CONTROL:
-    control = noise_like(protocol, cloaks)
-    noise = _rate(*judge.errors(control, trainer, strangers)[0][:2])
-  protection, gone = _rate(*errors[:2]), ranked.enrolment
-  fields = judge.fields(cloaks, trainer, ranked.rankings)
+    control = each(noise_like(protocol, cloaks))
+    noise = _rate(*counting.mean([errors for errors, _ in control])[:2])
+  protection, ranked = _rate(*errors[:2]), found[0][1]
+  gone = ranked.enrolment  # the same of each
+  fields = judge.fields(cloaks, trainers, ranked.rankings)
+  if None not in trainers:
+    fields['training_seeds'] = [*trainers]
+  if len(found) > 1 and protection:
+    rates = [float(errors.protected.mean()) for errors, _ in found]
+    fields['over_seeds'] = rates
   fields['num_test_images'] = protection.count if protection else 0
   fields['wall_seconds'] = (
     cloaks.fields.get('wall_seconds', 0.0) + time.monotonic() - start
@@ -201,23 +218,22 @@ class _Judge:
     )
     return errors, ranked
 
-  def fields(self, scrape, trainer, rankings) -> dict:
+  def fields(self, scrape, trainers, rankings) -> dict:
     """What a record says of the scrape, the trainer and the recognizer."""
-    surrogate, weights = scrape.fields['surrogate'], {}
-    for part in trainer.parts:
-      trained = f' {part.adversary}' if part.adversary else ''
-      if part.extractor.sha256:
-        name = part.name + ' mirrored' * part.extractor.mirrored
-        weights[name + trained] = part.extractor.sha256
+    surrogate, trainer = (
+      scrape.fields['surrogate'],
+      next(iter(trainers.values())),
+    )
     return scrape.fields | {
       'adversary': trainer.adversary or waiting_name(trainer.name, surrogate),
+      **({'kind': trainer.kind} if trainer.kind else {}),
       'network': trainer.name,
       'input_size': max(part.extractor.input_size for part in trainer.parts),
       'recognizer': self._kind,
       'normalize': self._normalizes(trainer),
       'top_k': rankings[0].labels.shape[-1],
       'num_splits': len(self._splits),
-      'weights': scrape.fields.get('weights', {}) | weights,
+      'weights': scrape.fields.get('weights', {}) | weights(trainers),
     }
 
   def _normalizes(self, trainer):

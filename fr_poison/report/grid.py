@@ -16,7 +16,7 @@ _RUN_FIELDS = (
 # What two records of one row have in common: attack, surrogate, and these.
 _DETAILS = {
   'epsilon': words.levels,
-  'recognizer': words.plain,
+  'recognizer': str,
   'history': words.clean,  # of cloaks of several tools
 }
 
@@ -108,11 +108,11 @@ def _by_run(records, fields):
   runs = {}
   for r in records:
     run = ', '.join(f'{x} {words.clean(str(r[k]))}' for k, x in fields.items())
-    runs.setdefault(run, {}).setdefault(r['recognizer'], []).append(r)
+    runs.setdefault(run, {}).setdefault(words.recognizer(r), []).append(r)
   grids = []
   for run, by_recognizer in runs.items():
     for name, same in by_recognizer.items():
-      recognizer = words.plain(name) if len(by_recognizer) > 1 else ''
+      recognizer = name if len(by_recognizer) > 1 else ''
       title = ', '.join(filter(None, (run, recognizer)))
       grids.append(arrange(same, title, run))
   return grids
@@ -129,7 +129,7 @@ def _place(rows, record, attacks):
     raise InputError(
       f'records: two of {record["attack"]} for '
       f'{words.surrogate_name(record) or "no network"} against {column} '
-      f'by {record["recognizer"]}; report one run at a time'
+      f'by {words.recognizer(record)}; report one run at a time'
     )
   cells[column] = record
 
@@ -137,6 +137,7 @@ def _place(rows, record, attacks):
 def _key(record):
   attack = record['control_of' if record['attack'] == 'noise' else 'attack']
   details = {'history': ''} | record
+  details['recognizer'] = words.recognizer(record)
   if attack == 'none':
     details |= {'surrogate': (), 'epsilon': None}
   surrogate = ' + '.join(map(words.clean, details['surrogate']))
@@ -157,6 +158,7 @@ def _label(text, key, rivals):
 def _stand_ins(cells):
   """Controls that attack records hold; how visible they are is not known."""
   unknown = {'attack': 'noise', 'dssim': None, 'psnr': None, 'linf': None}
+  unknown['over_seeds'] = None  # those are the cloak's
   controls = {}
   for column, record in cells.items():
     rate = record.get('noise_protection_rate')

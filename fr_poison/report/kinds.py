@@ -38,13 +38,17 @@ class _Run:
   surrogate: list[Name]
   network: Name
   recognizer: Literal[RECOGNIZERS]
-  adversary: Name
+  adversary: Name  # the trainer's name
   num_people: Count  # the protected ones, as num_protected
   config_hash: Name
   versions: dict[Name, Name]
   device: Name
   num_protected: Count = None
   num_gallery_people: Count = None  # whom the recognizer knows
+  kind: Name = None  # of trainer, where the name does not begin with it
+  recipe: Name = None  # the name of the recognizer's settings
+  training_seeds: list[CountOrZero] = None  # of a network trained here
+  over_seeds: list[Share] = None  # rates of the protection that were averaged
   control_of: Cloak = None
   history: Name = None  # which one
   dataset: Name = None  # what a page says of the pictures, in words

@@ -139,6 +139,9 @@ def _write(path, found, shown, strips, is_study=False, **fields):
     facts=_facts(records) if records else {},
     anchor=record_file.anchor,
     measures=words.measures,
+    over_seeds=words.over_seeds,
+    seeds_legend=words.seeds_legend,
+    recognizers=' or '.join(dict.fromkeys(map(words.recognizer, records))),
     rate=words.rate,
     version=version.__version__,
   )
@@ -161,7 +164,7 @@ def _row(record):
   else:
     attack, measured = record['attack'], 'protection'
     cells += [record['network'], record['adversary']]
-    cells.append(words.plain(record['recognizer']))
+    cells.append(words.recognizer(record))
   cells = [
     *(words.attack_name(attack), *cells, measured),
     *words.rate(record, measured.lower(), '–'),

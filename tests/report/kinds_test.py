@@ -46,6 +46,11 @@ def test_every_missing_field_is_named(make_record):
     ('weights', {'mobileface': 3}),
     ('device', {}),
     ('noise_protection_rate', 2),
+    ('kind', ' '),
+    ('recipe', ''),
+    ('training_seeds', [-1]),
+    ('over_seeds', 0.5),
+    ('over_seeds', [0.5, 1.5]),
     ('control_of', 'noise'),
   ],
 )
