@@ -57,7 +57,7 @@ def get_config(arg=None):
       # As the paper's code.
       'raw_nearest_neighbor': {'kind': 'nearest_neighbor', 'normalize': False},
       'linear': {},
-      'end_to_end_paper': end_to_end(smoke, 'paper'),
+      # By other recipes: end_to_end.py.
       'end_to_end_gentle': end_to_end(smoke, 'gentle'),
     }
   )

@@ -39,8 +39,7 @@ def get_config(arg=None):
   for name, recipe in _candidates(smoke).items():
     one = trainer | {'training': recipe}
     config.adversaries[f'adaptive_{name}'] = ConfigDict(one)
-  for name in ('end_to_end_paper', 'end_to_end_gentle'):
-    del config.recognizers[name]
+  del config.recognizers.end_to_end_gentle
   return config
 
 

@@ -22,7 +22,6 @@ def test_a_config_that_trains_nothing_is_refused(tmp_path, tmp_path_factory):
 
 def test_evaluate_finds_everything_done(here, tmp_path):
   config = adaptive.get_config('smoke').to_dict()
-  del config['recognizers']['end_to_end_paper']  # see configs_test.py
   lines = here(train_robust, config, tmp_path / 'out').splitlines()
   paths = dict(x.split(': --config.extractor.checkpoint=') for x in lines)
   names = [f'adaptive_{recipe}' for recipe in ('paper', 'tuned')]
