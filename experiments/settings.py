@@ -253,9 +253,10 @@ def _check_attack_in_loop(field, settings, recipe):
 
 def _check_recognizer(label, kind, settings, num_people):
   field = f'recognizers.{label}'
-  checks.whole(f'config.{field}.num_splits', settings.get('num_splits', 1))
+  for name in ('num_splits', 'num_seeds'):
+    checks.whole(f'config.{field}.{name}', settings.get(name, 1))
   checks.whole(f'config.{field}.top_k', settings.get('top_k', 1), 1, num_people)
-  shared = ('num_splits', 'top_k')
+  shared = ('num_splits', 'num_seeds', 'top_k')
   own = {k: v for k, v in settings.items() if k not in shared}
   if kind != 'end_to_end':
     fit = evaluation.RECOGNIZERS[kind].fit

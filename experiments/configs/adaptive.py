@@ -119,7 +119,10 @@ def end_to_end(smoke, recipe):
   found = {'batch_size': 32, 'head': {'name': 'softmax'}} | found
   return {
     'kind': 'end_to_end',
-    'num_splits': 1,  # one training for each of its protected people
+    # One training for each of its protected people, from the first of a
+    # trainer's networks.
+    'num_splits': 1,
+    'num_seeds': 1,
     'start_head': start_head,
     # True: also on the public people's pictures, as the paper's --robust.
     'public': False,

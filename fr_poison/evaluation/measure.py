@@ -88,6 +88,7 @@ def measure(
   recognizer: str = 'nearest_neighbor',
   *,
   num_splits: int | None = None,
+  num_seeds: int | None = None,
   noise_control: bool = True,
   strangers: Array | None = None,
   batch_size: int = 20,
@@ -106,6 +107,7 @@ def measure(
       (`extractors.on_frame`), filter and detector.
     recognizer: one of `RECOGNIZERS`.
     num_splits: take the first so many of the protocol's.
+    num_seeds: take the first so many networks of a `Retrained` trainer.
     noise_control: measure noise like the cloaks as well, if these are cloaks.
     strangers: [N] distance of every clean picture to the nearest stranger in
       the gallery; a probe that is nearer to a stranger is not recognized.
@@ -118,7 +120,7 @@ def measure(
       that is not shown its part of such pictures.
   """
   start = time.monotonic()
-  trainers = members(trainer)
+  trainers = dict([*members(trainer).items()][:num_seeds])
   networks = [p.extractor for one in trainers.values() for p in one.parts]
   extractors.check_on_frame(networks, protocol.faces.alignment)
   if recognizer not in RECOGNIZERS:

@@ -86,8 +86,8 @@ class Recipe:
     checks.known('dtype', self.dtype, _DTYPES)
     if self.steps_per_epoch and not self.balanced:
       raise InputError(
-        'steps_per_epoch: given, but an epoch that is not balanced shows every '
-        'picture once'
+        'balanced: False, but steps_per_epoch is given; such an epoch shows '
+        'every picture once'
       )
     self.make_optimizer(1)
     if self.make_head().logits is None and self.label_smoothing:

@@ -64,6 +64,7 @@ def test_a_field_that_nobody_reads_is_refused(config):
       'config.num_public: 0 is below 2',
     ),
     ('recognizers', 'nearest_neighbor', {'k': 0}, 'nearest_neighbor.k: 0;'),
+    ('recognizers', 'linear', {'num_seeds': 0}, 'linear.num_seeds: 0;'),
     (
       'recognizers',
       'nearest_neighbor',
@@ -212,7 +213,7 @@ def trained_config(config):
     (
       'adaptive, a',
       {'training': {'steps_per_epoch': 3}},
-      'adaptive, a.training.steps_per_epoch: given, but',
+      'adaptive, a.training.balanced: False, but steps_per_epoch',
     ),
     ('squeezing grey', {'kind': 'adaptive'}, "would call 'squeezing grey'"),
   ],

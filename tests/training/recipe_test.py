@@ -11,7 +11,7 @@ REFUSED = [
   ('num_micro_batches: 0', {'num_micro_batches': 0}),
   ('per_person: 0', {'per_person': 0}),
   ('steps_per_epoch: 0', {'steps_per_epoch': 0, 'balanced': True}),
-  ('steps_per_epoch: given, but', {'steps_per_epoch': 2}),
+  ('balanced: False, but steps_per_epoch', {'steps_per_epoch': 2}),
   ('seed: -1', {'seed': -1}),
   ('flip: 1.1', {'flip': 1.1}),
   ('flip: nan', {'flip': np.nan}),
