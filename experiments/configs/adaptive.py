@@ -2,7 +2,7 @@ r"""The trainer has the tools, too: ORL, adaptive training, three recognizers.
 
   python experiments/evaluate.py --config=experiments/configs/adaptive.py
 
-By the time of a step an hour and a half on 2 CPU cores, half of it for the two
+An hour and a half on 2 CPU cores, by what a step takes, half of it for the two
 recipes' three training seeds each. Expect the protection of LowKey to fall from
 97-100% to 2-4% with every recognizer of this config, at 1.4 points less
 accuracy on everybody else at most. All numbers: docs/adaptive/table.md.

@@ -3,7 +3,8 @@ r"""ORL faces as in orl.py; extractor and last layer are fine-tuned together.
   python experiments/evaluate.py --config=experiments/configs/end_to_end.py
 
 By two recipes, see adaptive.py: the paper's, in fewer steps, and a gentle one,
-which starts from logistic regression. Expect of the gentle one LowKey to
+which starts from logistic regression. About an hour on 2 CPU cores, by what a
+step takes, most of it for the paper's. Expect of the gentle one LowKey to
 protect at 97% and Fawkes at 37%, where the logistic regression leaves 100% and
 67%; on ORL: other recipes leave less. All numbers: docs/end_to_end/table.md, by
 version 0.1.0 of other people.
