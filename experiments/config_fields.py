@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from fr_poison import checks
 from fr_poison.data import align, datasets, folder
+from fr_poison.report import words
 from fr_poison.types import InputError, NotKeptError
 
 ALIGNMENTS = ('auto', 'none', *align.TEMPLATES)
@@ -64,6 +65,63 @@ class Fields:
     check_known('align', self.align, ALIGNMENTS)
     check_known('person_level', self.person_level, folder.PERSON_LEVELS)
     checks.check_fields(self, 'config.')
+
+
+def entries(
+  found: dict[str, dict], kinds: Iterable[str]
+) -> list[tuple[str, str, dict]]:
+  """Lists a config's entries of these kinds: label, kind and settings.
+
+  They are in the order of the kinds. An entry without a `kind` is of the one
+  that its label names.
+  """
+  return [
+    (label, kind, {k: v for k, v in chosen.items() if k != 'kind'})
+    for kind in kinds
+    for label, chosen in found.items()
+    if chosen.get('kind', label) == kind
+  ]
+
+
+def check_kinds(
+  field: str, found: dict[str, dict], kinds: Iterable[str]
+) -> None:
+  """Refuses entries of an unknown kind, and labels that mean another one.
+
+  Raises:
+    InputError: naming the entry.
+  """
+  kinds = tuple(kinds)
+  for label, chosen in found.items():
+    if 'kind' not in chosen:
+      check_known(field, label, kinds)
+    else:
+      check_known(f'{field}.{label}.kind', chosen['kind'], kinds)
+      if label in kinds and label != chosen['kind']:
+        raise InputError(
+          f'config.{field}.{label}: called as one kind, but of another: '
+          f'{chosen["kind"]}'
+        )
+
+
+def check_names(
+  field: str, labels: Iterable[str], taken: Iterable[str] = ()
+) -> None:
+  """Refuses labels that a page would write alike, or as nothing.
+
+  Raises:
+    InputError: naming the second of them.
+  """
+  seen = set(taken)
+  for label in labels:
+    name = words.plain(words.clean(label))
+    if not name or name in seen:
+      known = ', '.join(sorted(seen))
+      raise InputError(
+        f'config.{field}: a page would call {label!r} {name!r}; a name of its '
+        f'own expected, beside {known}'
+      )
+    seen.add(name)
 
 
 def check_known(field: str, name: str, names: Iterable[str]) -> None:

@@ -22,6 +22,7 @@ import progress
 import run_flags
 import standard_cloaks
 import trainers
+from config_fields import entries
 from inputs import Inputs
 from settings import Settings
 
@@ -74,7 +75,7 @@ def _dataset(found):
 def measure(
   found: Inputs,
   version: evaluation.Scrape,
-  answers: Sequence[evaluation.Trainer | evaluation.Combination],
+  answers: Sequence[trainers.Answer],
   shared: dict,
 ) -> list[dict]:
   """Measures every recognizer of every trainer, one record each.
@@ -87,23 +88,23 @@ def measure(
   """
   settings = found.settings
   pairs = [
-    (kind, trainer)
-    for kind in evaluation.RECOGNIZERS
+    (label, trainer)
+    for label, kind, _ in entries(settings.recognizers, evaluation.RECOGNIZERS)
     for trainer in answers
-    if kind in settings.recognizers and trainer.can_use(kind)
+    if trainer.can_use(kind, label)
   ]
   what = f'recognizers, {version.fields["attack"]}'
   shown = progress.over(what, 'recognizer', delay=5)
   return [
-    shared | record(found, version, trainer, kind)
-    for kind, trainer in shown(pairs, len(pairs))
+    shared | record(found, version, trainer, label)
+    for label, trainer in shown(pairs, len(pairs))
   ]
 
 
 def record(
   found: Inputs,
   version: evaluation.Scrape,
-  trainer: evaluation.Trainer | evaluation.Combination,
+  trainer: trainers.Answer,
   recognizer: str,
   **options,
 ) -> dict:
@@ -113,21 +114,25 @@ def record(
     found: people and settings.
     version: of the pictures, as they are scraped.
     trainer: whose recognizer it is.
-    recognizer: its name.
+    recognizer: its label.
     **options: more of `evaluation.measure`.
   """
   settings = found.settings
-  return evaluation.measure(
+  chosen = dict(settings.recognizers[recognizer])
+  kind = chosen.pop('kind', recognizer)
+  result = evaluation.measure(
     found.protocol,
     version,
     trainer,
-    recognizer,
+    kind,
     noise_control=settings.noise_control,
     controls=settings.controls,
     batch_size=settings.batch_size,
-    **settings.recognizers[recognizer],
+    **chosen,
     **options,
-  ).record()
+  )
+  recipe = {'recipe': recognizer} if recognizer != kind else {}
+  return result.record() | recipe
 
 
 def measure_cloak(

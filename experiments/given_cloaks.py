@@ -213,9 +213,11 @@ def _describe(source, settings, own) -> str:
 
 
 def _not_tested(settings) -> list[str]:
-  if 'adaptive' not in settings.adversaries:
+  found = config_fields.entries(settings.adversaries, ('adaptive',))
+  if not found:
     return []
-  tools = ' and '.join(settings.adversaries['adaptive']['attacks'])
+  tools = dict.fromkeys(tool for *_, one in found for tool in one['attacks'])
+  tools = ' and '.join(tools)
   return [
     'A trainer with the very tool that made these cloaks: the adaptive one has '
     f'{tools}, as made here for {" and ".join(settings.surrogates)}.'

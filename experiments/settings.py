@@ -18,6 +18,7 @@ from fr_poison.types import InputError
 
 # Where the config does not say how many.
 _MOST_PROTECTED, _MOST_TARGETS = 10, 10
+_MOST_SEEDS = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,12 +119,8 @@ class Settings(config_fields.Fields):
     for label, filters in self.saved.items():
       with _naming(f'saved.{label}: '):
         squeeze.chain(filters)
-    for name, settings in self.recognizers.items():
-      check_known('recognizers', name, evaluation.RECOGNIZERS)
-      _check_recognizer(name, settings, self.num_evaluated)
-    for name, settings in self.adversaries.items():
-      check_known('adversaries', name, _ADVERSARY_FIELDS)
-      self._check_adversary(name, settings)
+    self._check_recognizers()
+    self._check_adversaries()
     for name, shares in self.histories.items():
       for version in shares:
         known = (history.CLEAN, *self.attacks)
@@ -174,12 +171,32 @@ class Settings(config_fields.Fields):
         'people; one is told from the others, so two or more are needed'
       )
 
-  def _check_adversary(self, name, settings):
-    field = f'adversaries.{name}'
-    known = _ADVERSARY_FIELDS[name]
+  def _check_recognizers(self):
+    kinds = evaluation.RECOGNIZERS
+    config_fields.check_kinds('recognizers', self.recognizers, kinds)
+    config_fields.check_names('recognizers', self.recognizers)
+    for entry in config_fields.entries(self.recognizers, kinds):
+      _check_recognizer(*entry, self.num_evaluated)
+
+  def _check_adversaries(self):
+    config_fields.check_kinds('adversaries', self.adversaries, _FIELDS)
+    names = []
+    for label, kind, settings in config_fields.entries(
+      self.adversaries, _FIELDS
+    ):
+      self._check_adversary(label, kind, settings)
+      filters = settings.get('filters', {})
+      own = [f'{label} {name}' for name in filters] or [label]
+      names += own if kind != 'oblivious' else []
+    # Those who wait are called by what cloaks were made on.
+    waiting = 'baseline', 'oblivious'
+    config_fields.check_names('adversaries', names, waiting)
+
+  def _check_adversary(self, label, kind, settings):
+    field, known = f'adversaries.{label}', _FIELDS[kind]
     for key in settings:
       config_fields.check_known(f'{field}, field', key, known)
-    if missing := [k for k in known if k not in (*settings, 'surrogates')]:
+    if missing := [k for k in known if k not in (*settings, *_OPTIONAL)]:
       raise InputError(f'config.{field}.{missing[0]}: missing')
     for key, names in (
       ('networks', extractors.names()),
@@ -188,46 +205,55 @@ class Settings(config_fields.Fields):
     ):
       for value in settings.get(key, ()):
         config_fields.check_known(f'{field}.{key}', value, names)
-    if name in learning.TRAINED:
+    if kind in learning.TRAINED:
       config_fields.check_least('num_public', self.num_public, 2)
+      number = settings.get('training_seeds', 1)
+      checks.whole(f'config.{field}.training_seeds', number, 1, _MOST_SEEDS)
       recipe = Recipe.from_config(settings['training'], f'{field}.training')
-      if name == 'adversarial_training':
-        _check_attack_in_loop(settings, recipe)
-    for label, filters in settings.get('filters', {}).items():
-      with _naming(f'{field}.filters.{label}: '):
+      for one in learning.retrainings(settings).values():
+        Recipe.from_config(one['training'], f'{field}.training')
+      if kind == 'adversarial_training':
+        _check_attack_in_loop(f'{field}.', settings, recipe)
+    for name, filters in settings.get('filters', {}).items():
+      with _naming(f'{field}.filters.{name}: '):
         squeeze.chain(filters)
     if 'robust' in known:
       self._check_combination(field, settings)
 
   def _check_combination(self, field, settings):
     # Its trainer is there only if they wait; pixels are not fine-tuned.
-    waits = self.networks if 'oblivious' in self.adversaries else ()
+    waits = config_fields.entries(self.adversaries, ('oblivious',))
+    waits = self.networks if waits else ()
     able = [name for name in waits if name != extractors.PIXELS]
     config_fields.check_known(f'{field}.accurate', settings['accurate'], able)
     if 'quantile' in settings:  # of distances
-      config_fields.check_known(
-        'recognizers', 'nearest_neighbor', self.recognizers
-      )
+      kinds = [s.get('kind', label) for label, s in self.recognizers.items()]
+      config_fields.check_known('recognizers', 'nearest_neighbor', kinds)
       checks.number(
         f'config.{field}.quantile', settings['quantile'], 0, 1, ends='()'
       )
-    robust = settings['robust']
-    config_fields.check_known(f'{field}.robust', robust, learning.TRAINED)
-    if robust not in self.adversaries:
-      raise InputError(
-        f'config.{field}.robust: there is no config.adversaries.{robust}'
-      )
+    trained = config_fields.entries(self.adversaries, learning.TRAINED)
+    labels = [label for label, _, _ in trained]
+    config_fields.check_known(f'{field}.robust', settings['robust'], labels)
 
 
-_ADVERSARY_FIELDS = {
+_FIELDS = {  # of adversaries, by kind
   'oblivious': (),
   # surrogates: that they cloak for themselves; all of the config if left out.
-  'adaptive': ('networks', 'attacks', 'surrogates', 'training'),
-  'adversarial_training': ('networks', 'attack', 'share', 'training'),
+  # training_seeds: so many networks, each from a training seed of its own.
+  'adaptive': (
+    *('networks', 'attacks', 'surrogates'),
+    *('training', 'training_seeds'),
+  ),
+  'adversarial_training': (
+    *('networks', 'attack', 'share'),
+    *('training', 'training_seeds'),
+  ),
   'squeezing': ('networks', 'filters'),
   'top2': ('accurate', 'robust'),
   'threshold': ('accurate', 'robust', 'quantile'),
 }
+_OPTIONAL = ('surrogates', 'training_seeds')
 
 
 def members(names: Iterable[str]) -> list[str]:
@@ -244,8 +270,7 @@ def _naming(place):
     raise InputError(f'config.{place}{error}') from error
 
 
-def _check_attack_in_loop(settings, recipe):
-  field = 'adversaries.adversarial_training.'
+def _check_attack_in_loop(field, settings, recipe):
   with _naming(f'{field}attack: '):
     adversarial_training.make_attack(
       None, recipe.make_head(), **settings['attack']
@@ -254,14 +279,15 @@ def _check_attack_in_loop(settings, recipe):
     adversarial_training.wrap_with_attack(None, None, settings['share'])
 
 
-def _check_recognizer(name, settings, num_people):
-  field = f'recognizers.{name}'
-  checks.whole(f'config.{field}.num_splits', settings.get('num_splits', 1))
+def _check_recognizer(label, kind, settings, num_people):
+  field = f'recognizers.{label}'
+  for name in ('num_splits', 'num_seeds'):
+    checks.whole(f'config.{field}.{name}', settings.get(name, 1))
   checks.whole(f'config.{field}.top_k', settings.get('top_k', 1), 1, num_people)
-  shared = ('num_splits', 'top_k')
+  shared = ('num_splits', 'num_seeds', 'top_k')
   own = {k: v for k, v in settings.items() if k not in shared}
-  if name != 'end_to_end':
-    fit = evaluation.RECOGNIZERS[name].fit
+  if kind != 'end_to_end':
+    fit = evaluation.RECOGNIZERS[kind].fit
     checks.check_settings(fit, own, f'config.{field}.')
     return
   if 'training' not in settings:

@@ -66,7 +66,7 @@ def _distinct(records):
   fields = (
     *('attack', 'surrogate', 'epsilon', 'dssim', 'control_of', 'history'),
     *('control', 'saved'),
-    *('adversary', 'network', 'recognizer'),
+    *('adversary', 'network', 'recognizer', 'recipe'),
   )
   found = {}
   for record in records:

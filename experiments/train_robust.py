@@ -16,6 +16,7 @@ import cli
 import distributed
 import inputs
 import run_flags
+from config_fields import entries
 from settings import Settings
 
 from fr_poison import locks, processes
@@ -33,11 +34,8 @@ def run(
   """Trains each network of each adversary; prints where it is."""
   # Everything that can be wrong is found before anything is written.
   settings = Settings.from_config(config)
-  chosen = [
-    (kind, network)
-    for kind in learning.TRAINED
-    for network in settings.adversaries.get(kind, {}).get('networks', ())
-  ]
+  adversaries = entries(settings.adversaries, learning.TRAINED)
+  chosen = [(*one, name) for one in adversaries for name in one[2]['networks']]
   if not chosen:
     raise InputError(
       f'config.adversaries: nothing to train, none of '
@@ -47,22 +45,19 @@ def run(
 
   with locks.held(workdir):
     # What the tools make of the public people; the others read it afterwards.
-    for kind in dict.fromkeys(kind for kind, _ in chosen):
-      cloak = functools.partial(public.training_set, settings.adversaries[kind])
+    for *_, adversary, _ in chosen:
+      cloak = functools.partial(public.training_set, adversary)
       processes.on_first(lambda cloak=cloak: cloak() and None)
 
-    for kind, network in chosen:
-      _, path = learning.train(
-        kind,
-        settings.adversaries[kind],
-        public.networks[network],
-        public,
-        tensorboard=tensorboard,
-      )
-      if processes.is_first():
-        print(
-          f'{kind} {network}: --config.extractor.checkpoint={path}', flush=True
+    for label, kind, adversary, network in chosen:
+      retrainings = learning.retrainings(adversary)
+      for seed, one in retrainings.items():
+        _, path = learning.train(
+          kind, one, public.networks[network], public, tensorboard=tensorboard
         )
+        what = f'{label} {network}' + f', seed {seed}' * (len(retrainings) > 1)
+        if processes.is_first():
+          print(f'{what}: --config.extractor.checkpoint={path}', flush=True)
 
 
 def main(argv):

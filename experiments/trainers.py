@@ -1,14 +1,18 @@
 """The trainers that a config names: who waits, learns, filters or combines."""
 
-import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
+
+from config_fields import entries
 
 from fr_poison import extractors, locks
 from fr_poison.adversaries import combining
 from fr_poison.data import squeeze
-from fr_poison.evaluation import Combination, Trainer, learning
+from fr_poison.evaluation import Combination, Retrained, Trainer, learning
+from fr_poison.evaluation.trainer import members
 from fr_poison.recognizers.end_to_end import Public
+
+Answer = Trainer | Combination | Retrained
 
 
 def make(
@@ -17,73 +21,108 @@ def make(
   recognizers: Mapping[str, dict],
   public: learning.PublicPeople,
   given: Trainer | None = None,
-) -> list[Trainer | Combination]:
+) -> list[Answer]:
   """Makes every trainer of a config; trains the networks that are missing.
 
   Args:
-    adversaries: settings by kind, see configs/adaptive.py.
+    adversaries: settings by label, see configs/adaptive.py.
     waiting: names of the networks of those who only wait.
-    recognizers: settings by kind; end_to_end may learn from public people.
+    recognizers: settings by label; end_to_end may learn from public people.
     public: the trainers' material, and all networks.
     given: a trainer whose network takes the place of one that would be
       trained, or who comes after those.
   """
   found, networks = [], public.networks
-  learns_more = recognizers.get('end_to_end', {}).get('public')
-  if 'oblivious' in adversaries:
+  if entries(adversaries, ('oblivious',)):
     found += [Trainer(networks[name], network=name) for name in waiting]
-  for kind in learning.TRAINED:
-    chosen = adversaries.get(kind, {})
-    for name in chosen.get('networks', ()):
-      if given and (given.adversary, given.name) == (kind, name):
-        trainer, given = given, None
+  place = _place(given, adversaries) if given else None
+  end_to_end = entries(recognizers, ('end_to_end',))
+  learns_more = any(chosen.get('public') for _, _, chosen in end_to_end)
+  for label, kind, chosen in entries(adversaries, learning.TRAINED):
+    more = Public(*public.training_set(chosen)) if learns_more else None
+    for name in chosen['networks']:
+      if given and (place, given.name) == (label, name):
+        trained, given = {None: given.extractor}, None
       else:
-        # Another run of a study may be at the same training.
-        with locks.turn(public.folder / 'trained'):
-          trained, _ = learning.train(kind, chosen, networks[name], public)
-        trainer = Trainer(trained, kind, name)
-      if learns_more:
-        more = Public(*public.training_set(chosen))
-        trainer = dataclasses.replace(trainer, public=more)
-      found.append(trainer)
+        trained = _train(kind, chosen, name, public)
+      own = {
+        seed: Trainer(network, label, name, public=more, kind=kind)
+        for seed, network in trained.items()
+      }
+      found.append(Retrained(own))
   found += [given] if given else []
-  chosen = adversaries.get('squeezing', {})
-  for label, filters in chosen.get('filters', {}).items():
-    squeezer = squeeze.chain(filters)
-    found += [
-      Trainer(networks[name], f'squeezing {label}', name, squeezer)
-      for name in chosen['networks']
-    ]
+  for label, kind, chosen in entries(adversaries, ('squeezing',)):
+    for filter_name, filters in chosen['filters'].items():
+      squeezer, title = squeeze.chain(filters), f'{label} {filter_name}'
+      found += [
+        Trainer(networks[name], title, name, squeezer, kind=kind)
+        for name in chosen['networks']
+      ]
   return found + [
     combination
-    for kind in ('top2', 'threshold')
-    if kind in adversaries
-    for combination in _combine(
-      kind, adversaries[kind], found, recognizers, public
-    )
+    for entry in entries(adversaries, ('top2', 'threshold'))
+    for combination in _combine(*entry, found, recognizers, public)
   ]
 
 
-def _combine(kind, chosen, trainers, recognizers, public):
+def _place(given, adversaries):
+  """The entry whose network is given: the one of its kind, or so called."""
+  labels = [
+    label
+    for label, kind, chosen in entries(adversaries, (given.adversary,))
+    if given.name in chosen['networks']
+  ]
+  if given.adversary in labels:
+    return given.adversary
+  return labels[0] if len(labels) == 1 else None
+
+
+def _train(kind, chosen, name, public):
+  """Networks by training seed."""
+  # Another run of a study may be at the same training.
+  with locks.turn(public.folder / 'trained'):
+    return {
+      seed: learning.train(kind, settings, public.networks[name], public)[0]
+      for seed, settings in learning.retrainings(chosen).items()
+    }
+
+
+def _combine(label, kind, chosen, trainers, recognizers, public):
   """The network that is best on clean pictures with each robust one."""
   (accurate,) = (
     t for t in trainers if not t.adversary and t.name == chosen['accurate']
   )
-  combine, able = combining.top2, tuple(recognizers)
+  rules = [(combining.top2, tuple(recognizers))]
   if kind == 'threshold':
-    # A distance is the nearest neighbour's; others have none.
-    able = ('nearest_neighbor',)
-    minimum = combining.calibrate(
-      extractors.embed(
-        accurate.extractor, public.faces.images, public.batch_size
-      ),
-      public.faces.labels,
-      normalize=recognizers['nearest_neighbor'].get('normalize', False),
-      quantile=chosen['quantile'],
-    )
-    combine = functools.partial(combining.threshold, minimum_score=minimum)
+    rules = [*_thresholds(accurate, chosen['quantile'], recognizers, public)]
   return [
-    Combination(accurate, robust, combine, kind, able)
+    Retrained(
+      {
+        seed: Combination(accurate, one, combine, label, able, kind)
+        for seed, one in members(robust).items()
+      }
+    )
     for robust in trainers
     if robust.adversary == chosen['robust']
+    for combine, able in rules
   ]
+
+
+def _thresholds(accurate, quantile, recognizers, public):
+  """Rules, and with which recipe of a recognizer each makes sense.
+
+  A distance is the nearest neighbour's, and of one size as that measures it;
+  others have none.
+  """
+  embeddings = extractors.embed(
+    accurate.extractor, public.faces.images, public.batch_size
+  )
+  for label, _, settings in entries(recognizers, ('nearest_neighbor',)):
+    minimum = combining.calibrate(
+      embeddings,
+      public.faces.labels,
+      normalize=settings.get('normalize', False),
+      quantile=quantile,
+    )
+    rule = functools.partial(combining.threshold, minimum_score=minimum)
+    yield rule, (label,)

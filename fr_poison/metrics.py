@@ -42,14 +42,18 @@ def rate(errors: Array, users: Labels) -> Rate:
   """Averages per-picture errors, with `intervals.interval` over people.
 
   Args:
-    errors: [N] in [0, 1], one per distinct picture.
+    errors: [N] in [0, 1], one per distinct picture; or [seeds, N], of the same
+      pictures and other trainings.
     users: [N], whose picture it is.
 
   Raises:
     InputError: no pictures.
   """
-  low, high, icc = intervals.interval(*per_person(errors, users)[1:])
-  return Rate(float(np.mean(errors)), low, high, len(errors), icc)
+  errors = np.atleast_2d(errors)
+  counts = [per_person(own, users)[1:] for own in errors]
+  wrong, totals = (np.stack(own) for own in zip(*counts, strict=True))
+  low, high, icc = intervals.interval(wrong, totals)
+  return Rate(float(np.mean(errors)), low, high, errors.shape[1], icc)
 
 
 def psnr(a: Array, b: Array) -> float | None:

@@ -7,7 +7,7 @@ import json
 import re
 from xml.etree import ElementTree
 
-import interval_coverage
+import interval_simulation
 import pytest
 
 from fr_poison.report import (
@@ -185,7 +185,7 @@ def test_the_study_beside_the_paper_is_what_its_records_say(readme, root):
 def test_the_coverage_of_intervals_is_what_its_records_say(root):
   folder = root / 'docs' / 'interval_coverage'
   lines = (folder / 'records.jsonl').read_text().splitlines()
-  table = interval_coverage.table(list(map(json.loads, lines)))
+  table = interval_simulation.table(list(map(json.loads, lines)))
   assert (folder / 'table.md').read_text() == table
   page = (root / 'docs' / 'intervals.md').read_text()
   single, seeds = table.strip().split('\n\n')

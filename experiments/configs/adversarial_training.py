@@ -24,7 +24,7 @@ from fr_poison import config_args
 def get_config(arg=None):
   smoke = config_args.parse(arg, smoke=False)['smoke']
   config = adaptive.get_config(arg)
-  training = config.adversaries.adaptive.training.to_dict()
+  training = adaptive.training(smoke, 'tuned')
   config.adversaries = ConfigDict(
     {
       'oblivious': {},

@@ -71,6 +71,7 @@ def get_config(arg=None):
       'jitter': 0.1,  # moves, sizes, light; see training/augmentation.py
       'balanced': False,  # people drawn evenly, instead of every picture once
       'per_person': 1,  # pictures of each person that `balanced` draws
+      'steps_per_epoch': placeholder(int),  # of `balanced`; None: as without
       'num_micro_batches': 1,  # parts of a batch, where memory is short
       'ema_decay': placeholder(float),  # the average becomes the result
       'dtype': 'float32',  # or 'bfloat16'

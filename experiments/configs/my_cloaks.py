@@ -77,7 +77,8 @@ def get_config(arg=None):
     public = adaptive.get_config(smoke)
     for field in ('num_public', 'attacks', 'surrogates'):
       config[field] = public[field]
-    config.adversaries.adaptive = public.adversaries.adaptive
+    config.adversaries.adaptive = public.adversaries.adaptive_tuned
+    config.adversaries.adaptive.training_seeds = 1
   return config
 
 

@@ -67,7 +67,8 @@ def get_config(arg=None):
       ),
       'moves_linear': _evaluate(
         base,
-        adversaries=answers,
+        # A threshold is of distances.
+        adversaries={k: v for k, v in answers.items() if k != 'threshold'},
         recognizers={'linear': {'num_splits': 1 if smoke else 3}},
         noise_control=False,
       ),
@@ -76,8 +77,11 @@ def get_config(arg=None):
         base,
         _PROTECTING,
         networks=(network,),
-        adversaries={'oblivious': {}, 'adaptive': answers['adaptive']},
-        recognizers={'end_to_end': adaptive.end_to_end(smoke, 'gentle')},
+        adversaries={
+          'oblivious': {},
+          'adaptive_tuned': answers['adaptive_tuned'] | {'training_seeds': 1},
+        },
+        recognizers={'end_to_end_gentle': adaptive.end_to_end(smoke, 'gentle')},
         noise_control=False,
       ),
       'detect': _detect(arg, base, smoke),
@@ -169,11 +173,12 @@ def _attacks(smoke):
 def _adversaries(arg):
   trained = adversarial_training.get_config(arg).adversaries.to_dict()
   chosen = adaptive.get_config(arg).adversaries.to_dict()
-  # The tools that everybody can get; LowKey and the newest Fawkes.
-  chosen['adaptive'] |= {
-    'attacks': ('lowkey', 'fawkes_v1'),
-    'surrogates': chosen['adaptive']['networks'],
-  }
+  for label in 'adaptive_paper', 'adaptive_tuned':
+    # The tools that everybody can get; LowKey and the newest Fawkes.
+    chosen[label] |= {
+      'attacks': ('lowkey', 'fawkes_v1'),
+      'surrogates': chosen[label]['networks'],
+    }
   filters = squeezing.get_config(arg).adversaries.squeezing.to_dict()
   filters['filters'].pop('grey', None)  # ORL is grey
   return chosen | {

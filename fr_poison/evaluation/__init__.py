@@ -3,10 +3,11 @@
 from fr_poison.evaluation.choice import Best, best_network
 from fr_poison.evaluation.cloaks import cloak
 from fr_poison.evaluation.control import CONTROLS, controls, noise_control
-from fr_poison.evaluation.measure import RECOGNIZERS, Result, measure
+from fr_poison.evaluation.measure import RECOGNIZERS, measure
 from fr_poison.evaluation.protocol import Protocol
+from fr_poison.evaluation.result import Result
 from fr_poison.evaluation.scrape import Scrape, mixed, saved
-from fr_poison.evaluation.trainer import Combination, Trainer
+from fr_poison.evaluation.trainer import Combination, Retrained, Trainer
 
 __all__ = [
   'CONTROLS',
@@ -15,6 +16,7 @@ __all__ = [
   'Combination',
   'Protocol',
   'Result',
+  'Retrained',
   'Scrape',
   'Trainer',
   'best_network',

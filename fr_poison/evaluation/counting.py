@@ -1,6 +1,6 @@
 """Counting: whose probes a trained recognizer gets wrong, and how often."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,6 +51,19 @@ def count_errors(
     np.add.at(times, where, weight)
   return Errors(
     *_shares(wrong[0], times[0], labels), *_shares(wrong[1], times[1], labels)
+  )
+
+
+def over_seeds(found: Iterable[Errors]) -> Errors:
+  """Stacks what several trainings got wrong: [S, P] and [S, Q].
+
+  Args:
+    found: of the same probes.
+  """
+  found = list(found)
+  return found[0]._replace(
+    protected=np.stack([errors.protected for errors in found]),
+    others=np.stack([errors.others for errors in found]),
   )
 
 

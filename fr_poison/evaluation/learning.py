@@ -164,6 +164,22 @@ def train(
   return trained, folder / 'checkpoints'
 
 
+def retrainings(adversary: Mapping) -> dict[int, dict]:
+  """Returns an adversary's settings by training seed, for `train`.
+
+  They are `training_seeds` of them, 1 by default. The first one is the
+  training as it is, so that its network is found done.
+  """
+  chosen = dict(adversary)
+  number, training = chosen.pop('training_seeds', 1), chosen['training']
+  first = training.get('seed', 0)
+  more = {
+    seed: chosen | {'training': dict(training) | {'seed': seed}}
+    for seed in range(first + 1, first + number)
+  }
+  return {first: chosen} | more
+
+
 def training_key(
   kind: str,
   chosen: Mapping,

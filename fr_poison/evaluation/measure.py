@@ -4,7 +4,7 @@ import dataclasses
 import time
 from collections.abc import Collection, Mapping
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,12 +15,16 @@ from fr_poison.evaluation import control, counting, gallery
 from fr_poison.evaluation import scrape as scrapes
 from fr_poison.evaluation.counting import Errors
 from fr_poison.evaluation.protocol import Protocol
+from fr_poison.evaluation.result import Result
 from fr_poison.evaluation.scrape import Scrape
 from fr_poison.evaluation.trainer import (
   Combination,
+  Retrained,
   Trainer,
+  members,
   relation,
   waiting_name,
+  weights,
 )
 from fr_poison.recognizers import end_to_end, linear, nearest_neighbor
 from fr_poison.recognizers.ranking import Ranking
@@ -34,58 +38,6 @@ RECOGNIZERS: Mapping[str, ModuleType] = {
 }
 
 
-class Result(NamedTuple):
-  """What one trainer with one recognizer makes of one scrape.
-
-  Rates are over distinct clean probes, with 95% intervals; None where there is
-  no probe to take a share of.
-  """
-
-  protection: metrics.Rate | None  # errors on protected people's probes
-  error: metrics.Rate | None  # errors on everybody else's
-  controls: dict[str, metrics.Rate | None]  # with these instead of the cloak
-  not_enrolled: metrics.Rate | None  # protected people who lost all pictures
-  others_not_enrolled: metrics.Rate | None  # others, to false alarms
-  per_person: metrics.PerPerson  # of `protection`, the protected people
-  fields: dict[str, Any]  # of its record, beside the rates
-
-  @property
-  def accuracy(self) -> metrics.Rate | None:
-    """Returns the rate of right answers on everybody else's probes."""
-    if self.error is None:
-      return None
-    value, low, high, count, icc = self.error
-    return metrics.Rate(1 - value, 1 - high, 1 - low, count, icc)
-
-  @property
-  def noise_protection(self) -> metrics.Rate | None:
-    """Returns the rate with noise of the cloak's spectrum instead."""
-    return self.controls.get('spectrum')
-
-  def record(self) -> dict[str, Any]:
-    """Returns the fields of a record of `report`, the rates among them.
-
-    A control that cannot be, as of somebody else's cloak, is None.
-    """
-    controls = {
-      f'{"noise" if name == "spectrum" else name}_protection_rate': rate
-      for name, rate in self.controls.items()
-    }
-    rates = {'protection_rate': self.protection, 'accuracy': self.accuracy}
-    counts = [x.tolist() for x in self.per_person]
-    found = self.fields | dict.fromkeys(controls)
-    found['protection_counts'] = [
-      list(own) for own in zip(*counts, strict=True)
-    ]
-    if self.protection:
-      found['protection_icc'] = self.protection.icc
-    for name, rate in (rates | controls).items():
-      if rate is not None:
-        found[name] = rate.value
-        found[name.removesuffix('_rate') + '_ci'] = [rate.low, rate.high]
-    return found
-
-
 class _Ranked(NamedTuple):
   """Every split's rankings, and what a detector dropped before."""
 
@@ -97,10 +49,11 @@ class _Ranked(NamedTuple):
 def measure(
   protocol: Protocol,
   cloaks: Scrape | np.ndarray,
-  trainer: Trainer | Combination,
+  trainer: Trainer | Combination | Retrained,
   recognizer: str = 'nearest_neighbor',
   *,
   num_splits: int | None = None,
+  num_seeds: int | None = None,
   noise_control: bool = True,
   controls: Collection[str] = control.CONTROLS,
   strangers: Array | None = None,
@@ -120,8 +73,8 @@ def measure(
       (`extractors.on_frame`), filter and detector.
     recognizer: one of `RECOGNIZERS`.
     num_splits: take the first so many of the protocol's.
-    noise_control: measure controls as well, if these are cloaks.
-    controls: which of `CONTROLS`.
+    num_seeds: take the first so many networks of a `Retrained` trainer.
+    noise_control: measure noise like the cloaks as well, if these are cloaks.
     strangers: [N] distance of every clean picture to the nearest stranger in
       the gallery, instead of the protocol's strangers; a probe that is nearer
       to a stranger is not recognized.
@@ -134,7 +87,8 @@ def measure(
       that is not shown its part of such pictures.
   """
   start = time.monotonic()
-  networks = [part.extractor for part in trainer.parts]
+  trainers = dict([*members(trainer).items()][:num_seeds])
+  networks = [p.extractor for one in trainers.values() for p in one.parts]
   extractors.check_on_frame(networks, protocol.faces.alignment)
   if recognizer not in RECOGNIZERS:
     known = ', '.join(RECOGNIZERS)
@@ -144,15 +98,22 @@ def measure(
   if strangers is not None:
     protocol = dataclasses.replace(protocol, strangers=None)
   judge = _Judge(protocol, recognizer, num_splits, batch_size, settings)
-  errors, ranked = judge.errors(cloaks, trainer, strangers)
-  names = controls if noise_control else ()
-  made = control.controls(protocol, cloaks, names)
+  ask = lambda scrape: [
+    judge.errors(scrape, one, strangers) for one in trainers.values()
+  ]
+  found, names = ask(cloaks), controls if noise_control else ()
+  errors = counting.over_seeds(errors for errors, _ in found)
   beside = {
-    name: each and _rate(*judge.errors(each, trainer, strangers)[0][:2])
-    for name, each in made.items()
+    name: made and _rate(*counting.over_seeds(e for e, _ in ask(made))[:2])
+    for name, made in control.controls(protocol, cloaks, names).items()
   }
-  protection, gone = _rate(*errors[:2]), ranked.enrolment
-  fields = judge.fields(cloaks, trainer, ranked.rankings)
+  protection, ranked = _rate(*errors[:2]), found[0][1]
+  gone = ranked.enrolment  # the same of each
+  fields = judge.fields(cloaks, trainers, ranked.rankings)
+  if None not in trainers:
+    fields['training_seeds'] = [*trainers]
+  if len(found) > 1 and protection:
+    fields['over_seeds'] = errors.protected.mean(1).tolist()
   fields['num_test_images'] = protection.count if protection else 0
   fields['wall_seconds'] = (
     cloaks.fields.get('wall_seconds', 0.0) + time.monotonic() - start
@@ -163,7 +124,7 @@ def measure(
     beside,
     gone and _rate(*gone[:2]),
     gone and _rate(*gone[2:]),
-    metrics.per_person(*errors[:2]),
+    metrics.per_person(errors.protected.mean(0), errors.protected_people),
     fields,
   )
 
@@ -195,17 +156,14 @@ class _Judge:
     )
     return errors, ranked
 
-  def fields(self, scrape, trainer, rankings) -> dict:
+  def fields(self, scrape, trainers, rankings) -> dict:
     """What a record says of the scrape, the trainer and the recognizer."""
-    surrogate, weights = scrape.fields['surrogate'], {}
+    surrogate = scrape.fields['surrogate']
+    trainer = next(iter(trainers.values()))
     names = [part.extractor.spec.name for part in trainer.parts]
-    for part in trainer.parts:
-      trained = f' {part.adversary}' if part.adversary else ''
-      if part.extractor.sha256:
-        name = part.name + ' mirrored' * part.extractor.mirrored
-        weights[name + trained] = part.extractor.sha256
     return scrape.fields | {
       'adversary': trainer.adversary or waiting_name(trainer.name, surrogate),
+      **({'kind': trainer.kind} if trainer.kind else {}),
       'network': trainer.name,
       'relation': relation(names, surrogate),
       'input_size': max(part.extractor.input_size for part in trainer.parts),
@@ -214,7 +172,7 @@ class _Judge:
       'top_k': rankings[0].labels.shape[-1],
       'num_splits': len(self._splits),
       'num_gallery_people': self._num_gallery_people(),
-      'weights': scrape.fields.get('weights', {}) | weights,
+      'weights': scrape.fields.get('weights', {}) | weights(trainers),
     }
 
   def _normalizes(self, trainer):
@@ -393,4 +351,4 @@ def _named(recognizer, gallery, probes, top_k, settings) -> Ranking:
 
 
 def _rate(errors, people) -> metrics.Rate | None:
-  return metrics.rate(errors, people) if len(errors) else None
+  return metrics.rate(errors, people) if len(people) else None

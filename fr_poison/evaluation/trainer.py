@@ -1,7 +1,7 @@
 """The trainer: a network, and what is done with what was scraped."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -56,13 +56,14 @@ class Trainer:
   Attributes:
     extractor: the network; a trained one for adaptive and adversarially
       training trainers.
-    adversary: the kind of trainer as records name it; '' for one who waits.
+    adversary: the trainer's name in records; '' for one who waits.
     network: its name in records; '' is the extractor's.
     filter: uint8 -> uint8 pictures [N, H, W, 3], on all that was scraped.
     filter_probes: whether probes go through the filter, too.
     detector: pictures that it scores above `threshold` are dropped.
     threshold: a score that equals it is kept.
     public: pictures that `end_to_end` learns from besides.
+    kind: of trainer, as records have it; '' where their name begins with it.
   """
 
   extractor: extractors.Extractor
@@ -73,6 +74,7 @@ class Trainer:
   detector: Detector | None = None
   threshold: float = np.inf
   public: Public | None = None
+  kind: str = ''
 
   @property
   def name(self) -> str:
@@ -84,8 +86,12 @@ class Trainer:
     """The trainers with one network each: this one."""
     return (self,)
 
-  def can_use(self, recognizer: str) -> bool:
-    """Whether the recognizer fits: raw pixels have nothing to fine-tune."""
+  def can_use(self, recognizer: str, recipe: str = '') -> bool:
+    """Whether the recognizer fits: raw pixels have nothing to fine-tune.
+
+    With any settings of it, which are called `recipe`.
+    """
+    del recipe
     is_pixels = self.extractor.spec.name == extractors.PIXELS
     return recognizer != 'end_to_end' or not is_pixels
 
@@ -98,8 +104,9 @@ class Combination:
     accurate: the trainer with the best network for clean pictures.
     robust: one whose network resists cloaks.
     combine: (ranking, ranking) -> ranking; see `adversaries.combining`.
-    adversary: the kind of trainer as records name it.
-    recognizers: with which it can be used.
+    adversary: the trainer's name in records.
+    recognizers: with which it can be used, or recipes of them by name.
+    kind: of trainer, as records have it; '' where their name begins with it.
   """
 
   accurate: Trainer
@@ -107,6 +114,7 @@ class Combination:
   combine: Callable[[Ranking, Ranking], Ranking]
   adversary: str
   recognizers: Sequence[str]
+  kind: str = ''
 
   @property
   def name(self) -> str:
@@ -118,6 +126,56 @@ class Combination:
     """The trainers with one network each: both."""
     return self.accurate, self.robust
 
-  def can_use(self, recognizer: str) -> bool:
+  def can_use(self, recognizer: str, recipe: str = '') -> bool:
     """Whether the rule makes sense of the recognizer's scores."""
-    return recognizer in self.recognizers
+    return (recipe or recognizer) in self.recognizers
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Retrained:
+  """One trainer whose network was trained once or more, each by other chance.
+
+  Rates are the means over these, whose range a record has as well.
+
+  Attributes:
+    members: training seed (None: not known) -> the trainer with that network;
+      nothing else is different.
+  """
+
+  members: Mapping[int | None, Trainer | Combination]
+
+  @property
+  def first(self) -> Trainer | Combination:
+    """One of them, for what they share."""
+    return next(iter(self.members.values()))
+
+  @property
+  def adversary(self) -> str:
+    """The trainer's name in records."""
+    return self.first.adversary
+
+  def can_use(self, recognizer: str, recipe: str = '') -> bool:
+    """Whether the recognizer fits each of them."""
+    return self.first.can_use(recognizer, recipe)
+
+
+def members(
+  trainer: Trainer | Combination | Retrained,
+) -> Mapping[int | None, Trainer | Combination]:
+  """Lists whom a trainer stands for, by training seed: maybe one alone."""
+  return getattr(trainer, 'members', {None: trainer})
+
+
+def weights(
+  trainers: Mapping[int | None, Trainer | Combination],
+) -> dict[str, str]:
+  """Lists the SHA-256 of every network of `members` by a name for records."""
+  found = {}
+  for seed, trainer in trainers.items():
+    for part in trainer.parts:
+      name = part.name + ' mirrored' * part.extractor.mirrored
+      if part.adversary:
+        name += f' {part.adversary}' + f', seed {seed}' * (len(trainers) > 1)
+      if part.extractor.sha256:
+        found[name] = part.extractor.sha256
+  return found

@@ -333,7 +333,7 @@ def _curves(name, records, lines, solid, label, scale='linear'):
 
 
 def _recognizer(records):
-  return words.plain(records[0]['recognizer'])
+  return words.recognizer(records[0])
 
 
 def _alt(series):

@@ -16,7 +16,7 @@ _RUN_FIELDS = (
 # What two records of one row have in common: attack, surrogate, and these.
 _DETAILS = {
   'epsilon': words.levels,
-  'recognizer': words.plain,
+  'recognizer': str,
   'history': words.clean,  # of cloaks of several tools
 }
 
@@ -123,11 +123,11 @@ def _by_run(records, fields):
   runs = {}
   for r in records:
     run = ', '.join(f'{x} {words.clean(str(r[k]))}' for k, x in fields.items())
-    runs.setdefault(run, {}).setdefault(r['recognizer'], []).append(r)
+    runs.setdefault(run, {}).setdefault(words.recognizer(r), []).append(r)
   grids = []
   for run, by_recognizer in runs.items():
     for name, same in by_recognizer.items():
-      recognizer = words.plain(name) if len(by_recognizer) > 1 else ''
+      recognizer = name if len(by_recognizer) > 1 else ''
       title = ', '.join(filter(None, (run, recognizer)))
       grids.append(arrange(same, title, run))
   return grids
@@ -144,7 +144,7 @@ def _place(rows, record, attacks):
     raise InputError(
       f'records: two of {record["attack"]} for '
       f'{words.surrogate_name(record) or "no network"} against {column} '
-      f'by {record["recognizer"]}; report one run at a time'
+      f'by {words.recognizer(record)}; report one run at a time'
     )
   cells[column] = record
 
@@ -152,6 +152,7 @@ def _place(rows, record, attacks):
 def _key(record):
   attack = record['control_of' if record['attack'] == 'noise' else 'attack']
   details = {'history': ''} | record
+  details['recognizer'] = words.recognizer(record)
   if attack == 'none':
     details |= {'surrogate': (), 'epsilon': None}
   surrogate = ' + '.join(map(words.clean, details['surrogate']))
@@ -180,7 +181,8 @@ def _under(record):
 def _stand_ins(cells, control):
   """Controls that attack records hold; how visible they are is not known."""
   unknown = {'attack': 'noise', 'control': control}
-  unknown |= dict.fromkeys(('dssim', 'psnr', 'linf'))
+  # Those are the cloak's.
+  unknown |= dict.fromkeys(('dssim', 'psnr', 'linf', 'over_seeds'))
   controls = {}
   for column, record in cells.items():
     rate, ci = words.control(record, control)

@@ -40,7 +40,7 @@ class _Run:
   surrogate: list[Name]
   network: Name
   recognizer: Literal[RECOGNIZERS]
-  adversary: Name
+  adversary: Name  # the trainer's name
   num_people: Count  # the protected ones, as num_protected
   config_hash: Name
   versions: dict[Name, Name]
@@ -51,6 +51,10 @@ class _Run:
   relation: Literal['white-box', 'same family', 'another family'] | None = None
   standard: Name = None  # the frozen list of people, see fr_poison.data
   standard_digest: Name = None
+  kind: Name = None  # of trainer, where the name does not begin with it
+  recipe: Name = None  # the name of the recognizer's settings
+  training_seeds: list[CountOrZero] = None  # of a network trained here
+  over_seeds: list[Share] = None  # rates of the protection that were averaged
   control_of: Cloak = None
   control: Literal[*CONTROLS] = None  # which one of it; None: 'spectrum'
   saved: Name | None = None  # how, before it was scraped; None: as made

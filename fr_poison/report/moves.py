@@ -17,12 +17,17 @@ _PROTECTS = 0.5  # of the pictures, before the network it was made for
 
 def move(record: dict) -> str:
   """Says what the trainer did: one of `MOVES`, or the record's word for it."""
-  first, _, _ = words.clean(record['adversary']).partition(' ')
-  first = first.removesuffix(':')
+  first = kind(record)
   if first in ('baseline', 'oblivious'):
     is_own = record['network'] in record['surrogate']
     return 'baseline' if is_own else 'oblivious'
   return _MOVE_OF.get(first, first)
+
+
+def kind(record: dict) -> str:
+  """Says what kind of trainer it is: the first word, unless a field has it."""
+  first, _, _ = words.clean(record['adversary']).partition(' ')
+  return words.clean(record.get('kind') or first.removesuffix(':'))
 
 
 def by_one_recognizer(records: list[dict]) -> list[dict]:
@@ -37,15 +42,15 @@ def by_one_recognizer(records: list[dict]) -> list[dict]:
     and r['network'] != words.PIXELS
     and r.get('saved') is None
   ]
-  return _commonest(found, 'recognizer')
+  return _commonest(found, words.recognizer)
 
 
 def comparable(records: list[dict]) -> list[dict]:
   """Selects of them each attack at the budget of which there are most."""
-  attacks = {}
+  attacks, epsilon = {}, lambda record: record['epsilon']
   for record in by_one_recognizer(records):
     attacks.setdefault(record['attack'], []).append(record)
-  return [r for same in attacks.values() for r in _commonest(same, 'epsilon')]
+  return [r for same in attacks.values() for r in _commonest(same, epsilon)]
 
 
 def lowest(records: list[dict]) -> dict[str, dict[str, dict]]:
@@ -90,6 +95,6 @@ def has_rate(record: dict) -> bool:
   return record['protection_rate'] is not None
 
 
-def _commonest(records, name):
-  chosen = Counter(r[name] for r in records).most_common(1)
-  return [r for r in records if r[name] == chosen[0][0]]
+def _commonest(records, of):
+  chosen = Counter(map(of, records)).most_common(1)
+  return [r for r in records if of(r) == chosen[0][0]]

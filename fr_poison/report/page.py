@@ -140,6 +140,9 @@ def _write(path, found, shown, strips, is_study=False, **fields):
     anchor=record_file.anchor,
     legends=tables.legends,
     measures=words.measures,
+    over_seeds=words.over_seeds,
+    seeds_legend=words.seeds_legend,
+    recognizers=' or '.join(dict.fromkeys(map(words.recognizer, records))),
     rate=words.rate,
     version=version.__version__,
   )
@@ -164,7 +167,7 @@ def _row(record):
     names = dict.fromkeys((cloak, words.version_name(record)))
     attack, measured = words.AND.join(names), 'protection'
     cells += [record['network'], record['adversary']]
-    cells.append(words.plain(record['recognizer']))
+    cells.append(words.recognizer(record))
   cells = [
     *(words.attack_name(attack), *cells, measured),
     *words.rate(record, measured.lower(), '–'),

@@ -80,7 +80,7 @@ def verdict(records: list[dict]) -> list[str]:
   judged = {kind: [] for kind in words.TEXTS['verdict']['kinds']}
   for record in given:
     judged[_kind(record, bare.get(_place(record)))].append(record)
-  with_kind = len({r['recognizer'] for r in given}) > 1
+  with_kind = len(set(map(words.recognizer, given))) > 1
   texts = [_headline(judged, given)]
   for kind, found in judged.items():
     if found:
@@ -122,8 +122,7 @@ def not_tested(records: list[dict]) -> list[str]:
 
   Trainers and recognizers that no record has, and the records' `not_tested`.
   """
-  # 'purifying: blur' is one of those who purify.
-  adversaries = {r['adversary'].partition(':')[0] for r in records}
+  adversaries = set(map(moves.kind, records))
   recognizers = {record['recognizer'] for record in records}
   texts = words.TEXTS['not_tested']
   found = [x for k, x in texts['trainers'].items() if k not in adversaries]
@@ -179,7 +178,7 @@ def _range(records):
 
 
 def _place(record):
-  return words.column(record), record['recognizer']
+  return words.column(record), words.recognizer(record)
 
 
 def _kind(record, bare):
@@ -221,7 +220,7 @@ def _list(found, with_kind):
   texts = []
   for record in order[:_NUM_SHOWN]:
     column, recognizer = _place(record)
-    name = f'{column}, {words.plain(recognizer)}' if with_kind else column
+    name = f'{column}, {recognizer}' if with_kind else column
     rate, ci = words.rate(record, 'protection', ' to ')
     texts.append(f'{name} {rate}% ({ci}%)')
   more = len(found) - _NUM_SHOWN

@@ -58,7 +58,8 @@ def protection(grid: Grid) -> str:
   return _page(
     *[textwrap.fill(_escape(x), 80) for x in prose.verdict(grid.records)],
     _table(['protection rate', *columns, 'DSSIM', 'PSNR', 'L-inf'], rates),
-    '\n'.join([_LEGENDS['protection'], *legends(grid)]),
+    '\n'.join([_LEGENDS['protection'], *legends(grid)])
+    + words.seeds_legend(grid.records),
     _table(['accuracy', *columns], accuracy),
     _LEGENDS['accuracy'],
   )
@@ -249,6 +250,8 @@ def _rates(grid, indent, escape, bold, dash='-'):
     for column in grid.columns:
       rate, ci = words.rate(row.cells.get(column), 'protection', dash)
       rate = bold.format(rate) if row.is_own(column) else rate
+      seeds = words.over_seeds(row.cells.get(column), dash)
+      ci = '; '.join(filter(None, (ci, seeds)))
       cells.append(f'{rate} ({ci})' if ci else '')
     rows.append(cells + words.measures(row.record))
   return rows

@@ -71,6 +71,11 @@ def column(record: dict) -> str:
   return network + AND + plain(adversary)
 
 
+def recognizer(record: dict) -> str:
+  """Names the recognizer, by its settings if these have a name."""
+  return plain(clean(record.get('recipe') or record['recognizer']))
+
+
 def detector_name(record: dict) -> str:
   """Names a detector and the features that it looks at."""
   return f'{record["detector"]} ({record["features"]})'
@@ -119,6 +124,24 @@ def cell(record: dict | None, name: str) -> str:
   """Writes the same for a table, as 97 (93-100)."""
   value, ci = rate(record, name)
   return f'{value} ({ci})' if value else ''
+
+
+def over_seeds(record: dict | None, dash: str = '-') -> str:
+  """Writes between which rates the trainings were that a rate is the mean of.
+
+  That is '' for a single one.
+  """
+  rates = (record or {}).get('over_seeds')
+  if not rates:
+    return ''
+  ends = dict.fromkeys(map(percent, (min(rates), max(rates))))
+  return f'seeds {dash.join(ends)}'
+
+
+def seeds_legend(records: list[dict]) -> str:
+  """Says what `over_seeds` means, where a record has any."""
+  is_shown = any(r.get('over_seeds') for r in records)
+  return TEXTS['tables']['seeds'] * is_shown
 
 
 def measures(record: dict) -> list[str]:

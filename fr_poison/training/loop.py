@@ -46,7 +46,8 @@ class Trainer:
     """
     self.recipe, self.extractor = recipe, extractor
     self.num_classes = num_classes
-    self.num_steps = recipe.num_epochs * -(-num_images // recipe.batch_size)
+    epoch = recipe.steps_per_epoch or -(-num_images // recipe.batch_size)
+    self.num_steps = recipe.num_epochs * epoch
     self._head = recipe.make_head()
     self.has_classes = self._head.logits is not None
     self._optimizer = recipe.make_optimizer(self.num_steps)
@@ -91,6 +92,7 @@ class Trainer:
       seed=recipe.seed,
       balanced=recipe.balanced,
       per_person=recipe.per_person,
+      steps_per_epoch=recipe.steps_per_epoch,
     )
     if sampler.num_classes != self.num_classes:
       raise InputError(

@@ -38,6 +38,8 @@ class Recipe:
     jitter: in [0, 0.5], how far pictures are moved, scaled and lit at random.
     balanced: draw people, then pictures, instead of a permutation an epoch.
     per_person: pictures drawn of each person that `balanced` draws.
+    steps_per_epoch: batches that an epoch of `balanced` has; None: of as many
+      pictures as there are.
     num_micro_batches: parts of a batch that are computed one by one.
     ema_decay: in [0, 1), of the averaged parameters, which then are the
       result; None keeps none.
@@ -59,6 +61,7 @@ class Recipe:
   jitter: augmentation.Amount = 0.0
   balanced: bool = False
   per_person: checks.Count = 1
+  steps_per_epoch: checks.Count | None = None
   num_micro_batches: checks.Count = 1
   ema_decay: checks.ShareBelowOne | None = None
   dtype: str = 'float32'
@@ -81,6 +84,11 @@ class Recipe:
     """Checks every value."""
     checks.check_fields(self)
     checks.known('dtype', self.dtype, _DTYPES)
+    if self.steps_per_epoch and not self.balanced:
+      raise InputError(
+        'balanced: False, but steps_per_epoch is given; such an epoch shows '
+        'every picture once'
+      )
     self.make_optimizer(1)
     if self.make_head().logits is None and self.label_smoothing:
       raise InputError(

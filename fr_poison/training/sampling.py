@@ -25,6 +25,7 @@ class Sampler:
     seed: checks.Seed = 0,
     balanced: bool = False,
     per_person: checks.Count = 1,
+    steps_per_epoch: checks.Count | None = None,
   ):
     """Remembers the pictures, uint8 [N, H, W, 3], and labels [N] from 0.
 
@@ -38,6 +39,8 @@ class Sampler:
         does, instead of a permutation per epoch.
       per_person: of `balanced`, how often the same person in a row, so that
         triplets find positives; the last one of a batch has what is left.
+      steps_per_epoch: batches of an epoch of `balanced`; None: of as many
+        pictures as there are.
 
     Raises:
       InputError: no pictures, another number of labels, a label below 0 or
@@ -60,7 +63,7 @@ class Sampler:
     self._batch_size, self._seed = batch_size, seed
     self._balanced, self._per_person = balanced, per_person
     self.num_classes = len(counts)
-    self.steps_per_epoch = -(-len(images) // batch_size)
+    self.steps_per_epoch = steps_per_epoch or -(-len(images) // batch_size)
 
   def indices(self, step: int) -> np.ndarray:
     """Lists the pictures of that step's batch, at most batch_size."""

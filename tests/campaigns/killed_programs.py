@@ -38,7 +38,7 @@ def _train_robust(folder, env):
     folder,
     '--config.num_people=4',
     '--config.num_public=2',
-    '--config.adversaries.adaptive.training.num_epochs=5',
+    '--config.adversaries.adaptive_tuned.training.num_epochs=5',
     env=env,
   )
 

@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 
-from fr_poison import evaluation, extractors, intervals
+from fr_poison import evaluation, extractors, intervals, metrics
 from fr_poison.adversaries import combining
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import Split
@@ -15,6 +15,7 @@ from fr_poison.detectors.base import Detector
 from fr_poison.evaluation import (
   Combination,
   Protocol,
+  Retrained,
   Trainer,
   control,
   measure,
@@ -227,6 +228,71 @@ def test_combinations_are_as_right_as_the_better_of_both(protocol, inverted):
   # No distance is below zero: the robust one is asked for every picture.
   assert run(threshold).protection.value == 0
   assert not threshold.can_use('linear') and top2.can_use('linear')
+
+
+def _seen_as(codes):
+  """A filter: grey pictures of each of these levels as of another one."""
+
+  def change(images):
+    for old, new in codes.items():
+      images = np.where(images == old, new, images)
+    return images.astype(np.uint8)
+
+  return change
+
+
+def test_training_seeds_are_averaged_probe_by_probe():
+  # Two probes of each person, a's at 2 and 3; the cloak is at 200.
+  test = np.arange(12) % 4 >= 2
+  splits = (Split(np.flatnonzero(~test), np.flatnonzero(test)),)
+  protocol = Protocol(LINE.faces, (0,), splits)
+  blind, sees = _seen_as({}), _seen_as({200: 1})
+  # Takes a's second probe for b's, and b's second one for c's.
+  confused = _seen_as({200: 1, 3: 52, 53: 101})
+  network = PIXELS._replace(sha256='abc')
+  members = {
+    seed: Trainer(network, 'adaptive, x', filter=view, kind='adaptive')
+    for seed, view in enumerate((blind, sees, confused), 4)
+  }
+  result = measure(
+    protocol, _cloaked(protocol), Retrained(members), noise_control=False
+  )
+  # Wrong about a's first probe once in three, about the second one twice.
+  wrong = [[1, 1], [0, 0], [0, 1]]
+  assert result.protection == metrics.rate(wrong, [0, 0])
+  assert result.protection.value == pytest.approx(1 / 2)
+  wrong = [[0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0]]
+  assert result.error == metrics.rate(wrong, [1, 1, 2, 2])
+  record = result.record()
+  assert record['over_seeds'] == [1, 0, 0.5]
+  assert record['training_seeds'] == [4, 5, 6]
+  assert (record['adversary'], record['kind']) == ('adaptive, x', 'adaptive')
+  names = [f'pixels adaptive, x, seed {seed}' for seed in members]
+  assert record['weights'] == dict.fromkeys(names, 'abc')
+  single = measure(protocol, _cloaked(protocol), members[4]).record()
+  assert not {'over_seeds', 'training_seeds'} & single.keys()
+  retrained = Retrained(members)
+  once = measure(protocol, _cloaked(protocol), retrained, num_seeds=1).record()
+  assert once.pop('training_seeds') == [4]
+  assert once | {'wall_seconds': 0} == single | {'wall_seconds': 0}
+
+
+def test_noise_and_combinations_are_averaged_over_seeds(protocol, inverted):
+  cloaks = scrape.cloaked(protocol, inverted, attack='mine')
+  dark = Trainer(PIXELS, 'adaptive', filter=lambda x: x // 200)
+  alone = [measure(protocol, cloaks, trainer) for trainer in (WAITING, dark)]
+  both = measure(protocol, cloaks, Retrained({0: WAITING, 1: dark}))
+  noise = [result.noise_protection.value for result in alone]
+  assert noise[0] != noise[1]
+  assert both.noise_protection.value == pytest.approx(np.mean(noise))
+  pairs = {
+    seed: Combination(WAITING, one, combining.top2, 'top2', ('linear',))
+    for seed, one in enumerate((WAITING, dark))
+  }
+  found = measure(protocol, cloaks, Retrained(pairs), 'linear')
+  each = [measure(protocol, cloaks, x, 'linear') for x in pairs.values()]
+  assert found.fields['over_seeds'] == [r.protection.value for r in each]
+  assert found.fields['top_k'] == 2
 
 
 def test_a_detector_that_finds_a_cloak_leaves_its_person_unenrolled():

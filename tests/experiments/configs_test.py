@@ -33,6 +33,8 @@ def test_every_reply_is_recorded(name, tmp_path):
   adversaries, recognizers = REPLIES[name]
   assert {r['adversary'] for r in found} == adversaries
   assert {r['recognizer'] for r in found} == recognizers
+  names = {r.get('recipe', r['recognizer']) for r in found}
+  assert names == set(config.recognizers)
   attacks = {'none', 'lowkey', 'fawkes'}
   attacks |= {'history'} if name == 'linear' else set()
   assert {r['attack'] for r in found} == attacks

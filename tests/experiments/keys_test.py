@@ -98,7 +98,7 @@ def test_a_training(monkeypatch):
   adversaries = adaptive.get_config('smoke').adversaries.to_dict()
 
   def key(images, labels, network=TOY, kind='adaptive', **changes):
-    chosen = copy.deepcopy(adversaries['adaptive'])
+    chosen = copy.deepcopy(adversaries['adaptive_tuned'])
     chosen['training'] |= changes
     return learning.training_key(kind, chosen, network, images, labels)
 

@@ -64,6 +64,7 @@ def test_a_field_that_nobody_reads_is_refused(config):
       'config.num_public: 0 is below 2',
     ),
     ('recognizers', 'nearest_neighbor', {'k': 0}, 'nearest_neighbor.k: 0;'),
+    ('recognizers', 'linear', {'num_seeds': 0}, 'linear.num_seeds: 0;'),
     (
       'recognizers',
       'nearest_neighbor',
@@ -77,6 +78,43 @@ def test_a_field_that_nobody_reads_is_refused(config):
       'top2',
       {'accurate': 'pixels', 'robust': 'adaptive'},
       "top2.accurate: 'pixels'",
+    ),
+    (
+      'recognizers',
+      'raw',
+      {'kind': '1-NN'},
+      "config.recognizers.raw.kind: '1-NN' is unknown; known: nearest_n",
+    ),
+    (
+      'recognizers',
+      'linear',
+      {'kind': 'nearest_neighbor'},
+      'recognizers.linear: called as one kind, but of another: nearest_n',
+    ),
+    (
+      'recognizers',
+      'nearest neighbor',
+      {'kind': 'nearest_neighbor'},
+      "recognizers: a page would call 'nearest neighbor' 'nearest neighbor'",
+    ),
+    ('recognizers', ' ', {'kind': 'linear'}, "recognizers: .* call ' ' ''"),
+    (
+      'recognizers',
+      'raw',
+      {'kind': 'nearest_neighbor', 'k': 0},
+      'recognizers.raw.k: 0;',
+    ),
+    (
+      'adversaries',
+      'adaptive, mine',
+      {'kind': 'oblivious', 'training': {}},
+      "adversaries.adaptive, mine, field: 'training' is unknown",
+    ),
+    (
+      'adversaries',
+      'baseline',
+      {'kind': 'squeezing', 'networks': (), 'filters': {}},
+      "adversaries: a page would call 'baseline'",
     ),
     ('extractor', 'weights', 'x', 'config.extractor.weights: unknown'),
   ],
@@ -127,3 +165,73 @@ def test_the_data_may_be_too_few(open_config):
   settings = Settings.from_config(open_config | {'num_public': 20})
   with pytest.raises(InputError, match='num_public: 20 of 5 people'):
     settings.for_people(5)
+
+
+@pytest.fixture
+def trained_config(config):
+  """Two adaptive trainers, and both combinations with the second."""
+  adaptive = {
+    'kind': 'adaptive',
+    'networks': ('mobileface',),
+    'attacks': ('lowkey',),
+    'training': {'num_epochs': 1},
+  }
+  both = {'accurate': 'mobileface', 'robust': 'adaptive, b'}
+  return config | {
+    'num_public': 2,
+    'recognizers': {'raw': {'kind': 'nearest_neighbor'}},
+    'adversaries': {
+      'oblivious': {},
+      'adaptive, a': adaptive,
+      'adaptive, b': adaptive | {'training': {'num_epochs': 2}},
+      'top2': both,
+      'sure': both | {'kind': 'threshold', 'quantile': 0.9},
+    },
+  }
+
+
+@pytest.mark.parametrize(
+  'label, change, message',
+  [
+    (
+      'top2',
+      {'robust': 'adaptive'},
+      "top2.robust: 'adaptive' is unknown; .* 'adaptive, b'",
+    ),
+    (
+      'sure',
+      {'robust': 'top2'},
+      "sure.robust: 'top2' is unknown; known: adapt",
+    ),
+    ('sure', {'quantile': 2}, 'adversaries.sure.quantile: 2'),
+    ('adaptive, a', {'training_seeds': 0}, 'a.training_seeds: 0; .* 1 to 100'),
+    (
+      'adaptive, a',
+      {'training_seeds': 2, 'training': {'seed': 2**32 - 1}},
+      'adaptive, a.training.seed: 4294967296',
+    ),
+    (
+      'adaptive, a',
+      {'training': {'steps_per_epoch': 3}},
+      'adaptive, a.training.balanced: False, but steps_per_epoch',
+    ),
+    ('squeezing grey', {'kind': 'adaptive'}, "would call 'squeezing grey'"),
+  ],
+)
+def test_several_of_a_kind_have_names_of_their_own(
+  trained_config, label, change, message
+):
+  adversaries = trained_config['adversaries']
+  chain = ({'name': 'grayscale'},)
+  adversaries['squeezing'] = {'networks': (), 'filters': {'grey': chain}}
+  Settings.from_config(trained_config)
+  before = adversaries.get(label, adversaries['adaptive, a'])
+  adversaries[label] = before | change
+  with pytest.raises(InputError, match=message):
+    Settings.from_config(trained_config)
+
+
+def test_a_threshold_needs_distances(trained_config):
+  trained_config['recognizers'] = {'linear': {}}
+  with pytest.raises(InputError, match="recognizers: 'nearest_neighbor'"):
+    Settings.from_config(trained_config)

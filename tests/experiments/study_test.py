@@ -91,6 +91,25 @@ def test_records_of_all_runs_are_on_one_page_each_once(done):
   assert len(list((found.workdir / 'cloaks').iterdir())) == 2
 
 
+def test_every_run_as_shipped_can_be_run(root, tmp_path):
+  path = root / 'experiments' / 'configs' / 'study.py'
+  runs = runpy.run_path(str(path))['get_config']().to_dict()['runs']
+  for name, chosen in runs.items():
+    assert study._run_of(name, chosen, runs, tmp_path, {}).name == name
+  trained = runs['moves']['adversaries']
+  assert trained['adaptive_paper']['training_seeds'] == 3
+  assert trained['adaptive_tuned']['surrogates'] == ('mobilefacenet_tf',)
+
+
+def test_what_sets_records_apart_stays():
+  one = {'attack': 'none', 'adversary': 'adaptive', 'recognizer': 'linear'}
+  named = one | {'recipe': 'weak'}
+  tuned = one | {'adversary': 'adaptive, tuned', 'kind': 'adaptive'}
+  later = one | {'seed': 1}
+  kept = study_page._distinct([one, named, tuned, later])
+  assert list(kept) == [one, named, tuned]
+
+
 def test_what_is_done_is_not_done_again(done, config):
   found, _ = done
   again = study.Study(config, found.workdir, None)

@@ -22,9 +22,12 @@ def test_a_config_that_trains_nothing_is_refused(tmp_path, tmp_path_factory):
 
 def test_evaluate_finds_everything_done(here, tmp_path):
   config = adaptive.get_config('smoke').to_dict()
-  (line,) = here(train_robust, config, tmp_path / 'out').splitlines()
-  what, path = line.split(': --config.extractor.checkpoint=')
-  assert what == 'adaptive mobileface'
+  lines = here(train_robust, config, tmp_path / 'out').splitlines()
+  paths = dict(x.split(': --config.extractor.checkpoint=') for x in lines)
+  names = [f'adaptive_{recipe}' for recipe in ('paper', 'tuned')]
+  assert list(paths) == [f'{name} mobileface' for name in names]
+  assert len(set(paths.values())) == 2
+  path = paths['adaptive_tuned mobileface']
   network, (_, description) = extractors.load(path), checkpoints.read(path)
   assert network.sha256 != extractors.load('mobileface').sha256
   assert description['adversary'] == 'adaptive'
@@ -37,17 +40,21 @@ def test_evaluate_finds_everything_done(here, tmp_path):
   here(evaluate, config, tmp_path / 'out')
   assert _times(tmp_path / 'out') == before
   found = record_file.read(tmp_path / 'out' / 'records.jsonl')
-  assert {(r['recognizer'], r['adversary']) for r in found} == {
+  assert {(r.get('recipe', 'linear'), r['adversary']) for r in found} == {
     *itertools.product(
-      ('nearest_neighbor', 'linear', 'end_to_end'),
-      ('baseline', 'adaptive', 'top2'),
+      ('raw_nearest_neighbor', 'linear', 'end_to_end_gentle'),
+      ('baseline', *names, 'top2'),
     ),
-    ('nearest_neighbor', 'threshold'),
+    ('raw_nearest_neighbor', 'threshold'),
   }
-  own = {r['weights'].get('mobileface adaptive') for r in found}
+  own = {r['weights'].get('mobileface adaptive_tuned') for r in found}
   assert own == {None, network.sha256}
+  assert {r.get('kind') for r in found if r['adversary'] in names} == {
+    'adaptive'
+  }
 
   # With the checkpoint, another folder needs no training.
+  del config['adversaries']['adaptive_paper']
   given = {
     'extractor': {'checkpoint': path},
     'recognizers': {'nearest_neighbor': {'normalize': False}},
@@ -59,6 +66,7 @@ def test_evaluate_finds_everything_done(here, tmp_path):
     (r['attack'], r['adversary'], r['protection_rate'])
     for r in records
     if r['recognizer'] == 'nearest_neighbor'
+    and r['adversary'] != 'adaptive_paper'
   ]
   assert rates(again) == rates(found)
 

@@ -109,7 +109,7 @@ SECTIONS = {
   'linear': ('linear', ('recognizers', 'linear'), linear.fit),
   '1-NN': (
     'adaptive',
-    ('recognizers', 'nearest_neighbor'),
+    ('recognizers', 'raw_nearest_neighbor'),
     nearest_neighbor.fit,
   ),
 }

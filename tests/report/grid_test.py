@@ -24,6 +24,17 @@ def test_what_differs_between_rows_is_in_their_labels(make_record):
   ]
 
 
+def test_recipes_of_one_recognizer_are_rows_and_grids(make_record):
+  recipes = ('raw 1-NN', 'by angle')
+  records = [make_record(recipe=recipe) for recipe in recipes]
+  labels = [row.label for row in grid_lib.arrange(records).rows]
+  assert labels == ['LowKey for mobileface, ' + recipe for recipe in recipes]
+  grids = grid_lib.tables([*records, make_record()])
+  assert [grid.title for grid in grids] == [*recipes, 'nearest neighbor']
+  with pytest.raises(types.InputError, match='by raw 1-NN; report one run'):
+    grid_lib.arrange([records[0], records[0]])
+
+
 def test_controls_find_their_attack(make_record):
   control = make_record('noise', control_of='fawkes', epsilon=None)
   orphan = make_record('noise', control_of='pgd')

@@ -22,6 +22,19 @@ def test_moves(make_record, adversary, network, expected):
   assert moves_lib.move(record) == expected
 
 
+def test_a_field_says_what_kind_a_trainer_is(make_record):
+  record = make_record(adversary='my best, tuned')
+  assert moves_lib.move(record | {'kind': 'squeezing'}) == 'cleaning'
+  assert moves_lib.move(record | {'kind': 'top2'}) == 'adaptive'
+  assert moves_lib.move(record) == 'my'
+
+
+def test_recipes_are_not_compared_with_each_other(make_record):
+  raw = make_record(recipe='raw', rate=0.2)
+  records = [make_record(rate=0.9), make_record('fawkes'), raw]
+  assert moves_lib.comparable(records) == records[:2]
+
+
 def test_nobody_enrolled_beats_a_rate_and_none_has_every_network(
   moves, make_record
 ):

@@ -57,6 +57,20 @@ def test_page_has_every_number(tmp_path, records, strip):
   assert sum(attrs.get('class') == 'own' for _, attrs in page.tags) == 3
 
 
+def test_names_and_seeds_of_trainings_are_shown(tmp_path, make_record):
+  seeds = {'training_seeds': [0, 1], 'over_seeds': [0.9, 1.0]}
+  trainer = {'adversary': 'adaptive, tuned', 'kind': 'adaptive'}
+  record = make_record(recipe='raw <1>-NN', rate=0.95, **trainer, **seeds)
+  text = _write(tmp_path, [record])
+  page = _Page(text)
+  assert 'mobileface, adaptive, tuned' in page.cells
+  assert '95 91–99; seeds 90–100' in page.cells
+  assert '98 96–100' in page.cells  # the accuracy
+  assert 'recognizer:\nraw &lt;1&gt;-NN.' in text
+  assert 'Seeds: the lowest and the highest' in text
+  assert 'public tool&#39;s own output' not in text  # which this trainer has
+
+
 def test_page_is_self_contained(tmp_path, records, strip):
   text = _write(tmp_path, records, [strip, strip])
   page = _Page(text)

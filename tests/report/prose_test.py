@@ -304,6 +304,9 @@ def test_recognizers_are_kept_apart_and_long_lists_end(judged):
   text = prose.verdict(judged(intervals) + linear)[1]
   assert 'net0, nearest neighbor 5% (0 to 10%)' in text
   assert text.count('%)') == 6 and text.endswith('; 10 more.')
+  raw = judged({'net0': (0, 0.1)}, recipe='raw')
+  text = prose.verdict(judged({'net0': (0, 0.1)}) + raw)[1]
+  assert 'net0, nearest neighbor 5%' in text and 'net0, raw 5%' in text
 
 
 def test_oddities_and_gaps_are_reported(judged):

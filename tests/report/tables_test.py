@@ -90,6 +90,23 @@ def test_what_the_trainer_did_is_a_column_of_its_own(make_record):
   assert rates[1].startswith('100% on mobileface, adversarial training (95%')
 
 
+def test_training_seeds_are_shown_beside_their_mean(make_record):
+  noise = {'noise_protection_rate': 0.02, 'noise_protection_ci': [0, 0.05]}
+  seeds = {'training_seeds': [0, 1, 2], 'over_seeds': [0.9, 1.0, 0.95]}
+  grid = grid_lib.arrange([make_record(rate=0.95, **seeds, **noise)])
+  text = tables.protection(grid)
+  _, _, cloak, control = map(_cells, text.splitlines()[:4])
+  assert cloak[1] == '**95** (91-99; seeds 90-100)'
+  assert control[1] == '2 (0-5)'
+  assert 'Seeds: the lowest and the highest' in text
+  assert '98 (96-100)' in text  # the accuracy
+  assert r'\textbf{95} (91--99; seeds 90--100)' in tables.latex([grid])
+  same = grid_lib.arrange([make_record(over_seeds=[1.0, 1.0])])
+  assert '(96-100; seeds 100)' in tables.protection(same)
+  once = tables.protection(grid_lib.arrange([make_record()]))
+  assert 'seeds' not in once.lower()
+
+
 def _detection(**fields):
   return {
     'detector': 'statistics',

@@ -51,6 +51,12 @@ def test_a_training_learns(trainer, trained):
   jax.tree.map(np.testing.assert_array_equal, start, toy_network.init())
 
 
+def test_an_epoch_may_have_as_many_steps_as_it_says():
+  long = _trainer(balanced=True, steps_per_epoch=50)
+  assert long.num_steps == 6 * 50
+  assert long.sampler(IMAGES, LABELS).steps_per_epoch == 50
+
+
 def test_evaluation_counts_each_picture_once(trainer, trained):
   found = trainer.evaluate(trained, IMAGES, LABELS)
   # 21 pictures in three batches of 8, the last filled up.

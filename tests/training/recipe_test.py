@@ -10,6 +10,8 @@ REFUSED = [
   ('batch_size: True', {'batch_size': True}),
   ('num_micro_batches: 0', {'num_micro_batches': 0}),
   ('per_person: 0', {'per_person': 0}),
+  ('steps_per_epoch: 0', {'steps_per_epoch': 0, 'balanced': True}),
+  ('balanced: False, but steps_per_epoch', {'steps_per_epoch': 2}),
   ('seed: -1', {'seed': -1}),
   ('flip: 1.1', {'flip': 1.1}),
   ('flip: nan', {'flip': np.nan}),

@@ -51,6 +51,14 @@ def test_balanced_draws_people_alike_and_then_their_pictures():
   assert sampler.batch(1)['mask'].all()
 
 
+def test_an_epoch_of_draws_is_as_long_as_said():
+  given = Sampler(IMAGES, LABELS, 3, balanced=True, steps_per_epoch=50)
+  usual = Sampler(IMAGES, LABELS, 3, balanced=True)
+  assert (given.steps_per_epoch, usual.steps_per_epoch) == (50, 3)
+  for step in (0, 49):
+    np.testing.assert_array_equal(given.indices(step), usual.indices(step))
+
+
 def test_a_person_drawn_once_may_give_several_pictures():
   once = Sampler(IMAGES, LABELS, 3, seed=2, balanced=True)
   sampler = Sampler(IMAGES, LABELS, 8, seed=2, balanced=True, per_person=3)
