@@ -207,7 +207,8 @@ class _Judge:
     for part in trainer.parts:
       trained = f' {part.adversary}' if part.adversary else ''
       if part.extractor.sha256:
-        name = part.name + ' mirrored' * part.extractor.mirrored
+        name = part.name.removesuffix(extractors.MIRRORED)
+        name += extractors.MIRRORED * part.extractor.mirrored
         weights[name + trained] = part.extractor.sha256
     return scrape.fields | {
       'adversary': trainer.adversary or waiting_name(trainer.name, surrogate),

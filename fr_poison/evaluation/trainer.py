@@ -15,10 +15,12 @@ from fr_poison.recognizers.ranking import Ranking
 def waiting_name(network: str, surrogate: Sequence[str]) -> str:
   """Names a trainer who waits, by what cloaks were made on.
 
-  'baseline' where that is `network`, else 'oblivious' (section 5.3 of the
-  paper). Without a cloak (no surrogate) every trainer is the baseline.
+  'baseline' where that is `network`, mirrored or not, else 'oblivious'
+  (section 5.3 of the paper). Without a cloak (no surrogate) every trainer is
+  the baseline.
   """
-  return 'baseline' if not surrogate or network in surrogate else 'oblivious'
+  is_own = network.removesuffix(extractors.MIRRORED) in surrogate
+  return 'baseline' if not surrogate or is_own else 'oblivious'
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,7 +54,7 @@ class Trainer:
   @property
   def name(self) -> str:
     """The network's name in records."""
-    return self.network or self.extractor.spec.name
+    return self.network or self.extractor.name
 
   @property
   def parts(self) -> tuple['Trainer', ...]:
