@@ -20,7 +20,12 @@ from fr_poison import config_args
 
 # Input size, and left, top, width and height in the frame of 128 pixels: those
 # that were chosen first.
-_FACERES = (224, 8, 4, 112, 112), (224, 0, 0, 128, 128), (128, 8, 4, 112, 112)
+_FACERES = (
+  (224, 8, 4, 112, 112),
+  (224, 0, 0, 128, 128),
+  (128, 8, 4, 112, 112),
+  (128, 22, 21, 84, 84),
+)
 _CROPS = {
   'faceres': _FACERES,
   'faceres_deep': _FACERES,

@@ -65,12 +65,14 @@ def get_config(arg=None):
   config.test_fraction = 0.3  # of each person's pictures, rounded down
   config.num_splits = 1 if smoke else 20  # random train / test divisions
   # Whose embedding the recognizers use; 'pixels' is the control without one.
+  # 'mobileface mirrored' is its mean over picture and mirror image.
   config.networks = (
     ('mobileface', 'faceres', 'pixels')
     if smoke
     else (*_STRONG, 'faceres', 'faceres_deep', 'mobileface', 'pixels')
   )
-  # Of networks that take any; the others work at their own.
+  # Of networks that take any; the others work at their own. Half of the
+  # published size, for speed: docs/networks.md has what that costs.
   config.input_size = ConfigDict({'faceres': 128, 'faceres_deep': 128})
   # The networks that the cloaks are made on; 'a+b' attacks both together.
   config.surrogates = (

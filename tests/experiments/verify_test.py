@@ -266,7 +266,7 @@ def test_parts_of_the_frame_are_compared_on_view_1(
   assert {r['num_folds'] for r in found} == {2}
   assert list(found[0]['pairs']) == ['pairsDevTrain.txt', 'pairsDevTest.txt']
   table = (tmp_path / 'out' / 'table.md').read_text()
-  assert '| faceres    |  8, 4, 112, 112 |    64 | 100.00 ' in table
+  assert '| faceres    | 8, 4, 112, 112 |    64 | 100.00 ' in table
   assert not (tmp_path / 'out' / 'roc.svg').exists()
 
 
