@@ -18,8 +18,8 @@ from ml_collections.config_dict import placeholder
 
 from fr_poison import config_args
 
-# Input size, and left, top, width and height in the frame of 128 pixels: those
-# that were chosen first.
+# Input size, and left, top, width and height in the frame of 128 pixels; first
+# what the networks have now.
 _FACERES = (
   (224, 8, 4, 112, 112),
   (224, 0, 0, 128, 128),

@@ -72,7 +72,7 @@ def get_config(arg=None):
     else (*_STRONG, 'faceres', 'faceres_deep', 'mobileface', 'pixels')
   )
   # Of networks that take any; the others work at their own. Half of the
-  # published size, for speed: docs/networks.md has what that costs.
+  # published size, for speed, which costs faceres 7 points: docs/networks.md.
   config.input_size = ConfigDict({'faceres': 128, 'faceres_deep': 128})
   # The networks that the cloaks are made on; 'a+b' attacks both together.
   config.surrogates = (

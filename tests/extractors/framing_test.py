@@ -99,13 +99,14 @@ def test_another_part_of_the_frame_than_the_template_s():
   framed = extractors.on_frame(network, 'wide-128', crop)
   np.testing.assert_array_equal(_seen(framed, images), images[:, 16:, :112])
   assert framed.crop == crop
+  leaves = r'\(.*\) leaves the frame'
   for who, alignment, part, message in (
     (framed, 'wide-128', crop, 'seen has one already'),
     (network, 'arcface-112', crop, "'arcface-112' pictures are not"),
-    (network, 'wide-128', crop._replace(top=17), r'\(0.*\) leaves the frame'),
-    (network, 'wide-128', crop._replace(left=-1), 'leaves the frame'),
-    (network, 'wide-128', crop._replace(width=0), 'leaves the frame'),
-    (network, 'wide-128', crop._replace(width=np.nan), 'leaves the frame'),
+    (network, 'wide-128', crop._replace(top=17), leaves),
+    (network, 'wide-128', crop._replace(left=-1), leaves),
+    (network, 'wide-128', crop._replace(width=0), leaves),
+    (network, 'wide-128', crop._replace(width=np.nan), leaves),
   ):
     with pytest.raises(InputError, match=f'^crop: {message}'):
       extractors.on_frame(who, alignment, part)
