@@ -71,8 +71,8 @@ def get_config(arg=None):
     if smoke
     else (*_STRONG, 'faceres', 'faceres_deep', 'mobileface', 'pixels')
   )
-  # Of networks that take any; the others work at their own. Half of the
-  # published size, for speed, which costs faceres 7 points: docs/networks.md.
+  # Of networks that take any; the others work at their own. Below
+  # the published 224, for speed; it costs faceres 7 points: docs/networks.md.
   config.input_size = ConfigDict({'faceres': 128, 'faceres_deep': 128})
   # The networks that the cloaks are made on; 'a+b' attacks both together.
   config.surrogates = (

@@ -288,10 +288,11 @@ def test_smoke_run(lfw, tmp_path, tmp_path_factory):
     tmp_path / 'out',
     f'--data_dir={lfw}',
     '--config.align=none',
-    "--config.networks=('mobileface',)",
+    "--config.networks=('mobileface mirrored',)",
     env=env,
   )
   printed = programs.finish(process)
   found = record_file.read(tmp_path / 'out' / 'records.jsonl')
   assert tables.verification(found) in printed
   assert kinds.of(found[0]) is kinds.Verification
+  assert list(found[0]['weights']) == ['mobileface mirrored']
