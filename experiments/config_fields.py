@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Self
 
-from fr_poison import checks
+from fr_poison import checks, extractors
 from fr_poison.data import align, datasets, folder
 from fr_poison.report import words
 from fr_poison.types import InputError, NotKeptError
@@ -127,6 +127,17 @@ def check_names(
 def check_known(field: str, name: str, names: Iterable[str]) -> None:
   """Raises InputError for a name that is not among `names`, and lists them."""
   checks.known(f'config.{field}', name, names)
+
+
+def check_networks(
+  field: str, names: Iterable[str], known: Iterable[str]
+) -> None:
+  """Raises InputError for networks that are not among `known`.
+
+  Any may have 'mirrored' after its name: see `extractors.mirrored`.
+  """
+  for name in names:
+    check_known(field, name.removesuffix(extractors.MIRRORED), known)
 
 
 def check_least(field: str, value: int, least: int) -> None:

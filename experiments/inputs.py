@@ -101,7 +101,9 @@ def load_networks(settings: Settings) -> dict[str, extractors.Extractor]:
   """Loads every network that the config names, whatever for."""
   wanted = [*settings.trainers_networks, *members(settings.surrogates)]
   return {
-    name: network_loader.load(name, settings.input_size.get(name))
+    name: network_loader.load(
+      name, settings.input_size.get(name.removesuffix(extractors.MIRRORED))
+    )
     for name in dict.fromkeys(wanted)
   }
 

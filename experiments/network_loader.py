@@ -18,25 +18,36 @@ flags.DEFINE_bool(
 
 def is_here(name: str) -> bool:
   """Whether a known network's weights ship, are kept, or may be fetched."""
+  name = name.removesuffix(extractors.MIRRORED)
   if name == extractors.PIXELS or extractors.spec(name).pretrained:
     return True
   return flags.FLAGS['download'].value or os.path.exists(cache.path_of(name))
 
 
 def load(
-  name: str, input_size: int | None = None, alignment: str = 'none'
+  name: str,
+  input_size: int | None = None,
+  alignment: str = 'none',
+  crop: extractors.Crop | None = None,
 ) -> extractors.Extractor:
   """Loads a network, as the command line allows, for pictures of an alignment.
 
-  See `extractors.load` and `extractors.on_frame`; raises as they do.
+  See `extractors.load` and `extractors.on_frame`; raises as they do. With
+  'mirrored' after the name it is `extractors.mirrored`.
   """
   # Not the flag's holder, which has no value where no command line was read.
   download = flags.FLAGS['download'].value
+  plain = name.removesuffix(extractors.MIRRORED)
   try:
-    found = extractors.load(name, input_size=input_size, download=download)
+    found = extractors.load(
+      plain,
+      input_size=input_size,
+      download=download,
+      mirrored=plain != name,
+    )
   except InputError as error:
     head, _, rest = str(error).partition(': ')
     if head != 'input_size':
       raise
-    raise InputError(f'config.input_size.{name}: {rest}') from error
-  return extractors.on_frame(found, alignment)
+    raise InputError(f'config.input_size.{plain}: {rest}') from error
+  return extractors.on_frame(found, alignment, crop)

@@ -111,8 +111,8 @@ class Settings(config_fields.Fields):
       cloaking.make_attack(f'config.attacks.{name}', name, [], **settings)
       self._check_has_targets(name, settings)
     for field in ('networks', 'surrogates'):
-      for name in members(getattr(self, field)):
-        check_known(field, name, extractors.names())
+      names = members(getattr(self, field))
+      config_fields.check_networks(field, names, extractors.names())
     self._check_numbers()
     for name in self.controls:
       check_known('controls', name, evaluation.CONTROLS)
@@ -198,8 +198,10 @@ class Settings(config_fields.Fields):
       config_fields.check_known(f'{field}, field', key, known)
     if missing := [k for k in known if k not in (*settings, *_OPTIONAL)]:
       raise InputError(f'config.{field}.{missing[0]}: missing')
+    config_fields.check_networks(
+      f'{field}.networks', settings.get('networks', ()), extractors.names()
+    )
     for key, names in (
-      ('networks', extractors.names()),
       ('attacks', self.attacks),
       ('surrogates', self.surrogates),
     ):

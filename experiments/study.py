@@ -220,7 +220,8 @@ def _strings(value) -> Iterator[str]:
 
 def _digests(config) -> list:
   """Of the shipped networks that a config names, whatever for."""
-  named = {name for text in _strings(config) for name in text.split('+')}
+  texts = [part for text in _strings(config) for part in text.split('+')]
+  named = {text.removesuffix(extractors.MIRRORED) for text in texts}
   here = filter(network_loader.is_here, named.intersection(extractors.names()))
   return [[name, network_loader.load(name).sha256] for name in sorted(here)]
 

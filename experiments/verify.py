@@ -7,6 +7,9 @@ LFW's own protocol: pairs in ten folds, and for each the threshold that is best
 on the nine others. In LFW, a folder, are the pictures and somewhere pairs.txt.
 Writes records.jsonl, table.md, roc.svg and the embeddings into --workdir.
 Started again, it computes only what is missing.
+
+Which part of a picture suits a network, at which size, is asked of view 1:
+the config's argument `crops`.
 """
 
 import dataclasses
@@ -25,7 +28,7 @@ import progress
 import run_flags
 from scipy import stats
 
-from fr_poison import checks, extractors, locks, roc, verification
+from fr_poison import checks, extractors, keys, locks, roc, verification
 from fr_poison.data import datasets
 from fr_poison.data.datasets.prepared import Prepared
 from fr_poison.data.datasets.trees import read_pairs
@@ -37,6 +40,11 @@ from fr_poison.types import InputError
 
 _FAR = 0.001  # false accepts at which true ones are reported
 _BLOCK = 256  # pictures of which a killed run loses the work at most
+# LFW's: view 1 is for choices, view 2 for what is reported.
+_LISTS = {
+  'view1': ('pairsDevTrain.txt', 'pairsDevTest.txt'),
+  'view2': ('pairs.txt',),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,18 +57,24 @@ class Settings(config_fields.Fields):
 
   networks: tuple[str, ...] | None
   input_size: dict[str, checks.Count]
+  crops: dict[str, tuple]
   align: str
-  pairs: str | None
+  view: str
+  pairs_dir: str | None
   batch_size: checks.Count
 
   def __post_init__(self):
     """Checks every value."""
     checks.check_fields(self, 'config.')
     config_fields.check_known('align', self.align, config_fields.ALIGNMENTS)
+    config_fields.check_known('view', self.view, _LISTS)
     if self.networks is not None and not self.networks:
       raise InputError('config.networks: empty')
-    for name in self.networks or ():
-      config_fields.check_known('networks', name, extractors.architectures())
+    known = extractors.architectures()
+    config_fields.check_networks('networks', self.networks or (), known)
+    config_fields.check_networks('crops', self.crops, known)
+    for name, rows in self.crops.items():
+      _check_rows(f'config.crops.{name}', rows)
 
   def check_weights(self) -> None:
     """Refuses a network that was named and has none."""
@@ -73,40 +87,60 @@ class Settings(config_fields.Fields):
   ) -> Iterator[tuple[str, extractors.Extractor]]:
     """Loads one network after the other, since all may not fit into memory.
 
-    Each is shown its own part of pictures of that alignment.
+    Each is shown its own part of pictures of that alignment, or one after the
+    other those that the config has for it.
 
     Those that nobody named are passed over, with a line on stderr, if they do
     not load.
     """
     names = self.networks or list(filter(_is_kept, extractors.architectures()))
-    for name in progress.over('verifying', 'network')(names, len(names)):
+    rows = [(n, row) for n in names for row in self.crops.get(n, [()])]
+    for name, row in progress.over('verifying', 'network')(rows, len(rows)):
+      plain = name.removesuffix(extractors.MIRRORED)
+      size, *crop = row or [self.input_size.get(plain)]
+      crop = extractors.Crop(*crop) if crop else None
       try:
-        size = self.input_size.get(name)
-        yield name, network_loader.load(name, size, alignment)
+        yield name, network_loader.load(name, size, alignment, crop)
       except InputError as error:
         if self.networks:
           raise
         print(f'note: {error}', file=sys.stderr)
 
 
+def _check_rows(name, rows):
+  """Refuses what are not input sizes and parts of the frame."""
+  try:
+    parts = [(row[0], extractors.Crop(*map(float, row[1:]))) for row in rows]
+  except (TypeError, ValueError, LookupError):
+    raise InputError(
+      f'{name}: {rows!r} are not rows of input size, left, top, width, height'
+    ) from None
+  for size, crop in parts:
+    checks.whole(f'{name}, input size', size)
+    extractors.check_crop(name, crop)
+
+
 def _is_kept(name):
   return extractors.spec(name).pretrained or os.path.exists(cache.path_of(name))
 
 
-def find_pairs(given: str | None, data_dir: str | None) -> pathlib.Path:
-  """Finds the file of pairs: the one given, or the only one of its name.
+def find_pairs(settings: Settings, data_dir: str | None) -> list[pathlib.Path]:
+  """Finds the view's lists of pairs, each the only one of its name.
 
   Raises:
     InputError: there is none, or several.
   """
   if data_dir is None:
     raise InputError('--data_dir: missing: the folder of LFW')
-  if given:
-    return pathlib.Path(given)
-  found = sorted(pathlib.Path(data_dir).rglob('pairs.txt'))
+  root = pathlib.Path(settings.pairs_dir or data_dir)
+  return [_only(root, name) for name in _LISTS[settings.view]]
+
+
+def _only(root, name):
+  found = sorted(root.rglob(name))
   if len(found) != 1:
-    names = ', '.join(map(str, found)) or f'no pairs.txt in {data_dir}'
-    raise InputError(f'config.pairs: {names}; give the path of one')
+    names = ', '.join(map(str, found)) or f'no {name} in {root}'
+    raise InputError(f'config.pairs_dir: {names}; give the folder of one')
   return found[0]
 
 
@@ -125,9 +159,9 @@ def prepare(settings: Settings, data_dir: str) -> Prepared:
 
 
 def read(
-  prepared: Prepared, file: pathlib.Path
+  prepared: Prepared, files: list[pathlib.Path]
 ) -> tuple[np.ndarray, verification.Pairs, list[list[str]]]:
-  """Reads the pairs.
+  """Reads the pairs; the folds of each file are others.
 
   Returns:
     Rows of the pictures that are in one, the pairs of these, and those of them
@@ -137,13 +171,19 @@ def read(
     InputError: see `read_pairs`.
   """
   paths = [path for _, path in prepared.index()]
-  with config_fields.naming('config.pairs'):
-    pairs = read_pairs(file, paths)
-  rows, index = np.unique([pairs.first, pairs.second], return_inverse=True)
+  with config_fields.naming('config.pairs_dir'):
+    parts = [read_pairs(file, paths) for file in files]
+  folds, count = [], 0
+  for part in parts:
+    folds.append(part.folds + count)
+    count += len(np.unique(part.folds))
+  first, second, is_genuine, _ = map(np.concatenate, zip(*parts, strict=True))
+  rows, index = np.unique([first, second], return_inverse=True)
   first, second = index.reshape(2, -1)
+  pairs = verification.Pairs(first, second, is_genuine, np.concatenate(folds))
   used = {paths[row] for row in rows}
   assumed = [list(found) for found in prepared.assumed if found[0] in used]
-  return rows, pairs._replace(first=first, second=second), assumed
+  return rows, pairs, assumed
 
 
 def measure(embeddings: np.ndarray, pairs: verification.Pairs) -> dict:
@@ -190,6 +230,7 @@ def embed(
       progress=progress.over(f'embedding, {name}'),
     )
     fields = {'network': name, 'input_size': extractor.input_size}
+    fields |= {'crop': extractor.crop} if extractor.crop else {}
     fields['weights'] = {name: extractor.sha256}
     fields['wall_seconds'] = time.monotonic() - start
     yield found.embeddings, fields
@@ -209,12 +250,14 @@ def run(
   # Everything that can be wrong is found before anything is written.
   settings = Settings.from_config(config)
   settings.check_weights()
-  file = find_pairs(settings.pairs, data_dir)
+  lists = find_pairs(settings, data_dir)
   prepared = prepare(settings, data_dir)
-  rows, pairs, assumed = read(prepared, file)
+  rows, pairs, assumed = read(prepared, lists)
   shared = record_file.environment() | {
-    'config_hash': record_file.config_hash(config),
+    # Wherever the pairs lie.
+    'config_hash': record_file.config_hash(config | {'pairs_dir': None}),
     'dataset': 'lfw',
+    'pairs': {x.name: keys.of_bytes(x.read_bytes()) for x in lists},
     'alignment': prepared.alignment,
     'num_images': len(rows),
     'num_pairs': len(pairs.first),
@@ -231,7 +274,9 @@ def run(
     ]
     record_file.write(workdir / 'records.jsonl', results)
     record_file.write_text(workdir / 'table.md', tables.verification(results))
-    write_atomic(workdir / 'roc.svg', figures.verification(results).svg())
+    if not settings.crops:  # or a network has several lines
+      drawing = figures.verification(results).svg()
+      write_atomic(workdir / 'roc.svg', drawing)
   return results
 
 

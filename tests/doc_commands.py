@@ -105,7 +105,13 @@ TESTED = {
     'evaluate adaptive',
     'train_robust adaptive',
   ),
-  'verify_test.test_smoke_run': ('verify lfw_verification --data_dir',),
+  'verify_test.test_parts_of_the_frame_are_compared_on_view_1': (
+    'verify lfw_verification:crops --data_dir',
+  ),
+  'verify_test.test_smoke_run': (
+    'verify lfw_verification --config.networks --data_dir',
+    'verify lfw_verification --data_dir',
+  ),
 }
 # The others, by their first words.
 NOT_HERE = {

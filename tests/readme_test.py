@@ -118,6 +118,14 @@ def test_the_verification_on_lfw_is_what_its_records_say(root):
   assert _texts((folder / 'roc.svg').read_bytes()) == _texts(drawing)
 
 
+@pytest.mark.parametrize('name', ['crops', 'mirrored'])
+def test_other_verifications_are_what_their_records_say(name, root):
+  folder = root / 'docs' / 'lfw_verification'
+  table = tables.verification(record_file.read(folder / f'{name}.jsonl'))
+  page = (root / 'docs' / 'networks.md').read_text()
+  assert _shown(name, page) == table.split('\n\n')[0]
+
+
 def test_the_tables_of_detectors_are_those_of_the_records(root):
   folder = root / 'docs' / 'detect'
   table = tables.detection(record_file.read(folder / 'detection.jsonl'))

@@ -75,12 +75,14 @@ def get_config(arg=None):
   config.test_fraction = 0.3  # of each person's pictures, rounded down
   config.num_splits = 1 if smoke else 20  # random train / test divisions
   # Whose embedding the recognizers use; 'pixels' is the control without one.
+  # 'mobileface mirrored' is its mean over picture and mirror image.
   config.networks = (
     ('mobileface', 'faceres', 'pixels')
     if smoke
     else (*_STRONG, 'faceres', 'faceres_deep', 'mobileface', 'pixels')
   )
-  # Of networks that take any; the others work at their own.
+  # Of networks that take any; the others work at their own. Below
+  # the published 224, for speed; it costs faceres 7 points: docs/networks.md.
   config.input_size = ConfigDict({'faceres': 128, 'faceres_deep': 128})
   # The networks that the cloaks are made on; 'a+b' attacks both together.
   config.surrogates = (

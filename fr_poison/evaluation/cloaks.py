@@ -325,9 +325,5 @@ def cloak(
     num_cloaked=len(protocol.to_cloak),
     num_improved=found.num_improved,
     wall_seconds=found.seconds,
-    weights={
-      n.spec.name + ' mirrored' * n.mirrored: n.sha256
-      for n in surrogates
-      if n.sha256
-    },
+    weights={n.name: n.sha256 for n in surrogates if n.sha256},
   )

@@ -15,10 +15,12 @@ from fr_poison.recognizers.ranking import Ranking
 def waiting_name(network: str, surrogate: Sequence[str]) -> str:
   """Names a trainer who waits, by what cloaks were made on.
 
-  'baseline' where that is `network`, else 'oblivious' (section 5.3 of the
-  paper). Without a cloak (no surrogate) every trainer is the baseline.
+  'baseline' where that is `network`, mirrored or not, else 'oblivious'
+  (section 5.3 of the paper). Without a cloak (no surrogate) every trainer is
+  the baseline.
   """
-  return 'baseline' if not surrogate or network in surrogate else 'oblivious'
+  is_own = network.removesuffix(extractors.MIRRORED) in surrogate
+  return 'baseline' if not surrogate or is_own else 'oblivious'
 
 
 def relation(networks: Sequence[str], surrogate: Sequence[str]) -> str | None:
@@ -35,6 +37,7 @@ def relation(networks: Sequence[str], surrogate: Sequence[str]) -> str | None:
   """
   if not surrogate:
     return None
+  surrogate = [name.removesuffix(extractors.MIRRORED) for name in surrogate]
   if set(networks) & set(surrogate):
     return 'white-box'
   if not {*networks, *surrogate} <= {*extractors.names()} - {extractors.PIXELS}:
@@ -79,7 +82,7 @@ class Trainer:
   @property
   def name(self) -> str:
     """The network's name in records."""
-    return self.network or self.extractor.spec.name
+    return self.network or self.extractor.name
 
   @property
   def parts(self) -> tuple['Trainer', ...]:
@@ -173,7 +176,8 @@ def weights(
   found = {}
   for seed, trainer in trainers.items():
     for part in trainer.parts:
-      name = part.name + ' mirrored' * part.extractor.mirrored
+      name = part.name.removesuffix(extractors.MIRRORED)
+      name += extractors.MIRRORED * part.extractor.mirrored
       if part.adversary:
         name += f' {part.adversary}' + f', seed {seed}' * (len(trainers) > 1)
       if part.extractor.sha256:

@@ -1,6 +1,11 @@
 """Pictures -> embeddings: face networks in Flax, pretrained or trained here."""
 
-from fr_poison.extractors.framing import check_on_frame, mirrored, on_frame
+from fr_poison.extractors.framing import (
+  check_crop,
+  check_on_frame,
+  mirrored,
+  on_frame,
+)
 from fr_poison.extractors.loading import (
   PIXELS,
   architectures,
@@ -14,13 +19,21 @@ from fr_poison.extractors.loading import (
   train_fn,
   with_params,
 )
-from fr_poison.extractors.network import Extractor, NetworkSpec
+from fr_poison.extractors.network import (
+  MIRRORED,
+  Crop,
+  Extractor,
+  NetworkSpec,
+)
 
 __all__ = [
+  'MIRRORED',
   'PIXELS',
+  'Crop',
   'Extractor',
   'NetworkSpec',
   'architectures',
+  'check_crop',
   'check_on_frame',
   'create',
   'embed',

@@ -30,7 +30,9 @@ CROPS = {
 }
 
 
-def on_frame(extractor: Extractor, alignment: str) -> Extractor:
+def on_frame(
+  extractor: Extractor, alignment: str, crop: Crop | None = None
+) -> Extractor:
   """Shows a network its own template's part of aligned pictures.
 
   Args:
@@ -39,17 +41,37 @@ def on_frame(extractor: Extractor, alignment: str) -> Extractor:
     alignment: of the pictures, see `FaceSet.alignment`. In the canonical frame
       ('wide-128') the network gets its crop; pictures that are placed otherwise
       are shown whole, as are all to a network of no template (pixels).
+    crop: shown instead of its template's.
 
   Raises:
-    InputError: the network's template is none of `CROPS`.
+    InputError: the network's template is none of `CROPS`; or `crop` is given,
+      but leaves the frame, the network has one, or pictures are not in it.
   """
   template = extractor.spec.template
-  if not _is_frame(alignment) or template is None or extractor.crop is not None:
+  if crop is not None:
+    check_crop('crop', crop)
+    if extractor.crop is not None:
+      raise InputError(f'crop: {extractor.name} has one already')
+    if not _is_frame(alignment):
+      raise InputError(f'crop: {alignment!r} pictures are not in the frame')
+  elif (
+    not _is_frame(alignment) or template is None or extractor.crop is not None
+  ):
     return extractor
-  checks.known(f'{extractor.spec.name}: template', template, CROPS)
-  crop = CROPS[template]
+  else:
+    checks.known(f'{extractor.spec.name}: template', template, CROPS)
+    crop = CROPS[template]
   embed_fn = _cropping(extractor.embed_fn, crop, extractor.input_size)
   return extractor._replace(embed_fn=embed_fn, crop=crop)
+
+
+def check_crop(name: str, crop: Crop) -> None:
+  """Raises InputError for a rectangle, called `name`, that leaves the frame."""
+  corner, sides = np.split(np.array(crop, float), 2)
+  side = align.TEMPLATES[_FRAME].side
+  ends = corner + sides
+  if not (np.all(corner >= 0) and np.all(sides > 0) and np.all(ends <= side)):
+    raise InputError(f'{name}: {tuple(crop)} leaves the frame, 0 to {side}')
 
 
 def _is_frame(alignment):

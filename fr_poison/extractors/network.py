@@ -45,6 +45,9 @@ class Crop(NamedTuple):
 
 
 ARCFACE = Inputs(127.5, 127.5)
+# Ends the names, in configs and records, of networks that give the mean of a
+# picture's embedding and its mirror image's.
+MIRRORED = ' mirrored'
 
 
 class NetworkSpec(NamedTuple):
@@ -99,6 +102,11 @@ class Extractor(NamedTuple):
   sha256: str | None  # of the weights; None without any
   crop: Crop | None = None  # of the canonical frame, where it is shown that
   mirrored: bool = False  # gives the mean of picture and mirror image
+
+  @property
+  def name(self) -> str:
+    """Its name in records."""
+    return self.spec.name + MIRRORED * self.mirrored
 
 
 class Network(nn.Module, kw_only=True):

@@ -112,7 +112,7 @@ def year_and_mark(network: str) -> tuple[int, str] | None:
   That is '' for weights that ship, '*' for a user's file, '†' if trained here;
   None where no network has that name, or nobody says when.
   """
-  name, _, digest = network.partition(' ')
+  name, _, digest = network.removesuffix(extractors.MIRRORED).partition(' ')
   try:
     spec = extractors.spec(name)
   except InputError:

@@ -193,6 +193,9 @@ class Verification:
   config_hash: Name
   versions: dict[Name, Name]
   device: Name
+  pairs: dict[Name, Name] = None  # the lists and their SHA-256
+  # Left, top, width and height of what it was shown of the frame.
+  crop: tuple[Number, Number, Number, Number] = None
 
 
 # Where on the curve, at least.

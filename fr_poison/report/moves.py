@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from fr_poison import extractors
 from fr_poison.report import words
 
 MOVES = words.TEXTS['moves']  # in the order of what they cost
@@ -19,7 +20,8 @@ def move(record: dict) -> str:
   """Says what the trainer did: one of `MOVES`, or the record's word for it."""
   first = kind(record)
   if first in ('baseline', 'oblivious'):
-    is_own = record['network'] in record['surrogate']
+    network = record['network'].removesuffix(extractors.MIRRORED)
+    is_own = network in record['surrogate']
     return 'baseline' if is_own else 'oblivious'
   return _MOVE_OF.get(first, first)
 

@@ -168,13 +168,14 @@ def verification(records: list[dict]) -> str:
   rows = [
     [
       _escape(words.clean(r['network'])),
+      ', '.join(f'{x:g}' for x in r.get('crop', ())) or 'all',
       str(r['input_size']),
       f'{percent(r["accuracy"])} ± {percent(r["accuracy_std"])}',
       percent(r['tar_at_far']['0.001']),
     ]
     for r in sorted(records, key=lambda r: -r['accuracy'])
   ]
-  head = ['network', 'input', 'accuracy', 'TAR at FAR 0.1%']
+  head = ['network', 'part', 'input', 'accuracy', 'TAR at FAR 0.1%']
   return _page(_table(head, rows), _LEGENDS['verification'])
 
 

@@ -19,6 +19,8 @@ def test_baseline_has_the_surrogate_oblivious_another_network():
   assert waiting_name('b', ['a', 'b']) == 'baseline'
   assert waiting_name('c', ['a', 'b']) == 'oblivious'
   assert waiting_name('c', []) == 'baseline'
+  # Of mirror images, too, it knows the same.
+  assert waiting_name('a mirrored', ['a', 'b']) == 'baseline'
 
 
 def test_errors_on_a_line():

@@ -538,6 +538,10 @@ def test_weights_and_networks_say_what_was_measured():
   both = Trainer(extractors.mirrored(network), network='mine')
   mirrored = measure(LINE, cloaks, both, noise_control=False).record()
   assert mirrored['weights'] == {'other': 'def', 'mine mirrored': 'abc'}
+  both = Trainer(extractors.mirrored(network))
+  mirrored = measure(LINE, cloaks, both, noise_control=False).record()
+  assert mirrored['weights'] == {'other': 'def', 'pixels mirrored': 'abc'}
+  assert mirrored['network'] == 'pixels mirrored'
   waits = measure(LINE, cloaks, Trainer(network, network='mine')).record()
   assert waits['adversary'] == 'oblivious'
   own = measure(LINE, cloaks, Trainer(network, network='other')).record()

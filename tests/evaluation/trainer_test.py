@@ -10,6 +10,7 @@ from fr_poison.evaluation.trainer import relation
   'networks, surrogate, expected',
   [
     (['faceplugin'], ['faceplugin', 'dlib_resnet'], 'white-box'),
+    (['faceplugin'], ['faceplugin mirrored'], 'white-box'),
     (['faceplugin'], ['mobilefacenet_tf'], 'same family'),
     (['faceplugin'], ['dlib_resnet', 'mobileface'], 'same family'),
     (['faceplugin'], ['dlib_resnet'], 'another family'),

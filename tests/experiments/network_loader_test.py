@@ -34,5 +34,12 @@ def test_what_is_here_ships_or_is_kept_or_may_be_fetched(
   assert network_loader.is_here('resnet50')
 
 
+def test_mirrored_is_a_network_with_the_word_after_its_name():
+  found = network_loader.load('mobileface mirrored', alignment='wide-128')
+  assert found.mirrored and found.crop and found.spec.name == 'mobileface'
+  assert not network_loader.load('mobileface').mirrored
+  assert network_loader.is_here('mobileface mirrored')
+
+
 def test_passes_the_input_size_on():
   assert network_loader.load('faceres', 64).input_size == 64

@@ -24,6 +24,14 @@ def test_a_field_that_nobody_reads_is_refused(config):
     Settings.from_config(config)
 
 
+def test_any_network_may_be_mirrored(config):
+  names = 'mobileface', 'mobileface mirrored'
+  found = Settings.from_config(config | {'networks': names})
+  assert found.trainers_networks == list(names)
+  with pytest.raises(InputError, match="config.networks: 'face' is unknown"):
+    Settings.from_config(config | {'networks': ('face mirrored',)})
+
+
 @pytest.mark.parametrize(
   'room, field, value, message',
   [

@@ -1,5 +1,7 @@
 """LFW's protocol, on a tree like LFW's whose people are a colour each."""
 
+import hashlib
+
 import jax.numpy as jnp
 import numpy as np
 import programs
@@ -32,10 +34,10 @@ def _colour(params, images):
   return jnp.mean(images, (1, 2)) + params
 
 
-def _network(name, size=None, alignment='none'):
+def _network(name, size=None, alignment='none', crop=None):
   """The mean colour is the embedding; the name stands for weights."""
   spec = NetworkSpec(name, None, 8, 3)
-  return Extractor(_colour, jnp.zeros(3), spec, size or 8, f'of {name}')
+  return Extractor(_colour, jnp.zeros(3), spec, size or 8, f'of {name}', crop)
 
 
 @pytest.fixture
@@ -86,7 +88,8 @@ def test_a_network_that_knows_everybody(lfw, colours, config, tmp_path):
     assert record['num_images'] == 8 and record['assumed'] == []
   assert sources.read([tmp_path / 'out' / 'records.jsonl']).verification
   table = (tmp_path / 'out' / 'table.md').read_text()
-  assert '| faceres    |   128 | 100.00 ± 0.00 |          100.00 |' in table
+  row = '| faceres    |  all |   128 | 100.00 ± 0.00 |          100.00 |'
+  assert row in table
   assert b'mobileface: 100.0% right' in (tmp_path / 'out/roc.svg').read_bytes()
 
 
@@ -153,7 +156,7 @@ def test_pictures_without_a_face_are_listed(lfw, colours, config, tmp_path):
 def test_all_that_load_are_verified_where_none_is_named(
   lfw, config, tmp_path, monkeypatch, capsys
 ):
-  def load(name, size, alignment):
+  def load(name, size, alignment, crop):
     if name == 'faceres_deep':
       raise InputError('faceres_deep: damaged')
     return _network(name, size)
@@ -190,11 +193,29 @@ def _twice(lfw):
     (None, {'networks': ('arcface_r50',)}, 'network: no weights of arcface_r'),
     (None, {'align': 'face'}, "config.align: 'face' is unknown"),
     (None, {'batch_size': 0}, 'config.batch_size: 0'),
-    (None, {'pairs': 'nowhere.txt'}, 'config.pairs: nowhere.txt: No such file'),
+    (None, {'pairs_dir': 'nowhere'}, 'config.pairs_dir: no pairs.txt in nowh'),
+    (None, {'view': 'view3'}, "config.view: 'view3' is unknown"),
+    (None, {'view': 'view1'}, 'config.pairs_dir: no pairsDevTrain.txt in '),
+    (None, {'crops': {'face': ()}}, "config.crops: 'face' is unknown"),
+    (
+      None,
+      {'crops': {'faceres': (1,)}},
+      r'config.crops.faceres: \(1,\) are not',
+    ),
+    (
+      None,
+      {'crops': {'faceres': ((0.5, 0, 0, 9, 9),)}},
+      'config.crops.faceres, input size: 0.5',
+    ),
+    (
+      None,
+      {'crops': {'faceres': ((64, 0, 0, 9, 129),)}},
+      'config.crops.faceres: .* leaves the frame, 0 to 128',
+    ),
     (None, {'seed': 0}, 'config.seed: unknown'),
-    (_two, {}, r'config.pairs: .*/lfw/pairs.txt, .*; give the path of one'),
-    (_fewer, {}, 'config.pairs: .*: 1 of its pictures are not there, as Ann_0'),
-    (_twice, {}, 'config.pairs: other/Ann/Ann_0001.jpg: there twice'),
+    (_two, {}, r'config.pairs_dir: .*/lfw/pairs.txt, .*; give the folder of'),
+    (_fewer, {}, 'config.pairs_dir: .*: 1 of its pictures are not there, as A'),
+    (_twice, {}, 'config.pairs_dir: other/Ann/Ann_0001.jpg: there twice'),
   ],
 )
 def test_what_cannot_be_verified_is_refused(
@@ -207,11 +228,56 @@ def test_what_cannot_be_verified_is_refused(
   assert not (tmp_path / 'out').exists()
 
 
-def test_pairs_are_looked_for_in_the_folder(tmp_path):
+def test_pairs_may_lie_elsewhere(lfw, colours, config, tmp_path):
+  found = verify.run(config, tmp_path / 'out', str(lfw))
+  (lfw / 'protocol').rename(tmp_path / 'protocol')
+  config |= {'pairs_dir': str(tmp_path / 'protocol')}
+  again = verify.run(config, tmp_path / 'out', str(lfw))
+  digest = hashlib.sha256(PAIRS.encode()).hexdigest()
+  for one, other in zip(found, again, strict=True):
+    assert one['pairs'] == {'pairs.txt': digest}
+    assert one | {'wall_seconds': 0} == other | {'wall_seconds': 0}
+
+
+def test_pairs_are_those_of_a_data_dir():
+  settings = verify.Settings.from_config(
+    lfw_verification.get_config().to_dict()
+  )
   with pytest.raises(InputError, match='^--data_dir: missing'):
-    verify.find_pairs(None, None)
-  with pytest.raises(InputError, match='^config.pairs: no pairs.txt in '):
-    verify.find_pairs(None, str(tmp_path))
+    verify.find_pairs(settings, None)
+
+
+def test_parts_of_the_frame_are_compared_on_view_1(
+  lfw, colours, config, tmp_path
+):
+  # Two lists of one fold each; in the second the colours are shared.
+  head, *lines = PAIRS.splitlines()
+  for name, rows in (('Train', lines[:4]), ('Test', lines[4:])):
+    text = '\n'.join(['2', *rows])
+    (lfw / 'protocol' / f'pairsDev{name}.txt').write_text(text)
+  rows = (64, 8, 4, 112, 112), (96, 0, 0, 128, 128)
+  config |= {'view': 'view1', 'crops': {'faceres': rows}}
+  found = verify.run(config, tmp_path / 'out', str(lfw))
+  assert [(r['network'], r['input_size'], r.get('crop')) for r in found] == [
+    ('mobileface', 8, None),
+    ('faceres', 64, rows[0][1:]),
+    ('faceres', 96, rows[1][1:]),
+  ]
+  assert {r['num_folds'] for r in found} == {2}
+  assert list(found[0]['pairs']) == ['pairsDevTrain.txt', 'pairsDevTest.txt']
+  table = (tmp_path / 'out' / 'table.md').read_text()
+  assert '| faceres    | 8, 4, 112, 112 |    64 | 100.00 ' in table
+  assert not (tmp_path / 'out' / 'roc.svg').exists()
+
+
+def test_the_config_compares_networks_that_ship():
+  config = lfw_verification.get_config('crops').to_dict()
+  settings = verify.Settings.from_config(config)
+  assert set(settings.networks) == set(settings.crops)
+  settings.check_weights()
+  for name, network in settings.load_networks('wide-128'):
+    rows = settings.crops[name]
+    assert (network.input_size, *network.crop) in rows
 
 
 def test_smoke_run(lfw, tmp_path, tmp_path_factory):
@@ -222,10 +288,11 @@ def test_smoke_run(lfw, tmp_path, tmp_path_factory):
     tmp_path / 'out',
     f'--data_dir={lfw}',
     '--config.align=none',
-    "--config.networks=('mobileface',)",
+    "--config.networks=('mobileface mirrored',)",
     env=env,
   )
   printed = programs.finish(process)
   found = record_file.read(tmp_path / 'out' / 'records.jsonl')
   assert tables.verification(found) in printed
   assert kinds.of(found[0]) is kinds.Verification
+  assert list(found[0]['weights']) == ['mobileface mirrored']

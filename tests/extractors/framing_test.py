@@ -92,6 +92,26 @@ def test_a_framed_network_stays_as_it_is():
   assert extractors.on_frame(once, 'wide-128') is once
 
 
+def test_another_part_of_the_frame_than_the_template_s():
+  images = np.random.default_rng(0).random((2, SIDE, SIDE, 3), np.float32)
+  crop = framing.Crop(0, 16, 112, 112)
+  network = _network('arcface', 112)
+  framed = extractors.on_frame(network, 'wide-128', crop)
+  np.testing.assert_array_equal(_seen(framed, images), images[:, 16:, :112])
+  assert framed.crop == crop
+  leaves = r'\(.*\) leaves the frame'
+  for who, alignment, part, message in (
+    (framed, 'wide-128', crop, 'seen has one already'),
+    (network, 'arcface-112', crop, "'arcface-112' pictures are not"),
+    (network, 'wide-128', crop._replace(top=17), leaves),
+    (network, 'wide-128', crop._replace(left=-1), leaves),
+    (network, 'wide-128', crop._replace(width=0), leaves),
+    (network, 'wide-128', crop._replace(width=np.nan), leaves),
+  ):
+    with pytest.raises(InputError, match=f'^crop: {message}'):
+      extractors.on_frame(who, alignment, part)
+
+
 def test_the_same_function_comes_back_so_that_nothing_compiles_again():
   network = _network('dlib')
   first, second = (extractors.on_frame(network, 'wide-128') for _ in range(2))
@@ -112,6 +132,7 @@ def test_mirrored_is_the_mean_of_picture_and_mirror_image():
   mean = (images + images[:, :, ::-1]) / 2
   np.testing.assert_array_equal(_seen(mirrored, images), mean)
   assert not mirrored.spec.normalized
+  assert (network.name, mirrored.name) == ('seen', 'seen mirrored')
   assert extractors.mirrored(mirrored) is mirrored
   again = extractors.mirrored(network)
   assert again.embed_fn is mirrored.embed_fn  # nothing compiles again

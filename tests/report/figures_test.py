@@ -30,6 +30,7 @@ def test_one_move_is_no_answer(moves):
   'network,year,mark',
   [
     ('dlib_resnet', 2017, ''),
+    ('mobileface mirrored', 2018, ''),
     ('mobileface 1a2b3c4d', 2018, '†'),
     ('arcface_r100', 2021, '*'),
     ('facenet_small', 2015, '†'),

@@ -7,6 +7,7 @@ from fr_poison.report import moves as moves_lib
   'adversary,network,expected',
   [
     ('oblivious', 'mobileface', 'baseline'),  # its own network, after all
+    ('oblivious', 'mobileface mirrored', 'baseline'),
     ('baseline', 'faceres', 'oblivious'),
     ('adversarial_training', 'mobileface', 'adaptive'),
     ('threshold', 'mobileface', 'adaptive'),

@@ -213,11 +213,18 @@ def test_tables_of_all_kinds(records, make_record):
 
 def test_networks_on_pairs_the_best_one_first(make_verification):
   text = tables.verification(
-    [make_verification('a|b'), make_verification('c', 0.9942, input_size=128)]
+    [
+      make_verification('a|b'),
+      make_verification(
+        'c', 0.9942, input_size=128, crop=[16.4, 0, 95.2, 112.0]
+      ),
+    ]
   )
   assert _cells(text.splitlines()[0]) == [
-    *('network', 'input', 'accuracy', 'TAR at FAR 0.1%')
+    *('network', 'part', 'input', 'accuracy', 'TAR at FAR 0.1%')
   ]
-  assert _cells(text.splitlines()[2]) == ['c', '128', '99.42 ± 0.71', '64.03']
+  assert _cells(text.splitlines()[2]) == [
+    *('c', '16.4, 0, 95.2, 112', '128', '99.42 ± 0.71', '64.03')
+  ]
   assert text.splitlines()[3].startswith(r'| a\|b ')
   assert 'best on the others' in text

@@ -182,7 +182,8 @@ def read_pairs(path: str | os.PathLike, pictures: Sequence[str]) -> Pairs:
   Args:
     path: of the official pairs.txt: `<folds> <pairs>`, then for each fold that
       many lines `<Name> <number> <number>` of one person and that many lines
-      `<Name> <number> <Name> <number>` of two.
+      `<Name> <number> <Name> <number>` of two. Or of one of view 1's lists,
+      pairsDevTrain.txt and pairsDevTest.txt: `<pairs>`, and one fold.
     pictures: LFW's pictures, as in `FaceSet.paths`.
 
   Raises:
@@ -192,7 +193,8 @@ def read_pairs(path: str | os.PathLike, pictures: Sequence[str]) -> Pairs:
   text = files.read_text(path)
   try:
     head, *lines = text.splitlines()
-    num_folds, num_pairs = map(int, head.split())
+    num_pairs, *folds = map(int, reversed(head.split()))
+    (num_folds,) = folds or [1]
     rows = [line.split() for line in lines]
     # First, or a list of any length would be made.
     if min(num_folds, num_pairs) < 1 or 2 * num_folds * num_pairs != len(rows):

@@ -79,6 +79,14 @@ def test_pairs(prefix, tmp_path):
   assert pairs.second.tolist() == [1, 2, 2, 0]
   assert pairs.is_genuine.tolist() == [True, False, True, False]
   assert pairs.folds.tolist() == [0, 0, 1, 1]
+  one = ''.join(['2\n', *(PAIRS.splitlines(True)[i] for i in (1, 3, 2, 4))])
+  (tmp_path / 'pairsDevTest.txt').write_text(one)
+  pairs = trees.read_pairs(
+    tmp_path / 'pairsDevTest.txt', [prefix + p for p in PATHS]
+  )
+  assert pairs.first.tolist() == [0, 3, 1, 2]
+  assert pairs.is_genuine.tolist() == [True, True, False, False]
+  assert pairs.folds.tolist() == [0] * 4
 
 
 @pytest.mark.parametrize(
