@@ -26,6 +26,10 @@ def test_versions_are_what_their_names_say():
   ):
     made = squeeze.make(**settings)(PHOTOS)
     np.testing.assert_array_equal(found[name], made)
+  for level in (1, 2):
+    drawn = innocent.camera_noise(PHOTOS, 0, level)
+    np.testing.assert_array_equal(found[f'camera noise {level}'], drawn)
+  np.testing.assert_array_equal(found['sharpened'], innocent.sharpen(PHOTOS))
 
 
 def test_matched_noise_is_the_cloaks_in_another_order():

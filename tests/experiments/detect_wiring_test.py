@@ -79,6 +79,16 @@ def test_people_of_a_standard(stubbed, tmp_path, monkeypatch):
     assert found.fields['num_drawn'] == 2 + tested
     assert found.fields['standard'] == 'fr_poison-lfw-1'
   assert set(asked) == {('fr_poison-lfw-1', 'lfw', 'auto', 'tuning', 2)}
+  drawn = []
+
+  def draw(faces, *, strangers, num_protected, **given):
+    drawn.append((faces, strangers, num_protected))
+    raise StopIteration
+
+  monkeypatch.setattr(detect.evaluation.Protocol, 'draw', draw)
+  with pytest.raises(StopIteration):
+    detect._protection(found, [], {}, {})
+  assert drawn == [(found.tested, found.strangers, 1)]
   config['pipeline']['num_protected'] = 9
   with pytest.raises(InputError, match='num_protected: 9; a whole number from'):
     detect_cloaks.load(Settings.from_config(config), 'lfw', tmp_path)
