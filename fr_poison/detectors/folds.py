@@ -8,7 +8,7 @@ the detector that is used has learnt from everybody.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -44,13 +44,14 @@ class CrossFitted(NamedTuple):
     ]
 
 
+@checks.checked
 def cross_fit(
   recipe: base.Recipe,
   clean: np.ndarray,
   *cloaked: np.ndarray,
   users: Labels,
-  num_folds: int,
-  every: int = 1,
+  num_folds: Annotated[int, checks.Range(2, is_whole=True)],
+  every: checks.Count = 1,
   extractor: Extractor | None = None,
   folder: Path | None = None,
 ) -> CrossFitted:
@@ -70,9 +71,9 @@ def cross_fit(
   Raises:
     InputError: num_folds out of range; as `Recipe.fit`.
   """
+  extractor = recipe.prepare(clean, cloaked, extractor)
   people, person = np.unique(users, return_inverse=True)
   checks.whole('num_folds', num_folds, 2, len(people))
-  extractor = recipe.prepare(clean, cloaked, extractor)
   known, size = [clean, *cloaked], clean.shape[1:3]
   if is_described := isinstance(recipe, base.Described):
     known, every = [recipe.describe(x, extractor) for x in known], 1

@@ -110,6 +110,8 @@ def test_folds_are_at_most_the_people(num_folds):
     _cross_fit(Remembering(), num_folds)
   with pytest.raises(InputError, match='^cloaked: not a pixel differs'):
     folds.cross_fit(Remembering(), CLEAN, CLEAN, users=USERS, num_folds=2)
+  with pytest.raises(InputError, match='^every: 0; a whole'):
+    _cross_fit(Remembering(), every=0)
 
 
 def test_statistics_score_as_if_fitted_to_the_others():
