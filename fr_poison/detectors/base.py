@@ -36,8 +36,8 @@ class Detector:
     size: (H, W) of the pictures it can judge; None: of any.
     purify_fn: uint8 -> uint8 [N, H, W, 3], without what it takes for a cloak.
     network: the score as a network's one output [B, 1], with gradients.
-    boundary: the score at which a classifier takes both for equally likely;
-      None: a picture has to be compared with others.
+    is_log_odds: whether the score is a classifier's, who above 0 takes the
+      picture for cloaked; others need a threshold.
   """
 
   score_fn: Function
@@ -47,7 +47,7 @@ class Detector:
   size: tuple[int, int] | None = None
   purify_fn: Function | None = None
   network: Extractor | None = None
-  boundary: float | None = None
+  is_log_odds: bool = False
 
   def score(self, images: np.ndarray) -> np.ndarray:
     """Scores uint8 pictures [N, H, W, 3]: [N] float64.

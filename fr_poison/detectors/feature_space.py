@@ -113,7 +113,7 @@ def _detector(extractor, features, model, size, settings, batch_size):
     base.digest(settings, arrays),
     size,
     network=_as_network(extractor, model),
-    boundary=0.0,
+    is_log_odds=True,
   )
 
 

@@ -70,7 +70,7 @@ class Statistics(base.Described):
     settings = {'detector': NAME, 'C': self.C, 'size': size}
     digest = base.digest(settings, model._asdict())
     score = lambda images: model(features(images))
-    return base.Detector(score, NAME, 'noise', digest, size, boundary=0.0)
+    return base.Detector(score, NAME, 'noise', digest, size, is_log_odds=True)
 
 
 def _of_one(image):

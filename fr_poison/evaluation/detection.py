@@ -67,7 +67,7 @@ def measure(
     },
     'threshold': threshold,
     **_decided('', *given, threshold),
-    **_decided('argmax_', *given, detector.boundary),
+    **_decided('argmax_', *given, 0.0 if detector.is_log_odds else None),
     'num_people': len(np.unique(users)),
     'num_images': len(scores),
     'wall_seconds': time.monotonic() - start,

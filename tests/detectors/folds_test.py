@@ -127,4 +127,4 @@ def test_statistics_score_as_if_fitted_to_the_others():
     found.scores[~others], alone.score(clean[~others]), rtol=1e-6
   )
   assert found.detector.digest == recipe.fit(clean, noisy).digest
-  assert found.detector.boundary == 0
+  assert found.detector.is_log_odds

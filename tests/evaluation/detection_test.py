@@ -73,20 +73,19 @@ def test_a_record_by_hand():
 
 
 def test_a_classifiers_own_decision_by_hand():
-  # Above its boundary 1.5 lie 4. and 2. of the clean ones, all three cloaked:
-  # 3 of 5 flagged, 3 of 3 found. Above the threshold 4 lies 5c alone.
-  record = _measured([1, 4, 2], [3, 2, 5], 4, [7, 7, 8], boundary=1.5)
+  # Above 0 lie 4. and 1. of the clean ones, all three cloaked: 3 of 5 flagged
+  # are cloaked, 3 of 3 found. Above the threshold 4 lies 5c alone. A picture
+  # at 0 is not likelier cloaked than clean.
+  given = [0, 4, 1], [3, 2, 5], 4, [7, 7, 8]
+  record = _measured(*given, is_log_odds=True)
   assert (record['precision'], record['recall']) == (1, 1 / 3)
   assert (record['argmax_precision'], record['argmax_recall']) == (3 / 5, 1)
   rate = metrics.rate(np.array([0, 0, 1, 1, 1]), np.array([7, 8, 7, 7, 8]))
   assert record['argmax_precision_ci'] == [rate.low, rate.high]
   rate = metrics.rate(np.ones(3), np.array([7, 7, 8]))
   assert record['argmax_recall_ci'] == [rate.low, rate.high]
-  # A picture at the boundary is not likelier cloaked than clean.
-  record = _measured([1, 4, 2], [3, 2, 5], 3, [7, 7, 8], boundary=2.0)
-  assert (record['argmax_precision'], record['argmax_recall']) == (2 / 3, 2 / 3)
   # Who is no classifier decides nothing without a threshold.
-  record = _measured([1, 4, 2], [3, 2, 5], 3, [7, 7, 8])
+  record = _measured(*given)
   own = {k: v for k, v in record.items() if k.startswith('argmax')}
   assert len(own) == 4 and set(own.values()) == {None}
 
