@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, Self
 
 from fr_poison import checks, extractors
-from fr_poison.data import align, datasets, folder
+from fr_poison.data import align, datasets, folder, standard
 from fr_poison.report import words
 from fr_poison.types import InputError, NotKeptError
 
@@ -65,6 +65,25 @@ class Fields:
     check_known('align', self.align, ALIGNMENTS)
     check_known('person_level', self.person_level, folder.PERSON_LEVELS)
     checks.check_fields(self, 'config.')
+
+  def check_standard(self) -> None:
+    """Refuses an unknown standard, and what does not go with one.
+
+    Raises:
+      InputError: naming the field.
+    """
+    check_known('protect', self.protect, standard.PROTECTED)
+    if not self.standard:
+      if self.protect != standard.PROTECTED[0]:
+        raise InputError('config.protect: there is no config.standard')
+      return
+    check_known('standard', self.standard, standard.NAMES)
+    dataset = standard.DATASETS[self.standard]
+    check_known('dataset', self.dataset, [dataset])
+    if self.num_targets:
+      raise InputError(
+        'config.num_targets: of a standard the public people are the targets'
+      )
 
 
 def entries(

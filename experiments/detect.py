@@ -2,9 +2,11 @@ r"""How well cloaks can be seen, and what a trainer makes of that.
 
   python experiments/detect.py --config=experiments/configs/detect.py
 
-Detectors learn from some people's pictures, clean and cloaked by public tools,
-get their threshold from other people's clean ones, and are judged on people and
-attacks that they never saw, also after JPEG compression. Then a trainer drops
+Detectors learn from public people's pictures, clean and cloaked by public
+tools. Each of these people's clean ones are scored by a detector that the
+others taught, which gives the threshold. They are judged on people and attacks
+that they never saw, also after JPEG and at half size, and on clean pictures
+that only look as if something were wrong with them. Then a trainer drops
 what a detector flags, or cleans what was scraped, and the protection that is
 left is measured. Writes detection.jsonl and detection.md, trainers.jsonl and
 trainers.md, thresholds, trained detectors and cloaks into --workdir.
@@ -51,19 +53,18 @@ def run(
     shared = record_file.environment() | {
       'config_hash': record_file.config_hash(config),
       'seed': settings.seed,
-      'num_drawn': settings.num_people,
-      'num_train': settings.num_train,
-      'num_validation': settings.num_validation,
+      'num_public': settings.num_public,
       'num_targets': settings.num_targets,
       'surrogate': settings.members,
     }
+    shared |= material.fields
     return _run(material, shared, workdir)
 
 
 def _run(material, shared, workdir):
-  settings, train = material.settings, material.train
+  settings, public = material.settings, material.public
   cloaked = {
-    name: material.cloak('public_cloaks', train, name, chosen)
+    name: material.cloak('public_cloaks', public, name, chosen)
     for name, chosen in settings.attacks.items()
   }
 
@@ -71,9 +72,16 @@ def _run(material, shared, workdir):
     recipe, network = settings.recipes[label], None
     if isinstance(recipe, detectors.OnNetwork):
       network = material.networks[recipe.features]
-    own = [cloaked[name] for name in attacks]
-    folder = workdir / 'detectors'
-    return recipe.fit(train.images, *own, extractor=network, folder=folder)
+    return detectors.cross_fit(
+      recipe,
+      public.images,
+      *(cloaked[name] for name in attacks),
+      users=public.labels,
+      num_folds=settings.folds(label),
+      every=settings.every(label),
+      extractor=network,
+      folder=workdir / 'detectors',
+    )
 
   # Every attack on the people who are tested, and one that evades a detector.
   known = [material.version(*item) for item in settings.attacks.items()]
@@ -81,13 +89,16 @@ def _run(material, shared, workdir):
   evading = []
   if settings.evasion:
     chosen = dict(settings.evasion)
-    evaded = fit(chosen.pop('detector'), settings.train_sets[0]).network
-    evading = [material.version('evading_pgd', chosen, evaded)]
-  plain = known + others + evading
-  changed = [*material.changed(known)]
+    evaded = fit(chosen.pop('detector'), settings.train_sets[0]).detector
+    evading = [material.version('evading_pgd', chosen, evaded.network)]
+  versions = detect_cloaks.Versions(
+    known + others + evading,
+    [*material.changed(known)],
+    material.innocent(known),
+  )
 
   # How well detectors find them, and what is left of the protection then.
-  found, filters = _detection(material, fit, plain, changed, shared, workdir)
+  found, filters = _detection(material, fit, versions, shared, workdir)
   results = _protection(material, known + evading, filters, shared)
   record_file.write(workdir / 'detection.jsonl', found)
   record_file.write_text(workdir / 'detection.md', tables.detection(found))
@@ -96,7 +107,7 @@ def _run(material, shared, workdir):
   return found + results
 
 
-def _detection(material, fit, plain, changed, shared, workdir):
+def _detection(material, fit, versions, shared, workdir):
   """Trains each detector on each set of attacks, and judges it on versions.
 
   Returns the records, and by label a detector of all tools and its threshold.
@@ -106,49 +117,71 @@ def _detection(material, fit, plain, changed, shared, workdir):
   for label, attacks in settings.trainings:
     start, name = time.monotonic(), '+'.join(attacks)
     progress.update(f'{label}, on {name}')
-    detector = fit(label, attacks)
-    cut = _threshold(material, detector, workdir, f'{label}-{name}')
+    fitted = fit(label, attacks)
+    cut, whose = _threshold(material, fitted, workdir, f'{label}-{name}')
     learns = settings.recipes[label].learns_from_cloaks
-    fields = shared | {
-      'label': label,
-      'train_attack': name if learns else 'none',
-      'train_seconds': time.monotonic() - start,
-    }
-    every, versions = settings.every(label), plain
-    if every == 1 and label not in filters:
-      versions = plain + changed
-    for version in versions:
-      about = {
-        'test_attack': version.attack,
-        'epsilon': version.epsilon,
-        'jpeg': version.jpeg,
+    fields = (
+      shared
+      | whose
+      | {
+        'label': label,
+        'train_attack': name if learns else 'none',
+        'train_seconds': time.monotonic() - start,
       }
-      pictures = version.clean, version.cloaked, version.users
-      pictures = [x[::every] for x in pictures]
-      quality = detection.measure(detector, cut, *pictures, memory)
-      found.append(fields | about | quality)
-    # The set of all tools comes first.
-    filters.setdefault(label, (detector, cut))
+    )
+    given, judged = (fitted.detector, cut, memory), versions.plain
+    if label not in filters:  # The set of all tools comes first.
+      filters[label] = fitted.detector, cut
+      fields |= _of_innocent(versions, *given, settings.every(label))
+      judged = judged + versions.changed * settings.is_changed(label)
+    for version in judged:
+      found.append(fields | _of(version, *given, settings.every(label)))
     say(f'{label}, trained on {name}: done')
   progress.close()
   return found, filters
 
 
-def _threshold(material, detector, workdir, name):
-  """Chooses a detector's threshold, and writes it and whose it is."""
-  rate, clean = material.settings.false_positive_rate, material.validation
-  cut = detectors.threshold(detector.score(clean.images), rate)
+def _of(version, detector, cut, memory, every):
+  """The fields of a version of which every so many-th picture is judged."""
+  pictures = version.clean, version.cloaked, version.users
+  few = [x[::every] for x in pictures]
+  return {
+    'test_attack': version.attack,
+    'epsilon': version.epsilon,
+    'jpeg': version.jpeg,
+    'processing': version.processing,
+    **detection.measure(detector, cut, *few, memory),
+  }
+
+
+def _of_innocent(versions, detector, cut, memory, every):
+  """How many clean pictures are flagged, which all versions share."""
+  few = {name: x[::every] for name, x in versions.innocent.items()}
+  users = versions.plain[0].users[::every]
+  return detection.false_positives(detector, cut, few, users, memory)
+
+
+def _threshold(material, fitted, workdir, name):
+  """Chooses a detector's threshold, writes it; returns it and whose it is."""
+  rate, detector = material.settings.false_positive_rate, fitted.detector
+  cut, folds = fitted.threshold(rate), fitted.thresholds(rate)
+  number = len(np.unique(material.public.labels))
+  whose = {
+    'threshold_from': f'{number} people, {len(folds)} folds',
+    'threshold_folds': folds,
+  }
   content = {
     'detector': detector.name,
     'features': detector.features,
     'digest': detector.digest,
     'threshold': cut,
+    **whose,
     'false_positive_rate': rate,
-    'num_clean': len(clean),
+    'num_clean': len(fitted.scores),
   }
   text = json.dumps(strict_json.sealed(content), indent=2) + '\n'
   record_file.write_text(workdir / 'thresholds' / f'{name}.json', text)
-  return cut
+  return cut, whose
 
 
 def _protection(material, versions, filters, shared):
@@ -158,13 +191,13 @@ def _protection(material, versions, filters, shared):
     material.tested,
     num_protected=pipeline['num_protected'],
     num_splits=pipeline['num_splits'],
+    strangers=material.strangers,
     seed=settings.seed,
   )
   trainers = _trainers(material, filters)
   shared = shared | {
     'num_people': len(people.protected),
     'num_protected': len(people.protected),
-    'num_gallery_people': len(np.unique(people.faces.labels)),
   }
   records = []
   for version in versions:
@@ -187,8 +220,11 @@ def _protection(material, versions, filters, shared):
 
 def _record(result):
   """Of the enrolled, and the share of those who are not."""
-  names = ('attack', 'epsilon', 'adversary', 'network', 'recognizer')
-  record = {name: result.fields[name] for name in (*names, 'num_splits')}
+  names = (
+    *('attack', 'epsilon', 'adversary', 'network', 'recognizer'),
+    *('num_gallery_people', 'num_splits'),
+  )
+  record = {name: result.fields[name] for name in names}
   for field in ('protection', 'error', 'not_enrolled', 'others_not_enrolled'):
     rate = getattr(result, field)
     record[f'{field}_rate'] = rate and rate.value

@@ -14,6 +14,7 @@ from fr_poison.data import squeeze
 from fr_poison.data.faces import FaceSet
 from fr_poison.detectors import OnNetwork, trunks
 from fr_poison.evaluation import cloaks as cloaking
+from fr_poison.evaluation import innocent
 from fr_poison.extractors import Extractor
 
 
@@ -22,22 +23,32 @@ class Version(NamedTuple):
 
   attack: str
   epsilon: float | None
-  jpeg: str  # '75 4:2:0'; '' where nothing was compressed
   clean: np.ndarray  # uint8 [N, H, W, 3]
   cloaked: np.ndarray  # the same pictures
   users: np.ndarray  # [N], whose they are
+  jpeg: str = ''  # '75 4:2:0': both were compressed
+  processing: str = ''  # what else was done to both
+
+
+class Versions(NamedTuple):
+  """All versions of the tested people's pictures."""
+
+  plain: list[Version]  # every attack at its own budget
+  changed: list[Version]  # at other budgets, or saved otherwise
+  innocent: dict[str, np.ndarray]  # clean, by what was done to them
 
 
 class Material(NamedTuple):
   """Groups of people who share nobody, networks by name, and where it lies."""
 
   settings: Settings
-  train: FaceSet  # of those whose pictures detectors learn from
-  validation: FaceSet  # whose clean pictures give thresholds
+  public: FaceSet  # of those who teach detectors and give thresholds
   candidates: FaceSet  # the people that cloaks may imitate
   tested: FaceSet
   networks: dict[str, Extractor]
   store: pathlib.Path  # has public_cloaks/ and cloaks/, as evaluate.py's
+  strangers: FaceSet | None = None  # in every gallery
+  fields: dict = {}  # of all records
 
   def cloak(
     self, room: str, faces: FaceSet, label: str, chosen: dict, *evaded
@@ -65,28 +76,44 @@ class Material(NamedTuple):
     return Version(
       cloaking.attack_name(label, chosen),
       chosen.get('epsilon'),
-      '',
       faces.images,
       self.cloak('cloaks', faces, label, chosen, *evaded),
       faces.labels,
     )
 
   def changed(self, known: list[Version]) -> Iterator[Version]:
-    """Makes the known attacks at other budgets, and as JPEG files."""
+    """Makes the known attacks at other budgets, and saved otherwise."""
     settings = self.settings
     for name, chosen in settings.attacks.items():
       for epsilon in settings.epsilons:
         label = f'{name} {epsilon * 255:.3g}'
         other = {'name': name} | chosen | {'epsilon': epsilon}
         yield self.version(label, other)
-    for quality, subsampling in settings.jpeg:
-      compress = squeeze.make('jpeg', quality=quality, subsampling=subsampling)
+    for label, filters in settings.processing.items():
+      process = squeeze.chain(filters)
       for version in known:
         yield version._replace(
-          jpeg=f'{quality} {subsampling}',
-          clean=compress(version.clean),
-          cloaked=compress(version.cloaked),
+          clean=process(version.clean),
+          cloaked=process(version.cloaked),
+          **_named(label, filters),
         )
+
+  def innocent(self, known: list[Version]) -> dict[str, np.ndarray]:
+    """Makes clean pictures of those tested that look like something else."""
+    cloaked = zip(
+      self.settings.attacks, [x.cloaked for x in known], strict=True
+    )
+    return innocent.versions(
+      self.tested.images, dict(cloaked), self.settings.seed
+    )
+
+
+def _named(label, filters):
+  """How records name a processing: JPEG alone by a field of its own."""
+  if [chosen['name'] for chosen in filters] != ['jpeg']:
+    return {'processing': label}
+  (chosen,) = filters
+  return {'jpeg': f'{chosen["quality"]} {chosen.get("subsampling", "4:2:0")}'}
 
 
 def load(
@@ -97,21 +124,13 @@ def load(
   Raises:
     InputError: fewer people in the data set than the config asks for.
   """
-  faces = people.load(
-    settings.dataset,
-    settings.num_people,
-    data_dir,
-    'num_people',
-    settings.seed,
-    person_level=settings.person_level,
-    min_pictures=settings.min_pictures,
-    alignment=settings.align,
+  found = _find_people(settings, data_dir)
+  public, candidates, tested = people.groups(
+    found.faces, settings.num_public, settings.num_targets
   )
-  sizes = settings.num_train, settings.num_validation, settings.num_targets
-  train, validation, candidates, tested = people.groups(faces, *sizes)
   if not settings.num_targets:
-    # Nobody's cloak depends on people who are tested.
-    candidates, _ = people.groups(faces, sum(sizes))
+    candidates = public
+  settings.check_protected(len(np.unique(tested.labels)))
   wanted = [*settings.members, settings.pipeline['network']]
   recipes = settings.recipes.values()
   wanted += [r.features for r in recipes if isinstance(r, OnNetwork)]
@@ -119,9 +138,36 @@ def load(
     name: trunks.load(name)
     if name in trunks.NAMES
     else network_loader.load(
-      name, settings.input_size.get(name), faces.alignment
+      name, settings.input_size.get(name), found.faces.alignment
     )
     for name in dict.fromkeys(wanted)
   }
-  groups = train, validation, candidates, tested
-  return Material(settings, *groups, networks, store)
+  groups = public, candidates, tested
+  fields = found.fields | {'num_drawn': len(np.unique(found.faces.labels))}
+  return Material(settings, *groups, networks, store, found.strangers, fields)
+
+
+def _find_people(settings, data_dir):
+  if not settings.standard:
+    faces = people.load(
+      settings.dataset,
+      settings.num_people,
+      data_dir,
+      'num_people',
+      settings.seed,
+      person_level=settings.person_level,
+      min_pictures=settings.min_pictures,
+      alignment=settings.align,
+    )
+    return people.People(faces, [], [])
+  found = people.of_standard(
+    settings.standard,
+    data_dir,
+    settings.align,
+    protect=settings.protect,
+    num_public=settings.num_public,
+  )
+  if settings.num_people is None:
+    return found
+  first, _ = people.groups(found.faces, settings.num_people)
+  return found._replace(faces=first)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import math
+from typing import Annotated
 
 import config_fields
 
@@ -19,6 +21,8 @@ FILTERS = {
   'bits': squeeze.make('bit_depth', bits=4),
   'resize': purifying.resize(0.5),
 }
+# Of a detector's entry, beside the settings of its recipe.
+_OURS = ('name', 'every', 'folds', 'changed')
 _PURIFYING = ('autoencoder', 'reverse_engineering')
 _PIPELINE = (
   *('network', 'filters', 'purifiers', 'purify_probes'),
@@ -35,15 +39,15 @@ class Settings(config_fields.Fields):
   """
 
   dataset: str
-  num_people: checks.Count
-  num_train: checks.Count
-  num_validation: checks.Count
+  num_people: checks.Count | None  # None: all that there are
+  num_public: checks.Count
+  num_folds: Annotated[int, checks.Range(2, is_whole=True)]
   num_targets: checks.CountOrZero
   surrogate: str
   attacks: dict[str, dict]
   unseen_attacks: dict[str, dict]
   epsilons: tuple[checks.Epsilon, ...]
-  jpeg: tuple[tuple[int, str], ...]
+  processing: dict[str, tuple]
   train_sets: tuple[tuple[str, ...], ...]
   evasion: dict
   detectors: dict[str, dict]
@@ -55,6 +59,8 @@ class Settings(config_fields.Fields):
   person_level: str = 'first'
   align: str = 'auto'
   min_pictures: config_fields.MinPictures = 2
+  standard: str = ''  # a frozen list of people
+  protect: str = 'test'  # or 'tuning': those who cloak, and are tested
 
   @functools.cached_property
   def recipes(self) -> dict[str, detectors.Recipe]:
@@ -62,8 +68,11 @@ class Settings(config_fields.Fields):
     found = {}
     for label, chosen in self.detectors.items():
       field = f'config.detectors.{label}'
-      own = {k: v for k, v in chosen.items() if k not in ('name', 'every')}
+      own = {k: v for k, v in chosen.items() if k not in _OURS}
       checks.whole(f'{field}.every', self.every(label))
+      checks.whole(f'{field}.folds', self.folds(label), 2, self.num_public)
+      if not isinstance(self.is_changed(label), bool):
+        raise InputError(f'{field}.changed: expected True or False')
       try:
         found[label] = detectors.recipe(chosen.get('name'), **own)
       except InputError as error:
@@ -83,31 +92,49 @@ class Settings(config_fields.Fields):
     """Says of how many pictures a detector is judged on one."""
     return self.detectors[label].get('every', 1)
 
+  def folds(self, label: str) -> int:
+    """Says by how many folds a detector's threshold is found."""
+    return self.detectors[label].get('folds', self.num_folds)
+
+  def is_changed(self, label: str) -> bool:
+    """Says whether a detector is judged on changed pictures, too."""
+    return self.detectors[label].get('changed', True)
+
   @property
   def members(self) -> list[str]:
     """Lists the networks of the surrogate."""
     return self.surrogate.split('+')
 
+  def check_protected(self, num_tested: float) -> None:
+    """Refuses to protect more people than are tested."""
+    number = self.pipeline['num_protected']
+    checks.whole('config.pipeline.num_protected', number, 1, num_tested)
+
   def __post_init__(self):
     """Checks every value."""
     known = config_fields.check_known
     self.check_source()
+    self.check_standard()
     for field in ('attacks', 'unseen_attacks'):
       for name, settings in getattr(self, field).items():
         make_attack(f'config.{field}.{name}', name, [], **settings)
     for name in self.members:
       known('surrogate', name, extractors.names())
-    used = self.num_train + self.num_validation + self.num_targets
-    if self.num_people - used < 2:
+    checks.whole('config.num_folds', self.num_folds, 2, self.num_public)
+    used = self.num_public + self.num_targets
+    if (self.num_people or math.inf) - used < 2:
       raise InputError(
         f'config.num_people: {self.num_people} leaves nobody to test on beside '
-        f'{used} for training, validation and targets'
+        f'{used} public people and targets'
       )
     for names in self.train_sets:
       for name in names or ('',):
         known('train_sets', name, self.attacks)
-    for quality, subsampling in self.jpeg:
-      squeeze.make('jpeg', quality=quality, subsampling=subsampling)
+    for label, filters in self.processing.items():
+      try:
+        squeeze.chain(filters)
+      except (InputError, TypeError) as error:
+        raise InputError(f'config.processing.{label}: {error}') from error
     recipes, pipeline = self.recipes, self.pipeline
     if wrong := sorted(pipeline.keys() ^ set(_PIPELINE)):
       raise InputError(f'config.pipeline.{wrong[0]}: fields: {list(_PIPELINE)}')
@@ -118,8 +145,7 @@ class Settings(config_fields.Fields):
     for name in pipeline['purifiers']:
       known('pipeline.purifiers', name, (*FILTERS, *able))
     checks.whole('config.pipeline.num_splits', pipeline['num_splits'])
-    number = pipeline['num_protected'], 1, self.num_people - used
-    checks.whole('config.pipeline.num_protected', *number)
+    self.check_protected((self.num_people or math.inf) - used)
     if self.evasion:
       settings = dict(self.evasion)
       label = settings.pop('detector', None)

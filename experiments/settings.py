@@ -9,7 +9,7 @@ import config_fields
 
 from fr_poison import checks, evaluation, extractors
 from fr_poison.adversaries import adversarial_training, history
-from fr_poison.data import squeeze, standard
+from fr_poison.data import squeeze
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.evaluation import learning
 from fr_poison.recognizers import end_to_end
@@ -106,7 +106,7 @@ class Settings(config_fields.Fields):
     """Checks every value."""
     check_known = config_fields.check_known
     self.check_source()
-    self._check_standard()
+    self.check_standard()
     for name, settings in self.attacks.items():
       cloaking.make_attack(f'config.attacks.{name}', name, [], **settings)
       self._check_has_targets(name, settings)
@@ -129,21 +129,6 @@ class Settings(config_fields.Fields):
         history.check_shares(shares)
     if unknown := sorted(self.extractor.keys() - {'checkpoint'}):
       raise InputError(f'config.extractor.{unknown[0]}: unknown')
-
-  def _check_standard(self):
-    check_known = config_fields.check_known
-    check_known('protect', self.protect, standard.PROTECTED)
-    if not self.standard:
-      if self.protect != standard.PROTECTED[0]:
-        raise InputError('config.protect: there is no config.standard')
-      return
-    check_known('standard', self.standard, standard.NAMES)
-    dataset = standard.DATASETS[self.standard]
-    check_known('dataset', self.dataset, [dataset])
-    if self.num_targets:
-      raise InputError(
-        'config.num_targets: of a standard the public people are the targets'
-      )
 
   def _check_has_targets(self, label, settings):
     if not self.surrogates or self.num_people is None:

@@ -7,10 +7,12 @@ there the area under the ROC curve was 1.000 for LowKey and Fawkes from logistic
 regression on an ImageNet network's features, or on plain noise statistics, .99
 to 1 where either was trained on the other cloak alone; .6 from an autoencoder;
 and 0-1% protection was left behind the autoencoder as a purifier. That is of
-ORL and of clean pictures that nothing was done to: noise statistics also flag a
-quarter of other people's clean pictures at a nominal 1%, nearly all with camera
-noise of a grey level, and find few cloaks after JPEG at quality 75. No run with
-today's network is recorded yet.
+ORL, of thresholds from four people, and of clean pictures that nothing was done
+to: noise statistics also flag a quarter of other people's clean pictures at a
+nominal 1%, nearly all with camera noise of a grey level, and find few cloaks
+after JPEG at quality 75. No run of today's version is recorded yet; what it
+costs: docs/detection.md.
+
 The argument `smoke` is the same in little; its numbers mean nothing.
 """
 
@@ -31,28 +33,29 @@ def get_config(arg=None):
       'person_level': 'first',  # in a folder; see configs/orl.py
       'align': 'auto',  # see there
       'min_pictures': 2,  # people with fewer usable ones are left out
-      # So many people of the data set, in an order that the seed draws: some
-      # train the detectors, the next give their thresholds, the rest are
-      # tested. Cloaks imitate people of the first two groups, unless targets
-      # are set aside.
+      # So many people of the data set, in an order that the seed draws; None:
+      # all. The first are public: detectors learn from them, and each one's
+      # clean pictures are scored by detectors that learnt from the other folds
+      # of them, which gives the thresholds. The rest are tested. Cloaks
+      # imitate public people, unless targets are set aside.
       'num_people': 40,
-      'num_train': 16,
-      'num_validation': 4,
+      'num_public': 20,
+      'num_folds': 5,
       'num_targets': 0,
       'surrogate': network,  # that all cloaks are aimed at
       'attacks': orl.get_config(arg).attacks,
       # That no detector learns from.
       'unseen_attacks': {'pgd': dict(ball), 'eot_pgd': dict(ball)},
       'epsilons': (4 / 255, 16 / 255),  # tested as well
-      # The quality and subsampling that clean and cloaked pictures are saved
-      # with.
-      'jpeg': tuple((q, s) for q in (95, 85, 75) for s in ('4:4:4', '4:2:0')),
+      # What clean and cloaked pictures go through after that: chains of
+      # `fr_poison.data.squeeze`.
+      'processing': _processing(),
       # All tools at once, and each alone, to be tested on the other.
       'train_sets': (('lowkey', 'fawkes'), ('lowkey',), ('fawkes',)),
       'detectors': _detectors(network),
       # A cloak made against this detector, too; weight: of its log-odds.
       'evasion': ball | {'detector': 'alexnet', 'weight': 0.1},
-      'false_positive_rate': 0.01,
+      'false_positive_rate': 0.01,  # of public people's clean pictures
       # 1-NN on this network, of test people, behind filters and purifiers.
       'pipeline': {
         'network': network,
@@ -71,8 +74,10 @@ def get_config(arg=None):
     }
   )
   if smoke:
-    config.num_people, config.num_train, config.num_validation = 8, 4, 1
-    config.epsilons, config.jpeg = (), ((75, '4:2:0'),)
+    config.num_people, config.num_public, config.num_folds = 8, 5, 2
+    config.epsilons = ()
+    for name in {*config.processing} - {*SAVED}:
+      del config.processing[name]
     config.train_sets = config.train_sets[:1]
     for name in {*config.detectors} - {'statistics', 'squeezing'}:
       del config.detectors[name]
@@ -83,6 +88,8 @@ def get_config(arg=None):
   return config
 
 
+# As most sites save pictures.
+SAVED = ('JPEG 75 4:2:0', 'half size')
 _TUNING = {
   'num_epochs': 2,
   'optimizer': {'name': 'adam', 'learning_rate': 1e-5},
@@ -90,12 +97,28 @@ _TUNING = {
 }
 
 
+def _processing():
+  found = {
+    f'JPEG {q} {s}': ({'name': 'jpeg', 'quality': q, 'subsampling': s},)
+    for q in (95, 85, 75)
+    for s in ('4:4:4', '4:2:0')
+  }
+  return found | {'half size': ({'name': 'resize', 'scale': 0.5},)}
+
+
 def _detectors(network):
-  # every: judged on every so many-th picture only, uncompressed, for those that
-  # take long; as are the ones trained on a single tool, on all pictures.
+  # For those that take long. every: judged on every so many-th picture only.
+  # folds: instead of `num_folds`; each is a training more. changed: whether
+  # other budgets and what was processed is judged, too; only the detector of
+  # all tools is asked about that, and about clean pictures that look odd.
   return {
     'statistics': {'name': 'statistics'},
-    'squeezing': {'name': 'squeezing', 'features': network, 'every': 5},
+    'squeezing': {
+      'name': 'squeezing',
+      'features': network,
+      'every': 5,
+      'changed': False,
+    },
     'alexnet': {'name': 'feature_space', 'features': 'alexnet'},
     # Not what LowKey's price on LPIPS is reckoned with, as AlexNet is.
     'vgg16': {'name': 'feature_space', 'features': 'vgg16', 'every': 5},
@@ -105,22 +128,31 @@ def _detectors(network):
       'name': 'feature_space',
       'features': 'alexnet',
       'training': _TUNING,
+      'folds': 2,
     },
-    'autoencoder': {'name': 'autoencoder', 'kind': 'plain', 'num_epochs': 20},
+    'autoencoder': {
+      'name': 'autoencoder',
+      'kind': 'plain',
+      'num_epochs': 20,
+      'folds': 2,
+    },
     'variational': {
       'name': 'autoencoder',
       'kind': 'variational',
       'num_epochs': 20,
+      'folds': 2,
     },
     'residual': {
       'name': 'reverse_engineering',
       'method': 'residual',
       'num_epochs': 30,
+      'folds': 2,
     },
     'consistency': {
       'name': 'reverse_engineering',
       'method': 'consistency',
       'features': network,
       'every': 10,
+      'changed': False,
     },
   }

@@ -200,13 +200,12 @@ def _detect(arg, base, smoke):
   own |= {
     'program': 'detect',
     'num_people': base['num_people'],
-    'num_train': base['num_public'] - (1 if smoke else 4),
-    'num_validation': 1 if smoke else 4,
+    'num_public': base['num_public'],
     'attacks': {name: base['attacks'][name] for name in _PROTECTING},
     'unseen_attacks': {'pgd_8': base['attacks']['pgd_8']},
     'train_sets': (_PROTECTING,),
     'epsilons': (),
-    'jpeg': ((75, '4:2:0'),),
+    'processing': {name: own['processing'][name] for name in detect.SAVED},
     'input_size': base['input_size'],
   }
   if not smoke:

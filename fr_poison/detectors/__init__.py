@@ -13,9 +13,18 @@ from fr_poison.detectors import (
   trunks,
 )
 from fr_poison.detectors.base import Detector, OnNetwork, Recipe, threshold
+from fr_poison.detectors.folds import CrossFitted, cross_fit
 from fr_poison.types import InputError
 
-__all__ = ['Detector', 'OnNetwork', 'Recipe', 'recipe', 'threshold']
+__all__ = [
+  'CrossFitted',
+  'Detector',
+  'OnNetwork',
+  'Recipe',
+  'cross_fit',
+  'recipe',
+  'threshold',
+]
 
 _RECIPES = {
   'statistics': statistics.Statistics,

@@ -8,7 +8,7 @@ never what they are; one picture's score does not depend on the others'.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +36,8 @@ class Detector:
     size: (H, W) of the pictures it can judge; None: of any.
     purify_fn: uint8 -> uint8 [N, H, W, 3], without what it takes for a cloak.
     network: the score as a network's one output [B, 1], with gradients.
+    is_log_odds: whether the score is a classifier's, who above 0 takes the
+      picture for cloaked; others need a threshold.
   """
 
   score_fn: Function
@@ -45,6 +47,7 @@ class Detector:
   size: tuple[int, int] | None = None
   purify_fn: Function | None = None
   network: Extractor | None = None
+  is_log_odds: bool = False
 
   def score(self, images: np.ndarray) -> np.ndarray:
     """Scores uint8 pictures [N, H, W, 3]: [N] float64.
@@ -110,6 +113,20 @@ class Recipe:
       InputError: pictures that it cannot learn from, or a training that went
         astray.
     """
+    extractor = self.prepare(clean, cloaked, extractor)
+    return self._fit(clean, cloaked, extractor, folder)
+
+  def prepare(
+    self,
+    clean: np.ndarray,
+    cloaked: Sequence[np.ndarray],
+    extractor: Extractor | None,
+  ) -> Extractor | None:
+    """Refuses pictures that `fit` cannot learn from; returns its network.
+
+    Raises:
+      InputError: naming what is wrong with them.
+    """
     groups = {'clean': [clean]}
     if self.learns_from_cloaks:
       groups['cloaked'] = cloaked
@@ -122,7 +139,7 @@ class Recipe:
         raise InputError('cloaked: not a pixel differs from the clean pictures')
     if isinstance(self, OnNetwork) and extractor is None:
       extractor = trunks.load(self.features)
-    return self._fit(clean, cloaked, extractor, folder)
+    return extractor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +180,26 @@ class LogOdds(NamedTuple):
     standard = (np.asarray(features, np.float64) - self.mean) / self.scale
     # Not a matrix product, whose last digit depends on the number of rows.
     return (standard * self.weights).sum(1) + self.bias
+
+
+class Described(Recipe):
+  """A recipe of logistic regression on numbers that describe a picture.
+
+  Nothing is learnt for these, so whoever fits it several times describes each
+  picture once. Each has `C`, as in `LogOdds.fit`, and two methods:
+  `describe(images, extractor)` gives [N, F] of uint8 [N, H, W, 3], and
+  `judge(model, extractor, size)` the detector of log-odds, for pictures of
+  `size`.
+  """
+
+  def learn(self, clean: Array, cloaked: Sequence[Array]) -> LogOdds:
+    """Fits log-odds to descriptions, [N, F], and [M, F] of each tool."""
+    return LogOdds.fit(clean, np.concatenate(cloaked), self.C)
+
+  def _fit(self, clean, cloaked, extractor, folder):
+    found = [self.describe(x, extractor) for x in (clean, *cloaked) if len(x)]
+    model = self.learn(found[0], found[1:])
+    return self.judge(model, extractor, clean.shape[1:3])
 
 
 @checks.checked

@@ -21,7 +21,7 @@ NAME = 'feature_space'
 
 
 @dataclasses.dataclass(frozen=True)
-class FeatureSpace(base.OnNetwork):
+class FeatureSpace(base.Described, base.OnNetwork):
   """Logistic regression on frozen features; scores are log-odds.
 
   A network that works on pictures as they are (input_size 0) judges those of
@@ -35,12 +35,14 @@ class FeatureSpace(base.OnNetwork):
   C: checks.Positive = 1.0
   batch_size: checks.Count = 20
 
-  def _fit(self, clean, cloaked, extractor, folder):
-    embed = lambda images: extractors.embed(extractor, images, self.batch_size)
-    features = embed(clean), embed(np.concatenate(cloaked))
-    model = base.LogOdds.fit(*features, self.C)
+  def describe(self, images, extractor):
+    """Embeds them."""
+    return extractors.embed(extractor, images, self.batch_size)
+
+  def judge(self, model, extractor, size):
+    """Makes the detector of these log-odds."""
     name, settings = extractor.spec.name, {'C': self.C}
-    return _detector(extractor, name, model, clean, settings, self.batch_size)
+    return _detector(extractor, name, model, size, settings, self.batch_size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,12 +92,13 @@ class FineTuned(base.OnNetwork):
     )
     name = f'{extractor.spec.name}_fine_tuned'
     settings = dataclasses.asdict(recipe) | {'start_head': self.start_head}
-    return _detector(network, name, model, clean, settings, self.batch_size)
+    size = clean.shape[1:3]
+    return _detector(network, name, model, size, settings, self.batch_size)
 
 
-def _detector(extractor, features, model, clean, settings, batch_size):
+def _detector(extractor, features, model, size, settings, batch_size):
   """Log-odds of a network's embeddings, under the name `features`."""
-  size = clean.shape[1:3] if extractor.spec.input_size == 0 else None
+  size = size if extractor.spec.input_size == 0 else None
   settings = settings | {
     'detector': NAME,
     'features': features,
@@ -110,6 +113,7 @@ def _detector(extractor, features, model, clean, settings, batch_size):
     base.digest(settings, arrays),
     size,
     network=_as_network(extractor, model),
+    is_log_odds=True,
   )
 
 

@@ -50,7 +50,7 @@ def features(images: np.ndarray) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
-class Statistics(base.Recipe):
+class Statistics(base.Described):
   """Logistic regression on `features`; scores are log-odds.
 
   Attributes:
@@ -59,14 +59,18 @@ class Statistics(base.Recipe):
 
   C: checks.Positive = 1.0
 
-  def _fit(self, clean, cloaked, extractor, folder):
-    noise = features(clean), features(np.concatenate(cloaked))
-    model = base.LogOdds.fit(*noise, self.C)
-    size = clean.shape[1:3]
+  def describe(self, images, extractor=None):
+    """Computes `features`."""
+    del extractor
+    return features(images)
+
+  def judge(self, model, extractor, size):
+    """Makes the detector of these log-odds."""
+    del extractor
     settings = {'detector': NAME, 'C': self.C, 'size': size}
     digest = base.digest(settings, model._asdict())
     score = lambda images: model(features(images))
-    return base.Detector(score, NAME, 'noise', digest, size)
+    return base.Detector(score, NAME, 'noise', digest, size, is_log_odds=True)
 
 
 def _of_one(image):

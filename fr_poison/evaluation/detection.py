@@ -6,7 +6,7 @@ bool, both kinds among them; users [N], whose picture it is.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,10 @@ def measure(
 ) -> dict[str, Any]:
   """Scores clean and cloaked pictures, and returns the fields of a record.
 
+  `precision` and `recall` are those of the threshold; `argmax_precision` and
+  `argmax_recall` of what a classifier takes for likelier, as in the paper, and
+  null for a detector that is none.
+
   Args:
     detector: trained on other people.
     threshold: what its score has to be above for a flag.
@@ -43,16 +47,10 @@ def measure(
   """
   start = time.monotonic()
   scores = np.concatenate(
-    [
-      memory.recall(
-        (detector.digest, keys.of_array(images)),
-        lambda images=images: detector.score(images),
-      )
-      for images in (clean, cloaked)
-    ]
+    [_scores(detector, images, memory) for images in (clean, cloaked)]
   )
   is_cloaked, users = np.repeat([False, True], len(users)), np.tile(users, 2)
-  given, flagged = (scores, is_cloaked, users), scores > threshold
+  given = scores, is_cloaked, users
   curve, ap = roc.corners(roc.curve(scores, is_cloaked)), average_precision
   rates = {str(rate): tpr_at_fpr(*given, rate) for rate in _RATES}
   return {
@@ -70,11 +68,39 @@ def measure(
       for name, x in zip(('fpr', 'tpr'), curve, strict=True)
     },
     'threshold': threshold,
-    **share('precision', is_cloaked[flagged], users[flagged]),
-    **share('recall', flagged[is_cloaked], users[is_cloaked]),
+    **_decided('', *given, threshold),
+    **_decided('argmax_', *given, 0.0 if detector.is_log_odds else None),
     'num_people': len(np.unique(users)),
     'num_images': len(scores),
     'wall_seconds': time.monotonic() - start,
+  }
+
+
+def false_positives(
+  detector: Detector,
+  threshold: float,
+  innocent: Mapping[str, np.ndarray],
+  users: Labels,
+  memory: Memory,
+) -> dict[str, Any]:
+  """Gives the shares of pictures flagged that nobody cloaked, as fields.
+
+  Args:
+    detector: trained on other people.
+    threshold: see `measure`.
+    innocent: uint8 [N, H, W, 3] each, by what was done to them.
+    users: [N], whose they are.
+    memory: see `measure`.
+  """
+  rates = {
+    name: metrics.rate(_scores(detector, images, memory) > threshold, users)
+    for name, images in innocent.items()
+  }
+  return {
+    'false_positive_rates': {n: rate.value for n, rate in rates.items()},
+    'false_positive_rates_ci': {
+      n: [rate.low, rate.high] for n, rate in rates.items()
+    },
   }
 
 
@@ -84,6 +110,23 @@ def share(name: str, hits: Array, users: Labels) -> dict[str, Any]:
   return {
     name: rate and rate.value,
     f'{name}_ci': rate and [rate.low, rate.high],
+  }
+
+
+def _scores(detector, images, memory):
+  key = detector.digest, keys.of_array(images)
+  return memory.recall(key, lambda: detector.score(images))
+
+
+def _decided(prefix, scores, is_cloaked, users, cut):
+  """Precision and recall of flags above `cut`; None where there is none."""
+  names = prefix + 'precision', prefix + 'recall'
+  if cut is None:
+    return dict.fromkeys(x for name in names for x in (name, f'{name}_ci'))
+  flagged = scores > cut
+  return {
+    **share(names[0], is_cloaked[flagged], users[flagged]),
+    **share(names[1], flagged[is_cloaked], users[is_cloaked]),
   }
 
 

@@ -163,6 +163,7 @@ class Detection:
   test_attack: Name
   epsilon: Number | None
   jpeg: str  # '' for pictures as they were saved
+  processing: str = ''  # what else was done to clean and cloaked pictures
   auc: Share
   auc_ci: Interval
   average_precision: Share
@@ -170,6 +171,23 @@ class Detection:
   num_people: Count
   surrogate: list[Name] = None
   roc: Curve = None
+  standard: Name = None  # as above
+  standard_digest: Name = None
+  threshold: Number = None
+  threshold_from: Name = None  # whose clean pictures
+  threshold_folds: list[Number] = None  # of each fold of these people alone
+  # By the threshold, and by the classifier's own decision where there is one.
+  precision: Share | None = None
+  precision_ci: Interval | None = None
+  recall: Share | None = None
+  recall_ci: Interval | None = None
+  argmax_precision: Share | None = None
+  argmax_precision_ci: Interval | None = None
+  argmax_recall: Share | None = None
+  argmax_recall_ci: Interval | None = None
+  # By what was done to clean pictures, each with its interval.
+  false_positive_rates: dict[Name, Share] = None
+  false_positive_rates_ci: dict[Name, Interval] = None
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -284,9 +302,20 @@ def _check(name: str, kind: Any, value: Any) -> None:
 
 
 def _check_interval(name, record):
-  low, high = record[name]
   share = name.removesuffix('_ci')
-  rate = record.get(f'{share}_rate', record.get(share))
+  rate, ends = record.get(f'{share}_rate', record.get(share)), record[name]
+  if not isinstance(ends, dict):
+    _check_ends(name, rate, ends)
+    return
+  _expect(
+    share, f'rates of {[*ends]}', rate, (rate or {}).keys() == ends.keys()
+  )
+  for kind in ends:
+    _check_ends(f'{name}.{kind}', rate[kind], ends[kind])
+
+
+def _check_ends(name, rate, ends):
+  low, high = ends
   rate = low if rate is None else rate
   # A millionth for the rounding of an interval that ends at the rate itself.
   if low > high or not low - 1e-6 <= rate <= high + 1e-6:

@@ -130,6 +130,7 @@ def _write(path, found, shown, strips, is_study=False, **fields):
     {'drawings': []} | fields,
     is_study=is_study,
     grids=[*zip(shown, maps, strict=True)],
+    flags=tables.flags(found.detection),
     not_tested=prose.limits(found),
     strips=[*zip(labels, strips, pictures, strict=True)],
     holds_faces=any(strip.attack == 'given' for strip in strips),

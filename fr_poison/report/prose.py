@@ -138,7 +138,9 @@ def limits(found: Sources) -> list[str]:
   texts = not_tested(records)
   if any(r.get('dataset', '').startswith('orl') for r in records):
     texts.append(_say('not_tested', 'orl'))
-  if found.detection:
+  if found.detection and not any(
+    'false_positive_rates' in record for record in found.detection
+  ):
     texts.append(_say('not_tested', 'detection'))
   return texts
 

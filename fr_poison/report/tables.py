@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import textwrap
+from typing import NamedTuple
 
 from fr_poison.report import prose, record_file, words
 from fr_poison.report.grid import Grid
@@ -93,7 +94,8 @@ def detection(records: list[dict]) -> str:
   """Writes tables of AUCs: a row a detector, a column an attack.
 
   First every attack at its own budget, then detectors trained on a single
-  tool, other budgets, and JPEG.
+  tool, other budgets, JPEG and other processing. Below, what classifiers
+  decide without a threshold, and how many innocent pictures are flagged.
   """
   sections = {}
   for record, (title, row) in zip(records, variants(records), strict=True):
@@ -101,7 +103,76 @@ def detection(records: list[dict]) -> str:
     cells = sections.setdefault(title, {}).setdefault(key, {})
     cells[record['test_attack']] = record
   found = [_section(title, rows) for title, rows in sorted(sections.items())]
-  return _page(*found, _LEGENDS['detection'])
+  found.append(_LEGENDS['detection'])
+  for table in flags(records):
+    cells = [[*map(_escape, row)] for row in (table.head, *table.rows)]
+    found += [_table(cells[0], cells[1:]), table.legend]
+  return _page(*found)
+
+
+class Table(NamedTuple):
+  """A table in plain text."""
+
+  name: str
+  head: list[str]
+  rows: list[list[str]]
+  legend: str
+
+
+def flags(records: list[dict]) -> list[Table]:
+  """Lists what detectors flag: cloaked pictures, and innocent ones.
+
+  Of records that do not say there is no table.
+  """
+  return [
+    Table(name, head, rows, _LEGENDS[name])
+    for name, (head, rows) in (
+      ('decisions', _decisions(records)),
+      ('innocent', _innocent(records)),
+    )
+    if rows
+  ]
+
+
+def _decisions(records):
+  """Precision and recall on each attack at its own budget, saved as it is."""
+  rows = {}
+  for record, variant in zip(records, variants(records), strict=True):
+    if any(variant) or 'argmax_recall' not in record:
+      continue
+    for name, prefix in (('threshold', ''), ('argmax', 'argmax_')):
+      if record.get(f'{prefix}recall') is None:
+        continue
+      shares = (f'{prefix}{x}' for x in ('precision', 'recall'))
+      text = ' / '.join(words.cell(record, x) or '-' for x in shares)
+      key = words.detector_name(record), name
+      rows.setdefault(key, {})[record['test_attack']] = text
+  attacks = dict.fromkeys(a for cells in rows.values() for a in cells)
+  body = [[*key, *(c.get(a, '') for a in attacks)] for key, c in rows.items()]
+  return ['detector', 'decides by', *map(words.attack_name, attacks)], body
+
+
+def _innocent(records):
+  """How many clean pictures are flagged, by what was done to them."""
+  rows = {}
+  for record in records:
+    if {'false_positive_rates', 'false_positive_rates_ci'} <= record.keys():
+      rows.setdefault(words.detector_name(record), _flagged(record))
+  kinds = list(dict.fromkeys(kind for cells in rows.values() for kind in cells))
+  body = [
+    [name, *(words.cell(cells.get(kind), 'flagged') for kind in kinds)]
+    for name, cells in rows.items()
+  ]
+  return ['flagged though innocent', *kinds], body
+
+
+def _flagged(record):
+  """A record of `flagged` for each kind of innocent picture."""
+  rates, ends = (record[f'false_positive_rates{x}'] for x in ('', '_ci'))
+  return {
+    kind: {'flagged': rate, 'flagged_ci': ends[kind]}
+    for kind, rate in rates.items()
+  }
 
 
 def variants(records: list[dict]) -> list[tuple[str, str]]:
@@ -125,6 +196,8 @@ def variants(records: list[dict]) -> list[tuple[str, str]]:
       found.append(('trained on', record['train_attack']))
     elif record['jpeg']:
       found.append(('JPEG', record['jpeg']))
+    elif record.get('processing'):
+      found.append(('processing', record['processing']))
     elif record['epsilon'] != budgets[record['test_attack']]:
       found.append(('epsilon', words.levels(record['epsilon'])))
     else:

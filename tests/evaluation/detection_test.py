@@ -35,7 +35,7 @@ def test_average_precision_is_scikit_learns(seed):
   assert found == pytest.approx(expected)
 
 
-def _measured(clean, cloaked, threshold, users):
+def _measured(clean, cloaked, threshold, users, **own):
   """Of pictures of one grey level each, which is their score."""
   pictures = [
     np.full((1, 8, 8, 3), 1, np.uint8) * np.uint8(x)[:, None, None, None]
@@ -47,7 +47,7 @@ def _measured(clean, cloaked, threshold, users):
     calls.append(len(images))
     return images[:, 0, 0, 0]
 
-  detector, memory = Detector(score, 'grey', 'level', '0'), Memory()
+  detector, memory = Detector(score, 'grey', 'level', '0', **own), Memory()
   given = detector, threshold, *pictures, np.array(users), memory
   first, again = detection.measure(*given), detection.measure(*given)
   times = dict.fromkeys(('wall_seconds',))
@@ -70,6 +70,37 @@ def test_a_record_by_hand():
   assert record['auc'] == 6.5 / 9
   assert record['tpr_at_fpr']['0.01'] == 1 / 3
   assert record['roc']['fpr'][0] == 0 and record['roc']['tpr'][-1] == 1
+
+
+def test_a_classifiers_own_decision_by_hand():
+  # Above 0 lie 4. and 1. of the clean ones, all three cloaked: 3 of 5 flagged
+  # are cloaked, 3 of 3 found. Above the threshold 4 lies 5c alone. A picture
+  # at 0 is not likelier cloaked than clean.
+  given = [0, 4, 1], [3, 2, 5], 4, [7, 7, 8]
+  record = _measured(*given, is_log_odds=True)
+  assert (record['precision'], record['recall']) == (1, 1 / 3)
+  assert (record['argmax_precision'], record['argmax_recall']) == (3 / 5, 1)
+  rate = metrics.rate(np.array([0, 0, 1, 1, 1]), np.array([7, 8, 7, 7, 8]))
+  assert record['argmax_precision_ci'] == [rate.low, rate.high]
+  rate = metrics.rate(np.ones(3), np.array([7, 7, 8]))
+  assert record['argmax_recall_ci'] == [rate.low, rate.high]
+  # Who is no classifier decides nothing without a threshold.
+  record = _measured(*given)
+  own = {k: v for k, v in record.items() if k.startswith('argmax')}
+  assert len(own) == 4 and set(own.values()) == {None}
+
+
+def test_innocent_pictures_flagged_by_hand():
+  levels = lambda *x: (
+    np.uint8(x)[:, None, None, None] * np.ones((1, 8, 8, 3), np.uint8)
+  )
+  score, users = lambda images: images[:, 0, 0, 0], np.array([7, 7, 8])
+  detector, memory = Detector(score, 'grey', 'level', '0'), Memory()
+  shown = {'untouched': levels(1, 3, 2), 'sharpened': levels(4, 3, 9)}
+  found = detection.false_positives(detector, 3, shown, users, memory)
+  assert found['false_positive_rates'] == {'untouched': 0, 'sharpened': 2 / 3}
+  rate = metrics.rate(np.array([1, 0, 1]), users)
+  assert found['false_positive_rates_ci']['sharpened'] == [rate.low, rate.high]
 
 
 def test_without_a_flag_there_is_no_precision():

@@ -2,6 +2,7 @@ import copy
 import runpy
 
 import pytest
+from configs import detect_lfw
 from detect_settings import Settings
 
 from fr_poison.types import InputError
@@ -15,19 +16,29 @@ def config(root):
 
 def test_the_shipped_config_is_right(config):
   settings = Settings.from_config(config)
-  assert settings.num_train + settings.num_validation < settings.num_people
+  assert settings.num_public < settings.num_people
 
 
 @pytest.mark.parametrize(
   'field, value, message',
   [
-    ('num_validation', 23, 'config.num_people: 40 leaves nobody'),
-    ('num_train', 0, 'config.num_train: 0; a whole'),
+    ('num_public', 39, 'config.num_people: 40 leaves nobody'),
+    ('num_public', 0, 'config.num_public: 0; a whole'),
+    ('num_folds', 1, 'config.num_folds: 1; a whole'),
+    ('num_folds', 21, 'config.num_folds: 21; a whole number from 2 to 20'),
     ('surrogate', 'arcnet', "config.surrogate: 'arcnet'"),
     ('train_sets', (('pgd',),), "config.train_sets: 'pgd'"),
     ('train_sets', ((),), "config.train_sets: ''"),
     ('false_positive_rate', 0.0, 'config.false_positive_rate: 0.0'),
-    ('jpeg', ((0, '4:4:4'),), 'quality'),
+    (
+      'processing',
+      {'x': ({'name': 'jpeg', 'quality': 0},)},
+      'config.processing.x: quality: 0',
+    ),
+    ('processing', {'x': ({'quality': 75},)}, 'config.processing.x: .*name'),
+    ('standard', 'lfw-0', "config.standard: 'lfw-0'"),
+    ('standard', 'fr_poison-lfw-1', "config.dataset: 'orl'"),
+    ('protect', 'tuning', 'config.protect: there is no config.standard'),
     ('momentum', 1, 'config.momentum: unknown'),
   ],
 )
@@ -45,6 +56,9 @@ def test_wrong_values_are_named(config, field, value, message):
       "detectors.x.setting: 'c' is unknown; known: C",
     ),
     ({'name': 'statistics', 'every': 0}, 'detectors.x.every: 0; a whole'),
+    ({'name': 'statistics', 'folds': 1}, 'detectors.x.folds: 1; a whole'),
+    ({'name': 'statistics', 'folds': 21}, 'detectors.x.folds: 21; a whole'),
+    ({'name': 'statistics', 'changed': 'no'}, 'detectors.x.changed: expected'),
     ({'name': 'statistics', 'features': 'alexnet'}, "x.setting: 'features'"),
     (
       {
@@ -102,6 +116,23 @@ def test_who_learns_no_cloak_is_trained_once(config):
   once = {label for label, count in counts.items() if count == 1}
   assert once == {'squeezing', 'autoencoder', 'variational', 'consistency'}
   assert set(counts.values()) == {1, 3}
+
+
+def test_what_a_detector_has_of_its_own(config):
+  settings = Settings.from_config(config)
+  assert (settings.folds('vgg16'), settings.folds('residual')) == (5, 2)
+  assert (settings.every('vgg16'), settings.every('residual')) == (5, 1)
+  assert settings.is_changed('vgg16') and not settings.is_changed('squeezing')
+
+
+def test_a_standard_says_how_many_there_are():
+  settings = Settings.from_config(detect_lfw.get_config().to_dict())
+  assert settings.num_people is None and settings.num_public == 50
+  assert settings.standard == 'fr_poison-lfw-1' and settings.protect == 'test'
+  assert settings.pipeline['num_protected'] == 40
+  assert {'vgg16', 'alexnet', 'statistics'} < set(settings.detectors)
+  with pytest.raises(InputError, match='num_protected: 40; a whole number fr'):
+    settings.check_protected(39)
 
 
 def test_a_filter_has_to_be_one_of_the_detectors(config):

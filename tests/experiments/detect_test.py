@@ -15,16 +15,30 @@ def test_it_writes_everything_and_is_in_order(here, tmp_path):
   found = record_file.read(folder / 'detection.jsonl')
   assert (folder / 'detection.md').read_text().strip() in out
   assert (folder / 'trainers.md').read_text().strip() in out
-  # Two that it learned from and two others, and two of them as JPEG.
-  tests = {(r['test_attack'], r['jpeg']) for r in found}
-  assert len(tests) == 6 and len(found) == 4 + 6
+  # Two that it learned from and two others, and two of them saved in two ways.
+  tests = {(r['test_attack'], r['jpeg'], r['processing']) for r in found}
+  assert len(tests) == 8 and len(found) == 4 + 8
+  assert {test[1:] for test in tests} == {
+    ('', ''),
+    ('75 4:2:0', ''),
+    ('', 'half size'),
+  }
   assert {r['train_attack'] for r in found} == {'lowkey+fawkes', 'none'}
   assert all(r['num_people'] == 3 for r in found)
   # Clean and cloaked ones of 30, or of every fifth of these.
   sizes = {(r['detector'], r['num_images']) for r in found}
   assert sizes == {('statistics', 60), ('squeezing', 12)}
   (file, *_) = sorted((folder / 'thresholds').iterdir())
-  assert json.loads(file.read_text())['num_clean'] == 10
+  kept = json.loads(file.read_text())
+  assert kept['num_clean'] == 10  # of 50 pictures of five people
+  assert kept['threshold_from'] == '5 people, 2 folds'
+  for record in found:
+    assert record['threshold_from'] == '5 people, 2 folds'
+    assert len(record['threshold_folds']) == 2
+    assert (record['argmax_recall'] is None) == (record['label'] == 'squeezing')
+    rates = record['false_positive_rates']
+    assert len(rates) == 8 and {'untouched', 'noise like lowkey'} < {*rates}
+  assert 'flagged though innocent' in out
   lines = (folder / 'trainers.jsonl').read_text().splitlines()
   trainers = [json.loads(line) for line in lines]
   assert [r['adversary'] for r in trainers] == 2 * [

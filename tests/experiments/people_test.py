@@ -75,7 +75,7 @@ def test_people_are_drawn_by_the_seed_in_groups_that_share_nobody():
 
 def _detection(level, data_dir):
   config = detect.get_config('smoke').to_dict()
-  numbers = {'num_people': 4, 'num_train': 1, 'num_validation': 1}
+  numbers = {'num_people': 4, 'num_public': 2}
   config |= numbers | {'dataset': 'folder', 'align': 'none'}
   config |= {'person_level': level}
   chosen = detect_settings.Settings.from_config(config)

@@ -76,6 +76,20 @@ def test_every_number_leads_to_its_record(tmp_path, records):
   assert counts == [2 + 1 + 6] * 4
 
 
+def test_what_detectors_flag_is_on_the_page(tmp_path, records):
+  assert 'What detectors flag' not in _write(tmp_path, records)
+  rates = {'untouched': 0.015, '<b>': 1.0}
+  ends = {'untouched': [0, 0.03], '<b>': [0.9, 1]}
+  flags = {'false_positive_rates': rates, 'false_positive_rates_ci': ends}
+  text = _write(tmp_path, records, detection=[_DETECTION | flags])
+  (table,) = re.findall(r'flagged though innocent.*?</table>', text, re.S)
+  cells = re.findall(r'<t[hd][^>]*>(.*?)</t[hd]>', table)
+  assert cells == [
+    *('untouched', '&lt;b&gt;', 'statistics (noise)'),
+    *('2 (0-3)', '100 (90-100)'),
+  ]
+
+
 def test_runs_and_what_was_skipped_are_reported(tmp_path, make_record):
   text = _write(
     tmp_path,

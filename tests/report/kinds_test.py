@@ -127,6 +127,39 @@ def test_an_odd_curve_of_a_detector_is_refused(roc, name):
     kinds.validate(_detection(roc=roc))
 
 
+@pytest.mark.parametrize(
+  'fields, message',
+  [
+    ({'argmax_recall': 1.5}, 'argmax_recall: 1.5 is outside'),
+    ({'argmax_recall': 0.5, 'argmax_recall_ci': [0.6, 1]}, 'argmax_recall_ci'),
+    ({'threshold_folds': ['a']}, 'threshold_folds: '),
+    ({'processing': None}, 'processing: expected a text'),
+    ({'false_positive_rates': [1]}, 'false_positive_rates: expected an object'),
+    (
+      {
+        'false_positive_rates': {'a': 0.1},
+        'false_positive_rates_ci': {'a': [0.2, 0.3]},
+      },
+      'false_positive_rates_ci.a: 0.1 is not in',
+    ),
+    (
+      {'false_positive_rates': {}, 'false_positive_rates_ci': {'a': [0, 1]}},
+      r"false_positive_rates: expected rates of \['a'\]",
+    ),
+    (
+      {'false_positive_rates_ci': {'a': [0, 1]}},
+      'false_positive_rates: expected rates of',
+    ),
+  ],
+)
+def test_odd_numbers_of_flags_are_refused(fields, message):
+  rates = {'false_positive_rates': {'a': 0.1, 'b': 1.0}}
+  ends = {'false_positive_rates_ci': {'a': [0, 0.2], 'b': [0.9, 1]}}
+  kinds.validate(_detection(**rates, **ends, argmax_recall=None))
+  with pytest.raises(types.InputError, match=f'^{message}'):
+    kinds.validate(_detection(**fields))
+
+
 def test_every_field_of_a_verification_is_needed(make_verification):
   kinds.validate(make_verification())
   for name in make_verification().keys() - {'tar_at_far'}:

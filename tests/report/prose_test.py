@@ -105,6 +105,9 @@ def test_what_was_tested_is_not_said_to_be_missing(make_record):
   assert 'noise of a camera' not in text
   text = ' '.join(prose.limits(Sources(detection=[{'detector': 'statistics'}])))
   assert 'noise of a camera' in text  # what a detector may flag as well
+  tested = [{'detector': 'statistics', 'false_positive_rates': {'x': 0.1}}]
+  text = ' '.join(prose.limits(Sources(detection=tested)))
+  assert 'noise of a camera' not in text
 
 
 @pytest.fixture

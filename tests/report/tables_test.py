@@ -185,6 +185,72 @@ def test_attacks_are_columns_and_every_kind_of_test_has_its_table():
   ]
 
 
+def _deciding(**fields):
+  return (
+    _detection(
+      train_attack='fawkes+lowkey',
+      precision=0.5,
+      precision_ci=[0.4, 0.6],
+      recall=0.25,
+      recall_ci=[0.2, 0.3],
+      argmax_precision=None,
+      argmax_precision_ci=None,
+      argmax_recall=0.0,
+      argmax_recall_ci=[0.0, 0.1],
+      false_positive_rates={'untouched': 0.015, 'half|size': 1.0},
+      false_positive_rates_ci={'untouched': [0, 0.03], 'half|size': [0.9, 1]},
+    )
+    | fields
+  )
+
+
+def test_what_detectors_flag_has_its_tables():
+  squeezing = _deciding(
+    detector='squeezing',
+    features='toy',
+    argmax_recall=None,
+    false_positive_rates={'untouched': 0.5, 'sharpened': 0.0},
+    false_positive_rates_ci={'untouched': [0.4, 0.6], 'sharpened': [0, 0.2]},
+  )
+  text = tables.detection(
+    [
+      _deciding(),
+      _deciding(test_attack='pgd', argmax_precision=1.0,
+                argmax_precision_ci=[0.8, 1.0], argmax_recall=0.75,
+                argmax_recall_ci=[0.7, 0.8]),
+      _deciding(processing='half size', recall=1.0, recall_ci=[0.9, 1.0]),
+      _deciding(epsilon=4 / 255, recall=1.0, recall_ci=[0.9, 1.0]),
+      squeezing,
+    ]
+  )  # fmt: skip
+  plain, _, processed, decided, innocent = _tables(text.replace(r'\|', '!'))
+  assert [row[0] for row in plain[1]] == [
+    'statistics (noise)',
+    'squeezing (toy)',
+  ]
+  assert processed[0] == ['detector', 'processing', 'LowKey']
+  assert processed[1][0][1] == 'half size'
+  name, at = 'statistics (noise)', '50 (40-60) / 25 (20-30)'
+  assert decided == (
+    ['detector', 'decides by', 'LowKey', 'PGD'],
+    [
+      [name, 'threshold', at, at],
+      [name, 'argmax', '- / 0 (0-10)', '100 (80-100) / 75 (70-80)'],
+      ['squeezing (toy)', 'threshold', at, ''],
+    ],
+  )
+  assert innocent == (
+    ['flagged though innocent', 'untouched', 'half!size', 'sharpened'],
+    [
+      [name, '2 (0-3)', '100 (90-100)', ''],
+      ['squeezing (toy)', '50 (40-60)', '', '0 (0-20)'],
+    ],
+  )
+  assert 'as in the paper' in text and 'sharpened' not in tables.detection(
+    [_detection()]
+  )
+
+
 def test_who_is_not_enrolled_has_no_protection_rate():
   text = tables.trainers([_trainer()])
   row = text.split('\n\n')[0].splitlines()[2]
