@@ -270,6 +270,8 @@ _depthwise_on_cpu = _with_input_grad(
 )
 
 
+# Traced once for all layers, networks and programs with the same shapes.
+@functools.partial(jax.jit, static_argnames=('stride', 'padding'))
 def depthwise_conv(x, kernel, *, stride: int = 1, padding: Padding):
   """Convolves every channel alone: x [B, H, W, C], kernel [h, w, C]."""
   groups = x.shape[-1]

@@ -23,6 +23,7 @@ RUN = {
     '--config.num_targets=1',
     '--config.num_protected=1',
     '--config.networks=("pixels",)',
+    '--config.surrogates=("pixels",)',
     '--data_dir={folder}/people',
     '--workdir={folder}/out',
   ),

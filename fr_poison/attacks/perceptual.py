@@ -113,7 +113,11 @@ def lpips_features(params: Params, images: Images) -> list[Array]:
       f'images: {images.shape[1]}x{images.shape[2]}, but LPIPS needs at least '
       f'{alexnet.MIN_SIZE}x{alexnet.MIN_SIZE}'
     )
-  return alexnet.LpipsFeatures().apply(params, images)
+  return _lpips_features(params, images)
+
+
+# Traced once for all programs that it is a part of.
+_lpips_features = jax.jit(alexnet.LpipsFeatures().apply)
 
 
 def feature_lpips(a: list[Array], b: list[Array]) -> Array:

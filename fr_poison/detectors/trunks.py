@@ -140,8 +140,8 @@ def standardized(extractor: Extractor, images: np.ndarray) -> Extractor:
 
 @functools.cache  # the same function each time, so that jit compiles it once
 def _embed_fn(name):
-  return lambda params, images: TrunkStatistics(name).apply(
-    params, 255 * images
+  return jax.jit(
+    lambda params, images: TrunkStatistics(name).apply(params, 255 * images)
   )
 
 

@@ -293,7 +293,8 @@ def _embed_fn(name, size, dtype, remat):
     return module.apply(params, inputs).astype(jnp.float32)
 
   embed_fn.__name__ = f'embed_{name}'
-  return embed_fn
+  # Traced once for all programs that it is a part of.
+  return jax.jit(embed_fn)
 
 
 def _pixels(params, images):

@@ -3,10 +3,11 @@
 import json
 
 import detect
-import programs
+import pytest
 from configs import detect as detect_config
 
 from fr_poison.report import record_file
+from fr_poison.types import InputError
 
 
 def test_it_writes_everything_and_is_in_order(here, tmp_path):
@@ -51,15 +52,9 @@ def test_it_writes_everything_and_is_in_order(here, tmp_path):
     assert (record['not_enrolled_rate'] is not None) == detects
 
 
-def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, tmp_path_factory):
-  process = programs.start(
-    'detect',
-    'detect',
-    tmp_path / 'out',
-    '--config.surrogate=arcnet',
-    env=programs.environment(tmp_path_factory),
-  )
-  errors = programs.finish(process, 2)
-  assert errors.splitlines() == [errors.strip()]
-  assert "config.surrogate: 'arcnet'" in errors
+def test_bad_input_is_one_line_and_leaves_nothing(here, tmp_path):
+  config = detect_config.get_config('smoke').to_dict()
+  with pytest.raises(InputError, match="config.surrogate: 'arcnet'") as refused:
+    here(detect, config | {'surrogate': 'arcnet'}, tmp_path / 'out')
+  assert '\n' not in str(refused.value)
   assert not (tmp_path / 'out').exists()

@@ -125,7 +125,6 @@ def _check_records(found):
   'args, message',
   [
     (['--config.num_step=3'], 'num_step'),
-    (['--config.attacks.lowkey.epsilon=8.0'], 'config.attacks.lowkey.epsilon'),
     (['--config.recognizers.nearest_neighbor.normalise=1'], 'normalise'),
     (['stray'], 'stray: unexpected argument'),
   ],
@@ -146,6 +145,7 @@ def test_bad_input_is_one_line_and_exit_status_2(
   'field, value, message',
   [
     ('attacks.fawkes.num_steps', 0, 'config.attacks.fawkes.num_st'),
+    ('attacks.lowkey.epsilon', 8.0, 'config.attacks.lowkey.epsilon'),
     ('networks', ('arcnet',), "config.networks: 'arcnet'"),
     ('surrogates', ('mobileface+x',), "config.surrogates: 'x'"),
     ('num_public', 5, 'config.num_public: 5 of 8'),

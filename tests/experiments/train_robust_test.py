@@ -4,19 +4,19 @@ import itertools
 import os
 
 import evaluate
-import programs
+import pytest
 import train_robust
-from configs import adaptive
+from configs import adaptive, orl
 
 from fr_poison import checkpoints, extractors
 from fr_poison.report import record_file
+from fr_poison.types import InputError
 
 
-def test_a_config_that_trains_nothing_is_refused(tmp_path, tmp_path_factory):
-  env = programs.environment(tmp_path_factory)
-  process = programs.start('train_robust', 'orl', tmp_path / 'out', env=env)
-  errors = programs.finish(process, 2)
-  assert errors.startswith('error: config.adversaries: nothing to train')
+def test_a_config_that_trains_nothing_is_refused(here, tmp_path):
+  config = orl.get_config('smoke').to_dict()
+  with pytest.raises(InputError, match='^config.adversaries: nothing to train'):
+    here(train_robust, config, tmp_path / 'out')
   assert not (tmp_path / 'out').exists()
 
 

@@ -59,12 +59,13 @@ def load(
     raise InputError(f'{source / path}: {what}')
   with np.load(_LANDMARKS) as arrays:
     landmarks = arrays[align.TEMPLATES[template].landmarks].reshape(-1, 5, 2)
-  images = [
-    align.align(_read(source / path), points, size, template)
+  images = [  # of one channel, as the others are the same
+    align.align(_read(source / path)[..., :1], points, size, template)
     for path, points in zip(_PATHS, landmarks, strict=True)
   ]
+  images = np.repeat(np.stack(images), 3, -1)
   labels = np.repeat(np.arange(_NUM_PEOPLE, dtype=np.int32), _NUM_PICTURES)
-  return FaceSet(np.stack(images), labels, _NAMES, _PATHS, f'{template}-{size}')
+  return FaceSet(images, labels, _NAMES, _PATHS, f'{template}-{size}')
 
 
 def _find_source(source_dir) -> pathlib.Path:
