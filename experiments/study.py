@@ -120,14 +120,11 @@ class Study:
         [first.config['dataset']],
       )
     self.people = self.load(first)
-    self._material = [
-      keys.of_faces(faces)
-      for faces in (
-        self.people.protocol.faces,
-        self.people.public.faces,
-        self.people.public.candidates,
-      )
-    ]
+    protocol, public = self.people.protocol, self.people.public
+    material = protocol.faces, public.faces, public.candidates
+    if protocol.strangers is not None:
+      material += (protocol.strangers,)
+    self._material = list(map(keys.of_faces, material))
 
   def load(self, run: Run) -> Inputs:
     """Reads the people and networks of a run of evaluate.py."""
