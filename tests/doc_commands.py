@@ -91,6 +91,13 @@ TESTED = {
   'scripts_test.test_recognizers_agree_with_scikit_learn_in_the_benchmark': (
     'benchmark --recognizers',
   ),
+  'standard_cloaks_test.test_a_tools_row_is_measured_as_the_standards_own': (
+    'evaluate my_cloaks:standard --config.cloaked --config.tool --data_dir',
+  ),
+  'standard_cloaks_test.test_the_standard_runs_in_little': (
+    'evaluate lfw --data_dir',
+  ),
+  'study_test.test_every_run_can_be_run': ('study study_lfw --data_dir',),
   'scripts_test.test_report_makes_the_published_table_again': (
     'report --output --records',
   ),

@@ -86,6 +86,17 @@ def test_a_tools_row_is_measured_as_the_standards_own(
     assert _config(cloaked)[field] == own[field]
 
 
+def test_the_standard_runs_in_little(frozen, lfw_dir, tmp_path):
+  config = lfw.get_config('smoke').to_dict()
+  config |= {'align': 'none', 'num_public': 2, 'num_splits': 2}
+  config |= {'networks': ('mobileface',)}
+  del config['attacks']['fawkes']
+  found = evaluate.run(config, tmp_path, str(lfw_dir))
+  made = [r for r in found if r['attack'] == 'lowkey']
+  assert [r['relation'] for r in made] == ['white-box']
+  assert {r['num_gallery_people'] for r in found} == {2 + 4}
+
+
 def test_every_picture_needs_its_own_cloak(frozen, lfw_dir, cloaked):
   load = lambda: standard_cloaks.load(
     *standard_cloaks.split_config(_config(cloaked)), str(lfw_dir)
