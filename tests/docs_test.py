@@ -18,6 +18,7 @@ import photos
 import programs
 import pytest
 from absl import flags
+from configs import my_cloaks
 from doc_commands import ALL, NOT_HERE, PAGES, ROOT, RUN, TESTED
 
 from fr_poison.data import decode
@@ -77,6 +78,7 @@ def test_fields_that_sentences_name_are_in_a_config():
     importlib.import_module(f'configs.{path.stem}').get_config()
     for path in folder.glob('*.py')
   ]
+  configs.append(my_cloaks.get_config('standard'))
   for page in PAGES:
     for field in re.findall(r'--config\.([\w.]+\w)', page.read_text('utf-8')):
       assert any(_has(config, field) for config in configs), field
