@@ -106,23 +106,46 @@ def tables(records: list[dict]) -> list[Grid]:
   """Arranges records of any runs: a grid each run and recognizer.
 
   One run has no title. Those of several have their seeds, and where that is
-  not enough their configurations as well.
+  not enough their configurations as well. What was measured by one standard is
+  one run, whichever tool it was, and never beside what another one gave.
 
   Raises:
     InputError: two records of one run are for the same cell.
   """
+  records = _once(records)
+  standards = {}
+  if len(set(map(words.standard, records))) > 1:
+    standards = {'standard': ''}
   for fields in _RUN_FIELDS:
     try:
-      return _by_run(records, fields)
+      return _by_run(records, standards | fields)
     except InputError as error:
       collision = error
   raise collision
 
 
+def _once(records):
+  """Without what every tool's run of a standard says again: no cloak."""
+  fields = (
+    *('standard_digest', 'protect', 'seed', 'num_splits', 'adversary'),
+    *('network', 'recognizer', 'recipe', 'normalize', 'protection_rate'),
+  )
+  found = {}
+  for i, record in enumerate(records):
+    is_bare = record['attack'] == 'none' and record.get('standard_digest')
+    key = tuple(map(record.get, fields)) if is_bare else i
+    found.setdefault(key, record)
+  return list(found.values())
+
+
 def _by_run(records, fields):
   runs = {}
   for r in records:
-    run = ', '.join(f'{x} {words.clean(str(r[k]))}' for k, x in fields.items())
+    shown = r | {'standard': words.standard(r)}
+    run = ', '.join(
+      f'{text} {words.clean(str(shown[name]))}'.strip()
+      for name, text in fields.items()
+    )
     runs.setdefault(run, {}).setdefault(words.recognizer(r), []).append(r)
   grids = []
   for run, by_recognizer in runs.items():
@@ -151,6 +174,8 @@ def _place(rows, record, attacks):
 
 def _key(record):
   attack = record['control_of' if record['attack'] == 'noise' else 'attack']
+  if tool := record.get('tool'):
+    attack = f'{words.clean(tool)} ({words.attack_name(attack)})'
   details = {'history': ''} | record
   details['recognizer'] = words.recognizer(record)
   if attack == 'none':

@@ -51,6 +51,7 @@ class _Run:
   relation: Literal['white-box', 'same family', 'another family'] | None = None
   standard: Name = None  # the frozen list of people, see fr_poison.data
   standard_digest: Name = None
+  tool: Name = None  # that made the cloaks, where they are given
   kind: Name = None  # of trainer, where the name does not begin with it
   recipe: Name = None  # the name of the recognizer's settings
   training_seeds: list[CountOrZero] = None  # of a network trained here

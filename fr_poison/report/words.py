@@ -49,6 +49,13 @@ def control(record: dict, name: str) -> tuple[float | None, list | None]:
   return record.get(f'{field}_rate'), record.get(f'{field}_ci')
 
 
+def standard(record: dict) -> str:
+  """Names the frozen list of people that a record is of, '' for none."""
+  if not record.get('standard_digest'):
+    return ''
+  return f'{clean(record["standard"])} {clean(record["standard_digest"])[:8]}'
+
+
 def surrogate_name(record: dict) -> str:
   """Names the network, or networks, that the cloak was made for."""
   return ' + '.join(map(clean, record['surrogate']))

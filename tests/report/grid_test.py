@@ -154,3 +154,47 @@ def test_runs_that_no_table_can_hold_together(make_record):
 
   with pytest.raises(types.InputError, match='two of lowkey'):
     shown([first, first | {'device': 'another'}])
+
+
+def _by_a_standard(make_record, tool, digest='ab' * 32, **fields):
+  """What a tool's run of a standard writes: no cloak, and its own row."""
+  common = {'standard': 'lfw-1', 'standard_digest': digest, 'config_hash': tool}
+  given = {'tool': tool, 'epsilon': None} | common
+  return [
+    make_record('none', '', rate=0.1, **common),
+    make_record('given', 'unknown', **given | fields),
+  ]
+
+
+def test_tools_measured_by_one_standard_are_rows_of_one_table(make_record):
+  records = [
+    *_by_a_standard(make_record, 'mine 1.0', rate=0.9),
+    *_by_a_standard(make_record, 'yours 2.1', rate=0.4),
+  ]
+  (grid,) = grid_lib.tables(records)
+  assert [row.label for row in grid.rows] == [
+    'no cloak',
+    'mine 1.0 (Your cloaks)',
+    'yours 2.1 (Your cloaks)',
+  ]
+  rates = [r.cells['mobileface']['protection_rate'] for r in grid.rows[1:]]
+  assert rates == [0.9, 0.4]
+
+
+def test_two_standards_are_never_in_one_table(make_record):
+  records = [
+    *_by_a_standard(make_record, 'mine 1.0'),
+    *_by_a_standard(make_record, 'yours 2.1', 'cd' * 32),
+    make_record(),
+  ]
+  grids = grid_lib.tables(records)
+  titles = ['lfw-1 abababab', 'lfw-1 cdcdcdcd', '']
+  assert [grid.title for grid in grids] == titles
+  assert [len(grid.records) for grid in grids] == [2, 2, 1]
+
+
+def test_what_differs_without_a_cloak_is_not_dropped(make_record):
+  mine = _by_a_standard(make_record, 'mine 1.0')
+  yours = _by_a_standard(make_record, 'yours 2.1')
+  yours[0] |= {'protection_rate': 0.2, 'protection_ci': [0.1, 0.3]}
+  assert len(grid_lib.tables([*mine, *yours])) == 2
