@@ -276,7 +276,8 @@ def test_ctrl_c_while_it_is_loaded(root):
 
 # They write whole files, or none.
 KEEPS_NOTHING = {
-  *('benchmark', 'convert_weights', 'prepared_pictures', 'report')
+  *('benchmark', 'convert_weights', 'interval_coverage'),
+  *('prepared_pictures', 'report'),
 }
 
 
