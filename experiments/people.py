@@ -133,7 +133,7 @@ def of_standard(
     raise InputError(
       f'config.num_public: {num_public}, but {name} has {len(public.names)}'
     )
-  public = public.subset(np.flatnonzero(public.labels < num_public))
+  public = public.subset(public.labels < num_public)
   shown = {*standard.ROLES} - {'test', protect}
   faces = concatenate([public, by_role[protect]])
   strangers = concatenate([by_role[r] for r in standard.ROLES if r in shown])

@@ -65,10 +65,13 @@ class FaceSet:
   def subset(self, indices: np.ndarray | slice) -> 'FaceSet':
     """Takes the pictures at `indices` ([M] int) in that order; names stay.
 
-    Those of a slice are not copied.
+    Or those for which a mask ([N] bool) holds. Those of a slice are not copied.
     """
     if not isinstance(indices, slice):
-      indices = np.asarray(indices, dtype=np.intp)
+      indices = np.asarray(indices)
+      if indices.dtype == bool:
+        indices = np.arange(len(self))[indices]
+      indices = indices.astype(np.intp)
     return dataclasses.replace(
       self,
       images=self.images[indices],

@@ -24,6 +24,13 @@ def test_subset_keeps_order_and_names():
   assert len(subset) == 2
 
 
+def test_a_subset_by_a_mask():
+  subset = FaceSet(**GOOD).subset(np.array([False, True, True]))
+  assert subset.paths == GOOD['paths'][1:]
+  with pytest.raises(IndexError):
+    FaceSet(**GOOD).subset(np.ones(2, bool))
+
+
 def test_empty_subset():
   assert len(FaceSet(**GOOD).subset([])) == 0
   whole = FaceSet(**GOOD)
