@@ -69,7 +69,7 @@ def _dataset(found):
   if others is None:
     return text
   number = len(np.unique(others.labels))
-  return f'{text}; for 1-NN among {number} strangers'
+  return f'{text}, with 1-NN among {number} strangers'
 
 
 def measure(

@@ -304,7 +304,7 @@ def test_a_standard_says_who_has_which_part(
   assert shared['standard_digest'] == 'digest'
   assert shared['protect'] == protect
   assert shared['dataset'] == (
-    f'lfw, 2 people; for 1-NN among {len(strangers)} strangers'
+    f'lfw, 2 people, with 1-NN among {len(strangers)} strangers'
   )
   with pytest.raises(InputError, match='config.num_public: 4, but .* has 3'):
     inputs.load(
