@@ -160,13 +160,7 @@ def _find_people(settings, data_dir):
       alignment=settings.align,
     )
     return people.People(faces, [], [])
-  found = people.of_standard(
-    settings.standard,
-    data_dir,
-    settings.align,
-    protect=settings.protect,
-    num_public=settings.num_public,
-  )
+  found = people.of_standard(settings, data_dir)
   if settings.num_people is None:
     return found
   first, _ = people.groups(found.faces, settings.num_people)

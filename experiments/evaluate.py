@@ -49,7 +49,6 @@ def shared_fields(found: Inputs, config_hash: str) -> dict:
     'seed': settings.seed,
     'num_people': settings.num_protected,
     'num_protected': settings.num_protected,
-    'num_gallery_people': settings.num_evaluated,
     'num_public': settings.num_public,
     'num_targets': settings.num_targets,
     'wall_seconds': 0.0,

@@ -77,13 +77,7 @@ def load(
 
 def _find_people(settings, data_dir):
   if settings.standard:
-    return people.of_standard(
-      settings.standard,
-      data_dir,
-      settings.align,
-      protect=settings.protect,
-      num_public=settings.num_public,
-    )
+    return people.of_standard(settings, data_dir)
   return people.find(
     settings.dataset,
     settings.num_people,

@@ -100,40 +100,32 @@ def find(
   return result
 
 
-def of_standard(
-  name: str,
-  data_dir: str | None,
-  alignment: str,
-  *,
-  protect: str,
-  num_public: int,
-) -> People:
+def of_standard(settings: config_fields.Fields, data_dir: str | None) -> People:
   """Reads the people of a standard: the public ones, then those who cloak.
 
+  Everybody else is among the strangers, and the public people are, too; but
+  nobody who is tested, unless they cloak.
+
   Args:
-    name: one of `standard.NAMES`.
+    settings: with `standard`, `protect`, `num_public` and `align`.
     data_dir: the data set's own folders.
-    alignment: see `place`.
-    protect: the role of those who cloak. Of everybody else there are pictures
-      among the strangers, but of those who are tested only if they cloak.
-    num_public: how many of the public people, who are among the strangers too.
 
   Raises:
     InputError: a picture is missing or another one; fewer public people; as
       `place`.
   """
-  frozen = standard.load(name)
+  name, protect = settings.standard, settings.protect
+  number, frozen = settings.num_public, standard.load(name)
+  placement = place(frozen.dataset, settings.align)
   with config_fields.naming('--data_dir'):
-    found, _ = _open(
-      frozen.dataset, data_dir, place(frozen.dataset, alignment), False, 'first'
-    )
+    found, _ = _open(frozen.dataset, data_dir, placement, False, 'first')
     by_role = frozen.faces(found)
   public = by_role['public']
-  if num_public > len(public.names):
+  if number > len(public.names):
     raise InputError(
-      f'config.num_public: {num_public}, but {name} has {len(public.names)}'
+      f'config.num_public: {number}, but {name} has {len(public.names)}'
     )
-  public = public.subset(public.labels < num_public)
+  public = public.subset(public.labels < number)
   shown = {*standard.ROLES} - {'test', protect}
   faces = concatenate([public, by_role[protect]])
   strangers = concatenate([by_role[r] for r in standard.ROLES if r in shown])

@@ -64,13 +64,7 @@ def load(
     InputError: a picture of the standard is missing or another one, one has no
       cloak or several, or a cloak that cannot be read.
   """
-  found = people.of_standard(
-    settings.standard,
-    data_dir,
-    settings.align,
-    protect=settings.protect,
-    num_public=settings.num_public,
-  )
+  found = people.of_standard(settings, data_dir)
   public, faces = people.groups(found.faces, settings.num_public)
   with config_fields.naming('config.cloaked'):
     cloaks = _read_cloaks(source, faces)

@@ -170,7 +170,7 @@ def read(
   Raises:
     InputError: see `read_pairs`.
   """
-  paths = [path for _, path in prepared.index()]
+  paths = [path for _, path, _ in prepared.index()]
   with config_fields.naming('config.pairs_dir'):
     parts = [read_pairs(file, paths) for file in files]
   folds, count = [], 0

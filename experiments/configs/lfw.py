@@ -10,9 +10,9 @@ fr_poison/data/standard.py: which pictures is frozen, and none may be another).
 The attacks are the recipes as released, on one network and on two of one
 family; the trainers' networks are of that family or another one.
 
-The argument `protect=tuning` protects the 22 people on whom recipes are chosen,
-and nobody who is tested is even in the gallery. `smoke` is the same in little,
-with all strangers; its numbers mean nothing.
+The argument `protect=tuning` protects the 22 tuning people instead, to choose
+recipes, and nobody who is tested is even in the gallery. `smoke` is the same in
+little, with all strangers; its numbers mean nothing.
 """
 
 from configs import orl_recipes

@@ -54,9 +54,7 @@ class Standard(NamedTuple):
     """
     index = {
       posixpath.basename(path): (row, path, digest)
-      for row, ((_, path), digest) in enumerate(
-        zip(prepared.index(), prepared.sums(), strict=True)
-      )
+      for row, (_, path, digest) in enumerate(prepared.index())
     }
     missing = [name for _, name, _ in self.pictures if name not in index]
     other = [

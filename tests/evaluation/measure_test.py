@@ -456,13 +456,15 @@ def test_strangers_of_the_protocol_are_in_every_gallery():
 
 
 def test_a_cloak_moves_among_strangers():
-  # Nobody but a's own pictures is nearer than 50: the cloak leaves a's probe to
-  # the stranger, and noise of the cloak's budget does too.
-  protocol = dataclasses.replace(LINE, strangers=_strangers(20))
-  result = measure(protocol, _cloaked(), WAITING)
-  assert _rates(result)[:2] == [1, 1]
-  alone = measure(LINE, _cloaked(), WAITING)
-  assert alone.protection.value == 1  # for b
+  # A cloak to 10 leaves a's pictures nearest to a's probe, at 3, until there is
+  # a stranger at 5; clean, a's are nearer than that.
+  protocol = dataclasses.replace(LINE, strangers=_strangers(5))
+  cloaked = _cloaked(value=10)
+  rate = lambda protocol, images: (
+    measure(protocol, images, WAITING, noise_control=False).protection.value
+  )
+  assert rate(LINE, cloaked) == 0 and rate(protocol, cloaked) == 1
+  assert rate(protocol, scrape.clean(protocol)) == 0
 
 
 def test_strangers_go_the_trainers_way():

@@ -62,9 +62,11 @@ def test_groups_share_nobody_and_nobody_tested_is_imitated(stubbed, tmp_path):
 def test_people_of_a_standard(stubbed, tmp_path, monkeypatch):
   asked = []
 
-  def of_standard(name, data_dir, align, *, protect, num_public):
-    asked.append((name, data_dir, align, protect, num_public))
-    fields = {'standard': name}
+  def of_standard(given, data_dir):
+    asked.append(
+      (given.standard, data_dir, given.align, given.protect, given.num_public)
+    )
+    fields = {'standard': given.standard}
     return people.People(_faces(20, 0), [], [], _faces(4, 90), fields)
 
   monkeypatch.setattr(people, 'of_standard', of_standard)

@@ -109,7 +109,7 @@ class Prepared:
     labels = {name: label for label, name in enumerate(names)}
     rows = sorted(
       (labels[person], path, i)
-      for i, (person, path) in enumerate(self.index())
+      for i, (person, path, _) in enumerate(self.index())
       if person in labels
     )
     return FaceSet(
@@ -120,13 +120,12 @@ class Prepared:
       self.alignment,
     )
 
-  def index(self) -> list[tuple[str, str]]:
-    """Lists whose each picture is, and its path; InputError: as `faces`."""
-    return [self._record(i)[:2] for i in range(len(self))]
+  def index(self) -> list[tuple[str, str, str]]:
+    """Lists whose each picture is, its path, and its file's SHA-256.
 
-  def sums(self) -> list[str]:
-    """Lists the SHA-256 of the source's file of each picture of `index`."""
-    return [self._record(i)[3] for i in range(len(self))]
+    Raises InputError as `faces`.
+    """
+    return [self._record(i)[:3] for i in range(len(self))]
 
   def images(self, rows: Sequence[int]) -> np.ndarray:
     """Reads pictures into memory, uint8 [N, H, W, 3]; InputError: as `faces`.
@@ -158,14 +157,14 @@ class Prepared:
     batches = self.pictures().to_iter_dataset(_READING).batch(batch_size)
     return (images for images, *_ in batches)
 
-  def _record(self, i: int) -> tuple[str, str, bytes, str]:
+  def _record(self, i: int) -> tuple[str, str, str, bytes]:
     with self._naming_damage():
       record = self._records[i]
     text = lambda field: record[field].decode()
-    return text('person'), text('path'), record['image'], text('sha256')
+    return text('person'), text('path'), text('sha256'), record['image']
 
   def _picture(self, i: int) -> tuple[np.ndarray, int, str]:
-    person, path, data, _ = self._record(i)
+    person, path, _, data = self._record(i)
     return decode.decode(data, path), self._labels[person], path
 
   @contextlib.contextmanager

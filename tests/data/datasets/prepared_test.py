@@ -367,7 +367,7 @@ def test_no_prepared_picture_says_where_or_by_whom(tmp_path):
   _save(folder / '2.png', exif=photos.exif(1))
   prepared = datasets.prepare('folder', tmp_path / 'people', size=8)
   for i in range(3):
-    _, path, kept, _ = prepared._record(i)  # the files are compressed
+    _, path, _, kept = prepared._record(i)  # the files are compressed
     image = decode.read_image(tmp_path / 'people' / path)
     np.testing.assert_array_equal(decode.decode(kept, path), image)
     end = 'jpg' if kept.startswith(b'\xff\xd8') else 'png'
