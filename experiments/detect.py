@@ -18,6 +18,7 @@ import time
 
 import cli
 import detect_cloaks
+import distractors
 import numpy as np
 import run_flags
 from detect_settings import FILTERS, Settings
@@ -194,28 +195,52 @@ def _protection(material, versions, filters, shared):
     strangers=material.strangers,
     seed=settings.seed,
   )
-  trainers = _trainers(material, filters)
   shared = shared | {
     'num_people': len(people.protected),
     'num_protected': len(people.protected),
   }
+  galleries = [
+    (x, *each)
+    for x in _trainers(material, filters)
+    for each in _among(material, people, x)
+  ]
   records = []
   for version in versions:
     own = {'attack': version.attack, 'epsilon': version.epsilon}
     cloaks = scrape.cloaked(
       people, version.cloaked, **own, surrogate=settings.members
     )
-    for trainer in trainers:
+    for trainer, fields, strangers in galleries:
       result = evaluation.measure(
         people,
         cloaks,
         trainer,
         normalize=True,
         noise_control=False,
+        strangers=strangers,
         batch_size=settings.batch_size,
       )
-      records.append(shared | _record(result))
+      records.append(shared | _record(result) | fields)
   return records
+
+
+def _among(material, people, trainer):
+  """Yields a trainer's gallery as it is, and with a million others, or so."""
+  yield {}, None
+  settings, others = material.settings, material.strangers
+  number = settings.pipeline['num_distractors']
+  found = distractors.galleries(
+    people,
+    material.public if others is None else others,
+    trainer,
+    [number],
+    normalize=True,
+    batch_size=settings.batch_size,
+  )
+  for fields, distances in found if number else ():
+    if fields['distractors'] == 'model':
+      names = 'distractors', 'num_distractors'
+      yield {name: fields[name] for name in names}, distances
 
 
 def _record(result):
@@ -235,23 +260,20 @@ def _record(result):
 def _trainers(material, filters):
   """Those who wait, who clean what they scraped, and who drop some of it."""
   pipeline = material.settings.pipeline
-  network = material.networks[pipeline['network']]
-  found = [evaluation.Trainer(network)]
-  for name in pipeline['purifiers']:
-    trainer = evaluation.Trainer(
-      network,
-      f'purifying: {name}',
-      filter=FILTERS.get(name) or filters[name][0].purify,
-      filter_probes=pipeline['purify_probes'],
-    )
-    found.append(trainer)
-  for label in pipeline['filters']:
-    detector, cut = filters[label]
-    trainer = evaluation.Trainer(
-      network, f'detecting: {label}', detector=detector, threshold=cut
-    )
-    found.append(trainer)
-  return found
+  for network in map(material.networks.get, pipeline['networks']):
+    yield evaluation.Trainer(network)
+    for name in pipeline['purifiers']:
+      yield evaluation.Trainer(
+        network,
+        f'purifying: {name}',
+        filter=FILTERS.get(name) or filters[name][0].purify,
+        filter_probes=pipeline['purify_probes'],
+      )
+    for label in pipeline['filters']:
+      detector, cut = filters[label]
+      yield evaluation.Trainer(
+        network, f'detecting: {label}', detector=detector, threshold=cut
+      )
 
 
 def main(argv):

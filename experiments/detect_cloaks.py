@@ -131,7 +131,7 @@ def load(
   if not settings.num_targets:
     candidates = public
   settings.check_protected(len(np.unique(tested.labels)))
-  wanted = [*settings.members, settings.pipeline['network']]
+  wanted = [*settings.members, *settings.pipeline['networks']]
   recipes = settings.recipes.values()
   wanted += [r.features for r in recipes if isinstance(r, OnNetwork)]
   networks = {

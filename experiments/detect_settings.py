@@ -25,8 +25,8 @@ FILTERS = {
 _OURS = ('name', 'every', 'folds', 'changed')
 _PURIFYING = ('autoencoder', 'reverse_engineering')
 _PIPELINE = (
-  *('network', 'filters', 'purifiers', 'purify_probes'),
-  *('num_protected', 'num_splits'),
+  *('networks', 'filters', 'purifiers', 'purify_probes'),
+  *('num_protected', 'num_splits', 'num_distractors'),
 )
 
 
@@ -138,13 +138,15 @@ class Settings(config_fields.Fields):
     recipes, pipeline = self.recipes, self.pipeline
     if wrong := sorted(pipeline.keys() ^ set(_PIPELINE)):
       raise InputError(f'config.pipeline.{wrong[0]}: fields: {list(_PIPELINE)}')
-    known('pipeline.network', pipeline['network'], extractors.names())
+    for name in pipeline['networks'] or ('',):
+      known('pipeline.networks', name, extractors.names())
     for label in pipeline['filters']:
       known('pipeline.filters', label, recipes)
     able = [n for n, d in self.detectors.items() if d['name'] in _PURIFYING]
     for name in pipeline['purifiers']:
       known('pipeline.purifiers', name, (*FILTERS, *able))
-    checks.whole('config.pipeline.num_splits', pipeline['num_splits'])
+    for name, least in (('num_splits', 1), ('num_distractors', 0)):
+      checks.whole(f'config.pipeline.{name}', pipeline[name], least)
     self.check_protected((self.num_people or math.inf) - used)
     if self.evasion:
       settings = dict(self.evasion)

@@ -4,7 +4,8 @@ r"""What a gallery of strangers does to the protection, and to recognition.
 
 As evaluate.py, with 10 to 1,000,000 more faces in every gallery: pictures of
 the public people, and draws of a model fitted to them, whose nearest faces are
-compared with real ones. A probe nearest to a stranger is not recognised.
+compared with real ones. A probe nearest to a stranger is not recognised. Of
+networks that differ in their training seed alone the first is asked.
 With --strangers the real ones are those of embedding_store.py, of every network
 of the config, instead of the public people.
 Writes distractors.jsonl and distractors.md into --workdir.
@@ -21,13 +22,16 @@ import inputs
 import numpy as np
 import progress
 import run_flags
+import trainers
 from absl import flags
 from inputs import Inputs
 from settings import Settings
 
 from fr_poison import checks, evaluation, extractors, locks
-from fr_poison.evaluation import scrape
-from fr_poison.evaluation.gallery import clean_embeddings
+from fr_poison.adversaries import purifying
+from fr_poison.data.faces import FaceSet
+from fr_poison.evaluation import gallery, scrape
+from fr_poison.evaluation.trainer import members
 from fr_poison.report import record_file, tables
 from fr_poison.search import distractors, store
 from fr_poison.types import InputError
@@ -36,6 +40,7 @@ _STRANGERS = flags.DEFINE_string(
   'strangers', None, 'The --output of embedding_store.py: real strangers.'
 )
 _RECOGNIZER = 'nearest_neighbor'
+_COMBINING = 'top2', 'threshold'
 # Fields of a record, and every clean picture's distance [N] to a stranger.
 Gallery = tuple[dict, np.ndarray]
 
@@ -54,8 +59,8 @@ def check_config(settings: Settings, counts: tuple[int, ...]) -> None:
   more = max(one.get('k', 1), one.get('top_k', 1))
   if list(settings.recognizers) != [_RECOGNIZER] or more > 1:
     raise InputError('config.recognizers: expected 1-NN alone')
-  if list(settings.adversaries) != ['oblivious']:
-    raise InputError('config.adversaries: expected oblivious alone')
+  for label, _, _ in config_fields.entries(settings.adversaries, _COMBINING):
+    raise InputError(f'config.adversaries.{label}: has two nearest strangers')
   if extractors.PIXELS in settings.networks:
     raise InputError('config.networks: there is no model of raw pixels')
   for field, is_set in (
@@ -70,37 +75,37 @@ def check_config(settings: Settings, counts: tuple[int, ...]) -> None:
 
 
 def galleries(
-  found: Inputs,
+  protocol: evaluation.Protocol,
+  others: FaceSet,
   trainer: evaluation.Trainer,
   counts: Sequence[int],
+  *,
+  normalize: bool,
+  batch_size: int = 20,
   stored: pathlib.Path | None = None,
 ) -> Iterator[Gallery]:
   """Yields galleries without strangers, with real ones, with the model's.
 
   Args:
-    found: people and settings; the strangers of a standard, or else the public
-      people, are the real strangers, and those that the model is fitted to.
-    trainer: whose network it is.
+    protocol: whose clean pictures are asked about.
+    others: the real strangers, and those that the model is fitted to.
+    trainer: whose network it is, and who filters and drops their pictures.
     counts: numbers of strangers.
+    normalize: compare directions only.
+    batch_size: pictures embedded at a time on an accelerator.
     stored: of embedding_store.py: the real strangers instead.
 
   Raises:
     InputError: `stored` has no embeddings of this network.
   """
-  settings, protocol = found.settings, found.protocol
-  others = protocol.strangers
-  if others is None:
-    others = found.public.faces
-  network, seed = trainer.extractor, settings.seed
-  probes = clean_embeddings(protocol, trainer, batch_size=settings.batch_size)
-  faces = extractors.embed(network, others.images, settings.batch_size)
-  chosen = settings.recognizers[_RECOGNIZER]
-  near = {'normalize': chosen.get('normalize', False)}
+  seed, near = protocol.seed, {'normalize': normalize}
+  seen = trainer.filter if trainer.filter_probes else purifying.nothing
+  size = {'batch_size': batch_size}
+  probes = gallery.clean_embeddings(protocol, trainer, seen, **size)
+  faces, labels = gallery.strangers(protocol, others, trainer, **size)
   tested = np.unique(np.concatenate([s.test for s in protocol.splits]))
-  check = distractors.check(
-    faces, others.labels, probes[tested], seed=seed, **near
-  )
-  real = store.read(stored, network) if stored else faces
+  check = distractors.check(faces, labels, probes[tested], seed=seed, **near)
+  real = store.read(stored, trainer.extractor) if stored else faces
   model = distractors.fit(faces)
   about = {'num_real': len(real)}
   about_model = {'check': check._asdict(), 'shrinkage': model.shrinkage}
@@ -127,6 +132,27 @@ def _dealt(faces, seed) -> Callable[[int], np.ndarray]:
   order = np.random.default_rng(seed).permutation(len(faces))
   size = distractors.BLOCK
   return lambda block: faces[order[block * size : (block + 1) * size]]
+
+
+def _galleries(found, trainer, counts, stored):
+  """Among the strangers of a standard, or else the public people."""
+  settings, protocol = found.settings, found.protocol
+  others = protocol.strangers
+  return galleries(
+    protocol,
+    found.public.faces if others is None else others,
+    trainer,
+    counts,
+    normalize=settings.recognizers[_RECOGNIZER].get('normalize', False),
+    batch_size=settings.batch_size,
+    stored=stored,
+  )
+
+
+def _one(trainer):
+  """The first of networks that differ in their training seed alone."""
+  (seed, first), *_ = members(trainer).items()
+  return first if seed is None else evaluation.Retrained({seed: first})
 
 
 def measure(
@@ -172,14 +198,15 @@ def run(
   found = inputs.load(settings, data_dir, folder)
   shared = evaluate.shared_fields(found, record_file.config_hash(config))
   with locks.held(workdir):
-    networks = progress.over('nearest strangers', 'network', delay=5)(
-      settings.networks, len(settings.networks)
+    made = trainers.make(
+      *(settings.adversaries, settings.networks, settings.recognizers),
+      found.public,
     )
-    answers = []
-    for name in networks:
-      trainer = evaluation.Trainer(found.networks[name])
-      among = list(galleries(found, trainer, counts, strangers))
-      answers.append((trainer, among))
+    shown = progress.over('nearest strangers', 'trainer', delay=5)
+    answers = [
+      (trainer, list(_galleries(found, trainer, counts, strangers)))
+      for trainer in shown([_one(x) for x in made], len(made))
+    ]
     results = measure(found, scrape.clean(found.protocol), answers, shared)
     for *_, cloak in inputs.cloaks(found, folder):
       results += measure(found, cloak, answers, shared)

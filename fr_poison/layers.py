@@ -1,11 +1,12 @@
-"""Layers whose input gradient is fast on every platform, also in a loop.
+"""Layers whose gradients are fast on every platform, also in a loop.
 
 XLA:CPU runs the gradient of a convolution 10-40 times slower inside `scan` or
 `fori_loop` than outside (jax-ml/jax#12868), and grouped convolutions slowly
-everywhere. An attack is nothing but such gradients in a loop. So on CPU the
-gradients are written out here as ordinary convolutions (or shifted
-multiply-adds), in the forms that were measured to be fast, see
-docs/benchmarks.md; all give the same up to rounding. Other platforms keep
+everywhere; the gradient by a kernel takes 3 to 20 times as long as the
+convolution. An attack is nothing but such gradients in a loop, and so is
+training. So on CPU they are written out here as ordinary convolutions, matrix
+products or shifted multiply-adds, in the forms that were measured to be fast,
+see docs/benchmarks.md; all give the same up to rounding. Other platforms keep
 XLA's own, which cuDNN and the MXU know.
 
 All arrays are NHWC, kernels HWIO; padding is always explicit, because 'SAME'
@@ -192,11 +193,11 @@ def _input_grad(grad, kernel, x_shape, stride, padding):
   return _plain(grad, _turned(kernel), 1, pads, lhs_dilation=(stride, stride))
 
 
-def _with_input_grad(forward, input_grad, plain):
-  """Makes `forward(x, kernel, stride, padding)` with the input gradient given.
+def _with_grads(forward, input_grad, kernel_grad):
+  """Makes `forward(x, kernel, stride, padding)` with its gradients given.
 
-  The kernel's gradient is that of `plain`; where nobody asks for it, as in an
-  attack on a frozen network, the compiler drops it.
+  Where nobody asks for the kernel's, as in an attack on a frozen network, the
+  compiler drops it.
   """
 
   @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -208,15 +209,39 @@ def _with_input_grad(forward, input_grad, plain):
 
   def bwd(stride, padding, saved, grad):
     x, kernel = saved
-    _, kernel_vjp = jax.vjp(lambda k: plain(x, k, stride, padding), kernel)
     dx = input_grad(grad, kernel, x.shape, stride, padding)
-    return dx, *kernel_vjp(grad)
+    return dx, kernel_grad(grad, x, kernel, stride, padding)
 
   fn.defvjp(fwd, bwd)
   return fn
 
 
-_conv_on_cpu = _with_input_grad(_on_cpu, _input_grad, _plain)
+def _shifts(x, size, stride, padding):
+  """Yields row, column and the pixels of x that this kernel element meets."""
+  x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+  height, width = (
+    (length - n) // stride for length, n in zip(x.shape[1:3], size, strict=True)
+  )
+  for i in range(size[0]):
+    for j in range(size[1]):
+      rows = slice(i, i + height * stride + 1, stride)
+      columns = slice(j, j + width * stride + 1, stride)
+      yield i, j, x[:, rows, columns, :]
+
+
+def _kernel_grad(grad, x, kernel, stride, padding):
+  """One matrix product for each kernel element.
+
+  The barrier keeps XLA from computing what `grad` is made of once for each.
+  """
+  grad, x = jax.lax.optimization_barrier((grad, x))
+  grad, rows = grad.reshape(-1, kernel.shape[3]), kernel.shape[2]
+  shifts = _shifts(x, kernel.shape[:2], stride, padding)
+  products = [pixels.reshape(-1, rows).T @ grad for _, _, pixels in shifts]
+  return jnp.stack(products).reshape(kernel.shape)
+
+
+_conv_on_cpu = _with_grads(_on_cpu, _input_grad, _kernel_grad)
 
 
 def conv(x, kernel, *, stride: int = 1, padding: Padding = ((0, 0), (0, 0))):
@@ -232,8 +257,10 @@ def conv(x, kernel, *, stride: int = 1, padding: Padding = ((0, 0), (0, 0))):
     [B, H', W', O]
   """
   if kernel.shape[:2] == (1, 1) and stride == 1:
-    # A matrix product, and so is its gradient: on CPU up to twice as fast.
-    return jnp.einsum('bhwi,io->bhwo', x, kernel[0, 0])
+    # A matrix product, and so are its gradients: on CPU up to twice as fast,
+    # and of two dimensions, without which the kernel's takes twice as long.
+    y = x.reshape(-1, x.shape[-1]) @ kernel[0, 0]
+    return y.reshape(*x.shape[:-1], kernel.shape[-1])
   return jax.lax.platform_dependent(
     x,
     kernel,
@@ -244,16 +271,8 @@ def conv(x, kernel, *, stride: int = 1, padding: Padding = ((0, 0), (0, 0))):
 
 def _shifted_multiply_add(x, kernel, stride, padding):
   """Depthwise convolution as one multiply-add per kernel element, fused."""
-  x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
-  height = (x.shape[1] - kernel.shape[0]) // stride + 1
-  width = (x.shape[2] - kernel.shape[1]) // stride + 1
-  total = 0.0
-  for i in range(kernel.shape[0]):
-    for j in range(kernel.shape[1]):
-      rows = slice(i, i + (height - 1) * stride + 1, stride)
-      columns = slice(j, j + (width - 1) * stride + 1, stride)
-      total += x[:, rows, columns, :] * kernel[i, j]
-  return total
+  shifts = _shifts(x, kernel.shape[:2], stride, padding)
+  return sum(pixels * kernel[i, j] for i, j, pixels in shifts)
 
 
 def _depthwise_input_grad(grad, kernel, x_shape, stride, padding):
@@ -265,8 +284,27 @@ def _depthwise_input_grad(grad, kernel, x_shape, stride, padding):
   return _shifted_multiply_add(dilated, turned, 1, ((0, 0), (0, 0)))
 
 
-_depthwise_on_cpu = _with_input_grad(
-  _shifted_multiply_add, _depthwise_input_grad, _shifted_multiply_add
+def _depthwise_kernel_grad(grad, x, kernel, stride, padding):
+  """Sums each shift by halves of the batch, which adds whole rows at a time.
+
+  XLA:CPU sums over pictures, rows and columns one number after the other. The
+  barrier: as in `_kernel_grad`.
+  """
+  grad, x = jax.lax.optimization_barrier((grad, x))
+
+  def total(y):
+    while len(y) > 1:
+      half = len(y) // 2
+      y = jnp.concatenate([y[:half] + y[half : 2 * half], y[2 * half :]])
+    return jnp.sum(y, (0, 1, 2))
+
+  shifts = _shifts(x, kernel.shape[:2], stride, padding)
+  sums = [total(pixels * grad) for _, _, pixels in shifts]
+  return jnp.stack(sums).reshape(kernel.shape)
+
+
+_depthwise_on_cpu = _with_grads(
+  _shifted_multiply_add, _depthwise_input_grad, _depthwise_kernel_grad
 )
 
 

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import interval_simulation
 import pytest
+import quoted
 
 from fr_poison.report import (
   figures,
@@ -32,6 +33,14 @@ def _shown(name, page):
   """What stands between the markers of that name, or None."""
   found = re.search(rf'<!-- {name} -->\n(.*?)\n<!-- /{name} -->', page, re.S)
   return found and found[1]
+
+
+@pytest.mark.parametrize(
+  'page', ['README.md', 'docs/trainers.md', 'docs/detection.md']
+)
+def test_numbers_in_sentences_are_those_of_the_records(page, root):
+  for one in quoted.read((root / page).read_text(encoding='utf-8')):
+    assert one.text == quoted.expected(one, root / 'docs'), one.query
 
 
 def _texts(svg):

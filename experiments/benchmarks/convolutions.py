@@ -1,7 +1,8 @@
 """The convolutions of `fr_poison.layers` against XLA's own.
 
-Forward and input gradient of the shapes that the networks have most of, in
-the forms that the platform gets, see `fr_poison.layers`.
+Forward, gradient by the pictures and by the kernel of the shapes that the
+networks have most of, in the forms that the platform gets, see
+`fr_poison.layers`.
 """
 
 from collections.abc import Iterator
@@ -37,8 +38,18 @@ def _ours(x, kernel, stride, padding):
   return conv(x, kernel, stride=stride, padding=padding)
 
 
+def _gradient(forward, argument):
+  def by_x(x, kernel, grad):
+    return jax.vjp(lambda x: forward(x, kernel), x)[1](grad)
+
+  def by_kernel(x, kernel, grad):
+    return jax.vjp(lambda kernel: forward(x, kernel), kernel)[1](grad)
+
+  return {'x': by_x, 'kernel': by_kernel}[argument]
+
+
 def _calls(shape, batch_size, dtype):
-  """What is timed: XLA's forward pass and gradient, and ours."""
+  """What is timed: XLA's forward pass and gradients, and ours."""
   size, channels, features, k, stride, pad = shape
   rng = np.random.default_rng(0)
   draw = lambda *shape: jnp.asarray(rng.standard_normal(shape), dtype)
@@ -51,13 +62,11 @@ def _calls(shape, batch_size, dtype):
       return form(x, kernel, stride, ((pad, pad), (pad, pad)))
 
     grad = draw(*jax.eval_shape(forward, x, kernel).shape)
-
-    def backward(x, kernel, grad, forward=forward):
-      return jax.vjp(lambda x: forward(x, kernel), x)[1](grad)
-
-    forward, backward = jax.jit(forward), jax.jit(backward)
-    calls[name] = lambda f=forward: f(x, kernel)
-    calls[f'{name} grad'] = lambda f=backward, g=grad: f(x, kernel, g)
+    compiled = jax.jit(forward)
+    calls[name] = lambda f=compiled: f(x, kernel)
+    for argument in ('x', 'kernel'):
+      by = jax.jit(_gradient(forward, argument))
+      calls[f'{name} {argument}'] = lambda f=by, g=grad: f(x, kernel, g)
   return calls
 
 
@@ -72,7 +81,7 @@ def lines(dtype: str, batch_size: int, repeats: int) -> Iterator[str]:
   yield f'convolutions, {batch_size} pictures, {dtype}; milliseconds'
   yield (
     'size    in   out  kernel  stride  forward: XLA  ours  ratio  '
-    'gradient: XLA  ours  ratio'
+    'gradient: XLA  ours  ratio  by kernel: XLA  ours  ratio'
   )
   for shape in _SHAPES:
     t, _ = timing.medians(_calls(shape, batch_size, dtype), repeats, calls=3)
@@ -80,7 +89,10 @@ def lines(dtype: str, batch_size: int, repeats: int) -> Iterator[str]:
     size, channels, features, k, stride, _ = shape
     yield (
       f'{size:4} {channels:5} {features:5} {k:7} {stride:7} '
-      f'{t["plain"]:13.1f} {t["ours"]:5.1f} {t["ours"] / t["plain"]:6.2f} '
-      f'{t["plain grad"]:14.1f} {t["ours grad"]:5.1f} '
-      f'{t["ours grad"] / t["plain grad"]:6.2f}'
+      f'{_times(t, "", 13)} {_times(t, " x", 14)} {_times(t, " kernel", 15)}'
     )
+
+
+def _times(t, kind, width):
+  plain, ours = t[f'plain{kind}'], t[f'ours{kind}']
+  return f'{plain:{width}.1f} {ours:5.1f} {ours / plain:6.2f}'

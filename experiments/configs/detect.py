@@ -56,9 +56,9 @@ def get_config(arg=None):
       # A cloak made against this detector, too; weight: of its log-odds.
       'evasion': ball | {'detector': 'alexnet', 'weight': 0.1},
       'false_positive_rate': 0.01,  # of public people's clean pictures
-      # 1-NN on this network, of test people, behind filters and purifiers.
+      # 1-NN of test people on each of these, behind filters and purifiers.
       'pipeline': {
-        'network': network,
+        'networks': (network,),
         'filters': ('alexnet', 'statistics'),
         'purifiers': (
           *('jpeg', 'blur', 'bits', 'resize'),
@@ -67,6 +67,8 @@ def get_config(arg=None):
         'purify_probes': True,  # the pictures that are asked about, too
         'num_protected': 10,
         'num_splits': 10,
+        # Once more with so many strangers of a model, see distractors.py.
+        'num_distractors': 0,
       },
       'input_size': {'faceres': 128},
       'batch_size': 20,  # pictures embedded at a time, on an accelerator

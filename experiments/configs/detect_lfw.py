@@ -34,8 +34,10 @@ def get_config(arg=None):
   config.num_public = 5 if smoke else 50
   everybody = 40 if config.protect == 'test' else 22
   config.pipeline.num_protected = 1 if smoke else everybody
+  config.pipeline.num_distractors = 10 if smoke else 1_000_000
   if not smoke:
     config.surrogate = 'mobilefacenet_tf'
+    config.pipeline.networks = 'mobilefacenet_tf', 'dlib_resnet'
     config.epsilons, config.evasion = (), ConfigDict()
     del config.unseen_attacks['eot_pgd']
     config.train_sets = config.train_sets[:1]

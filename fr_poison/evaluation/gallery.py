@@ -4,10 +4,11 @@ import numpy as np
 
 from fr_poison import extractors
 from fr_poison.adversaries import purifying
+from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation.protocol import Protocol
 from fr_poison.evaluation.trainer import Trainer
 from fr_poison.search import distractors
-from fr_poison.types import Array, Embeddings
+from fr_poison.types import Array, Embeddings, Labels
 
 
 def clean_embeddings(
@@ -42,6 +43,34 @@ def _embedded(protocol, faces, trainer, filter_, batch_size):
   )
 
 
+def strangers(
+  protocol: Protocol, others: FaceSet, trainer: Trainer, batch_size: int = 20
+) -> tuple[Embeddings, Labels]:
+  """Embeds strangers as they stand in a trainer's gallery, and says whose.
+
+  Their pictures go through the trainer's filter, and those that their detector
+  flags are dropped.
+
+  Args:
+    protocol: which remembers them.
+    others: the strangers.
+    trainer: whose network it is.
+    batch_size: pictures embedded at a time on an accelerator.
+
+  Returns:
+    [M, D] and [M].
+  """
+  shown = _embedded(protocol, others, trainer, trainer.filter, batch_size)
+  if trainer.detector is None:
+    return shown, others.labels
+  scores = protocol.memory.recall(
+    (trainer.detector.digest, others),
+    lambda: trainer.detector.score(others.images),
+  )
+  kept = scores <= trainer.threshold
+  return shown[kept], others.labels[kept]
+
+
 def stranger_distances(
   protocol: Protocol,
   trainer: Trainer,
@@ -51,12 +80,9 @@ def stranger_distances(
 ) -> Array:
   """Finds how far the nearest of the protocol's strangers is from each probe.
 
-  Their pictures go through the trainer's filter, and those that their detector
-  flags are dropped.
-
   Args:
     protocol: which has strangers.
-    trainer: whose network it is.
+    trainer: as of `strangers`.
     probes: [M, D], of that network.
     normalize: compare directions only.
     batch_size: pictures embedded at a time on an accelerator.
@@ -64,13 +90,7 @@ def stranger_distances(
   Returns:
     [M], Euclidean; infinite where nobody is left.
   """
-  others, detector = protocol.strangers, trainer.detector
-  shown = _embedded(protocol, others, trainer, trainer.filter, batch_size)
-  if detector is not None:
-    scores = protocol.memory.recall(
-      (detector.digest, others), lambda: detector.score(others.images)
-    )
-    shown = shown[scores <= trainer.threshold]
+  shown, _ = strangers(protocol, protocol.strangers, trainer, batch_size)
   if not len(shown):
     return np.full(len(probes), np.inf)
   size = distractors.BLOCK

@@ -150,7 +150,8 @@ def by_distractors(records: list[dict]) -> Drawing | None:
   lines = {}
   ordered = sorted(records, key=lambda r: r['num_distractors'])
   for record, cloak, kind in tables.among_strangers(ordered):
-    line = lines.setdefault((f'{cloak}, {record["network"]}', kind), {})
+    name = words.AND.join((cloak, words.column(record)))
+    line = lines.setdefault((name, kind), {})
     line[record['num_distractors']] = record
   label = 'strangers in the gallery'
   return _curves('distractors', records, lines, 'real', label, 'symlog')

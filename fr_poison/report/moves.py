@@ -35,7 +35,8 @@ def kind(record: dict) -> str:
 def by_one_recognizer(records: list[dict]) -> list[dict]:
   """Selects those of the recognizer of which there are most.
 
-  Without noise, raw pixels, cloaks of several tools, and saved ones.
+  Without noise, raw pixels, cloaks of several tools, saved ones, and strangers
+  of a model.
   """
   found = [
     r
@@ -43,6 +44,7 @@ def by_one_recognizer(records: list[dict]) -> list[dict]:
     if r['attack'] not in ('noise', 'history')
     and r['network'] != words.PIXELS
     and r.get('saved') is None
+    and not r.get('num_distractors')
   ]
   return _commonest(found, words.recognizer)
 

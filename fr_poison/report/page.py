@@ -130,6 +130,7 @@ def _write(path, found, shown, strips, is_study=False, **fields):
     {'drawings': []} | fields,
     is_study=is_study,
     grids=[*zip(shown, maps, strict=True)],
+    beside=tables.beside(found) if is_study else [],
     flags=tables.flags(found.detection),
     not_tested=prose.limits(found),
     strips=[*zip(labels, strips, pictures, strict=True)],

@@ -4,11 +4,11 @@ import csv
 import io
 import json
 import textwrap
-from typing import NamedTuple
 
-from fr_poison.report import prose, record_file, words
+from fr_poison.report import galleries, paper, prose, record_file, words
 from fr_poison.report.grid import Grid
 from fr_poison.report.sources import Sources
+from fr_poison.report.table import Table, escaped, padded
 
 _LEGENDS = words.TEXTS['tables']
 # Of many numbers, no cells of a table.
@@ -30,9 +30,15 @@ _LATEX = r"""\resizebox{{\linewidth}}{{!}}{{%
 
 
 def markdown(found: Sources, grids: list[Grid]) -> str:
-  """Writes the tables of every kind; `grids` are those of a protection."""
+  """Writes the tables of every kind, what the paper has beside it first.
+
+  Args:
+    found: the records.
+    grids: of those of a protection.
+  """
   head = lambda grid: f'## {grid.title}\n\n' if grid.title else ''
-  parts = [head(grid) + protection(grid) for grid in grids]
+  parts = [f'{one.markdown()}\n' for one in beside(found)]
+  parts += [head(grid) + protection(grid) for grid in grids]
   for records, write in (
     (found.trainers, trainers),
     (found.detection, detection),
@@ -43,25 +49,30 @@ def markdown(found: Sources, grids: list[Grid]) -> str:
   return '\n'.join(parts) or 'No records.\n'
 
 
+def beside(found: Sources) -> list[Table]:
+  """Makes the tables of a whole study: beside the paper, and by gallery."""
+  return paper.beside(found) + galleries.by_move(found)
+
+
 def protection(grid: Grid) -> str:
   """Writes the protection table, the accuracy table, and their legends.
 
   Given cloaks have the answer in plain words above.
   """
-  columns = [_escape(name) for name in grid.columns]
-  rates = _rates(grid, '- ', _escape, '**{}**')
+  columns = [escaped(name) for name in grid.columns]
+  rates = _rates(grid, '- ', escaped, '**{}**')
   accuracy = [
-    [_escape(row.label)]
+    [escaped(row.label)]
     + [words.cell(row.cells.get(c), 'accuracy') for c in grid.columns]
     for row in grid.rows
     if not row.is_minor
   ]
   return _page(
-    *[textwrap.fill(_escape(x), 80) for x in prose.verdict(grid.records)],
-    _table(['protection rate', *columns, 'DSSIM', 'PSNR', 'L-inf'], rates),
+    *[textwrap.fill(escaped(x), 80) for x in prose.verdict(grid.records)],
+    padded(['protection rate', *columns, 'DSSIM', 'PSNR', 'L-inf'], rates),
     '\n'.join([_LEGENDS['protection'], *legends(grid)])
     + words.seeds_legend(grid.records),
-    _table(['accuracy', *columns], accuracy),
+    padded(['accuracy', *columns], accuracy),
     _LEGENDS['accuracy'],
   )
 
@@ -76,7 +87,7 @@ def trainers(records: list[dict]) -> str:
   """Writes what is left of the protection, and of people, by trainer."""
   rows = [
     [
-      f'{words.attack_name(r["attack"])}, {r["adversary"]}',
+      words.AND.join(_behind(r)),
       words.cell(r, 'protection'),
       words.cell(r, 'not_enrolled'),
       words.cell(accuracy_behind(r), 'accuracy'),
@@ -86,8 +97,15 @@ def trainers(records: list[dict]) -> str:
   ]
   head = ['cloak, trainer', 'protection', 'not enrolled', 'accuracy']
   return _page(
-    _table([*head, 'others not enrolled'], rows), _LEGENDS['trainers']
+    padded([*head, 'others not enrolled'], rows), _LEGENDS['trainers']
   )
+
+
+def _behind(record):
+  """The cloak, the trainer, and how many strangers there are of a model."""
+  names = [words.attack_name(record['attack']), record['adversary']]
+  number = record.get('num_distractors')
+  return [*names, f'{number:,} strangers'] if number else names
 
 
 def detection(records: list[dict]) -> str:
@@ -104,19 +122,8 @@ def detection(records: list[dict]) -> str:
     cells[record['test_attack']] = record
   found = [_section(title, rows) for title, rows in sorted(sections.items())]
   found.append(_LEGENDS['detection'])
-  for table in flags(records):
-    cells = [[*map(_escape, row)] for row in (table.head, *table.rows)]
-    found += [_table(cells[0], cells[1:]), table.legend]
+  found += [one.markdown() for one in flags(records)]
   return _page(*found)
-
-
-class Table(NamedTuple):
-  """A table in plain text."""
-
-  name: str
-  head: list[str]
-  rows: list[list[str]]
-  legend: str
 
 
 def flags(records: list[dict]) -> list[Table]:
@@ -210,9 +217,9 @@ def distractors(records: list[dict]) -> str:
   numbers = sorted({r['num_distractors'] for r in records})
   rows = {}
   for record, cloak, kind in among_strangers(records):
-    name = ', '.join((cloak, record['network'], kind))
+    name = words.AND.join((cloak, words.column(record), kind))
     rows.setdefault(name, {})[record['num_distractors']] = record
-  table = lambda head, name: _table(
+  table = lambda head, name: padded(
     [head, *(f'{n:,}' for n in numbers)],
     [
       [label, *(words.cell(row.get(n), name) for n in numbers)]
@@ -230,7 +237,7 @@ def distractors(records: list[dict]) -> str:
     _LEGENDS['distractors'],
     table('accuracy', 'accuracy'),
     _LEGENDS['distractors_accuracy'],
-    _table(head, fits),
+    padded(head, fits),
     _LEGENDS['distractors_model'],
   )
 
@@ -240,7 +247,7 @@ def verification(records: list[dict]) -> str:
   percent = lambda share: f'{100 * share:.2f}'
   rows = [
     [
-      _escape(words.clean(r['network'])),
+      escaped(words.clean(r['network'])),
       ', '.join(f'{x:g}' for x in r.get('crop', ())) or 'all',
       str(r['input_size']),
       f'{percent(r["accuracy"])} ± {percent(r["accuracy_std"])}',
@@ -249,7 +256,7 @@ def verification(records: list[dict]) -> str:
     for r in sorted(records, key=lambda r: -r['accuracy'])
   ]
   head = ['network', 'part', 'input', 'accuracy', 'TAR at FAR 0.1%']
-  return _page(_table(head, rows), _LEGENDS['verification'])
+  return _page(padded(head, rows), _LEGENDS['verification'])
 
 
 def among_strangers(records: list[dict]) -> list[tuple[dict, str, str]]:
@@ -338,7 +345,7 @@ def _section(title, rows):
     for key, cells in rows.items()
   ]
   head = ['detector', title] if title else ['detector']
-  return _table(head + [words.attack_name(a) for a in attacks], body)
+  return padded(head + [words.attack_name(a) for a in attacks], body)
 
 
 def _area(record):
@@ -348,23 +355,5 @@ def _area(record):
   return f'{words.cell(record, "auc")}, TPR {found}'
 
 
-def _escape(text):
-  text = text.replace('&', '&amp;').replace('<', '&lt;')
-  return ''.join('\\' + c if c in '\\|*`[]~' else c for c in text)
-
-
 def _page(*parts):
   return '\n\n'.join(parts) + '\n'
-
-
-def _table(head, rows):
-  """Pads columns to equal width: words to the left, numbers to the right."""
-  columns = zip(head, *rows, strict=True)
-  widths = [max(3, *map(len, column)) for column in columns]
-  rule = ['-' * widths[0]] + ['-' * (width - 1) + ':' for width in widths[1:]]
-  lines = []
-  for cells in (head, rule, *rows):
-    first, *rest = zip(cells, widths, strict=True)
-    padded = [first[0].ljust(first[1])] + [c.rjust(w) for c, w in rest]
-    lines.append(f'| {" | ".join(padded)} |')
-  return '\n'.join(lines)

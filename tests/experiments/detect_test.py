@@ -12,7 +12,9 @@ from fr_poison.types import InputError
 
 def test_it_writes_everything_and_is_in_order(here, tmp_path):
   folder = tmp_path / 'out'
-  out = here(detect, detect_config.get_config('smoke').to_dict(), folder)
+  config = detect_config.get_config('smoke').to_dict()
+  config['pipeline']['num_distractors'] = 10
+  out = here(detect, config, folder)
   found = record_file.read(folder / 'detection.jsonl')
   assert (folder / 'detection.md').read_text().strip() in out
   assert (folder / 'trainers.md').read_text().strip() in out
@@ -42,11 +44,11 @@ def test_it_writes_everything_and_is_in_order(here, tmp_path):
   assert 'flagged though innocent' in out
   lines = (folder / 'trainers.jsonl').read_text().splitlines()
   trainers = [json.loads(line) for line in lines]
-  assert [r['adversary'] for r in trainers] == 2 * [
-    'baseline',
-    'purifying: jpeg',
-    'detecting: statistics',
-  ]
+  names = 'baseline', 'purifying: jpeg', 'detecting: statistics'
+  assert [(r['adversary'], r.get('num_distractors')) for r in trainers] == [
+    (name, number) for name in names for number in (None, 10)
+  ] * 2
+  assert 'JPEG' in out and 'baseline, 10 strangers' in out
   for record in trainers:
     detects = record['adversary'].startswith('detecting')
     assert (record['not_enrolled_rate'] is not None) == detects

@@ -257,7 +257,7 @@ def test_trainers_clean_probes_as_the_config_says(material):
   known = Detector(None, 'x', 'y', 'z', purify_fn=lambda images: images)
   settings = types.SimpleNamespace(
     pipeline={
-      'network': 'mobileface',
+      'networks': ('mobileface',),
       'purifiers': ('jpeg', 'residual'),
       'filters': ('statistics',),
       'purify_probes': False,

@@ -11,6 +11,7 @@ import numpy as np
 import programs
 import pytest
 import toy_network
+from configs import adaptive
 from configs import distractors as distractors_config
 from settings import Settings
 
@@ -22,6 +23,11 @@ from fr_poison.search import store
 from fr_poison.types import InputError
 
 TOY = evaluation.Trainer(toy_network.extractor())
+# A trainer with two networks, as any config has them.
+TWO = {
+  name: adaptive.get_config('smoke').adversaries[name].to_dict()
+  for name in ('oblivious', 'adaptive_tuned', 'top2')
+}
 PIXELS = evaluation.Trainer(extractors.load('pixels'))
 
 
@@ -69,8 +75,13 @@ def _found(settings, faces, public):
   )
 
 
-def _measure(found, trainer, *args):
-  among = list(distractors.galleries(found, trainer, *args))
+def _measure(found, trainer, counts, stored=None):
+  others = found.public.faces
+  among = [
+    *distractors.galleries(
+      found.protocol, others, trainer, counts, normalize=False, stored=stored
+    )
+  ]
   clean = scrape.clean(found.protocol)
   return distractors.measure(found, clean, [(trainer, among)], {})
 
@@ -135,7 +146,7 @@ def test_stored_embeddings_are_strangers(settings, tmp_path):
     ({'recognizers': {'linear': {}}}, (1,), 'config.recognizers'),
     ({'recognizers': {'nearest_neighbor': {'k': 2}}}, (1,), 'config.recog'),
     ({'recognizers': {'nearest_neighbor': {'top_k': 2}}}, (1,), 'config.recog'),
-    ({'adversaries': {}}, (1,), 'config.adversaries'),
+    ({'adversaries': TWO}, (1,), 'config.adversaries.top2: has two'),
     ({'networks': ('pixels',)}, (1,), 'config.networks'),
     ({'noise_control': True}, (1,), 'config.noise_control'),
     ({'saved': {'as it is': ()}}, (1,), 'config.saved'),

@@ -2,7 +2,7 @@
 
 import inputs
 import pytest
-from configs import adaptive, end_to_end, tuning
+from configs import adaptive, end_to_end, study_lfw, tuning
 from settings import Settings
 
 
@@ -35,4 +35,13 @@ def test_candidates_differ_and_have_the_recipes_shown():
   shown = adaptive.get_config().adversaries
   for name in ('adaptive_paper', 'adaptive_tuned'):
     assert found[name] == shown[name].to_dict()
-  assert len({repr(one) for one in found.values()}) == len(found) == 6
+  assert len({repr(one) for one in found.values()}) == len(found) == 5
+
+
+def test_on_lfw_it_is_the_studys_trainer_and_other_people():
+  study = study_lfw.get_config().runs.moves
+  found = tuning.get_config('on=lfw')
+  assert (found.protect, study.protect) == ('tuning', 'test')
+  for field in ('standard', 'num_public', 'attacks', 'surrogates', 'networks'):
+    assert found[field] == study[field]
+  Settings.from_config(found.to_dict())

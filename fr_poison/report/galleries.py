@@ -1,0 +1,60 @@
+"""What each move of the trainer leaves among few strangers and among many."""
+
+from fr_poison.report import words
+from fr_poison.report.sources import Sources
+from fr_poison.report.table import Table
+
+_MOVES = {
+  'baseline': 'waits',
+  'oblivious': 'waits',
+  'adaptive_tuned': 'adaptive',
+  'detecting: vgg16': 'detecting',
+}
+
+
+def by_move(found: Sources) -> list[Table]:
+  """Makes the table of cloaks and networks by move and gallery.
+
+  Of the largest numbers of strangers, real ones and draws of a model. None
+  where nothing was asked among strangers.
+  """
+  asked, most, rows, places = [], {}, {}, {}
+  for record in found.distractors:
+    kind, number = record['distractors'], record['num_distractors']
+    if record['attack'] != 'none' and number:
+      asked.append(record)
+      most[kind] = max(most.get(kind, 0), number)
+  for record in asked + found.trainers:
+    kind = record.get('distractors', 'real')
+    move = _MOVES.get(record['adversary'])
+    if move and _number(record) == most.get(kind):
+      cloak = words.cloak_name(record['attack'], words.surrogate_name(record))
+      name = words.AND.join((cloak, words.clean(record['network'])))
+      rows.setdefault(name, {})[move, kind] = _left(record)
+      places[move, kind] = f'{move}, {most[kind]:,} {kind}'
+  if not asked:
+    return []
+  order = list(dict.fromkeys(_MOVES.values()))
+  shown = sorted(
+    places, key=lambda place: (order.index(place[0]), place[1] == 'model')
+  )
+  body = [
+    [name, *(x.get(key, '') for key in shown)] for name, x in rows.items()
+  ]
+  head = ['cloak, network', *map(places.get, shown)]
+  return [Table('galleries', head, body, words.TEXTS['tables']['galleries'])]
+
+
+def _number(record):
+  """Of strangers; behind a detector they are the rest of the gallery."""
+  if 'num_distractors' in record:
+    return record['num_distractors']
+  known = record.get('num_gallery_people')
+  return known and known - record['num_people']
+
+
+def _left(record):
+  text, gone = words.cell(record, 'protection'), record.get('not_enrolled_rate')
+  if gone is None:
+    return text
+  return f'{text or "nobody"}; not enrolled {words.percent(gone)}'

@@ -1,0 +1,103 @@
+"""What the paper found, beside what the same questions gave here.
+
+Radiya-Dixit et al., "Data Poisoning Won't Save You From Facial Recognition",
+ICLR 2022; its numbers, and which records are like them: paper.toml.
+"""
+
+import pathlib
+import tomllib
+
+import numpy as np
+
+from fr_poison import evaluation
+from fr_poison.report import words
+from fr_poison.report.sources import Sources
+from fr_poison.report.table import Table
+
+_PAPER = tomllib.loads(
+  pathlib.Path(__file__).with_suffix('.toml').read_text(encoding='utf-8')
+)
+# Both of the paper, and as it has them.
+_ATTACKS = 'fawkes_v1', 'lowkey'
+
+
+def beside(found: Sources) -> list[Table]:
+  """Makes a table of the paper's rates and those of records that ask the same.
+
+  None where there is no record of an attack as the paper has it.
+  """
+  records = [
+    {'attack': r.get('test_attack'), 'surrogate': []} | r
+    for r in found.protection + found.detection
+    if not r.get('saved') and not r.get('jpeg') and not r.get('processing')
+  ]
+  cloaks = dict.fromkeys(
+    (r['attack'], words.surrogate_name(r))
+    for r in sorted(records, key=lambda r: len(r['surrogate']))
+    if r['attack'] in _ATTACKS and 'network' in r
+  )
+  rows = []
+  for row in _PAPER['rows']:
+    alike = [r for r in records if _is_like(r, row['here'])]
+    cells = [_here(row, alike, *cloak) for cloak in cloaks]
+    if any(cells):
+      paper = [row.get('paper', {}).get(attack, '') for attack in _ATTACKS]
+      rows.append([row['name'], *paper, *cells])
+  names = [f'{words.attack_name(attack)}, paper' for attack in _ATTACKS]
+  head = ['the trainer', *names, *(words.cloak_name(*x) for x in cloaks)]
+  return [Table('paper', head, rows, _legend(found.protection))] * bool(rows)
+
+
+def _is_like(record, wanted):
+  return all(
+    record.get(name) in (value if isinstance(value, list) else [value])
+    for name, value in wanted.items()
+  )
+
+
+def _here(row, alike, attack, surrogate):
+  """The cell of a row and cloak; '' where nothing asked that."""
+  attack = attack if row.get('cloaked', True) else 'none'
+  same = [
+    r
+    for r in alike
+    if r['attack'] == attack
+    and (attack == 'none' or words.surrogate_name(r) == surrogate)
+  ]
+  if attack == 'none':
+    same = [r for r in same if r['network'] in surrogate.split(' + ')]
+  name = row.get('rate', 'protection')
+  if not same or 'features' in row['here']:
+    return words.cell(same[0], name) if same else ''
+  if len(same) == 1 or 'protection_counts' not in same[0]:
+    (one, *_) = same
+    return f'{words.cell(one, name)}, {words.clean(one["network"])}'
+  return _best(sorted(same, key=lambda r: r['protection_rate']))
+
+
+def _best(records):
+  """By what suits the trainer, without a look at those it is reported of."""
+  counts = np.array([r['protection_counts'] for r in records])
+  best = evaluation.best_network(counts[..., 1], counts[..., 2])
+  chosen = dict.fromkeys(
+    words.clean(records[half.network]['network']) for half in best.halves
+  )
+  interval = words.interval((best.interval.low, best.interval.high))
+  ends = ' to '.join(
+    f'{words.percent(r["protection_rate"])} {words.clean(r["network"])}'
+    for r in (records[0], records[-1])
+  )
+  best_cell = f'{words.percent(best.rate)} ({interval}), {" or ".join(chosen)}'
+  return f'{best_cell}; {ends}'
+
+
+def _legend(records):
+  people, gallery, known = {*map(words.num_protected, records)}, set(), set()
+  for record in records:
+    is_nearest = record['recognizer'] == 'nearest_neighbor'
+    number = record.get('num_gallery_people', 'not said how many')
+    (gallery if is_nearest else known).add(number)
+  listed = lambda found: ' or '.join(sorted(map(str, found), key=len)) or 'no'
+  return _PAPER['legend'].format(
+    people=listed(people), gallery=listed(gallery), known=listed(known)
+  )

@@ -1,0 +1,64 @@
+"""Numbers that a sentence quotes from a record, and says from which.
+
+A Markdown page has them as `68%<!-- orl protection_rate attack=lowkey ... -->`:
+a folder of docs/, a field, and what the record's other fields are. Cloaks that
+were saved, and controls, are meant only where `saved` or `control` is named.
+With `min` or `max` before the field it is that of all such records, otherwise
+there is one. A list is written with `+`, another value than this with `!=`.
+"""
+
+import re
+from typing import NamedTuple
+
+from fr_poison.report import sources, words
+
+_QUOTED = re.compile(r'(\d[\d.]*)(%?)<!-- (.*?) -->', re.S)
+_NOT_MEANT = 'saved', 'control'
+
+
+class Quoted(NamedTuple):
+  """A number as a page has it, and where it is from."""
+
+  text: str
+  is_percent: bool
+  query: str
+
+
+def read(page: str) -> list[Quoted]:
+  """Lists the quoted numbers of a page."""
+  return [
+    Quoted(text, bool(sign), ' '.join(query.split()))
+    for text, sign, query in _QUOTED.findall(page)
+  ]
+
+
+def rest(page: str) -> str:
+  """Gives the page's sentences without quoted numbers, tables and code."""
+  page = re.sub(r'```.*?```', '', page, flags=re.S)
+  page = re.sub(r'^\|.*$', '', page, flags=re.M)
+  return _QUOTED.sub('', page)
+
+
+def expected(quoted: Quoted, docs) -> str:
+  """Writes the number as the records in a folder of `docs` have it."""
+  folder, *words_of = quoted.query.split()
+  of_all = words_of.pop(0) if words_of[0] in ('min', 'max') else None
+  field, *terms = words_of
+  records = sources.read(sorted((docs / folder).glob('*.jsonl'))).all()
+  named = ' '.join(terms)
+  terms += [f'{name}=None' for name in _NOT_MEANT if name not in named]
+  found = [r for r in records if all(_holds(r, term) for term in terms)]
+  assert found and (of_all or len(found) == 1), (quoted, len(found))
+  values = [r[field] for r in found]
+  value = {'max': max, 'min': min}[of_all](values) if of_all else values[0]
+  if quoted.is_percent:
+    return words.percent(value)
+  digits = len(quoted.text.partition('.')[2])
+  return f'{value:.{digits}f}'
+
+
+def _holds(record, term):
+  name, sign, value = re.match(r'(\w+)(!?=)(.*)', term).groups()
+  own = record.get(name)
+  own = '+'.join(own) if isinstance(own, list) else str(own)
+  return (own == value) == (sign == '=')
