@@ -7,7 +7,7 @@ def test_it_has_the_largest_galleries(make_record):
     rate=rate, num_distractors=number, distractors=kind, **fields
   )
   behind = {'not_enrolled_rate': 0.9} | make_record(
-    rate=0.4, adversary='detecting: vgg16'
+    rate=0.4, adversary='detecting: vgg16', num_gallery_people=5749
   )
   nobody = behind | {'protection_rate': None, 'protection_ci': None}
   found = Sources(
@@ -23,6 +23,7 @@ def test_it_has_the_largest_galleries(make_record):
     ],
     trainers=[
       behind,
+      behind | {'num_gallery_people': 40, 'protection_rate': 0.1},
       nobody | {'distractors': 'model', 'num_distractors': 10**6},
     ],
   )
