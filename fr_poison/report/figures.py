@@ -52,10 +52,12 @@ def by_move(records: list[dict]) -> Drawing | None:
   text = prose.answer(records)
   if not text:
     return None
-  compared = moves.protecting(moves.comparable(records))
+  comparable = moves.on_one_surrogate(moves.comparable(records))
+  compared = moves.protecting(comparable)
   best = moves.lowest(compared)
   tried = dict.fromkeys([*moves.MOVES, *map(moves.move, compared)])
-  rows = [m for m in tried if any(m in cells for cells in best.values())]
+  cloaks = [cells for attack, cells in best.items() if attack != 'none']
+  rows = [m for m in tried if any(m in cells for cells in cloaks)]
   series = []
   for i, (attack, cells) in enumerate(best.items()):
     bare, faint = attack == 'none', {}
@@ -79,7 +81,7 @@ def timeline(records: list[dict]) -> Drawing | None:
   found = [
     r
     for r in moves.protecting(moves.comparable(records))
-    if moves.move(r) in ('baseline', 'oblivious')
+    if moves.move(r) in moves.WAITING
     and r['attack'] != 'none'
     and year_and_mark(r['network'])
   ]
@@ -134,10 +136,13 @@ def by_epsilon(records: list[dict]) -> Drawing | None:
   for epsilon in sorted({r['epsilon'] for r in found}):
     same = [r for r in found if r['epsilon'] == epsilon]
     for attack, cells in moves.lowest(same).items():
-      for move in ('baseline', 'oblivious'):
-        if move in cells:
+      others = [cells[move] for move in moves.OTHERS if move in cells]
+      found_at = {'baseline': cells.get('baseline')}
+      found_at['oblivious'] = min(others, key=_rate, default=None)
+      for move, record in found_at.items():
+        if record:
           line = lines.setdefault((words.attack_name(attack), move), {})
-          line[255 * epsilon] = cells[move]
+          line[255 * epsilon] = record
   label = 'largest change of a pixel, grey levels of 255'
   return _curves('epsilon', found, lines, 'baseline', label)
 
@@ -335,6 +340,10 @@ def _curves(name, records, lines, solid, label, scale='linear'):
 
 def _recognizer(records):
   return words.recognizer(records[0])
+
+
+def _rate(record):
+  return record['protection_rate']
 
 
 def _alt(series):

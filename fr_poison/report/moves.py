@@ -13,6 +13,9 @@ _MOVE_OF = {
   'squeezing': 'cleaning',
   'purifying': 'cleaning',
 }
+# Of those who only take another network: how near it is to the cloak's.
+OTHERS = 'same family', 'another family', 'oblivious'
+WAITING = 'baseline', *OTHERS
 _PROTECTS = 0.5  # of the pictures, before the network it was made for
 
 
@@ -22,7 +25,10 @@ def move(record: dict) -> str:
   if first in ('baseline', 'oblivious'):
     network = record['network'].removesuffix(extractors.MIRRORED)
     is_own = network in record['surrogate']
-    return 'baseline' if is_own else 'oblivious'
+    if is_own:
+      return 'baseline'
+    relation = record.get('relation')
+    return relation if relation in OTHERS else 'oblivious'
   return _MOVE_OF.get(first, first)
 
 
@@ -51,10 +57,14 @@ def by_one_recognizer(records: list[dict]) -> list[dict]:
 
 def comparable(records: list[dict]) -> list[dict]:
   """Selects of them each attack at the budget of which there are most."""
-  attacks, epsilon = {}, lambda record: record['epsilon']
-  for record in by_one_recognizer(records):
-    attacks.setdefault(record['attack'], []).append(record)
-  return [r for same in attacks.values() for r in _commonest(same, epsilon)]
+  return _each_attack(
+    by_one_recognizer(records), lambda record: record['epsilon']
+  )
+
+
+def on_one_surrogate(records: list[dict]) -> list[dict]:
+  """Selects each attack on the surrogate that most trainers met."""
+  return _each_attack(records, words.surrogate_name)
 
 
 def lowest(records: list[dict]) -> dict[str, dict[str, dict]]:
@@ -63,7 +73,7 @@ def lowest(records: list[dict]) -> dict[str, dict[str, dict]]:
   That is the least protection, for the trainer moves last. Where nobody is
   enrolled there is no rate, but the detector has found every cloak that was
   tried: none beats that. Without a cloak every network is there from the
-  start, so that is the baseline's as well.
+  start, whatever others there are then.
   """
   chosen = {r['attack']: {} for r in records if r['attack'] != 'none'}
   order = lambda r: r['protection_rate'] if has_rate(r) else -1
@@ -72,7 +82,8 @@ def lowest(records: list[dict]) -> dict[str, dict[str, dict]]:
     cells = chosen.setdefault(record['attack'], {})
     cells.setdefault(trainer, record)
     if record['attack'] == 'none' and trainer == 'oblivious':
-      cells.setdefault('baseline', record)
+      for name in WAITING:
+        cells.setdefault(name, record)
   return chosen
 
 
@@ -97,6 +108,13 @@ def baseline_rate(cells: dict[str, dict]) -> float:
 def has_rate(record: dict) -> bool:
   """Says whether anybody is enrolled, so that there is a rate."""
   return record['protection_rate'] is not None
+
+
+def _each_attack(records, of):
+  attacks = {}
+  for record in records:
+    attacks.setdefault(record['attack'], []).append(record)
+  return [r for same in attacks.values() for r in _commonest(same, of)]
 
 
 def _commonest(records, of):

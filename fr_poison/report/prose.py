@@ -36,7 +36,7 @@ def answer(records: list[dict]) -> str:
   Of records of the protection, and of trainers behind a detector; '' where
   fewer than two moves were tried.
   """
-  compared = moves.comparable(records)
+  compared = moves.on_one_surrogate(moves.comparable(records))
   best = moves.lowest(moves.protecting(compared))
   bare = filter(moves.has_rate, best.pop('none', {}).values())
   parts = [

@@ -125,6 +125,8 @@ def moves(make_record):
     make('baseline', 1.0),
     make('oblivious', 0.97, 'faceres'),
     make('oblivious', 0.033, 'dlib_resnet'),
+    make('oblivious', 0.2, 'faceplugin', relation='same family'),
+    make('oblivious', 0.04, 'reid_0095', relation='another family'),
     make('adaptive', 0.02),
     make('top2', 0.05),
     make('squeezing blur', 0.5),

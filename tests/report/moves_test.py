@@ -23,6 +23,14 @@ def test_moves(make_record, adversary, network, expected):
   assert moves_lib.move(record) == expected
 
 
+@pytest.mark.parametrize('relation', ['same family', 'another family'])
+def test_other_networks_are_of_the_family_or_not(make_record, relation):
+  record = make_record(network='faceres', relation=relation)
+  assert moves_lib.move(record) == relation
+  own = make_record(network='mobileface', relation='white-box')
+  assert moves_lib.move(own) == 'baseline'
+
+
 def test_a_field_says_what_kind_a_trainer_is(make_record):
   record = make_record(adversary='my best, tuned')
   assert moves_lib.move(record | {'kind': 'squeezing'}) == 'cleaning'
@@ -43,7 +51,7 @@ def test_nobody_enrolled_beats_a_rate_and_none_has_every_network(
   found = moves_lib.lowest(moves)
   assert found['lowkey']['detecting']['protection_rate'] is None
   assert found['lowkey']['cleaning']['adversary'] == 'squeezing blur'
-  assert found['none'].keys() == {'baseline', 'oblivious'}
+  assert tuple(found['none']) == ('oblivious', *moves_lib.WAITING[:-1])
   assert list(found) == ['lowkey', 'none']
 
 
@@ -60,6 +68,14 @@ def test_one_recognizer_and_one_budget_are_compared(moves, make_record):
   assert by_attack(moves_lib.comparable(others[:1] + moves + others[1:])) == (
     by_attack(moves)
   )
+
+
+def test_each_attack_is_shown_on_one_surrogate(make_record):
+  two = make_record(rate=0.1) | {'surrogate': ['mobileface', 'faceres']}
+  others = [make_record(), make_record(network='faceres')]
+  fawkes = make_record('fawkes', 'dlib_resnet')
+  found = moves_lib.on_one_surrogate([two, *others, fawkes])
+  assert found == [*others, fawkes]
 
 
 def test_where_no_cloak_protects_none_is_left_out(make_record):

@@ -13,13 +13,16 @@ def test_the_answer_is_one_sentence(moves):
   assert prose.answer(moves) == (
     'Of the clean pictures of cloaked people (LowKey), a trainer who chooses '
     'well among what was tried gets wrong: 100% when the trainer takes the '
-    'network that the cloak was made for (baseline); 3% when the trainer takes '
-    'another of the networks tried (oblivious); 2% when the trainer trains on '
-    "the public tool's output (adaptive); 50% when the trainer cleans the "
-    'pictures first (cleaning); nobody is enrolled when the trainer drops what '
-    'a detector finds (detecting). Without a cloak: at most 1%. This holds for '
-    'these pictures, networks and settings only: a cloak made on another '
-    'network, or with a larger budget, may cross to networks that this one '
+    'network that the cloak was made for (baseline); 20% when the trainer '
+    "takes another network of the cloak's family (same family); 4% when the "
+    'trainer takes a network of another family (another family); 3% when the '
+    'trainer takes another of the networks tried (oblivious); 2% when the '
+    "trainer trains on the public tool's output (adaptive); 50% when the "
+    'trainer cleans the pictures first (cleaning); nobody is enrolled when the '
+    'trainer drops what a detector finds (detecting). Without a cloak: at most '
+    '1%. This holds for these pictures, networks and settings only: a cloak '
+    'made on another network, or with a larger budget, may cross to networks '
+    'that this one '
     'does not, and a detector may flag clean pictures of another camera.'
   )
 
