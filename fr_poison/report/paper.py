@@ -92,12 +92,10 @@ def _best(records):
 
 
 def _legend(records):
-  people, gallery, known = {*map(words.num_protected, records)}, set(), set()
-  for record in records:
-    is_nearest = record['recognizer'] == 'nearest_neighbor'
-    number = record.get('num_gallery_people', 'not said how many')
-    (gallery if is_nearest else known).add(number)
-  listed = lambda found: ' or '.join(sorted(map(str, found), key=len)) or 'no'
+  """Of how many people the rates are."""
+  nearest = [r for r in records if r['recognizer'] == 'nearest_neighbor']
+  gallery = [r.get('num_gallery_people', 'not said how many') for r in nearest]
+  listed = lambda found: ' or '.join(map(str, dict.fromkeys(found)))
   return _PAPER['legend'].format(
-    people=listed(people), gallery=listed(gallery), known=listed(known)
+    people=listed(map(words.num_protected, records)), gallery=listed(gallery)
   )
