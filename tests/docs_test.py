@@ -145,7 +145,7 @@ def _snippets(page):
 
 
 # What is put in place of what, to run a page in little: a network whose
-# gradients cost a tenth. The notebooks run the other one.
+# gradients cost a tenth. A notebook runs the other one.
 LITTLE = {'README.md': ("load('mobilefacenet_tf')", "load('mobileface')")}
 
 

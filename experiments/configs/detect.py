@@ -78,6 +78,7 @@ def get_config(arg=None):
   if smoke:
     config.num_people, config.num_public, config.num_folds = 8, 5, 2
     config.epsilons = ()
+    del config.unseen_attacks['eot_pgd']
     for name in {*config.processing} - {*SAVED}:
       del config.processing[name]
     config.train_sets = config.train_sets[:1]
