@@ -97,7 +97,10 @@ TESTED = {
   'standard_cloaks_test.test_the_standard_runs_in_little': (
     'evaluate lfw --data_dir',
   ),
-  'study_test.test_every_run_can_be_run': ('study study_lfw --data_dir',),
+  'study_test.test_every_run_can_be_run': (
+    'study study_lfw --data_dir',
+    'study study_lfw --data_dir --only',
+  ),
   'scripts_test.test_report_makes_the_published_table_again': (
     'report --output --records',
   ),

@@ -4,7 +4,8 @@ A Markdown page has them as `68%<!-- orl protection_rate attack=lowkey ... -->`:
 a folder of docs/, a field, and what the record's other fields are. Cloaks that
 were saved, and controls, are meant only where `saved` or `control` is named.
 With `min` or `max` before the field it is that of all such records, otherwise
-there is one. A list is written with `+`, another value than this with `!=`.
+there is one. A list is written with `+`, a space with `_`, and another value
+than this with `!=`.
 """
 
 import re
@@ -61,4 +62,4 @@ def _holds(record, term):
   name, sign, value = re.match(r'(\w+)(!?=)(.*)', term).groups()
   own = record.get(name)
   own = '+'.join(own) if isinstance(own, list) else str(own)
-  return (own == value) == (sign == '=')
+  return (own.replace(' ', '_') == value.replace(' ', '_')) == (sign == '=')

@@ -14,11 +14,10 @@ import quoted
 from fr_poison.report import (
   figures,
   heat_map,
-  moves,
+  paper,
   record_file,
   sources,
   tables,
-  words,
 )
 from fr_poison.report.grid import arrange
 from fr_poison.report.grid import tables as grids
@@ -148,55 +147,29 @@ def test_the_tables_of_detectors_are_those_of_the_records(root):
 def test_the_study_is_what_its_records_say(readme, root):
   folder = root / 'docs' / 'study'
   found = sources.read(sorted(folder.glob('*.jsonl')))
-  assert not found.skipped and len(found.all()) > 500
+  assert not found.skipped and len(found.all()) > 200
   table = tables.markdown(found, grids(found.protection))
   assert (folder / 'table.md').read_text() == table
-  assert {r['num_people'] for r in found.protection} == {20}
-  for drawing in figures.draw_all(found).drawings:
+  assert {r['num_people'] for r in found.protection} == {40}
+  drawn = figures.draw_all(found).drawings
+  assert {f'{one.name}.svg' for one in drawn} == {
+    path.name for path in (folder / 'figures').iterdir()
+  }
+  for drawing in drawn:
     svg = (folder / 'figures' / f'{drawing.name}.svg').read_bytes()
     assert _texts(svg) == _texts(drawing.svg())
 
 
 def test_the_study_beside_the_paper_is_what_its_records_say(readme, root):
   found = sources.read(sorted((root / 'docs' / 'study').glob('*.jsonl')))
-  rates = [r for r in found.protection if r['surrogate'] == ['mobileface']]
-  rates = [r for r in rates if r['network'] != words.PIXELS]
-  plain = [r for r in found.detection if not r['jpeg']]
-  table, _, legend = _shown('study', readme).partition('\n\n')
-  _, _, *rows = (
-    [cell.strip() for cell in line.split('|')[1:-1]]
-    for line in table.splitlines()
-  )
-  names = [name for name, *_ in rows]
-  kinds = {', 1-NN': 'nearest_neighbor', ', end to end': 'end_to_end'}
-  for name, *_, fawkes, lowkey in rows:
-    for attack, shown in (('fawkes_v1', fawkes), ('lowkey', lowkey)):
-      if name.startswith('detector'):
-        share = name.split()[1].strip(',')
-        expected = next(
-          words.cell(r, share)
-          for r in plain
-          if (r['detector'], r['test_attack']) == ('feature_space', attack)
-          and r['features'] == name.split()[-1]
-        )
-      else:
-        move = name.partition(',')[0]
-        kind = next(kinds[x] for x in kinds if x in name)
-        best = min(
-          (
-            r
-            for r in rates
-            if (r['attack'], r['recognizer']) == (attack, kind)
-            and moves.move(r) == move
-            and (move != 'adaptive' or r['adversary'] == 'adaptive')
-          ),
-          key=lambda r: r['protection_rate'],
-        )
-        expected = words.cell(best, 'protection')
-        expected += f', {best["network"]}' if move == 'oblivious' else ''
-      assert shown == expected, (name, attack)
-  assert len(names) == len(set(names)) == 7
-  assert '20 people of ORL, cloaks made for mobileface' in legend
+  (table,) = paper.beside(found)
+  assert _shown('paper', readme) == table.markdown()
+
+
+def test_every_share_in_a_sentence_is_quoted_from_a_record(readme):
+  rest = re.sub(r'<!-- (\w+) -->.*?<!-- /\1 -->', '', readme, flags=re.S)
+  shares = re.findall(r'\d+(?:\.\d+)?%', quoted.rest(rest))
+  assert set(shares) <= {'95%'}  # the intervals'
 
 
 def test_the_coverage_of_intervals_is_what_its_records_say(root):

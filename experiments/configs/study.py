@@ -11,10 +11,9 @@ other draws of people in 51 minutes on 2 CPU cores; as named runs it was only
 run in little. Expect Fawkes 1.0 and LowKey to protect at 100% and 77% from 1-NN
 on the network they were made for, at 0% on the best of the others, and at 4-7%
 where the trainer learnt from them; Fawkes 0.3, in mode 'low' with random
-targets, and both formulas at 7% at most. All numbers: docs/study. They hold for
-ORL, these networks and these settings: Fawkes 0.3 in mode 'high' with the
-farthest target, and cloaks from stronger networks on colour pictures, do far
-better (README, "What it does not show").
+targets, and both formulas at 7% at most. That holds for ORL, these networks and
+these settings: cloaks from stronger networks on colour pictures do far better
+(study_lfw.py, docs/study).
 
 The argument `smoke` is the same in little; its numbers mean nothing. `seed=1`
 draws other people and splits.

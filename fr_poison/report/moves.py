@@ -72,19 +72,24 @@ def lowest(records: list[dict]) -> dict[str, dict[str, dict]]:
 
   That is the least protection, for the trainer moves last. Where nobody is
   enrolled there is no rate, but the detector has found every cloak that was
-  tried: none beats that. Without a cloak every network is there from the
-  start, whatever others there are then.
+  tried: none beats that. Under 'none' stand the errors that the trainers so
+  chosen make without a cloak, of several the most.
   """
   chosen = {r['attack']: {} for r in records if r['attack'] != 'none'}
   order = lambda r: r['protection_rate'] if has_rate(r) else -1
   for record in sorted(records, key=order):
-    trainer = move(record)
-    cells = chosen.setdefault(record['attack'], {})
-    cells.setdefault(trainer, record)
-    if record['attack'] == 'none' and trainer == 'oblivious':
-      for name in WAITING:
-        cells.setdefault(name, record)
-  return chosen
+    if record['attack'] != 'none':
+      chosen[record['attack']].setdefault(move(record), record)
+  bare = {words.column(r): r for r in records if r['attack'] == 'none'}
+  beside = {}
+  for cells in chosen.values():
+    for name, record in cells.items():
+      own = bare.get(words.column(record))
+      if own and order(own) > order(
+        beside.get(name, {'protection_rate': None})
+      ):
+        beside[name] = own
+  return chosen | ({'none': beside} if beside else {})
 
 
 def protecting(records: list[dict]) -> list[dict]:

@@ -44,15 +44,26 @@ def test_recipes_are_not_compared_with_each_other(make_record):
   assert moves_lib.comparable(records) == records[:2]
 
 
-def test_nobody_enrolled_beats_a_rate_and_none_has_every_network(
-  moves, make_record
-):
+def test_nobody_enrolled_beats_a_rate(moves, make_record):
   moves.append(make_record(rate=0.9, adversary='detecting: alexnet'))
   found = moves_lib.lowest(moves)
   assert found['lowkey']['detecting']['protection_rate'] is None
   assert found['lowkey']['cleaning']['adversary'] == 'squeezing blur'
-  assert tuple(found['none']) == ('oblivious', *moves_lib.WAITING[:-1])
   assert list(found) == ['lowkey', 'none']
+
+
+def test_beside_a_choice_stand_its_own_errors_without_a_cloak(
+  moves, make_record
+):
+  # The errors of networks that nobody chose do not count.
+  for network, rate in (('dlib_resnet', 0.3), ('faceres', 0.5)):
+    moves.append(make_record('none', '', network, rate))
+  moves.append(make_record('none', '', rate=0.2, adversary='adaptive'))
+  fawkes = make_record('fawkes', network='faceres', rate=0.6)
+  for records, oblivious in ((moves, 0.3), ([*moves, fawkes], 0.5)):
+    found = moves_lib.lowest(records)['none']
+    rates = {name: r['protection_rate'] for name, r in found.items()}
+    assert rates == {'baseline': 0.01, 'oblivious': oblivious, 'adaptive': 0.2}
 
 
 def test_one_recognizer_and_one_budget_are_compared(moves, make_record):
