@@ -33,6 +33,7 @@ from fr_poison import config_args
 # Brought by the user (docs/networks.md); those not there are left out.
 _BROUGHT = 'arcface_y1', 'arcface_casia', 'reid_0095'
 _TOOLS = 'lowkey', 'fawkes_v1'
+_SMALL = ('mobileface',)
 _STRANGERS = 5709  # of LFW, in every gallery
 
 
@@ -75,7 +76,12 @@ def get_config(arg=None):
           f'end_to_end_{name}': adaptive.end_to_end(smoke, name)
           for name in ('paper', 'gentle')
         },
-        networks=('mobileface',),
+        networks=_SMALL,
+        adversaries={
+          'oblivious': {},
+          'adaptive_tuned': answers['adaptive_tuned']
+          | {'networks': _SMALL, 'training_seeds': 1},
+        },
         noise_control=False,
       ),
       # Who moves last, on the cloaks made for the first network.
