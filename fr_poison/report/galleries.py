@@ -27,7 +27,7 @@ def by_move(found: Sources) -> list[Table]:
   for record in asked + found.trainers:
     kind = record.get('distractors', 'real')
     move = _MOVES.get(record['adversary'])
-    if move and _number(record) == most.get(kind):
+    if move and kind in most and _number(record) == most[kind]:
       cloak = words.cloak_name(record['attack'], words.surrogate_name(record))
       name = words.AND.join((cloak, words.clean(record['network'])))
       rows.setdefault(name, {})[move, kind] = _left(record)

@@ -24,6 +24,7 @@ def test_it_has_the_largest_galleries(make_record):
     trainers=[
       behind,
       behind | {'num_gallery_people': 40, 'protection_rate': 0.1},
+      {k: v for k, v in behind.items() if k != 'num_gallery_people'},
       nobody | {'distractors': 'model', 'num_distractors': 10**6},
     ],
   )
@@ -36,3 +37,5 @@ def test_it_has_the_largest_galleries(make_record):
   ]
   assert other == ['', '60 (56-64)', '', '', '']
   assert not galleries.by_move(Sources(trainers=[behind]))
+  found.distractors[:] = found.distractors[3:]
+  assert 'real' not in ' '.join(galleries.by_move(found)[0].head)
