@@ -134,40 +134,52 @@ def _dealt(faces, seed) -> Callable[[int], np.ndarray]:
   return lambda block: faces[order[block * size : (block + 1) * size]]
 
 
-def _galleries(found, trainer, counts, stored):
-  """Among the strangers of a standard, or else the public people."""
+def among(
+  found: Inputs,
+  trainer: trainers.Answer,
+  counts: Sequence[int],
+  stored: pathlib.Path | None = None,
+) -> list[Gallery]:
+  """Lists the galleries of a run for the first network of a trainer.
+
+  The strangers are those of a standard, or else the public people.
+
+  Args:
+    found: people and settings.
+    trainer: of one network, or of several by training seed.
+    counts: as of `galleries`, and `stored`.
+    stored: see there.
+  """
   settings, protocol = found.settings, found.protocol
-  others = protocol.strangers
-  return galleries(
-    protocol,
-    found.public.faces if others is None else others,
-    trainer,
-    counts,
-    normalize=settings.recognizers[_RECOGNIZER].get('normalize', False),
-    batch_size=settings.batch_size,
-    stored=stored,
+  others, (first, *_) = protocol.strangers, members(trainer).values()
+  return list(
+    galleries(
+      protocol,
+      found.public.faces if others is None else others,
+      first,
+      counts,
+      normalize=settings.recognizers[_RECOGNIZER].get('normalize', False),
+      batch_size=settings.batch_size,
+      stored=stored,
+    )
   )
-
-
-def _one(trainer):
-  """The first of networks that differ in their training seed alone."""
-  (seed, first), *_ = members(trainer).items()
-  return first if seed is None else evaluation.Retrained({seed: first})
 
 
 def measure(
   found: Inputs,
   version: evaluation.Scrape,
-  galleries_of: Sequence[tuple[evaluation.Trainer, list[Gallery]]],
+  galleries_of: Sequence[tuple[trainers.Answer, list[Gallery]]],
   shared: dict,
 ) -> list[dict]:
   """Measures 1-NN among strangers, a record a network and gallery."""
   return [
     shared
-    | evaluate.record(found, version, trainer, _RECOGNIZER, strangers=distances)
+    | evaluate.record(
+      found, version, trainer, _RECOGNIZER, strangers=distances, num_seeds=1
+    )
     | fields
-    for trainer, among in galleries_of
-    for fields, distances in among
+    for trainer, own in galleries_of
+    for fields, distances in own
   ]
 
 
@@ -204,8 +216,8 @@ def run(
     )
     shown = progress.over('nearest strangers', 'trainer', delay=5)
     answers = [
-      (trainer, list(_galleries(found, trainer, counts, strangers)))
-      for trainer in shown([_one(x) for x in made], len(made))
+      (trainer, among(found, trainer, counts, strangers))
+      for trainer in shown(made, len(made))
     ]
     results = measure(found, scrape.clean(found.protocol), answers, shared)
     for *_, cloak in inputs.cloaks(found, folder):

@@ -4,8 +4,8 @@ A Markdown page has them as `68%<!-- orl protection_rate attack=lowkey ... -->`:
 a folder of docs/, a field, and what the record's other fields are. Cloaks that
 were saved, and controls, are meant only where `saved` or `control` is named.
 With `min` or `max` before the field it is that of all such records, otherwise
-there is one. A list is written with `+`, a space with `_`, and another value
-than this with `!=`.
+there is one; `.1` behind it is the second of a list. A list is written with
+`+`, a space with `_`, and another value than this with `!=`.
 """
 
 import re
@@ -42,15 +42,15 @@ def rest(page: str) -> str:
 
 def expected(quoted: Quoted, docs) -> str:
   """Writes the number as the records in a folder of `docs` have it."""
-  folder, *words_of = quoted.query.split()
-  of_all = words_of.pop(0) if words_of[0] in ('min', 'max') else None
-  field, *terms = words_of
+  folder, *rest = quoted.query.split()
+  of_all = rest.pop(0) if rest[0] in ('min', 'max') else None
+  (field, _, index), *terms = rest[0].partition('.'), *rest[1:]
   records = sources.read(sorted((docs / folder).glob('*.jsonl'))).all()
   named = ' '.join(terms)
   terms += [f'{name}=None' for name in _NOT_MEANT if name not in named]
   found = [r for r in records if all(_holds(r, term) for term in terms)]
   assert found and (of_all or len(found) == 1), (quoted, len(found))
-  values = [r[field] for r in found]
+  values = [r[field][int(index)] if index else r[field] for r in found]
   value = {'max': max, 'min': min}[of_all](values) if of_all else values[0]
   if quoted.is_percent:
     return words.percent(value)

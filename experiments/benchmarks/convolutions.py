@@ -38,16 +38,6 @@ def _ours(x, kernel, stride, padding):
   return conv(x, kernel, stride=stride, padding=padding)
 
 
-def _gradient(forward, argument):
-  def by_x(x, kernel, grad):
-    return jax.vjp(lambda x: forward(x, kernel), x)[1](grad)
-
-  def by_kernel(x, kernel, grad):
-    return jax.vjp(lambda kernel: forward(x, kernel), kernel)[1](grad)
-
-  return {'x': by_x, 'kernel': by_kernel}[argument]
-
-
 def _calls(shape, batch_size, dtype):
   """What is timed: XLA's forward pass and gradients, and ours."""
   size, channels, features, k, stride, pad = shape
@@ -64,8 +54,12 @@ def _calls(shape, batch_size, dtype):
     grad = draw(*jax.eval_shape(forward, x, kernel).shape)
     compiled = jax.jit(forward)
     calls[name] = lambda f=compiled: f(x, kernel)
-    for argument in ('x', 'kernel'):
-      by = jax.jit(_gradient(forward, argument))
+    for i, argument in enumerate(('x', 'kernel')):
+
+      def backward(x, kernel, grad, i=i, forward=forward):
+        return jax.vjp(forward, x, kernel)[1](grad)[i]
+
+      by = jax.jit(backward)
       calls[f'{name} {argument}'] = lambda f=by, g=grad: f(x, kernel, g)
   return calls
 

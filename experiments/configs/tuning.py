@@ -73,7 +73,7 @@ def _candidates(smoke):
   for name, rate in (('tuned_lower_rate', 5e-4), ('tuned_lowest_rate', 1e-4)):
     optimizer = tuned['optimizer'] | {'learning_rate': rate}
     found[name] = tuned | {'optimizer': optimizer}
-  # Where clean pictures are told apart already, only cloaked ones have a loss.
+  # It has no loss on clean pictures that are told apart already.
   head = {'name': 'triplet', 'margin': 0.5}
   alike = {'balanced': True, 'per_person': 4}
   found['triplet'] = found['tuned_lowest_rate'] | alike | {'head': head}

@@ -1,5 +1,6 @@
 """Every figure that records can fill."""
 
+import operator
 from typing import NamedTuple
 
 import numpy as np
@@ -133,12 +134,13 @@ def by_epsilon(records: list[dict]) -> Drawing | None:
   """
   found = [r for r in records if r['attack'] != 'none' and r['epsilon']]
   found, lines = moves.by_one_recognizer(found), {}
+  rate = operator.itemgetter('protection_rate')
   for epsilon in sorted({r['epsilon'] for r in found}):
     same = [r for r in found if r['epsilon'] == epsilon]
     for attack, cells in moves.lowest(same).items():
       others = [cells[move] for move in moves.OTHERS if move in cells]
       found_at = {'baseline': cells.get('baseline')}
-      found_at['oblivious'] = min(others, key=_rate, default=None)
+      found_at['oblivious'] = min(others, key=rate, default=None)
       for move, record in found_at.items():
         if record:
           line = lines.setdefault((words.attack_name(attack), move), {})
@@ -340,10 +342,6 @@ def _curves(name, records, lines, solid, label, scale='linear'):
 
 def _recognizer(records):
   return words.recognizer(records[0])
-
-
-def _rate(record):
-  return record['protection_rate']
 
 
 def _alt(series):

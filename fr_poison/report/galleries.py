@@ -1,19 +1,14 @@
-"""What each move of the trainer leaves among few strangers and among many."""
+"""What each trainer leaves of a cloak among few strangers and among many."""
 
-from fr_poison.report import words
+from fr_poison.report import moves, words
 from fr_poison.report.sources import Sources
 from fr_poison.report.table import Table
 
-_MOVES = {
-  'baseline': 'waits',
-  'oblivious': 'waits',
-  'adaptive_tuned': 'adaptive',
-  'detecting: vgg16': 'detecting',
-}
+_WAITS = 'waits'
 
 
-def by_move(found: Sources) -> list[Table]:
-  """Makes the table of cloaks and networks by move and gallery.
+def by_trainer(found: Sources) -> list[Table]:
+  """Makes the table of cloaks and networks by trainer and gallery.
 
   Of the largest numbers of strangers, real ones and draws of a model. None
   where nothing was asked among strangers.
@@ -26,18 +21,17 @@ def by_move(found: Sources) -> list[Table]:
       most[kind] = max(most.get(kind, 0), number)
   for record in asked + found.trainers:
     kind = record.get('distractors', 'real')
-    move = _MOVES.get(record['adversary'])
-    if move and kind in most and _number(record) == most[kind]:
+    if kind in most and _number(record) == most[kind]:
       cloak = words.cloak_name(record['attack'], words.surrogate_name(record))
       name = words.AND.join((cloak, words.clean(record['network'])))
-      rows.setdefault(name, {})[move, kind] = _left(record)
-      places[move, kind] = f'{move}, {most[kind]:,} {kind}'
+      trainer = words.plain(words.clean(record['adversary']))
+      trainer = _WAITS if moves.move(record) in moves.WAITING else trainer
+      rows.setdefault(name, {})[trainer, kind] = _left(record)
+      places[trainer, kind] = f'{trainer}, {most[kind]:,} {kind}'
   if not asked:
     return []
-  order = list(dict.fromkeys(_MOVES.values()))
-  shown = sorted(
-    places, key=lambda place: (order.index(place[0]), place[1] == 'model')
-  )
+  trainers = list(dict.fromkeys([_WAITS, *(x for x, _ in places)]))
+  shown = sorted(places, key=lambda x: (trainers.index(x[0]), x[1] == 'model'))
   body = [
     [name, *(x.get(key, '') for key in shown)] for name, x in rows.items()
   ]

@@ -84,11 +84,9 @@ def lowest(records: list[dict]) -> dict[str, dict[str, dict]]:
   beside = {}
   for cells in chosen.values():
     for name, record in cells.items():
-      own = bare.get(words.column(record))
-      if own and order(own) > order(
-        beside.get(name, {'protection_rate': None})
-      ):
-        beside[name] = own
+      own = [beside.get(name), bare.get(words.column(record))]
+      if any(own):
+        beside[name] = max(filter(None, own), key=order)
   return chosen | ({'none': beside} if beside else {})
 
 

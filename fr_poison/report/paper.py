@@ -57,38 +57,44 @@ def _is_like(record, wanted):
 
 def _here(row, alike, attack, surrogate):
   """The cell of a row and cloak; '' where nothing asked that."""
-  attack = attack if row.get('cloaked', True) else 'none'
-  same = [
-    r
-    for r in alike
-    if r['attack'] == attack
-    and (attack == 'none' or words.surrogate_name(r) == surrogate)
-  ]
-  if attack == 'none':
-    same = [r for r in same if r['network'] in surrogate.split(' + ')]
-  name = row.get('rate', 'protection')
-  if not same or 'features' in row['here']:
-    return words.cell(same[0], name) if same else ''
-  if len(same) == 1 or 'protection_counts' not in same[0]:
-    (one, *_) = same
-    return f'{words.cell(one, name)}, {words.clean(one["network"])}'
-  return _best(sorted(same, key=lambda r: r['protection_rate']))
+  if row.get('cloaked', True):
+    made = lambda r: (r['attack'], words.surrogate_name(r))
+    same = [r for r in alike if made(r) == (attack, surrogate)]
+  else:
+    own = surrogate.split(' + ')
+    same = [r for r in alike if r['attack'] == 'none' and r['network'] in own]
+  if not same:
+    return ''
+  if 'network' not in same[0]:
+    return words.cell(same[0], row['rate'])
+  if len(same) > 1:
+    return _best(sorted(same, key=lambda r: r['protection_rate']))
+  return f'{words.cell(same[0], "protection")}, {_network(same[0])}'
 
 
 def _best(records):
-  """By what suits the trainer, without a look at those it is reported of."""
-  counts = np.array([r['protection_counts'] for r in records])
-  best = evaluation.best_network(counts[..., 1], counts[..., 2])
-  chosen = dict.fromkeys(
-    words.clean(records[half.network]['network']) for half in best.halves
-  )
-  interval = words.interval((best.interval.low, best.interval.high))
+  """The best, chosen without a look at whom it is reported of; the range.
+
+  The range alone where the records are not of the same people.
+  """
   ends = ' to '.join(
-    f'{words.percent(r["protection_rate"])} {words.clean(r["network"])}'
+    f'{words.percent(r["protection_rate"])} {_network(r)}'
     for r in (records[0], records[-1])
   )
-  best_cell = f'{words.percent(best.rate)} ({interval}), {" or ".join(chosen)}'
-  return f'{best_cell}; {ends}'
+  counts = [np.array(r.get('protection_counts') or [[-1]]) for r in records]
+  if len({tuple(own[:, 0]) for own in counts}) > 1 or counts[0].shape[1] < 3:
+    return ends
+  _, wrong, totals = np.moveaxis(counts, -1, 0)
+  best = evaluation.best_network(wrong, totals)
+  chosen = dict.fromkeys(_network(records[x.network]) for x in best.halves)
+  interval = words.interval((best.interval.low, best.interval.high))
+  return (
+    f'{words.percent(best.rate)} ({interval}), {" or ".join(chosen)}; {ends}'
+  )
+
+
+def _network(record):
+  return words.clean(record['network'])
 
 
 def _legend(records):

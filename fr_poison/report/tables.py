@@ -51,7 +51,7 @@ def markdown(found: Sources, grids: list[Grid]) -> str:
 
 def beside(found: Sources) -> list[Table]:
   """Makes the tables of a whole study: beside the paper, and by gallery."""
-  return paper.beside(found) + galleries.by_move(found)
+  return paper.beside(found) + galleries.by_trainer(found)
 
 
 def protection(grid: Grid) -> str:

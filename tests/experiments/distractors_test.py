@@ -76,14 +76,9 @@ def _found(settings, faces, public):
 
 
 def _measure(found, trainer, counts, stored=None):
-  others = found.public.faces
-  among = [
-    *distractors.galleries(
-      found.protocol, others, trainer, counts, normalize=False, stored=stored
-    )
-  ]
+  galleries = distractors.among(found, trainer, counts, stored)
   clean = scrape.clean(found.protocol)
-  return distractors.measure(found, clean, [(trainer, among)], {})
+  return distractors.measure(found, clean, [(trainer, galleries)], {})
 
 
 def test_without_strangers_it_is_as_ever_and_more_of_them_never_help(settings):
@@ -112,6 +107,15 @@ def test_without_strangers_it_is_as_ever_and_more_of_them_never_help(settings):
   assert '| no cloak, pixels, model |' in text
   head = text.splitlines()[0]
   assert [c.strip() for c in head.split('|')][2:-1] == ['0', '1', '20', '9,000']
+
+
+def test_of_several_training_seeds_the_first_is_asked(settings):
+  found = _found(settings, _faces('abcd', 0), _faces('efgh', 4))
+  several = evaluation.Retrained({7: TOY, 8: None})  # which has no answer
+  rates = lambda rows: [(r['protection_rate'], r['accuracy']) for r in rows]
+  rows = _measure(found, several, (1, 20))
+  assert rates(rows) == rates(_measure(found, TOY, (1, 20)))
+  assert {tuple(r['training_seeds']) for r in rows} == {(7,)}
 
 
 def test_stored_embeddings_are_strangers(settings, tmp_path):

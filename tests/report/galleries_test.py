@@ -28,14 +28,14 @@ def test_it_has_the_largest_galleries(make_record):
       nobody | {'distractors': 'model', 'num_distractors': 10**6},
     ],
   )
-  (table,) = galleries.by_move(found)
+  (table,) = galleries.by_trainer(found)
   assert table.head[1:3] == ['waits, 5,709 real', 'waits, 1,000,000 model']
   own, other = (row[1:] for row in table.rows)
   assert own == [
-    *('20 (16-24)', '50 (46-54)', '30 (26-34)'),
+    *('20 (16-24)', '50 (46-54)', '30 (26-34)', '70 (66-74)'),
     *('40 (36-44); not enrolled 90', 'nobody; not enrolled 90'),
   ]
-  assert other == ['', '60 (56-64)', '', '', '']
-  assert not galleries.by_move(Sources(trainers=[behind]))
+  assert other == ['', '60 (56-64)', '', '', '', '']
+  assert not galleries.by_trainer(Sources(trainers=[behind]))
   found.distractors[:] = found.distractors[3:]
-  assert 'real' not in ' '.join(galleries.by_move(found)[0].head)
+  assert 'real' not in ' '.join(galleries.by_trainer(found)[0].head)

@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 
+from fr_poison import evaluation
 from fr_poison.report import page, paper
 from fr_poison.report.sources import Sources
 
@@ -38,25 +40,44 @@ def test_like_stands_beside_like(make_record, cells):
   assert adaptive['LowKey, paper'] == '3 (WebFace)'
 
 
-def test_the_best_of_several_is_chosen_on_others(make_record, cells):
-  waiting = {'adversary': 'oblivious', 'relation': 'another family'} | _RAW
-  make = lambda name, rate, counts: make_record(
-    network=name, rate=rate, protection_counts=counts, **waiting
-  )
-  # Each is wrong about one person: whoever is best on the half that this one is
-  # not in is the one that is wrong about them.
-  one = [[i, 3.0 * (i == 0), 3] for i in range(4)]
-  other = [[i, 3.0 * (i == 1), 3] for i in range(4)]
-  third = [[i, 3.0, 3] for i in range(4)]
+@pytest.fixture
+def waiting(make_record):
+  """A record of a network of another family, of these people."""
+
+  def make(network, rate, wrong, people=range(4)):
+    counts = [[i, 3.0 * (i in wrong), 3] for i in people]
+    fields = {'adversary': 'oblivious', 'relation': 'another family'} | _RAW
+    return make_record(
+      network=network, rate=rate, protection_counts=counts, **fields
+    )
+
+  return make
+
+
+_OTHERS = 'oblivious: other families, raw 1-NN'
+
+
+def test_the_best_of_several_is_chosen_on_others(waiting, cells):
+  # Each is wrong about one half, so the other half chooses it.
+  halves = evaluation.best_network(np.zeros((1, 4)), np.ones(4)).halves
   found = cells(
-    make('faceres', 0.25, one),
-    make('dlib_resnet', 0.25, other),
-    make('facenet', 1.0, third),
+    waiting('faceres', 0.5, halves[0].people),
+    waiting('dlib_resnet', 0.5, halves[1].people),
+    waiting('facenet', 1.0, range(4)),
   )
-  cell = found['oblivious: other families, raw 1-NN']['LowKey for mobileface']
-  rate, _, ends = cell.partition('; ')
-  assert ends == '25 faceres to 100 facenet'
-  assert 'facenet' not in rate
+  rate, _, ends = found[_OTHERS]['LowKey for mobileface'].partition('; ')
+  assert ends == '50 faceres to 100 facenet'
+  assert rate.startswith('100 (') and rate.endswith('faceres or dlib_resnet')
+
+
+def test_of_other_people_there_is_a_range_alone(waiting, cells):
+  for other in (
+    waiting('facenet', 1.0, range(2), range(2)),
+    waiting('facenet', 1.0, ()) | {'protection_counts': None},
+  ):
+    found = cells(waiting('faceres', 0.5, range(2)), other)
+    cell = found[_OTHERS]['LowKey for mobileface']
+    assert cell == '50 faceres to 100 facenet'
 
 
 def test_a_cloak_on_two_networks_has_a_column(make_record, cells):
