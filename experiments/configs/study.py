@@ -6,14 +6,8 @@ The attacks as released, PGD at three budgets, and the two formulas that
 summaries of the paper give; all networks whose weights are here, and two that
 are trained here; the trainer who waits, trains on the tools' output or
 adversarially, filters, combines, detects and cleans. Half of the people are the
-trainers' own material, the others cloak, one at a time. Version 0.1.0 ran it on
-other draws of people in 51 minutes on 2 CPU cores; as named runs it was only
-run in little. Expect Fawkes 1.0 and LowKey to protect at 100% and 77% from 1-NN
-on the network they were made for, at 0% on the best of the others, and at 4-7%
-where the trainer learnt from them; Fawkes 0.3, in mode 'low' with random
-targets, and both formulas at 7% at most. That holds for ORL, these networks and
-these settings: cloaks from stronger networks on colour pictures do far better
-(study_lfw.py, docs/study).
+trainers' own material, the others cloak, one at a time. No run on today's
+networks is recorded; in colour, among strangers: study_lfw.py, docs/study.
 
 The argument `smoke` is the same in little; its numbers mean nothing. `seed=1`
 draws other people and splits.
@@ -44,7 +38,6 @@ def get_config(arg=None):
   base = _base(arg, smoke)
   (network,), second = base['surrogates'], base['networks'][1]
   config = ConfigDict()
-  # Each a `program`, with everything that its own config has; see orl.py.
   # Runs by name, each a `program` with everything that its own config has; see
   # orl.py. Of a record that two of them have, the first one's, in alphabetical
   # order, is on the page.
