@@ -9,7 +9,8 @@ that was stopped, or changed, makes only what is missing. --only=NAME runs one
 (and may be given again), --dry_run lists what would run and how long it took
 last time. Several processes, one a GPU or a host, may be started with one
 --workdir: each takes the next run that nobody is at. Writes the files of
-report.py, a folder a run, cloaks and networks into --workdir.
+report.py, how long each run took (runs.md), a folder a run, cloaks and networks
+into --workdir.
 """
 
 import json

@@ -10,6 +10,7 @@ from inputs import Inputs
 from fr_poison import evaluation, extractors
 from fr_poison.evaluation.gallery import clean_embeddings
 from fr_poison.report import figures, page, record_file, sources
+from fr_poison.report.table import Table
 
 _NUM_NEIGHBOURS = 3  # people nearest to the clean pictures, and to the cloaked
 
@@ -39,7 +40,22 @@ def write(study) -> sources.Sources:
   if missing:
     gathered.skipped.append(f'Runs not made yet: {", ".join(missing)}.')
   page.write_folder(gathered, study.workdir, strips)
+  record_file.write_text(study.workdir / 'runs.md', _durations(study))
   return gathered
+
+
+def _durations(study) -> str:
+  """A table of what each finished run took."""
+  notes = {r.name: study.note(r) for r in study.runs.values()}
+  seconds = {name: note['seconds'] for name, note in notes.items() if note}
+  rows = [[name, f'{taken:.0f}'] for name, taken in seconds.items()]
+  return Table(
+    'runs',
+    ['run', 'seconds'],
+    [*rows, ['all', f'{sum(seconds.values()):.0f}']],
+    'Of a run that went on after a stop, since then; what two runs share is '
+    'made by the first.\n',
+  ).markdown()
 
 
 def _show(study, run, records, shown) -> list[page.Strip]:

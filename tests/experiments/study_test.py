@@ -87,6 +87,8 @@ def test_records_of_all_runs_are_on_one_page_each_once(done):
   # Pictures of either cloak, once.
   assert page.count('data:image/png;base64,') == 2
   assert own[0]['embedding_map'] != own[1]['embedding_map']
+  durations = (found.workdir / 'runs.md').read_text()
+  assert all(f'| {n} ' in durations for n in ('baseline', 'mixed', 'all'))
   # The cloak that both runs need was made once.
   assert len(list((found.workdir / 'cloaks').iterdir())) == 2
 
@@ -100,8 +102,8 @@ def test_every_run_can_be_run(config_name, arg, root, tmp_path):
     assert study._run_of(name, chosen, runs, tmp_path, {}).name == name
   if arg != 'smoke':
     trained = runs['moves']['adversaries']
-    assert trained['adaptive_paper']['training_seeds'] == 3
     tuned = trained['adaptive_tuned']
+    assert tuned['training_seeds'] == 3
     assert tuned.get('surrogates', ('mobilefacenet_tf',)) == tuned['networks']
 
 
