@@ -1,5 +1,7 @@
 """Embeddings of what stands in every gallery: clean pictures and strangers."""
 
+import math
+
 import numpy as np
 
 from fr_poison import extractors
@@ -9,6 +11,39 @@ from fr_poison.evaluation.protocol import Protocol
 from fr_poison.evaluation.trainer import Trainer
 from fr_poison.search import distractors
 from fr_poison.types import Array, Embeddings, Labels
+
+# Length of a picture's embedding from which on all are made shorter.
+_LONG = 2.0**40
+
+
+def embed(
+  protocol: Protocol, trainer: Trainer, images: Array, batch_size: int = 20
+) -> Embeddings:
+  """Embeds pictures as they are compared.
+
+  A training that went wrong can leave embeddings so long that float32 has no
+  room for their squares. All of such a network's are divided by one power of
+  two, which changes nothing about who is nearest.
+
+  Args:
+    protocol: by some of whose pictures the length is judged.
+    trainer: whose network it is.
+    images: uint8 [N, H, W, 3].
+    batch_size: pictures embedded at a time on an accelerator.
+
+  Returns:
+    [N, D].
+  """
+  network = trainer.extractor
+
+  def exponent():
+    some = extractors.embed(network, protocol.faces.images[:20], batch_size)
+    length = float(np.linalg.norm(some.astype(np.float64), axis=1).max())
+    return math.frexp(length)[1] if _LONG < length < math.inf else 0
+
+  key = 'length', network.embed_fn, network.sha256 or trainer
+  shorter = protocol.memory.recall(key, exponent)
+  return np.ldexp(extractors.embed(network, images, batch_size), -shorter)
 
 
 def clean_embeddings(
@@ -37,8 +72,8 @@ def _embedded(protocol, faces, trainer, filter_, batch_size):
   key = network.embed_fn, network.sha256 or trainer, filter_, faces
   return protocol.memory.recall(
     key,
-    lambda: extractors.embed(
-      network, purifying.apply(filter_, faces.images), batch_size
+    lambda: embed(
+      protocol, trainer, purifying.apply(filter_, faces.images), batch_size
     ),
   )
 

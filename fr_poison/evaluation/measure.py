@@ -253,7 +253,9 @@ class _Judge:
   def _scraped(self, scrape, trainer, clean):
     rows, result = self._protocol.to_cloak, clean.copy()
     images = purifying.apply(trainer.filter, scrape.images[rows])
-    result[rows] = extractors.embed(trainer.extractor, images, self._batch_size)
+    result[rows] = gallery.embed(
+      self._protocol, trainer, images, self._batch_size
+    )
     return result
 
   def _end_to_end(self, trainer):

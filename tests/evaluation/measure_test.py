@@ -480,6 +480,19 @@ def test_strangers_go_the_trainers_way():
   assert _rates(found)[:2] == [0, 0.5]
 
 
+@pytest.mark.parametrize('normalize', [False, True])
+def test_a_network_that_grew_without_bound_is_measured_like_another(normalize):
+  """Nobody's square fits into float32; who is nearest does not change."""
+  protocol = dataclasses.replace(LINE, strangers=_strangers(5, 53))
+  embed = lambda params, images: PIXELS.embed_fn(params, images) * 2.0**100
+  long = Trainer(PIXELS._replace(embed_fn=embed))
+  for images in scrape.clean(protocol), _cloaked(value=10):
+    found, expected = (
+      measure(protocol, images, x, normalize=normalize) for x in (long, WAITING)
+    )
+    assert _rates(found) == _rates(expected)
+
+
 def test_other_recognizers_know_no_strangers():
   protocol = dataclasses.replace(LINE, strangers=_strangers(3))
   found = measure(protocol, scrape.clean(protocol), WAITING, 'linear')
