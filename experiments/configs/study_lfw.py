@@ -113,7 +113,8 @@ def get_config(arg=None):
     'twice as much: 8 of them; end to end is a training a row and person: 8, '
     'without controls, and mobileface, of the family of the network that the '
     'cloaks were made on.',
-    "The paper's adaptive recipe is trained once, the tuned one three times.",
+    "The paper's adaptive recipe is trained once, the tuned one three times; "
+    'filters: median, blur, JPEG, non-local means.',
     'Trainers who do more than wait were tried on cloaks made for '
     f'{network}, with that network.',
   )
@@ -157,8 +158,12 @@ def _adversaries(arg, smoke):
     found[name]['attacks'] = _TOOLS
   # Whatever its random numbers are, it knows nobody afterwards (adaptive.py).
   found['adaptive_paper']['training_seeds'] = 1
-  filters = squeezing.get_config(arg).adversaries.squeezing.to_dict()
-  return found | {'squeezing': filters}
+  filtering = squeezing.get_config(arg).adversaries.squeezing.to_dict()
+  # Each is all strangers' pictures once more.
+  for name in 'bits', 'grey':
+    if not smoke:
+      del filtering['filters'][name]
+  return found | {'squeezing': filtering}
 
 
 def _detect(base, arg):
