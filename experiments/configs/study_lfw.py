@@ -171,6 +171,7 @@ def _detect(base, arg):
   config = detect_lfw.get_config(arg).to_dict() | {'program': 'detect'}
   config['attacks'] = {label: base['attacks'][label] for label in _TOOLS}
   config['train_sets'] = (_TOOLS,)
+  config['unseen_attacks']['pgd']['num_steps'] = 2 if arg else 10
   return config
 
 
