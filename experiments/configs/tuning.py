@@ -67,17 +67,22 @@ def _lfw(smoke):
 
 
 def _candidates(smoke):
-  """The paper's recipe, the tuned one, and ArcFace's loss in three steps."""
+  """The paper's recipe, the tuned one, and others by loss and step."""
   paper, tuned = (adaptive.training(smoke, x) for x in ('paper', 'tuned'))
   found = {'paper': paper, 'tuned': tuned}
   if smoke:
     return found
   margin = {'head': {'name': 'arcface', 'scale': 16.0, 'margin': 0.5}}
-  for name, rate in (
-    ('arcface', 2e-3),
-    ('arcface_slower', 5e-4),
-    ('arcface_slowest', 1e-4),
+  match = {'head': {'name': 'match'}}
+  alike = {'balanced': True, 'per_person': 4}
+  triplets = alike | {'head': {'name': 'triplet', 'margin': 0.5}}
+  for name, more, rate in (
+    ('arcface', margin, 2e-3),
+    ('arcface_slower', margin, 5e-4),
+    ('arcface_slowest', margin, 1e-4),
+    ('triplet', triplets, 1e-4),
+    ('match_slower', match, 1e-4),
   ):
-    found[name] = adaptive.SIXTEEN_EPOCHS | margin
-    found[name] |= {'optimizer': {'name': 'adam', 'learning_rate': rate}}
+    optimizer = {'optimizer': {'name': 'adam', 'learning_rate': rate}}
+    found[name] = adaptive.SIXTEEN_EPOCHS | more | optimizer
   return found

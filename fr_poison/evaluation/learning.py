@@ -17,7 +17,7 @@ from fr_poison.adversaries import adaptive, adversarial_training
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.evaluation.protocol import Memory
-from fr_poison.training import Recipe, variables
+from fr_poison.training import Recipe, heads, variables
 from fr_poison.training import Trainer as Training
 from fr_poison.training import run as training_run
 from fr_poison.types import InputError
@@ -120,7 +120,11 @@ def train(
   """
   recipe = Recipe.from_config(chosen['training'])
   images, labels = public.training_set(chosen)
-  wrap = lambda step: step
+  targets, wrap = None, lambda step: step
+  if recipe.head['name'] == heads.match.__name__:
+    clean = public.faces.images
+    targets = extractors.embed(extractor, clean, public.batch_size)
+    labels = np.resize(np.arange(len(clean), dtype=labels.dtype), len(labels))
   if kind == 'adversarial_training':
     attack = adversarial_training.make_attack(
       extractor.embed_fn, recipe.make_head(), **chosen['attack']
@@ -133,6 +137,7 @@ def train(
     extractor,
     num_classes=int(labels.max()) + 1,
     num_images=len(labels),
+    targets=targets,
     wrap=wrap,
   )
   network = extractor.spec.name

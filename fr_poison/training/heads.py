@@ -27,7 +27,7 @@ _matmul = functools.partial(jnp.matmul, precision='highest')
 
 
 class Head(NamedTuple):
-  """Classes, margins or triplets over embeddings [B, D].
+  """Classes, margins, triplets or targets over embeddings [B, D].
 
   `losses` takes `label_smoothing`, a number in [0, 1), and `mask` [B], 0 or
   False for padding: its losses are 0, and no other picture's depend on it.
@@ -182,7 +182,34 @@ def triplet(
   return Head(lambda rng, embedding_size, num_classes: {}, losses, None)
 
 
-HEADS = {f.__name__: f for f in (softmax, arcface, cosface, magface, triplet)}
+def match() -> Head:
+  """Makes 1 - cos(theta) to what the start network gave for the clean picture.
+
+  A label is the clean picture that a picture is a version of, and `targets`
+  [L, D], where it has to stay or to come back, are given (`Trainer`). Nobody
+  is named, so that people who are not in the training lose least; in the
+  manner of FARE (Schlarmann et al., 2024), with cosines.
+
+  Raises:
+    InputError: in `losses`, label smoothing.
+  """
+
+  def init(rng, embedding_size, num_classes):
+    return {'targets': jax.random.normal(rng, (num_classes, embedding_size))}
+
+  def losses(params, embeddings, labels, label_smoothing=0.0, *, mask=None):
+    if label_smoothing:
+      raise InputError('label_smoothing: matching has no classes')
+    targets = jax.lax.stop_gradient(params['targets'])[labels]
+    cosines = jnp.sum(normalize(embeddings) * normalize(targets), -1)
+    return _masked(1 - cosines, mask)
+
+  return Head(init, losses, None)
+
+
+HEADS = {
+  f.__name__: f for f in (softmax, arcface, cosface, magface, triplet, match)
+}
 
 
 def make(name: str, **settings) -> Head:

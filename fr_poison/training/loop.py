@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from fr_poison import checks, extractors
-from fr_poison.training import parallel, step
+from fr_poison.training import heads, parallel, step
 from fr_poison.training.recipe import Recipe
 from fr_poison.training.sampling import Sampler
 from fr_poison.training.step import StepFn, TrainState
@@ -32,6 +32,7 @@ class Trainer:
     *,
     num_classes: checks.Count,
     num_images: checks.Count,
+    targets: np.ndarray | None = None,
     wrap: Callable[[StepFn], StepFn] = lambda step: step,
   ):
     """Builds the pmapped steps; nothing is computed yet.
@@ -41,11 +42,17 @@ class Trainer:
       extractor: the network to start from.
       num_classes: people.
       num_images: of an epoch.
+      targets: [num_classes, D], of the head `match`.
       wrap: turns a train step into another, for instance one that attacks
         the batch first (`adversaries.adversarial_training`).
+
+    Raises:
+      InputError: targets for another head than `match`, or none for it.
     """
+    if (targets is None) == (recipe.head['name'] == heads.match.__name__):
+      raise InputError('targets: the head match needs them, and no other one')
     self.recipe, self.extractor = recipe, extractor
-    self.num_classes = num_classes
+    self.num_classes, self._targets = num_classes, targets
     epoch = recipe.steps_per_epoch or -(-num_images // recipe.batch_size)
     self.num_steps = recipe.num_epochs * epoch
     self._head = recipe.make_head()
@@ -75,6 +82,8 @@ class Trainer:
     rng = jax.random.key(self.recipe.seed)
     size = self.extractor.spec.embedding_size
     head = self._head.init(rng, size, self.num_classes)
+    if self._targets is not None:
+      head = {'targets': self._targets}
     ema = self.recipe.ema_decay is not None
     return step.create(self.extractor.params, head, self._optimizer, ema=ema)
 

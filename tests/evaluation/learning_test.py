@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import toy_network
 
+from fr_poison import extractors
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.evaluation import learning
@@ -65,3 +66,33 @@ def test_every_tool_cloaks_on_every_surrogate_and_once(jobs, tmp_path):
   np.testing.assert_array_equal(images[4:, 0, 0, 0], [4] * 4)
   np.testing.assert_array_equal(public.training_set({})[0], faces.images)
   assert len(jobs) == 4
+
+
+def test_matching_has_a_target_for_every_clean_picture(
+  jobs, tmp_path, monkeypatch
+):
+  """And every version of it is labelled so, whoever is on it."""
+  seen = []
+
+  def run(training, sampler, folder, **_):
+    batch = sampler.batch(0)
+    seen.append((training.init().params['head']['targets'], batch))
+    return training.init()
+
+  network, faces = toy_network.extractor(), _faces('ab')
+  monkeypatch.setattr(learning.training_run, 'run', run)
+  monkeypatch.setattr(extractors, 'with_params', lambda *a, **k: network)
+  public = learning.PublicPeople(
+    faces, faces, {'m': 'M'}, {'pgd': PGD}, ('m',), tmp_path, batch_size=7
+  )
+  recipe = {'batch_size': 8, 'head': {'name': 'match'}}
+  chosen = {'training': recipe, 'attacks': ('pgd',)}
+  learning.train('adaptive', chosen, network, public)
+  ((targets, batch),) = seen
+  np.testing.assert_array_equal(
+    targets, extractors.embed(network, faces.images)
+  )
+  order = np.argsort(batch['labels'], kind='stable')
+  np.testing.assert_array_equal(batch['labels'][order], np.repeat(range(4), 2))
+  is_cloaked = batch['images'][order][:, 0, 0, 0] == np.float32(1 / 255)
+  assert is_cloaked.reshape(4, 2).any(1).all() and is_cloaked.sum() == 4

@@ -119,10 +119,21 @@ def test_triplet_by_hand(mining, first):
     np.testing.assert_array_equal(_losses(head, {}, embeddings, labels), 0)
 
 
+def test_match_by_hand():
+  # 60 and 90 degrees from their targets, of any length, which stay.
+  targets = {'targets': _at(0, 120, length=5)}
+  embeddings, labels = _at(60, 30, length=3), _labels(0, 1)
+  losses = _losses(heads.match(), targets, embeddings, labels)
+  np.testing.assert_allclose(losses, [0.5, 1], rtol=1e-5)
+  total = lambda params: heads.match().losses(params, embeddings, labels).sum()
+  assert not np.any(jax.grad(total)(targets)['targets'])
+
+
 @pytest.mark.parametrize(
   'name, settings',
   [
     ('softmax', {}),
+    ('match', {}),
     ('arcface', {'scale': 4}),
     ('magface', {'scale': 4}),
     ('triplet', {'margin': 3}),
@@ -267,7 +278,7 @@ def test_names_and_settings_are_checked():
     head = heads.make(name)
     params = head.init(jax.random.key(0), 3, 4)
     if head.logits is None:
-      assert name == 'triplet' and params == {}
+      assert name in ('triplet', 'match')
     else:
       assert head.logits(params, jnp.ones((2, 3))).shape == (2, 4)
   assert heads.make('arcface', margin=0.1) is not None
@@ -298,7 +309,8 @@ def test_bad_settings_are_refused(name, settings, field):
 
 
 @pytest.mark.parametrize(
-  'name, smoothing', [('softmax', 1), ('arcface', math.nan), ('triplet', 0.1)]
+  'name, smoothing',
+  [('softmax', 1), ('arcface', math.nan), ('triplet', 0.1), ('match', 0.1)],
 )
 def test_bad_label_smoothing_is_refused(name, smoothing):
   head = heads.make(name)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import toy_network
 
+from fr_poison import extractors
 from fr_poison.training import Recipe, Trainer, loop
 from fr_poison.types import InputError
 
@@ -146,3 +147,35 @@ def test_an_averaged_training_ends_with_its_average():
       lambda a, p: (a + np.array(p)) / 2, average, state.params
     )
   _close(state.ema, average, rtol=1e-5, atol=1e-6)
+
+
+def test_matching_brings_versions_back_and_leaves_the_clean_ones():
+  network = toy_network.extractor()
+  clean, labels = IMAGES, np.arange(len(IMAGES))
+  targets = extractors.embed(network, clean)
+  matching = Trainer(
+    Recipe(**(SETTINGS | {'num_epochs': 40, 'head': {'name': 'match'}})),
+    network,
+    num_classes=len(clean),
+    num_images=2 * len(clean),
+    targets=targets,
+  )
+  versions = np.concatenate([clean, clean[:, ::-1]]), np.tile(labels, 2)
+  before = matching.evaluate(matching.init(), *versions)['loss']
+  state = matching.fit(*versions)
+  assert matching.evaluate(state, *versions)['loss'] < before / 4
+  np.testing.assert_array_equal(state.params['head']['targets'], targets)
+
+
+@pytest.mark.parametrize(
+  'head, targets', [('match', None), ('softmax', [[1.0]])]
+)
+def test_targets_are_for_matching_alone(head, targets):
+  with pytest.raises(InputError, match='^targets: '):
+    Trainer(
+      Recipe(head={'name': head}),
+      toy_network.extractor(),
+      num_classes=1,
+      num_images=1,
+      targets=targets,
+    )
