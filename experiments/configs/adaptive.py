@@ -3,16 +3,12 @@ r"""The trainer has the tools, too: ORL, adaptive training, three recognizers.
   python experiments/evaluate.py --config=experiments/configs/adaptive.py
 
 An hour and a half on 2 CPU cores, by what a step takes, half of it for the two
-recipes' three training seeds each; no run on today's network is recorded yet.
-docs/adaptive/table.md is of version 0.1.0, of the tuned recipes alone and of
-mobileface, a weak network: there the protection of LowKey fell from 97-100% to
-2-4% with every recognizer of this config, at 1.4 points less accuracy on
-everybody else at most.
+recipes' three training seeds each. What both recipes leave of the cloaks as
+released, on LFW among strangers: the run `moves` of study_lfw.py, docs/study.
 
-Beside each other stand the recipes of the paper's code, `PAPER`, in fewer steps
-than there, and the tuned ones: version 0.1.0 chose those by their result on the
-people tested here, so take them for the best of several, not for what a trainer
-gets at once. tuning.py compares recipes on people who are not tested here.
+Beside each other stand the recipe of the paper's code, `PAPER`, in fewer steps
+than there, and a tuned one, which tuning.py chose among others on people who
+are not tested.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """

@@ -3,11 +3,8 @@ r"""The trainer attacks the network while it trains: ORL, PGD in the loop.
   python experiments/evaluate.py \
     --config=experiments/configs/adversarial_training.py
 
-docs/adversarial_training/table.md is of version 0.1.0 and mobileface, a weak
-network: there the protection of LowKey and Fawkes, 99-100% against 1-NN on the
-network as it was, fell to 1%, and the accuracy on everybody else stayed at 99%;
-on ORL, of cloaks within 8/255. It took under 3 minutes on 2 CPU cores. No run
-on today's network, ten times as expensive, is recorded yet.
+Half an hour on 2 CPU cores, by what a step takes. On LFW: the run `adversarial`
+of study_lfw.py, docs/study.
 
 This trainer never sees a cloak: each step attacks half of its batch in feature
 space, against the network as it is by then. `--config.adversaries.\

@@ -2,16 +2,8 @@ r"""Can cloaks be seen? ORL faces, detectors of every kind, and trainers behind.
 
   python experiments/detect.py --config=experiments/configs/detect.py
 
-docs/detect is of version 0.1.0 and of cloaks for mobileface, a weak network:
-there the area under the ROC curve was 1.000 for LowKey and Fawkes from logistic
-regression on an ImageNet network's features, or on plain noise statistics, .99
-to 1 where either was trained on the other cloak alone; .6 from an autoencoder;
-and 0-1% protection was left behind the autoencoder as a purifier. That is of
-ORL, of thresholds from four people, and of clean pictures that nothing was done
-to: noise statistics also flag a quarter of other people's clean pictures at a
-nominal 1%, nearly all with camera noise of a grey level, and find few cloaks
-after JPEG at quality 75. No run of today's version is recorded yet; what it
-costs: docs/detection.md.
+What it costs: docs/detection.md. In colour: detect_lfw.py, and the run `detect`
+of study_lfw.py, docs/study.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """

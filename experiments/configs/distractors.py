@@ -3,11 +3,9 @@ r"""Protection among up to a million strangers, on ORL faces, 1-NN.
   python experiments/distractors.py --config=experiments/configs/distractors.py
 
 Half of the people are the real strangers, and what the model of the others is
-fitted to. docs/distractors/distractors.md is of version 0.1.0 and mobileface, a
-weak network: there the errors without any cloak rose from 0% to 1% at a
-million, cloaks made for it stayed at 99-100%, and at 0-1% on two other
-networks. No run on today's networks is recorded yet. Beyond ORL's 200 pictures
-of public people the strangers are draws of a model, not faces.
+fitted to. Beyond ORL's 200 pictures of public people the strangers are draws of
+a model, not faces. Among 5,709 real ones: the run `distractors` of
+study_lfw.py, docs/study.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """

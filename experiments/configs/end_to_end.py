@@ -4,10 +4,8 @@ r"""ORL faces as in orl.py; extractor and last layer are fine-tuned together.
 
 By two recipes, see adaptive.py: the paper's, in fewer steps, and a gentle one,
 which starts from logistic regression. About an hour on 2 CPU cores, by what a
-step takes, most of it for the paper's; no run on today's network is recorded
-yet. docs/end_to_end/table.md is of version 0.1.0, other people and mobileface,
-a weak network: there the gentle one left 97% of LowKey and 37% of Fawkes, where
-the logistic regression left 100% and 67%; other recipes leave less.
+step takes, most of it for the paper's. On LFW, of a small network: the run
+`end_to_end` of study_lfw.py, docs/study.
 
 A network of one's own, ResNet-18 perhaps, is given by
 --config.extractor.checkpoint. The argument `smoke` is the same in little; its

@@ -2,11 +2,7 @@ r"""ORL faces as in orl.py, with logistic regression beside 1-NN.
 
   python experiments/evaluate.py --config=experiments/configs/linear.py
 
-docs/linear/table.md is of version 0.1.0 and mobileface, a weak network: there
-LowKey protected at 100% from both recognizers, Fawkes at 100% from 1-NN and at
-62% from logistic regression; and at 12% and 2% where half of a person's
-pictures are clean; on ORL, of the plain forms of both. No run on today's
-networks is recorded yet.
+On LFW: the run `linear` of study_lfw.py, docs/study.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """

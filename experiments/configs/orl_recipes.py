@@ -4,9 +4,7 @@ r"""ORL faces and the attacks as their authors released them; else as orl.py.
 
 LowKey with LPIPS and mirror images, 50 steps, no pixel limit; Fawkes 1.0 in
 mode 'high', 150 steps, DSSIM .017. One surrogate, since they take their time.
-docs/orl_recipes/table.md is of version 0.1.0 and mobileface, a weak network:
-there LowKey protected at 96% and Fawkes at 100% on it, and at most at 3% on
-three others, on these faces. No run on today's network is recorded yet.
+In colour, among strangers: lfw.py, and study_lfw.py, docs/study.
 
 The argument `smoke` is the same in little, as in orl.py.
 """

@@ -73,7 +73,6 @@ def _candidates(smoke):
   if smoke:
     return found
   margin = {'head': {'name': 'arcface', 'scale': 16.0, 'margin': 0.5}}
-  match = {'head': {'name': 'match'}}
   alike = {'balanced': True, 'per_person': 4}
   triplets = alike | {'head': {'name': 'triplet', 'margin': 0.5}}
   for name, more, rate in (
@@ -81,7 +80,6 @@ def _candidates(smoke):
     ('arcface_slower', margin, 5e-4),
     ('arcface_slowest', margin, 1e-4),
     ('triplet', triplets, 1e-4),
-    ('match_slower', match, 1e-4),
   ):
     optimizer = {'optimizer': {'name': 'adam', 'learning_rate': rate}}
     found[name] = adaptive.SIXTEEN_EPOCHS | more | optimizer

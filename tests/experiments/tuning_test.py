@@ -35,7 +35,7 @@ def test_candidates_differ_and_have_the_recipes_shown():
   shown = adaptive.get_config().adversaries
   for name in ('adaptive_paper', 'adaptive_tuned'):
     assert found[name] == shown[name].to_dict()
-  assert len({repr(one) for one in found.values()}) == len(found) == 5
+  assert len({repr(one) for one in found.values()}) == len(found) == 6
 
 
 def test_on_lfw_it_is_the_studys_trainer_and_other_people():
