@@ -70,26 +70,12 @@ def test_the_numbers_are_those_of_the_records(readme, root):
   assert _shown('table', readme) == table.split('\n\n')[0]
 
 
-@pytest.mark.parametrize(
-  'name',
-  [
-    'adaptive',
-    'adversarial_training',
-    'end_to_end',
-    'linear',
-    'orl_recipes',
-    'squeezing',
-  ],
-)
+@pytest.mark.parametrize('name', ['squeezing', 'tuning'])
 def test_the_tables_are_those_of_the_records(root, name):
   folder = root / 'docs' / name
   found = record_file.read(folder / 'records.jsonl')
   table = tables.protection(arrange(found))
   assert (folder / 'table.md').read_text() == table
-  page = (root / 'docs' / 'trainers.md').read_text()
-  shown = _shown(name, page)
-  assert (shown is None) == (name != 'adaptive')
-  assert shown in (None, table.split('\n\n')[0])
 
 
 def test_the_rates_of_photographs_are_those_of_the_records(root):
@@ -135,13 +121,9 @@ def test_other_verifications_are_what_their_records_say(name, root):
 
 
 def test_the_tables_of_detectors_are_those_of_the_records(root):
-  folder = root / 'docs' / 'detect'
-  table = tables.detection(record_file.read(folder / 'detection.jsonl'))
-  assert (folder / 'detection.md').read_text() == table
+  found = record_file.read(root / 'docs' / 'study' / 'detection.jsonl')
   page = (root / 'docs' / 'detection.md').read_text()
-  assert _shown('detect', page) == table.split('\n\n')[0]
-  table = tables.trainers(record_file.read(folder / 'trainers.jsonl'))
-  assert (folder / 'trainers.md').read_text() == table
+  assert _shown('detect', page) == tables.detection(found).split('\n\n')[0]
 
 
 def test_the_study_is_what_its_records_say(readme, root):
@@ -180,13 +162,6 @@ def test_the_coverage_of_intervals_is_what_its_records_say(root):
   page = (root / 'docs' / 'intervals.md').read_text()
   single, seeds = table.strip().split('\n\n')
   assert (_shown('single', page), _shown('seeds', page)) == (single, seeds)
-
-
-def test_the_table_of_strangers_is_that_of_the_records(root):
-  folder = root / 'docs' / 'distractors'
-  found = sources.read([folder / 'distractors.jsonl']).distractors
-  table = tables.distractors(found)
-  assert (folder / 'distractors.md').read_text() == table
 
 
 def test_the_trained_networks_are_as_good_as_their_metrics(root):

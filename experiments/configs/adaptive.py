@@ -92,7 +92,7 @@ def training(smoke, recipe):
     # stay. Chosen by tuning.py on people who are not tested.
     'tuned': SIXTEEN_EPOCHS
     | {
-      'optimizer': {'name': 'adam', 'learning_rate': 5e-4},
+      'optimizer': {'name': 'adam', 'learning_rate': 1e-4},
       'head': {'name': 'match'},
     },
   }[recipe]
