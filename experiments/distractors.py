@@ -122,6 +122,8 @@ def galleries(
       about | about_model,
     ),
   ):
+    if not numbers:  # there are fewer real ones
+      continue
     nearest = distractors.nearest_distances(probes, numbers, strangers, **near)
     for number, distances in zip(numbers, nearest, strict=True):
       yield fields | {'distractors': kind, 'num_distractors': number}, distances

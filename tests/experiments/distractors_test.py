@@ -109,6 +109,13 @@ def test_without_strangers_it_is_as_ever_and_more_of_them_never_help(settings):
   assert [c.strip() for c in head.split('|')][2:-1] == ['0', '1', '20', '9,000']
 
 
+def test_more_than_there_are_real_ones_are_of_the_model_alone(settings):
+  found = _found(settings, _faces('abcd', 0), _faces('efgh', 4))
+  rows = _measure(found, TOY, (9000,))
+  kinds = [(r['distractors'], r['num_distractors']) for r in rows]
+  assert kinds == [('none', 0), ('model', 9000)]
+
+
 def test_of_several_training_seeds_the_first_is_asked(settings):
   found = _found(settings, _faces('abcd', 0), _faces('efgh', 4))
   several = evaluation.Retrained({7: TOY, 8: None})  # which has no answer
