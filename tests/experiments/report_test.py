@@ -16,11 +16,11 @@ def _report(*args):
 
 
 def test_a_folder_of_records_becomes_a_study(tmp_path):
-  published = (ROOT / 'docs' / 'adaptive' / 'records.jsonl').read_text()
+  published = (ROOT / 'docs' / 'squeezing' / 'records.jsonl').read_text()
   given = tmp_path / 'given'
   given.mkdir()
   (given / 'records.jsonl').write_text(published[:-100])  # its writer died
-  trainers = ROOT / 'docs' / 'detect' / 'trainers.jsonl'
+  trainers = ROOT / 'docs' / 'study' / 'trainers.jsonl'
 
   output = tmp_path / 'out'
   args = (f'--records={given}', f'--records={trainers}', f'--output={output}')
@@ -34,8 +34,7 @@ def test_a_folder_of_records_becomes_a_study(tmp_path):
   names = {str(path.relative_to(output)) for path in output.rglob('*.*')}
   assert names == {
     *('report.html', 'table.md', 'table.tex', 'records.csv'),
-    # A map each of 1-NN, linear and end to end.
-    *('heat_map.svg', 'heat_map_2.svg', 'heat_map_3.svg'),
+    'heat_map.svg',
     *('figures/answer.svg', 'figures/answer.png'),
     *('figures/accuracy_robustness.svg', 'figures/accuracy_robustness.png'),
   }
@@ -45,7 +44,7 @@ def test_a_folder_of_records_becomes_a_study(tmp_path):
 
 
 def test_records_without_a_place_in_one_table_are_refused(tmp_path):
-  published = ROOT / 'docs' / 'adaptive' / 'records.jsonl'
+  published = ROOT / 'docs' / 'squeezing' / 'records.jsonl'
   record = json.loads(published.read_text().splitlines()[0])
   twins = [record, record | {'device': 'another'}]
   path = tmp_path / 'records.jsonl'
