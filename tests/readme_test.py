@@ -34,7 +34,9 @@ def _shown(name, page):
   return found and found[1]
 
 
-@pytest.mark.parametrize('page', ['README.md', 'docs/trainers.md'])
+@pytest.mark.parametrize(
+  'page', ['README.md', 'docs/trainers.md', 'docs/detection.md', 'docs/study.md']
+)
 def test_numbers_in_sentences_are_those_of_the_records(page, root):
   found = quoted.read((root / page).read_text(encoding='utf-8'))
   assert found

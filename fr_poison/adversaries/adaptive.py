@@ -5,8 +5,8 @@ ones their true names, and train a network to tell these people apart all the
 same. What it learns to look through are cloaks, not those people's alone
 (Radiya-Dixit et al., ICLR 2022; their train_robust_features.py). At most half
 of the people are their material, and nobody they are judged on is among them.
-Head and loss are `training`'s; then the head is dropped and the features serve
-any recognizer.
+Head and loss are `training`'s (`match` takes pictures in the place of names);
+then the head is dropped and the features serve any recognizer.
 """
 
 from collections.abc import Sequence
