@@ -18,6 +18,7 @@ import pathlib
 import sys
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import cli
 import config_fields
@@ -26,17 +27,19 @@ import numpy as np
 import people
 import progress
 import run_flags
-from scipy import stats
+from scipy import special
 
 from fr_poison import checks, extractors, keys, locks, roc, verification
 from fr_poison.data import datasets
-from fr_poison.data.datasets.prepared import Prepared
 from fr_poison.data.datasets.trees import read_pairs
 from fr_poison.extractors import cache
 from fr_poison.files import write_atomic
 from fr_poison.report import figures, record_file, tables
 from fr_poison.search import store
 from fr_poison.types import InputError
+
+if TYPE_CHECKING:
+  from fr_poison.data.datasets.prepared import Prepared
 
 _FAR = 0.001  # false accepts at which true ones are reported
 _BLOCK = 256  # pictures of which a killed run loses the work at most
@@ -144,7 +147,7 @@ def _only(root, name):
   return found[0]
 
 
-def prepare(settings: Settings, data_dir: str) -> Prepared:
+def prepare(settings: Settings, data_dir: str) -> 'Prepared':
   """Prepares LFW's pictures, and says on stderr what was found."""
   placement = people.place('lfw', settings.align)
   with config_fields.naming('--data_dir'):
@@ -159,7 +162,7 @@ def prepare(settings: Settings, data_dir: str) -> Prepared:
 
 
 def read(
-  prepared: Prepared, files: list[pathlib.Path]
+  prepared: 'Prepared', files: list[pathlib.Path]
 ) -> tuple[np.ndarray, verification.Pairs, list[list[str]]]:
   """Reads the pairs; the folds of each file are others.
 
@@ -191,7 +194,8 @@ def measure(embeddings: np.ndarray, pairs: verification.Pairs) -> dict:
   scores = verification.score(embeddings, pairs)
   shares = verification.accuracies(scores, pairs.is_genuine, pairs.folds)
   # Of the mean of folds, which share nobody, by Student's distribution.
-  reach = stats.t.ppf(0.975, len(shares) - 1) * stats.sem(shares)
+  error = shares.std(ddof=1) / len(shares) ** 0.5
+  reach = special.stdtrit(len(shares) - 1, 0.975) * error
   low, high = np.clip(shares.mean() + [-reach, reach], 0, 1)
   curve = roc.curve(scores, pairs.is_genuine)
   fpr, tpr = roc.corners(curve)

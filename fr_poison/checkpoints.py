@@ -26,7 +26,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import orbax.checkpoint as ocp
 from absl import logging
 from flax import traverse_util
 
@@ -265,8 +264,7 @@ def _write(path, number, arrays, description):
   tree = traverse_util.unflatten_dict(arrays, sep='/')
   # Not on the main thread: older releases of Orbax warn that they wait there.
   with futures.ThreadPoolExecutor(1) as worker, _checkpointer() as checkpointer:
-    save = checkpointer.save, path
-    worker.submit(*save, args=ocp.args.PyTreeSave(tree)).result()
+    worker.submit(checkpointer.save, path, tree).result()
   body = {
     'format': FORMAT,
     'step': number,
@@ -291,7 +289,7 @@ def _load(path, number=None) -> tuple[dict[str, np.ndarray], Any]:
   manifest = json.loads((path / MANIFEST).read_bytes())
   try:
     with _checkpointer() as checkpointer:
-      tree = checkpointer.restore(path, args=ocp.args.PyTreeRestore())
+      tree = checkpointer.restore(path)
     tree = jax.tree.map(np.asarray, tree)
   except Exception as error:  # Orbax and TensorStore have many
     raise InputError(
@@ -302,6 +300,8 @@ def _load(path, number=None) -> tuple[dict[str, np.ndarray], Any]:
 
 
 def _checkpointer():
+  import orbax.checkpoint as ocp  # takes a second
+
   # Only arrays of the host are written, by one process, and any may read:
   # Orbax must not wait for the others.
   me = jax.process_index()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from fr_poison.types import Array, InputError
 
@@ -103,7 +103,7 @@ def each(
   if left:
     tails = _stack([_tails(cells[i]) for i in left])
     degrees = np.array([cells[i].people.max() for i in left])
-    drops = stats.t.ppf(0.975, degrees) ** 2
+    drops = special.stdtrit(degrees, 0.975) ** 2
     for i, ends, odds in zip(left, *_ends(tails, drops), strict=True):
       found[i] = _finish(cells[i], ends, float(odds))
   return found
@@ -129,7 +129,7 @@ def wilson(successes: float, count: float) -> tuple[float, float]:
   """
   if not count > 0:
     raise InputError('interval: no pictures to take a rate of')
-  p, zz = successes / count, stats.norm.ppf(0.975) ** 2 / count
+  p, zz = successes / count, special.ndtri(0.975) ** 2 / count
   centre = (p + zz / 2) / (1 + zz)
   half = np.sqrt(zz * p * (1 - p) + zz**2 / 4) / (1 + zz)
   return max(0.0, float(centre - half)), min(1.0, float(centre + half))
@@ -197,7 +197,7 @@ def _distances(cells):
 
   def distance(variance, degrees):
     error = np.sqrt(max(variance, 0)) / cells.totals.sum()
-    return stats.t.ppf(0.975, degrees) * error / (rate * (1 - rate))
+    return special.stdtrit(degrees, 0.975) * error / (rate * (1 - rate))
 
   own, num_seeds = cells.people.max(), cells.seeds.max() + 1
   added = 0.0

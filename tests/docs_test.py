@@ -5,6 +5,7 @@ run here in little, run by another test, or run by none, for a reason. A new
 command is in no table, nor is an old one with another flag or config.
 """
 
+import contextlib
 import functools
 import importlib.metadata
 import operator
@@ -13,6 +14,7 @@ import subprocess
 import sys
 
 import doc_commands
+import little_networks
 import numpy as np
 import photos
 import programs
@@ -144,9 +146,9 @@ def _snippets(page):
   return re.findall(r'```python\n(.*?)```', page.read_text('utf-8'), re.S)
 
 
-# What is put in place of what, to run a page in little: a network whose
-# gradients cost a tenth. A notebook runs the other one.
-LITTLE = {'README.md': ("load('mobilefacenet_tf')", "load('mobileface')")}
+# Pages that say what to do with networks, not what these are. A notebook does
+# much of the same with the real ones.
+LITTLE = {'README.md'}
 
 
 @pytest.mark.parametrize(
@@ -154,13 +156,10 @@ LITTLE = {'README.md': ("load('mobilefacenet_tf')", "load('mobileface')")}
 )
 def test_snippets_run_in_their_order(page, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  scope, blocks = {}, _snippets(page)
-  if page.name in LITTLE:
-    old, new = LITTLE[page.name]
-    assert ''.join(blocks).count(old) == 1
-    blocks = [block.replace(old, new) for block in blocks]
-  for i, block in enumerate(blocks, 1):
-    exec(compile(block, f'{page.name}, snippet {i}', 'exec'), scope)
+  scope, is_little = {}, page.name in LITTLE
+  with little_networks.instead() if is_little else contextlib.nullcontext():
+    for i, block in enumerate(_snippets(page), 1):
+      exec(compile(block, f'{page.name}, snippet {i}', 'exec'), scope)
   assert RESULTS[page.name](scope)
 
 

@@ -8,12 +8,11 @@ import pytest
 from fr_poison.data import decode
 
 LITTLE = {'NUM_PEOPLE': 4, 'NUM_STEPS': 2, 'NUM_SPLITS': 2}
-SMALL = ("load('mobilefacenet_tf')", "load('mobileface')")  # ten times as fast
 
 
 @pytest.fixture
 def run(root, tmp_path, monkeypatch):
-  def call(name, old='', new=''):
+  def call(name):
     """What the notebook leaves, run with other numbers at its top."""
     monkeypatch.chdir(tmp_path)
     source = (root / 'notebooks' / f'{name}.py').read_text()
@@ -22,9 +21,7 @@ def run(root, tmp_path, monkeypatch):
         rf'^{constant} = \d+', f'{constant} = {value}', source, flags=re.M
       )
       assert count == 1, constant
-    assert old in source
     scope = {}
-    source = source.replace(old, new) if old else source
     exec(compile(source, name, 'exec'), scope)
     return scope
 
@@ -45,8 +42,8 @@ def test_cloak_and_break(run, capsys):
     assert 0 <= rate <= 100 and trainer in printed
 
 
-def test_your_own_attack(run, capsys):
-  scope = run('your_own_attack', *SMALL)
+def test_your_own_attack(run, little, capsys):
+  scope = run('your_own_attack')
   assert 'protected  by noise' in capsys.readouterr().out
   results = scope['results']
   assert results.keys() == {'pgd', 'leave them all', 'textured', 'both'}

@@ -10,6 +10,7 @@ import numpy as np
 from fr_poison import checkpoints
 
 EXPERIMENTS = pathlib.Path(__file__).parents[1] / 'experiments'
+LITTLE = pathlib.Path(__file__).with_name('little_networks.py')
 
 
 def environment(tmp_path_factory, num_devices: int = 1) -> dict:
@@ -27,12 +28,12 @@ def environment(tmp_path_factory, num_devices: int = 1) -> dict:
   }
 
 
-def start(name, config, folder, *args, env) -> subprocess.Popen:
+def start(name, config, folder, *args, **options) -> subprocess.Popen:
   """`launch` of a program that writes into `folder`, its --workdir."""
-  return launch(name, config, f'--workdir={folder}', *args, env=env)
+  return launch(name, config, f'--workdir={folder}', *args, **options)
 
 
-def launch(name, config, *args, env) -> subprocess.Popen:
+def launch(name, config, *args, env, little=False) -> subprocess.Popen:
   """experiments/<name>.py with a config file's `smoke` argument.
 
   Args:
@@ -40,10 +41,12 @@ def launch(name, config, *args, env) -> subprocess.Popen:
     config: one of experiments/configs, or a path.
     *args: other flags.
     env: see `environment`.
+    little: with `little_networks` in the place of those that ship.
   """
   return subprocess.Popen(
     [
       sys.executable,
+      *([str(LITTLE)] if little else []),
       str(EXPERIMENTS / f'{name}.py'),
       f'--config={EXPERIMENTS / "configs" / config}.py:smoke',
       *args,

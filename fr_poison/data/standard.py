@@ -15,14 +15,16 @@ import csv
 import hashlib
 import pathlib
 import posixpath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from fr_poison import checks, files
-from fr_poison.data.datasets.prepared import Prepared
 from fr_poison.data.faces import FaceSet
 from fr_poison.types import InputError
+
+if TYPE_CHECKING:  # It imports TFDS and Grain.
+  from fr_poison.data.datasets.prepared import Prepared
 
 _FOLDER = pathlib.Path(__file__).with_name('standards')
 DATASETS = {'fr_poison-lfw-1': 'lfw'}
@@ -46,7 +48,7 @@ class Standard(NamedTuple):
   digest: str
   pictures: list[tuple[str, str, str]]
 
-  def faces(self, prepared: Prepared) -> dict[str, FaceSet]:
+  def faces(self, prepared: 'Prepared') -> dict[str, FaceSet]:
     """Reads the pictures, by role; people stay in the order of the list.
 
     Raises:

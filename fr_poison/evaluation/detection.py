@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from fr_poison import keys, metrics, roc
 from fr_poison.detectors import Detector
@@ -19,7 +19,7 @@ from fr_poison.types import Array, InputError, Labels
 
 _RATES = (0.01, 0.001)  # of false positives
 _ENDS = (0.025, 0.975)  # of a 95% interval
-_Z95 = float(stats.norm.ppf(_ENDS[1]))
+_Z95 = float(special.ndtri(_ENDS[1]))
 
 
 def measure(

@@ -11,7 +11,7 @@ import numpy as np
 from flax import linen as nn
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from fr_poison import checks, weights
+from fr_poison import checkpoints, checks, weights
 from fr_poison.data.batches import (
   Progress,
   map_batches,
@@ -137,8 +137,6 @@ def load(
 
 def _read_checkpoint(path):
   """Reads a `training.TrainState`'s network, as its average where kept."""
-  from fr_poison import checkpoints  # Orbax takes a second to import
-
   tree, description = checkpoints.read(path)
   try:
     network = description['network']

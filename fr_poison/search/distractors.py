@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from fr_poison import distances
 from fr_poison.search import nearest
@@ -138,6 +137,8 @@ def check(
   Raises:
     InputError: fewer than 4 people.
   """
+  from scipy import stats  # takes a second to import
+
   people = np.random.default_rng(seed).permutation(np.unique(labels))
   if len(people) < 4:
     raise InputError(f'distractors: {len(people)} people, at least 4 needed')

@@ -28,7 +28,7 @@ def _poison(folder, env):
   if not source.exists():
     photos.make_photos(source)
   args = '--config.batch_size=2', f'--input={source}', f'--output={folder}'
-  return programs.launch('poison', 'fawkes_high', *args, env=env)
+  return programs.launch('poison', 'fawkes_high', *args, env=env, little=True)
 
 
 def _train_robust(folder, env):
@@ -40,18 +40,21 @@ def _train_robust(folder, env):
     '--config.num_public=2',
     '--config.adversaries.adaptive_tuned.training.num_epochs=5',
     env=env,
+    little=True,
   )
 
 
 def _evaluate(folder, env):
   networks = "--config.networks=('mobileface','pixels')"
-  return programs.start('evaluate', 'orl', folder, networks, env=env)
+  return programs.start(
+    'evaluate', 'orl', folder, networks, env=env, little=True
+  )
 
 
 def _study(folder, env):
   config = folder.parent / 'config'
   config.with_suffix('.py').write_text(_STUDY)
-  return programs.start('study', config, folder, env=env)
+  return programs.start('study', config, folder, env=env, little=True)
 
 
 # Each starts its program: (output folder, environment) -> process.

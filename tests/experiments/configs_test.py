@@ -24,7 +24,7 @@ REPLIES = {
 
 
 @pytest.mark.parametrize('name', REPLIES)
-def test_every_reply_is_recorded(name, tmp_path):
+def test_every_reply_is_recorded(name, little, tmp_path):
   config = importlib.import_module(f'configs.{name}').get_config('smoke')
   # Of that: evaluate_test.py.
   config.noise_control = False

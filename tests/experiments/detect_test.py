@@ -10,7 +10,7 @@ from fr_poison.report import record_file
 from fr_poison.types import InputError
 
 
-def test_it_writes_everything_and_is_in_order(here, tmp_path):
+def test_it_writes_everything_and_is_in_order(here, little, tmp_path):
   folder = tmp_path / 'out'
   config = detect_config.get_config('smoke').to_dict()
   config['pipeline']['num_distractors'] = 10

@@ -173,7 +173,7 @@ def test_what_has_no_nearest_stranger_is_refused(
     distractors.check_config(settings, counts)
 
 
-def test_smoke_run_records_every_number_of_strangers(here, tmp_path):
+def test_smoke_run_records_every_number_of_strangers(here, little, tmp_path):
   config = distractors_config.get_config('smoke').to_dict()
   printed = here(distractors, config, tmp_path / 'out')
   found = record_file.read(tmp_path / 'out' / 'distractors.jsonl')

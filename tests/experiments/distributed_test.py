@@ -11,7 +11,7 @@ from absl import flags
 from fr_poison import extractors, processes
 from fr_poison.types import InputError
 
-# One epoch of 40 pictures in batches of 16, of a network that compiles fast.
+# One epoch of 40 pictures in batches of 16, of a little network.
 TINY = (
   '--config.network=mobileface',
   '--config.input_size=112',
@@ -72,10 +72,10 @@ def _free_port():
 
 
 def test_two_processes_train_like_one_with_two_devices(
-  tmp_path, tmp_path_factory
+  little, tmp_path, tmp_path_factory
 ):
   env = programs.environment(tmp_path_factory, num_devices=2)
-  one = programs.start(*PROGRAM, tmp_path / 'one', *TINY, env=env)
+  one = programs.start(*PROGRAM, tmp_path / 'one', *TINY, env=env, little=True)
   programs.finish(one)  # first: it prepares the pictures, too
   address = (
     f'--coordinator_address=127.0.0.1:{_free_port()}',
@@ -90,6 +90,7 @@ def test_two_processes_train_like_one_with_two_devices(
       *address,
       f'--process_id={i}',
       env=env,
+      little=True,
     )
     for i in (0, 1)
   ]

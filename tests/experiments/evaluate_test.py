@@ -26,10 +26,11 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 @pytest.fixture
 def evaluate(tmp_path_factory, tmp_path):
-  def run(*args):
+  def run(*args, little=False):
     return subprocess.run(
       [
         sys.executable,
+        *([str(programs.LITTLE)] if little else []),
         str(ROOT / 'experiments' / 'evaluate.py'),
         f'--config={ROOT}/experiments/configs/orl.py:smoke',
         *args,
@@ -52,7 +53,7 @@ def _stable(path):
 
 
 def test_smoke_run_writes_everything_twice_the_same(evaluate, tmp_path):
-  result = evaluate()
+  result = evaluate(little=True)
   assert result.returncode == 0, result.stderr
   folder = tmp_path / 'results' / 'orl-smoke'
   assert (folder / 'table.md').read_text().strip() in result.stdout
@@ -73,7 +74,7 @@ def test_smoke_run_writes_everything_twice_the_same(evaluate, tmp_path):
   shutil.rmtree(lost)
   (spoilt / 'cloaks.json').unlink()
   cloaks[-1].write_bytes(b'')
-  again = evaluate()
+  again = evaluate(little=True)
   assert again.returncode == 0, again.stderr
   assert _stable(folder / 'records.jsonl') == first
   for path, image, when in zip(cloaks, pixels, times, strict=True):

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import programs
 import pytest
 
 from fr_poison import weights
@@ -12,11 +13,10 @@ from fr_poison import weights
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def _run(script, *args, cwd):
+def _run(script, *args, cwd, through=()):
   path = ROOT / 'experiments' / f'{script}.py'
-  return subprocess.run(
-    [sys.executable, str(path), *args], capture_output=True, text=True, cwd=cwd
-  )
+  words = [sys.executable, *through, path, *args]
+  return subprocess.run(words, capture_output=True, text=True, cwd=cwd)
 
 
 def test_converting_the_published_file_gives_the_shipped_bytes(tmp_path):
@@ -77,6 +77,7 @@ def test_benchmark_prints_a_line_of_ratios_per_network(tmp_path):
     '--batch_size=1',
     '--repeats=1',
     cwd=tmp_path,
+    through=[programs.LITTLE],
   )
   assert result.returncode == 0, result.stderr
   name, *ratios = result.stdout.strip().splitlines()[-1].split()

@@ -86,7 +86,7 @@ def test_a_tools_row_is_measured_as_the_standards_own(
     assert _config(cloaked)[field] == own[field]
 
 
-def test_the_standard_runs_in_little(frozen, lfw_dir, tmp_path):
+def test_the_standard_runs_in_little(frozen, little, lfw_dir, tmp_path):
   config = lfw.get_config('smoke').to_dict()
   config |= {'align': 'none', 'num_public': 2, 'num_splits': 2}
   config |= {'networks': ('mobileface',)}

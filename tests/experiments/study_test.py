@@ -5,6 +5,7 @@ import dataclasses
 import runpy
 
 import inputs
+import little_networks
 import programs
 import pytest
 import study
@@ -14,6 +15,13 @@ from fr_poison import locks, stages
 from fr_poison.types import InputError
 
 PGD = {'name': 'pgd', 'epsilon': 8 / 255, 'num_steps': 2}
+
+
+@pytest.fixture(scope='module', autouse=True)
+def little():
+  """What a study makes of networks does not depend on what they are."""
+  with little_networks.instead():
+    yield
 
 
 @pytest.fixture(scope='module')

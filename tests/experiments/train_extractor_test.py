@@ -15,8 +15,8 @@ from fr_poison import checkpoints, extractors
 from fr_poison.report import record_file
 from fr_poison.types import InputError
 
-# 40 pictures in batches of 16: 3 steps an epoch, 12 in all; of the network
-# that compiles fastest.
+# 40 pictures in batches of 16: 3 steps an epoch, 12 in all; of a little
+# network, see programs.launch.
 TINY = (
   '--config.network=mobileface',
   '--config.input_size=112',
@@ -31,7 +31,13 @@ def start(tmp_path_factory):
 
   def run(folder, *args):
     return programs.start(
-      'train_extractor', 'arcface_from_scratch', folder, *TINY, *args, env=env
+      'train_extractor',
+      'arcface_from_scratch',
+      folder,
+      *TINY,
+      *args,
+      env=env,
+      little=True,
     )
 
   return run
@@ -65,7 +71,7 @@ def _wait_for(process, folder, pattern):
     time.sleep(0.002)
 
 
-def test_what_it_prints_is_what_evaluate_takes(done, here, tmp_path):
+def test_what_it_prints_is_what_evaluate_takes(done, here, little, tmp_path):
   folder, out = done
   metrics = _metrics(folder)
   assert [m['step'] for m in metrics] == [0, 3, 6, 9, 12]
@@ -143,7 +149,7 @@ def test_killed_twice_it_ends_with_the_same_bits(done, start, train, tmp_path):
     np.testing.assert_array_equal(array, whole[name], name)
 
 
-def test_a_loss_that_is_not_finite_ends_it(train, tmp_path):
+def test_a_loss_that_is_not_finite_ends_it(train, little, tmp_path):
   optimizer = '--config.training.optimizer'
   errors = train(
     tmp_path,
@@ -165,9 +171,7 @@ def test_another_training_in_the_folder_is_refused(done, train):
   assert "training.head.name 'arcface', now 'cosface'" in head
   people = train(folder, '--config.num_train_people=5', status=2)
   assert 'another architecture' in people
-  assert (
-    'params/head/centres (float32[4, 256], wanted float32[5, 256])' in people
-  )
+  assert 'params/head/centres (float32[4, 16], wanted float32[5, 16])' in people
   assert (folder / 'metrics.jsonl').read_bytes() == before
 
 

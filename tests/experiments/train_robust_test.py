@@ -20,7 +20,7 @@ def test_a_config_that_trains_nothing_is_refused(here, tmp_path):
   assert not (tmp_path / 'out').exists()
 
 
-def test_evaluate_finds_everything_done(here, tmp_path):
+def test_evaluate_finds_everything_done(here, little, tmp_path):
   config = adaptive.get_config('smoke').to_dict()
   lines = here(train_robust, config, tmp_path / 'out').splitlines()
   paths = dict(x.split(': --config.extractor.checkpoint=') for x in lines)
