@@ -35,7 +35,8 @@ def _shown(name, page):
 
 
 @pytest.mark.parametrize(
-  'page', ['README.md', 'docs/trainers.md', 'docs/detection.md', 'docs/study.md']
+  'page',
+  ['README.md', 'docs/trainers.md', 'docs/detection.md', 'docs/study.md'],
 )
 def test_numbers_in_sentences_are_those_of_the_records(page, root):
   found = quoted.read((root / page).read_text(encoding='utf-8'))
