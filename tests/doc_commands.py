@@ -116,6 +116,9 @@ TESTED = {
     'evaluate adaptive',
     'train_robust adaptive',
   ),
+  'tuning_test.test_on_lfw_it_is_the_studys_trainer_and_other_people': (
+    'evaluate tuning:on=lfw --data_dir',
+  ),
   'verify_test.test_parts_of_the_frame_are_compared_on_view_1': (
     'verify lfw_verification:crops --data_dir',
   ),

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from fr_poison.report import sources, words
 
-_QUOTED = re.compile(r'(\d[\d.]*)(%?)<!-- (.*?) -->', re.S)
+_QUOTED = re.compile(r'(\d[\d.]*)(%?)<!--\s(.*?)\s-->', re.S)
 _NOT_MEANT = 'saved', 'control'
 
 

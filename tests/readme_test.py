@@ -35,8 +35,7 @@ def _shown(name, page):
 
 
 @pytest.mark.parametrize(
-  'page',
-  ['README.md', 'docs/trainers.md', 'docs/detection.md', 'docs/study.md'],
+  'page', ['README.md', 'docs/study.md', 'docs/trainers.md']
 )
 def test_numbers_in_sentences_are_those_of_the_records(page, root):
   found = quoted.read((root / page).read_text(encoding='utf-8'))
@@ -121,12 +120,6 @@ def test_other_verifications_are_what_their_records_say(name, root):
   table = tables.verification(record_file.read(folder / f'{name}.jsonl'))
   page = (root / 'docs' / 'networks.md').read_text()
   assert _shown(name, page) == table.split('\n\n')[0]
-
-
-def test_the_tables_of_detectors_are_those_of_the_records(root):
-  found = record_file.read(root / 'docs' / 'study' / 'detection.jsonl')
-  page = (root / 'docs' / 'detection.md').read_text()
-  assert _shown('detect', page) == tables.detection(found).split('\n\n')[0]
 
 
 def test_the_study_is_what_its_records_say(readme, root):

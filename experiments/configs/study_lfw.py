@@ -7,9 +7,8 @@ LFW, people, pictures and galleries are those of lfw.py (`fr_poison-lfw-1`).
 Cloaks as released, made on one network and on two of its family; trainers whose
 network is that one, another of its family, or of another family; the paper's
 recipes for training and its classifiers, and those that do better on people who
-are not tested (tuning.py). The run `baseline` is in docs/study: there both
-tools protect at 100% before the very network, LowKey at 81 to 100% before seven
-others, Fawkes 1.0 at 36 to 97%. The other runs are not recorded yet.
+are not tested (tuning.py). Results: README, docs/trainers.md; which runs are
+recorded: docs/study.md.
 
 The argument `smoke` is the same in little; its numbers mean nothing. `seed=1`
 draws other splits and targets.
