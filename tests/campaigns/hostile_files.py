@@ -23,7 +23,6 @@ from fr_poison.photos import manifest
 from fr_poison.report import record_file, sources
 from fr_poison.types import InputError
 
-_DOCS = pathlib.Path(__file__).parents[2] / 'docs'
 _FACES = 'Ann_0001.jpg', 'Bob_0001.jpg', 'Bob_0002.jpg'
 
 
@@ -123,6 +122,12 @@ _STEP |= {'versions': {}, 'arrays': {}, 'files': {}}
 _SEALED_STEP = _STEP | {'sha256': checkpoints._digest(_STEP)}
 _LISTS = json.dumps({'path': ['1/2@N00/3.jpg', 'Ann/Ann_1.png'], 'id': []})
 _PAIRS = '1\t1\nBob\t1\t2\nAnn\t1\tBob\t2\n'
+_DETECTION = {
+  **{'detector': 'statistics', 'features': 'noise', 'train_attack': 'fawkes'},
+  **{'test_attack': 'lowkey', 'epsilon': 0.03, 'jpeg': '', 'auc': 0.9},
+  **{'auc_ci': [0.8, 1], 'average_precision': 0.9, 'num_people': 20},
+  'tpr_at_fpr': {'0.01': 0.5},
+}
 
 TARGETS = {
   'pictures': Target(
@@ -160,11 +165,7 @@ TARGETS = {
     _records,
     [
       lambda path: record_file.write(path, [seeds.RECORD]),
-      *_text(json.dumps(seeds.RECORD)),
-      *(
-        lambda path, name=name: (_DOCS / name).read_bytes().split(b'\n')[0]
-        for name in ('detect/detection.jsonl', 'detect/trainers.jsonl')
-      ),
+      *_text(json.dumps(seeds.RECORD), json.dumps(_DETECTION)),
     ],
   ),
   'rows of cloaks': Target(
