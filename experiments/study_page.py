@@ -46,8 +46,8 @@ def write(study) -> sources.Sources:
 
 def _durations(study) -> str:
   """A table of what each finished run took."""
-  notes = {r.name: study.note(r) for r in study.runs.values()}
-  seconds = {name: note['seconds'] for name, note in notes.items() if note}
+  done = filter(study.is_done, study.runs.values())
+  seconds = {run.name: study.note(run)['seconds'] for run in done}
   rows = [[name, f'{taken:.0f}'] for name, taken in seconds.items()]
   return Table(
     'runs',

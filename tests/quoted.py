@@ -4,9 +4,8 @@ A Markdown page has them as `68%<!-- orl protection_rate attack=lowkey ... -->`:
 a folder of docs/, a field, and what the record's other fields are. Cloaks that
 were saved, and controls, are meant only where `saved` or `control` is named.
 With `min` or `max` before the field it is that of all such records, otherwise
-there is one; `.1` behind it is the second of a list, `.NAME` what a table has
-under that name. A list is written with `+`, a space with `_`, and another value
-than this with `!=`.
+there is one; `.1` behind it is the second of a list. A list is written with
+`+`, a space with `_`, and another value than this with `!=`.
 """
 
 import re
@@ -51,19 +50,12 @@ def expected(quoted: Quoted, docs) -> str:
   terms += [f'{name}=None' for name in _NOT_MEANT if name not in named]
   found = [r for r in records if all(_holds(r, term) for term in terms)]
   assert found and (of_all or len(found) == 1), (quoted, len(found))
-  values = [_part(r[field], index) if index else r[field] for r in found]
+  values = [r[field][int(index)] if index else r[field] for r in found]
   value = {'max': max, 'min': min}[of_all](values) if of_all else values[0]
   if quoted.is_percent:
     return words.percent(value)
   digits = len(quoted.text.partition('.')[2])
   return f'{value:.{digits}f}'
-
-
-def _part(value, index):
-  if isinstance(value, list):
-    return value[int(index)]
-  (part,) = (x for name, x in value.items() if name.replace(' ', '_') == index)
-  return part
 
 
 def _holds(record, term):

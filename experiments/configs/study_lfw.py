@@ -155,7 +155,7 @@ def _adversaries(arg, smoke):
   found = adaptive.get_config(arg).adversaries.to_dict()
   for name in 'adaptive_paper', 'adaptive_tuned':
     found[name]['attacks'] = _TOOLS
-  # Whatever its random numbers are, it knows nobody afterwards (adaptive.py).
+  # It knew nobody afterwards (docs/tuning): one training is enough to show it.
   found['adaptive_paper']['training_seeds'] = 1
   filtering = squeezing.get_config(arg).adversaries.squeezing.to_dict()
   # Each is all strangers' pictures once more.

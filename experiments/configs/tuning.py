@@ -11,9 +11,10 @@ takes.
 
 The argument `on=lfw` asks 10 of the tuning people of `fr_poison-lfw-1` instead
 (--data_dir=LFW), with the cloaks and the trainer's material of study_lfw.py;
-nobody who is tested there is even in the gallery. An hour and a half; the
-records are docs/tuning. `of=end_to_end` compares recipes of that recognizer, a
-row each, on ORL. `smoke` is the same in little; its numbers mean nothing.
+nobody who is tested there is even in the gallery. An hour and a half, by what a
+step takes; the records are docs/tuning. `of=end_to_end` compares recipes of
+that recognizer, a row each, on ORL. `smoke` is the same in little; its numbers
+mean nothing.
 """
 
 from configs import adaptive, study_lfw

@@ -73,7 +73,7 @@ def _here(row, alike, attack, surrogate):
 
 
 def _best(records):
-  """The best, chosen without a look at whom it is reported of; the range.
+  """Writes the best, chosen on people it is not reported of, and the range.
 
   The range alone where the records are not of the same people.
   """
