@@ -193,6 +193,7 @@ def _protection(material, versions, filters, shared):
     num_protected=pipeline['num_protected'],
     num_splits=pipeline['num_splits'],
     strangers=material.strangers,
+    store=material.store / 'embeddings',
     seed=settings.seed,
   )
   shared = shared | {

@@ -208,7 +208,9 @@ def load(
   settings, faces = given.settings, given.faces
   networks = inputs.on_frame(networks, faces)
   protocol = inputs.draw_protocol(
-    settings, faces, given.candidates, given.protected, given.strangers
+    *(settings, faces, given.candidates, folder),
+    given.protected,
+    given.strangers,
   )
   public = inputs.public_people(
     settings, networks, given.public, given.candidates, folder

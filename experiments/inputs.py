@@ -42,7 +42,7 @@ def load(
   Args:
     settings: of the run.
     data_dir: the data set's own folders, or None.
-    folder: gets what is kept of public people.
+    folder: gets what is kept of public people and strangers.
 
   Raises:
     InputError: there are fewer, or the config is strict and pictures are left
@@ -68,7 +68,9 @@ def load(
   return Inputs(
     settings,
     networks,
-    draw_protocol(settings, faces, candidates, strangers=found.strangers),
+    draw_protocol(
+      settings, faces, candidates, folder, strangers=found.strangers
+    ),
     public_people(settings, networks, public, candidates, folder),
     {'alignment': faces.alignment, 'warnings': warnings} | found.fields,
     found.left_out,
@@ -116,10 +118,14 @@ def draw_protocol(
   settings: Settings,
   faces: FaceSet,
   candidates: FaceSet,
+  folder: pathlib.Path,
   protected: list[int] | None = None,
   strangers: FaceSet | None = None,
 ) -> evaluation.Protocol:
-  """Draws the splits and, unless they are given, the protected people."""
+  """Draws the splits and, unless they are given, the protected people.
+
+  What is known of strangers is kept in `folder`.
+  """
   return evaluation.Protocol.draw(
     faces,
     num_protected=settings.num_protected,
@@ -128,6 +134,7 @@ def draw_protocol(
     test_fraction=settings.test_fraction,
     targets=candidates,
     strangers=strangers,
+    store=folder / 'embeddings',
     seed=settings.seed,
   )
 

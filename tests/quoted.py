@@ -8,6 +8,7 @@ there is one; `.1` behind it is the second of a list. A list is written with
 `+`, a space with `_`, and another value than this with `!=`.
 """
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -45,7 +46,7 @@ def expected(quoted: Quoted, docs) -> str:
   folder, *rest = quoted.query.split()
   of_all = rest.pop(0) if rest[0] in ('min', 'max') else None
   (field, _, index), *terms = rest[0].partition('.'), *rest[1:]
-  records = sources.read(sorted((docs / folder).glob('*.jsonl'))).all()
+  records = _records(docs / folder)
   named = ' '.join(terms)
   terms += [f'{name}=None' for name in _NOT_MEANT if name not in named]
   found = [r for r in records if all(_holds(r, term) for term in terms)]
@@ -56,6 +57,11 @@ def expected(quoted: Quoted, docs) -> str:
     return words.percent(value)
   digits = len(quoted.text.partition('.')[2])
   return f'{value:.{digits}f}'
+
+
+@functools.cache
+def _records(folder):
+  return sources.read(sorted(folder.glob('*.jsonl'))).all()
 
 
 def _holds(record, term):

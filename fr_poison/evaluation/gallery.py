@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from fr_poison import extractors
+from fr_poison import extractors, keys, locks
 from fr_poison.adversaries import purifying
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation.protocol import Protocol
 from fr_poison.evaluation.trainer import Trainer
-from fr_poison.search import distractors
+from fr_poison.search import distractors, store
 from fr_poison.types import Array, Embeddings, Labels
 
 # Length of a picture's embedding from which on all are made shorter.
@@ -34,6 +34,11 @@ def embed(
   Returns:
     [N, D].
   """
+  found = extractors.embed(trainer.extractor, images, batch_size)
+  return _shorter(protocol, trainer, found, batch_size)
+
+
+def _shorter(protocol, trainer, embeddings, batch_size):
   network = trainer.extractor
 
   def exponent():
@@ -42,8 +47,7 @@ def embed(
     return math.frexp(length)[1] if _LONG < length < math.inf else 0
 
   key = 'length', network.embed_fn, network.sha256 or trainer
-  shorter = protocol.memory.recall(key, exponent)
-  return np.ldexp(extractors.embed(network, images, batch_size), -shorter)
+  return np.ldexp(embeddings, -protocol.memory.recall(key, exponent))
 
 
 def clean_embeddings(
@@ -70,12 +74,28 @@ def clean_embeddings(
 def _embedded(protocol, faces, trainer, filter_, batch_size):
   network = trainer.extractor
   key = network.embed_fn, network.sha256 or trainer, filter_, faces
-  return protocol.memory.recall(
-    key,
-    lambda: embed(
-      protocol, trainer, purifying.apply(filter_, faces.images), batch_size
-    ),
+
+  def compute():
+    images = purifying.apply(filter_, faces.images)
+    if faces is protocol.faces or not (protocol.store and network.sha256):
+      return embed(protocol, trainer, images, batch_size)
+    found = _stored(protocol.store, network, images, batch_size)
+    return _shorter(protocol, trainer, found, batch_size)
+
+  return protocol.memory.recall(key, compute)
+
+
+def _stored(folder, network, images, batch_size):
+  """Reads embeddings that an earlier run made, or makes and keeps them."""
+  folder /= keys.of(keys.of_pictures(images))[:16]
+  parts = lambda size: (
+    images[start : start + size] for start in range(0, len(images), size)
   )
+  with locks.turn(folder):
+    found = store.fill(
+      folder, network, parts, len(images), batch_size=batch_size
+    )
+  return found.embeddings
 
 
 def strangers(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import pathlib
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -42,6 +43,7 @@ class Protocol:
     targets: pictures of people outside, for cloaks that imitate somebody.
     strangers: pictures of others in every gallery, whom nobody asks about;
       for 1-NN alone, which other recognizers are fitted without.
+    store: a folder that keeps the strangers' embeddings for the next run.
     seed: of every draw, and of the cloaks' random numbers.
 
   Raises:
@@ -53,6 +55,7 @@ class Protocol:
   splits: tuple[Split, ...]
   targets: FaceSet | None = None
   strangers: FaceSet | None = None
+  store: pathlib.Path | None = None
   seed: int = 0
   memory: Memory = dataclasses.field(default_factory=Memory, repr=False)
 
@@ -86,6 +89,7 @@ class Protocol:
     test_fraction: float = 0.3,
     targets: FaceSet | None = None,
     strangers: FaceSet | None = None,
+    store: pathlib.Path | None = None,
     seed: int = 0,
   ) -> 'Protocol':
     """Draws who is protected, and the splits.
@@ -100,6 +104,7 @@ class Protocol:
         probes; rounded down, at least one.
       targets: see `Protocol`.
       strangers: likewise.
+      store: likewise.
       seed: not negative.
 
     Raises:
@@ -120,7 +125,7 @@ class Protocol:
       for i in range(num_splits)
     )
     chosen = tuple(sorted(protected))
-    return cls(faces, chosen, splits, targets, strangers, seed)
+    return cls(faces, chosen, splits, targets, strangers, store, seed)
 
   @functools.cached_property
   def to_cloak(self) -> np.ndarray:

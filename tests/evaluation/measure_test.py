@@ -480,6 +480,36 @@ def test_strangers_go_the_trainers_way():
   assert _rates(found)[:2] == [0, 0.5]
 
 
+def test_strangers_are_embedded_once_for_all_runs(tmp_path, monkeypatch):
+  """A later run asks about none whom the store has, and about all others."""
+  embed, asked = extractors.embed, []
+  network = PIXELS._replace(spec=PIXELS.spec._replace(embedding_size=363))
+  spy = lambda network, images, *size: (
+    asked.append(len(images)) or embed(network, images, *size)
+  )
+  monkeypatch.setattr(extractors, 'embed', spy)
+
+  def run(brightness, sha256='a', **settings):
+    asked.clear()
+    shown = _strangers(*brightness)
+    protocol = dataclasses.replace(LINE, strangers=shown, store=tmp_path)
+    found = measure(
+      protocol,
+      scrape.clean(protocol),
+      Trainer(network._replace(sha256=sha256), **settings),
+    )
+    return _rates(found)[:2], len(brightness) in asked
+
+  few, others = (3, 53, 210, 220, 230), (4, 30, 80, 210, 220)
+  inverted = {'filter': lambda images: 255 - images}
+  for kept in False, True:
+    assert run(few) == ([1, 0.5], not kept)
+    assert run(others) == ([0, 1], not kept)
+    assert run(few, **inverted) == ([1, 0.5], not kept)
+    assert run(few, sha256='b') == ([1, 0.5], not kept)
+    assert run(few, sha256=None) == ([1, 0.5], True)  # by what to know it?
+
+
 @pytest.mark.parametrize('normalize', [False, True])
 def test_a_network_that_grew_without_bound_is_measured_like_another(normalize):
   """Nobody's square fits into float32; who is nearest does not change."""
