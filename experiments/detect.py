@@ -247,8 +247,8 @@ def _among(material, people, trainer):
 def _record(result):
   """Of the enrolled, and the share of those who are not."""
   names = (
-    *('attack', 'epsilon', 'adversary', 'network', 'recognizer'),
-    *('num_gallery_people', 'num_splits'),
+    *('attack', 'epsilon', 'adversary', 'network', 'relation'),
+    *('recognizer', 'num_gallery_people', 'num_splits'),
   )
   record = {name: result.fields[name] for name in names}
   for field in ('protection', 'error', 'not_enrolled', 'others_not_enrolled'):

@@ -2,10 +2,12 @@
 
 A Markdown page has them as `68%<!-- orl protection_rate attack=lowkey ... -->`:
 a folder of docs/, a field, and what the record's other fields are. Cloaks that
-were saved, and controls, are meant only where `saved` or `control` is named.
+were saved, controls, and strangers of a model are meant only where `saved`,
+`control` or `num_distractors` is named.
 With `min` or `max` before the field it is that of all such records, otherwise
-there is one; `.1` behind it is the second of a list. A list is written with
-`+`, a space with `_`, and another value than this with `!=`.
+there is one; `.1` behind it is the second of a list, `.name` a part of several.
+A list is written with `+`, a space with `_`, and another value than this with
+`!=`.
 """
 
 import functools
@@ -15,7 +17,7 @@ from typing import NamedTuple
 from fr_poison.report import sources, words
 
 _QUOTED = re.compile(r'(\d[\d.]*)(%?)<!--\s(.*?)\s-->', re.S)
-_NOT_MEANT = 'saved', 'control'
+_NOT_MEANT = 'saved', 'control', 'num_distractors'
 
 
 class Quoted(NamedTuple):
@@ -49,14 +51,25 @@ def expected(quoted: Quoted, docs) -> str:
   records = _records(docs / folder)
   named = ' '.join(terms)
   terms += [f'{name}=None' for name in _NOT_MEANT if name not in named]
-  found = [r for r in records if all(_holds(r, term) for term in terms)]
+  found = [
+    r
+    for r in records
+    if r.get(field) is not None and all(_holds(r, term) for term in terms)
+  ]
   assert found and (of_all or len(found) == 1), (quoted, len(found))
-  values = [r[field][int(index)] if index else r[field] for r in found]
+  values = [_part(r[field], index) for r in found]
   value = {'max': max, 'min': min}[of_all](values) if of_all else values[0]
   if quoted.is_percent:
     return words.percent(value)
   digits = len(quoted.text.partition('.')[2])
   return f'{value:.{digits}f}'
+
+
+def _part(value, index):
+  if isinstance(value, dict):
+    (index,) = (key for key in value if key.replace(' ', '_') == index)
+    return value[index]
+  return value[int(index)] if index else value
 
 
 @functools.cache

@@ -22,6 +22,8 @@ from fr_poison.report import (
 from fr_poison.report.grid import arrange
 from fr_poison.report.grid import tables as grids
 
+_FLAGS = 'decisions', 'innocent'
+
 
 @pytest.fixture(scope='module')
 def readme(root):
@@ -35,7 +37,8 @@ def _shown(name, page):
 
 
 @pytest.mark.parametrize(
-  'page', ['README.md', 'docs/study.md', 'docs/trainers.md']
+  'page',
+  ['README.md', 'docs/detection.md', 'docs/study.md', 'docs/trainers.md'],
 )
 def test_numbers_in_sentences_are_those_of_the_records(page, root):
   found = quoted.read((root / page).read_text(encoding='utf-8'))
@@ -120,6 +123,14 @@ def test_other_verifications_are_what_their_records_say(name, root):
   table = tables.verification(record_file.read(folder / f'{name}.jsonl'))
   page = (root / 'docs' / 'networks.md').read_text()
   assert _shown(name, page) == table.split('\n\n')[0]
+
+
+def test_the_tables_of_detectors_are_those_of_the_records(root):
+  found = record_file.read(root / 'docs' / 'study' / 'detection.jsonl')
+  page = (root / 'docs' / 'detection.md').read_text()
+  assert _shown('detect', page) == tables.detection(found).split('\n\n')[0]
+  for name, table in zip(_FLAGS, tables.flags(found), strict=True):
+    assert _shown(name, page) == table.markdown().split('\n\n')[0]
 
 
 def test_the_study_is_what_its_records_say(readme, root):

@@ -22,7 +22,6 @@ from fr_poison.evaluation.trainer import (
   Retrained,
   Trainer,
   members,
-  relation,
   waiting_name,
   weights,
 )
@@ -165,7 +164,7 @@ class _Judge:
       'adversary': trainer.adversary or waiting_name(trainer.name, surrogate),
       **({'kind': trainer.kind} if trainer.kind else {}),
       'network': trainer.name,
-      'relation': relation(names, surrogate),
+      'relation': extractors.relation(names, surrogate),
       'input_size': max(part.extractor.input_size for part in trainer.parts),
       'recognizer': self._kind,
       'normalize': self._normalizes(trainer),

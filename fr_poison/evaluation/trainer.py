@@ -23,32 +23,6 @@ def waiting_name(network: str, surrogate: Sequence[str]) -> str:
   return 'baseline' if not surrogate or is_own else 'oblivious'
 
 
-def relation(networks: Sequence[str], surrogate: Sequence[str]) -> str | None:
-  """Says how near a trainer's networks are to those that cloaks were made on.
-
-  Args:
-    networks: names; of several the nearest one counts.
-    surrogate: names.
-
-  Returns:
-    'white-box': one of them; 'same family': another network with a graph of
-    their family; 'another family'. None where there is no surrogate, or one
-    that is not known.
-  """
-  if not surrogate:
-    return None
-  surrogate = [name.removesuffix(extractors.MIRRORED) for name in surrogate]
-  if set(networks) & set(surrogate):
-    return 'white-box'
-  if not {*networks, *surrogate} <= {*extractors.names()} - {extractors.PIXELS}:
-    return None
-  families = [
-    {extractors.spec(name).family for name in names}
-    for names in (networks, surrogate)
-  ]
-  return 'same family' if families[0] & families[1] else 'another family'
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trainer:
   """Embeds what was scraped with a network, after a filter and a detector.

@@ -3,7 +3,7 @@
 import functools
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +34,7 @@ from fr_poison.extractors import (
   resnet,
 )
 from fr_poison.extractors.convert import reading, state_dict
-from fr_poison.extractors.network import Extractor, NetworkSpec
+from fr_poison.extractors.network import MIRRORED, Extractor, NetworkSpec
 from fr_poison.types import (
   Embeddings,
   InputError,
@@ -75,6 +75,31 @@ def spec(name: str) -> NetworkSpec:
   """
   checks.known('network', name, _SPECS)
   return _SPECS[name]
+
+
+def relation(networks: Sequence[str], surrogate: Sequence[str]) -> str | None:
+  """Says how near a trainer's networks are to those that cloaks were made on.
+
+  Args:
+    networks: names; of several the nearest one counts.
+    surrogate: names.
+
+  Returns:
+    'white-box': one of them; 'same family': another network with a graph of
+    their family; 'another family'. None where there is no surrogate, or one
+    that is not known.
+  """
+  if not surrogate:
+    return None
+  surrogate = [name.removesuffix(MIRRORED) for name in surrogate]
+  if set(networks) & set(surrogate):
+    return 'white-box'
+  if not {*networks, *surrogate} <= {*names()} - {PIXELS}:
+    return None
+  families = [
+    {spec(name).family for name in group} for group in (networks, surrogate)
+  ]
+  return 'same family' if families[0] & families[1] else 'another family'
 
 
 def load(

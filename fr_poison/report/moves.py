@@ -27,7 +27,9 @@ def move(record: dict) -> str:
     is_own = network in record['surrogate']
     if is_own:
       return 'baseline'
-    relation = record.get('relation')
+    relation = record.get('relation') or extractors.relation(
+      [network], record['surrogate']
+    )
     return relation if relation in OTHERS else 'oblivious'
   return _MOVE_OF.get(first, first)
 

@@ -123,8 +123,8 @@ def moves(make_record):
   return [
     make_record('none', '', rate=0.01),
     make('baseline', 1.0),
-    make('oblivious', 0.97, 'faceres'),
-    make('oblivious', 0.033, 'dlib_resnet'),
+    make('oblivious', 0.97, 'one'),
+    make('oblivious', 0.033, 'another'),
     make('oblivious', 0.2, 'faceplugin', relation='same family'),
     make('oblivious', 0.04, 'reid_0095', relation='another family'),
     make('adaptive', 0.02),

@@ -1,9 +1,8 @@
-"""Trainers: what they are called, and how near they are to a surrogate."""
+"""How near networks are to a surrogate."""
 
 import pytest
 
 from fr_poison import extractors
-from fr_poison.evaluation.trainer import relation
 
 
 @pytest.mark.parametrize(
@@ -22,7 +21,7 @@ from fr_poison.evaluation.trainer import relation
   ],
 )
 def test_how_near_a_network_is_to_the_surrogate(networks, surrogate, expected):
-  assert relation(networks, surrogate) == expected
+  assert extractors.relation(networks, surrogate) == expected
 
 
 def test_every_network_has_a_family():
