@@ -45,6 +45,10 @@ TESTED = {
   'distractors_test.test_smoke_run_records_every_number_of_strangers': (
     'distractors distractors',
   ),
+  'distractors_test.test_stored_embeddings_are_strangers': (
+    'distractors distractors --config.dataset --config.networks --data_dir '
+    '--strangers',
+  ),
   'distractors_test.test_the_search_finds_what_faiss_finds_in_the_benchmark': (
     'benchmark --search',
   ),
@@ -56,6 +60,7 @@ TESTED = {
   ),
   'embedding_store_test.test_a_data_set_is_embedded_block_by_block': (
     'embedding_store --network --output',
+    'embedding_store --data_dir --dataset --network --output',
   ),
   'evaluate_test.test_smoke_run_writes_everything_twice_the_same': (
     'evaluate orl',
