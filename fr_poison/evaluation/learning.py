@@ -196,7 +196,8 @@ def training_key(
   return keys.key(
     _STAGES,
     adversary=kind,
-    settings=chosen,
+    # Of the networks that are trained this is one.
+    settings={k: v for k, v in chosen.items() if k != 'networks'},
     network=keys.of_networks([extractor]),
     images=keys.of_array(images),
     labels=keys.of_array(labels),

@@ -97,8 +97,9 @@ def test_a_cloak(monkeypatch):
 def test_a_training(monkeypatch):
   adversaries = adaptive.get_config('smoke').adversaries.to_dict()
 
-  def key(images, labels, network=TOY, kind='adaptive', **changes):
+  def key(images, labels, network=TOY, kind='adaptive', more=(), **changes):
     chosen = copy.deepcopy(adversaries['adaptive_tuned'])
+    chosen['networks'] += more
     chosen['training'] |= changes
     return learning.training_key(kind, chosen, network, images, labels)
 
@@ -118,6 +119,8 @@ def test_a_training(monkeypatch):
       _raised(patch, name)
       changed.append(key(*given))
   assert len({key(*given), *changed}) == 1 + len(changed)
+  # Of several networks each is trained alone.
+  assert key(*given, more=('faceres',)) == key(*given)
 
 
 def test_a_detectors_network(monkeypatch, tmp_path):
