@@ -214,9 +214,13 @@ def line_plot(
     axis.vlines(numbers, low, high, one.style['color'], lw=1)
   axis.set(ylim=(-3, 103), xlabel=label, ylabel='protection rate, %')
   axis.set_xscale(scale)
+  ticks = sorted({x for one in series for x in one.cells})
   if scale == 'symlog':
     axis.set_xlim(left=-0.5)
-  axis.set_xticks(sorted({x for one in series for x in one.cells}))
+    # Of two numbers too near for a label each, the larger one has it.
+    pairs = zip(ticks, [*ticks[1:], np.inf], strict=True)
+    ticks = [x for x, larger in pairs if larger > 2 * x]
+  axis.set_xticks(ticks)
   axis.set_xticks([], minor=True)
   axis.xaxis.set_major_formatter(ticker.EngFormatter(sep=''))
   return legend(figure, axis)

@@ -156,7 +156,10 @@ def by_distractors(records: list[dict]) -> Drawing | None:
   """
   lines = {}
   ordered = sorted(records, key=lambda r: r['num_distractors'])
+  surrogates = {words.surrogate_name(r) for r in records} - {''}
   for record, cloak, kind in tables.among_strangers(ordered):
+    if len(surrogates) == 1 and record['attack'] != 'none':
+      cloak = words.attack_name(record['attack'])  # for no other network
     name = words.AND.join((cloak, words.column(record)))
     line = lines.setdefault((name, kind), {})
     line[record['num_distractors']] = record

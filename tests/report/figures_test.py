@@ -122,12 +122,19 @@ def test_protection_among_strangers(make_record):
   )
   (axis,) = drawing.figure.axes
   assert _lines(axis) == [
-    ('LowKey for mobileface, mobileface', '-', [[0, 10], [10, 80]]),
-    ('LowKey for mobileface, mobileface', '--', [[0, 10], [1000, 90]]),
+    ('LowKey, mobileface', '-', [[0, 10], [10, 80]]),
+    ('LowKey, mobileface', '--', [[0, 10], [1000, 90]]),
     ('no cloak, mobileface', '-', [[0, 0], [10, 20]]),
   ]
   labels = [label.get_text() for label in axis.get_xticklabels()]
   assert labels == ['0', '10', '1k']
+  # Cloaks for two networks have their names; of 600 and 1000 one has a label.
+  records = [make(x, 'real', 600, 'lowkey', y) for x, y in ((0, 'a'), (1, 'b'))]
+  records += [r | {'num_distractors': 1000} for r in records]
+  (axis,) = figures.by_distractors(records).figure.axes
+  names = [name for name, *_ in _lines(axis)]
+  assert names == [f'LowKey for {x}, mobileface' for x in 'ab']
+  assert [x.get_text() for x in axis.get_xticklabels()] == ['1k']
 
 
 def test_no_curve_of_one_point(make_record):
