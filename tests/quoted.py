@@ -3,11 +3,11 @@
 A Markdown page has them as `68%<!-- orl protection_rate attack=lowkey ... -->`:
 a folder of docs/, a field, and what the record's other fields are. Cloaks that
 were saved, controls, and strangers of a model are meant only where `saved`,
-`control` or `num_distractors` is named.
-With `min` or `max` before the field it is that of all such records, otherwise
-there is one; `.1` behind it is the second of a list, `.name` a part of several.
-A list is written with `+`, a space with `_`, and another value than this with
-`!=`.
+`control` or `num_distractors` is named, and of several numbers of people the
+most where `num_people` is not. With `min` or `max` before the field it is that
+of all such records, otherwise there is one; `.1` behind it is the second of a
+list, `.NAME` what a table has under that name. A list is written with `+`, a
+space with `_`, and another value than this with `!=`.
 """
 
 import functools
@@ -56,6 +56,9 @@ def expected(quoted: Quoted, docs) -> str:
     for r in records
     if r.get(field) is not None and all(_holds(r, term) for term in terms)
   ]
+  if 'num_people' not in named:
+    people = [r.get('num_people', 0) for r in found]
+    found = [r for r in found if r.get('num_people', 0) == max(people)]
   assert found and (of_all or len(found) == 1), (quoted, len(found))
   values = [_part(r[field], index) for r in found]
   value = {'max': max, 'min': min}[of_all](values) if of_all else values[0]

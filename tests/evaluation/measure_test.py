@@ -481,7 +481,7 @@ def test_strangers_go_the_trainers_way():
 
 
 def test_strangers_are_embedded_once_for_all_runs(tmp_path, monkeypatch):
-  """A later run asks about none whom the store has, and about all others."""
+  """A later run embeds nobody whom the store has, and everybody else."""
   embed, asked = extractors.embed, []
   network = PIXELS._replace(spec=PIXELS.spec._replace(embedding_size=363))
   spy = lambda network, images, *size: (
