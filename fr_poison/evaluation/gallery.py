@@ -1,6 +1,7 @@
 """Embeddings of what stands in every gallery: clean pictures and strangers."""
 
 import math
+import pathlib
 
 import numpy as np
 
@@ -17,7 +18,11 @@ _LONG = 2.0**40
 
 
 def embed(
-  protocol: Protocol, trainer: Trainer, images: Array, batch_size: int = 20
+  protocol: Protocol,
+  trainer: Trainer,
+  images: Array,
+  batch_size: int = 20,
+  folder: pathlib.Path | None = None,
 ) -> Embeddings:
   """Embeds pictures as they are compared.
 
@@ -30,15 +35,11 @@ def embed(
     trainer: whose network it is.
     images: uint8 [N, H, W, 3].
     batch_size: pictures embedded at a time on an accelerator.
+    folder: keeps the embeddings for the next run; None: nothing does.
 
   Returns:
     [N, D].
   """
-  found = extractors.embed(trainer.extractor, images, batch_size)
-  return _shorter(protocol, trainer, found, batch_size)
-
-
-def _shorter(protocol, trainer, embeddings, batch_size):
   network = trainer.extractor
 
   def exponent():
@@ -47,7 +48,12 @@ def _shorter(protocol, trainer, embeddings, batch_size):
     return math.frexp(length)[1] if _LONG < length < math.inf else 0
 
   key = 'length', network.embed_fn, network.sha256 or trainer
-  return np.ldexp(embeddings, -protocol.memory.recall(key, exponent))
+  shorter = protocol.memory.recall(key, exponent)
+  if folder:
+    found = _stored(folder, network, images, batch_size)
+  else:
+    found = extractors.embed(network, images, batch_size)
+  return np.ldexp(found, -shorter)
 
 
 def clean_embeddings(
@@ -77,10 +83,9 @@ def _embedded(protocol, faces, trainer, filter_, batch_size):
 
   def compute():
     images = purifying.apply(filter_, faces.images)
-    if faces is protocol.faces or not (protocol.store and network.sha256):
-      return embed(protocol, trainer, images, batch_size)
-    found = _stored(protocol.store, network, images, batch_size)
-    return _shorter(protocol, trainer, found, batch_size)
+    is_kept = faces is not protocol.faces and network.sha256
+    folder = protocol.store if is_kept else None
+    return embed(protocol, trainer, images, batch_size, folder)
 
   return protocol.memory.recall(key, compute)
 
