@@ -18,28 +18,31 @@ from typing import BinaryIO
 from fr_poison.types import InputError
 
 MAX_BYTES = 1 << 28  # of a file that somebody else made
+LARGE = 1 << 34  # of one that may be large: weights, rows of many pictures
 # The half-written files that a killed `write_atomic` leaves.
 TEMPORARY = '.fr_poison-*.tmp'
 _counter = itertools.count()
 # The folders that this process writes to, as often as they were named.
 _outputs: list[pathlib.Path] = []
 _NO_LINK = getattr(os, 'O_NOFOLLOW', 0)
+_NO_WAIT = getattr(os, 'O_NONBLOCK', 0)  # for the other end of a pipe
 
 
 @contextlib.contextmanager
 def output(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
-  """Names a folder that is written to, which may itself be a link; see above.
+  """Names a folder that is written to, and yields it; see above.
 
-  Yields it, made if it was not there; InputError: that it cannot be.
+  It may itself be a link, if it is in no other one that was named before.
+
+  InputError: as `make_folder`.
   """
-  folder = pathlib.Path(folder)
-  with named(folder):
-    folder.mkdir(parents=True, exist_ok=True)
-  _outputs.append(_absolute(folder))
+  make_folder(folder)
+  root = _absolute(folder)
+  _outputs.append(root)
   try:
-    yield folder
+    yield pathlib.Path(folder)
   finally:
-    _outputs.remove(_absolute(folder))
+    _outputs.remove(root)
 
 
 @contextlib.contextmanager
@@ -52,28 +55,41 @@ def named(path: str | os.PathLike) -> Iterator[None]:
     yield
   except OSError as error:
     name = error.filename if isinstance(error.filename, str) else path
-    reason = error.strerror or error
-    raise InputError(f'{name}: {reason}') from error
+    raise InputError(f'{name}: {error.strerror or error}') from error
+
+
+def make_folder(folder: str | os.PathLike) -> None:
+  """Makes a folder, and those around it, if they are not there.
+
+  InputError: it cannot be made; or it, or a folder on the way to it from the
+  outermost `output` around it, is a link.
+  """
+  folder = pathlib.Path(folder)
+  _refuse_links(folder)
+  with named(folder):
+    try:
+      folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+      raise InputError(f'{folder}: not a folder') from error
 
 
 def place(path: str | os.PathLike) -> pathlib.Path:
   """Makes the folders that `path` lies in, and returns it, to be written now.
 
-  InputError: a folder cannot be made; or it, or a folder on the way to it from
-  the innermost `output` around it, is a link.
+  InputError: as `make_folder`, or `path` is a link.
   """
   path = pathlib.Path(path)
-  _refuse_links(path)
-  with named(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
+  make_folder(path.parent)
+  if path.is_symlink():
+    raise InputError(f'{path}: a link, which is not written through')
   return path
 
 
-def _refuse_links(path):
-  whole = _absolute(path)
+def _refuse_links(folder):
+  whole = _absolute(folder)
   roots = [root for root in _outputs if whole.is_relative_to(root)]
-  # What the caller itself named may be a link, what lies in it may not.
-  depth = max(len(root.parts) for root in roots) if roots else len(whole.parts)
+  # What a caller named may be a link, what lies in it may not.
+  depth = min((len(root.parts) for root in roots), default=len(whole.parts))
   for part in [*reversed(whole.parents), whole][depth:]:
     if part.is_symlink():
       raise InputError(f'{part}: a link, which is not written through')
@@ -84,29 +100,29 @@ def _absolute(path):
 
 
 def write_atomic(path: str | os.PathLike, data: bytes) -> None:
-  """Writes the whole file or nothing; it is on disk on return.
+  """Writes the whole file or nothing; its bytes are on disk on return.
 
   A link at `path` itself is replaced, not followed.
 
-  InputError: it cannot be written, or as `place`; what was there is still
+  InputError: it cannot be written, or as `make_folder`; what was there is still
   there.
   """
   path = pathlib.Path(path)
-  place(path.parent / '-')
+  make_folder(path.parent)
   # A short name: with that of `path` in it, it could be too long.
   name = f'{os.getpid()}.{next(_counter)}'
   temporary = path.with_name(TEMPORARY.replace('*', name))
   try:
-    with named(path):
-      temporary.unlink(missing_ok=True)  # A killed process may have had our id.
-      with open(temporary, 'xb') as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-      os.replace(temporary, path)
-  except InputError as error:  # which names a file that nobody knows
-    cause = error.__cause__
-    raise InputError(f'{path}: {cause.strerror or cause}') from cause
+    if not (path.is_symlink() or path.is_file()) and path.exists():
+      raise InputError(f'{path}: not a regular file')  # as /dev/null
+    temporary.unlink(missing_ok=True)  # A killed process may have had our id.
+    with open(temporary, 'xb') as file:
+      file.write(data)
+      file.flush()
+      os.fsync(file.fileno())
+    os.replace(temporary, path)
+  except OSError as error:  # which names a file that nobody knows
+    raise InputError(f'{path}: {error.strerror or error}') from error
   finally:
     with contextlib.suppress(OSError):  # It is gone if all went well.
       temporary.unlink()
@@ -115,29 +131,45 @@ def write_atomic(path: str | os.PathLike, data: bytes) -> None:
 def append(path: str | os.PathLike, data: bytes) -> None:
   """Adds to the end of a file, which is made if needed; on disk on return.
 
-  InputError: it cannot be written, or as `place`.
+  InputError: as `open_own`; what was there is still there, and nothing more.
   """
-  with open_own(path, 'ab') as file:
-    file.write(data)
-    file.flush()
-    os.fsync(file.fileno())
+  with open_own(path) as file:
+    size, left = file.tell(), memoryview(data)
+    try:
+      while left:
+        left = left[os.write(file.fileno(), left) :]
+      os.fsync(file.fileno())
+    except OSError:
+      with contextlib.suppress(OSError):
+        file.truncate(size)
+      raise
 
 
 @contextlib.contextmanager
-def open_own(path: str | os.PathLike, mode: str) -> Iterator[BinaryIO]:
-  """Opens a file that this project keeps and writes to in place.
+def open_own(path: str | os.PathLike) -> Iterator[BinaryIO]:
+  """Opens a file that is written to in place, at its end; makes it if needed.
 
-  Args:
-    path: the file.
-    mode: of `open`, binary.
-
-  Raises:
-    InputError: it cannot be opened or written, or as `place`.
+  InputError: it cannot be opened or written, is no file or has another name,
+  too, or as `place`.
   """
-  with named(path):
-    opener = lambda name, flags: os.open(name, flags | _NO_LINK, 0o666)
-    with open(place(path), mode, opener=opener) as file:
-      yield file
+  opener = lambda name, flags: os.open(name, flags | _NO_LINK | _NO_WAIT, 0o666)
+  with named(path), open(place(path), 'a+b', opener=opener) as file:
+    about = os.fstat(file.fileno())
+    if not stat.S_ISREG(about.st_mode):
+      raise InputError(f'{path}: not a regular file')
+    if about.st_nlink > 1:
+      raise InputError(f'{path}: linked to by another name, not written')
+    yield file
+
+
+def rename(old: str | os.PathLike, new: str | os.PathLike) -> None:
+  """Gives a file, or a folder if `new` is not there, another name.
+
+  InputError: it cannot be done, or a folder on the way to `new` is a link.
+  """
+  make_folder(pathlib.Path(new).parent)
+  with named(new):
+    os.replace(old, new)
 
 
 def remove(path: str | os.PathLike) -> None:
@@ -146,7 +178,7 @@ def remove(path: str | os.PathLike) -> None:
   InputError: it cannot be deleted, or a folder on the way is a link.
   """
   path = pathlib.Path(path)
-  _refuse_links(path.parent / '-')
+  _refuse_links(path.parent)
   with named(path), contextlib.suppress(FileNotFoundError):
     if path.is_dir() and not path.is_symlink():
       shutil.rmtree(path)  # which follows no link
@@ -158,7 +190,7 @@ def remove(path: str | os.PathLike) -> None:
 def opened(
   path: str | os.PathLike,
   name: str | None = None,
-  max_bytes: int | None = None,
+  max_bytes: float | None = None,
 ) -> Iterator[BinaryIO]:
   """Opens what somebody else made, if it is a file, without waiting for it.
 
@@ -173,10 +205,7 @@ def opened(
   """
   name = name or os.fspath(path)
   limit = MAX_BYTES if max_bytes is None else max_bytes
-  # A pipe would wait for somebody to write to it.
-  opener = lambda place, flags: os.open(
-    place, flags | getattr(os, 'O_NONBLOCK', 0)
-  )
+  opener = lambda place, flags: os.open(place, flags | _NO_WAIT)
   try:
     with open(path, 'rb', opener=opener) as file:
       about = os.fstat(file.fileno())
@@ -189,18 +218,20 @@ def opened(
     raise InputError(f'{name}: {error.strerror or error}') from error
 
 
-def read(path: str | os.PathLike, name: str | None = None) -> bytes:
-  """Reads a file of at most `MAX_BYTES`, which messages call `name`.
+def read(
+  path: str | os.PathLike,
+  name: str | None = None,
+  max_bytes: float | None = None,
+) -> bytes:
+  """Reads a file whole; arguments and InputError as of `opened`."""
+  with opened(path, name, max_bytes) as file:
+    # Not to its end: something may be writing to it.
+    return file.read(os.fstat(file.fileno()).st_size)
 
-  InputError: as `opened`.
-  """
-  with opened(path, name) as file:
-    return file.read()
 
-
-def read_text(path: str | os.PathLike) -> str:
+def read_text(path: str | os.PathLike, max_bytes: float | None = None) -> str:
   """Reads a file as `read` does; InputError also where it is not UTF-8."""
   try:
-    return read(path).decode()
+    return read(path, max_bytes=max_bytes).decode()
   except UnicodeDecodeError:
     raise InputError(f'{path}: not UTF-8') from None

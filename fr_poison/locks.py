@@ -27,8 +27,9 @@ class BusyError(InputError):
 def held(folder: pathlib.Path, flag: str = '--workdir') -> Iterator[None]:
   """Makes the folder of a run, if needed, and keeps other runs out of it.
 
-  Half-written files that killed runs left anywhere below it are removed. With
-  several processes all of them call it; the first one holds the lock.
+  It is a `files.output` until the end. Half-written files that killed runs left
+  anywhere below it are removed. With several processes all of them call it; the
+  first one holds the lock.
 
   Args:
     folder: what the run writes to.
@@ -40,16 +41,20 @@ def held(folder: pathlib.Path, flag: str = '--workdir') -> Iterator[None]:
   """
   with contextlib.ExitStack() as stack:
     processes.on_first(lambda: _lock(folder, flag, stack))
+    stack.enter_context(files.output(folder))
     yield
 
 
 @contextlib.contextmanager
 def turn(folder: pathlib.Path) -> Iterator[None]:
-  """Lets one process of a run at a time into `folder`: the others wait."""
-  folder.mkdir(parents=True, exist_ok=True)
-  with contextlib.ExitStack() as stack:
+  """Lets one process of a run at a time into `folder`: the others wait.
+
+  It is a `files.output` until the end. InputError: as that.
+  """
+  with contextlib.ExitStack() as stack, files.output(folder):
     if fcntl is not None:
-      descriptor = os.open(folder, os.O_RDONLY)
+      with files.named(folder):
+        descriptor = os.open(folder, os.O_RDONLY)
       stack.callback(os.close, descriptor)
       with contextlib.suppress(OSError):  # a file system without locks
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -58,12 +63,13 @@ def turn(folder: pathlib.Path) -> Iterator[None]:
 
 def _lock(folder, flag, stack):
   try:
-    folder.mkdir(parents=True, exist_ok=True)
+    files.make_folder(folder)
     if fcntl is None:
       return
-    descriptor = os.open(folder, os.O_RDONLY)
-  except OSError as error:
-    raise InputError(f'{flag}: {folder}: {error.strerror}') from error
+    with files.named(folder):
+      descriptor = os.open(folder, os.O_RDONLY)
+  except InputError as error:
+    raise InputError(f'{flag}: {error}') from error
   stack.callback(os.close, descriptor)
   try:
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -79,25 +85,21 @@ def _claim(folder, stack):
   """Says who holds the lock; clears what the one before left, if killed."""
   note = folder / OWNER
   # Whoever writes a result says what cannot be written to.
-  with contextlib.suppress(OSError):
-    note.unlink(missing_ok=True)
-    # A new file: a link that somebody puts there is not written through.
-    with open(note, 'x') as file:
-      file.write(str(os.getpid()))
+  with contextlib.suppress(InputError):
+    files.write_atomic(note, str(os.getpid()).encode())
     stack.callback(note.unlink, missing_ok=True)
   for place, _, names in os.walk(folder):
     for name in fnmatch.filter(names, files.TEMPORARY):
       # Another run may be at work in a folder of this one.
       if not _is_alive(re.split('[-.]', name)[2]):
-        with contextlib.suppress(OSError):
-          os.unlink(os.path.join(place, name))
+        with contextlib.suppress(InputError):
+          files.remove(os.path.join(place, name))
 
 
 def _owner(folder):
   """', process <pid>' of the run that holds the lock, if that can be said."""
-  with contextlib.suppress(OSError):
-    with open(folder / OWNER, 'rb') as file:
-      pid = file.read(20).decode(errors='replace')
+  with contextlib.suppress(InputError):
+    pid = files.read(folder / OWNER, max_bytes=20).decode(errors='replace')
     if _is_alive(pid):  # not one that was killed, or is on another host
       return f', process {pid}'
   return ''

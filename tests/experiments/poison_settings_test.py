@@ -80,7 +80,7 @@ def test_wrong_folders_are_named(done, tmp_path):
     with pytest.raises(InputError, match='--output: '):
       poison.run(CONFIG, done[0], output)
   assert list(tmp_path.iterdir()) == [empty]
-  with pytest.raises(InputError, match='--output: .*notes.txt: File exists'):
+  with pytest.raises(InputError, match='--output: .*notes.txt: not a folder'):
     poison.run(CONFIG, done[0], empty / 'notes.txt')
 
 
