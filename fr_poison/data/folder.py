@@ -8,6 +8,7 @@ picture, is passed over.
 
 import functools
 import hashlib
+import math
 import os
 import pathlib
 import posixpath
@@ -164,7 +165,10 @@ class Member(tarfile.TarInfo):
 def _members(archive: pathlib.Path) -> Iterator[File]:
   left = _MAX_RATIO * archive.stat().st_size
   try:
-    with tarfile.open(archive, 'r|*', tarinfo=Member) as tar:
+    with (
+      files_lib.opened(archive, max_bytes=math.inf) as file,
+      tarfile.open(fileobj=file, mode='r|*', tarinfo=Member) as tar,
+    ):
       while member := tar.next():
         tar.members.clear()  # It would keep them all.
         left -= member.size

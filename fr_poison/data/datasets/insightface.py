@@ -92,17 +92,17 @@ def records(path: str | os.PathLike) -> Iterator[Record]:
   """
   path = pathlib.Path(path)
   index = path.with_suffix('.idx')
-  try:
-    with open(path, 'rb') as stream, open(index, 'rb') as lines:
-      for number, line in enumerate(lines, 1):
-        try:
-          key, offset = map(int, line.split())
-          stream.seek(offset)
-        except (ValueError, OSError):  # A file has no negative offset.
-          raise InputError(f'{index}: line {number} is damaged') from None
-        yield _record(stream, key, f'{path.stem}/{key}')
-  except OSError as error:
-    raise InputError(f'{error.filename}: {error.strerror}') from error
+  with (
+    files.opened(path, max_bytes=math.inf) as stream,
+    files.opened(index, max_bytes=math.inf) as lines,
+  ):
+    for number, line in enumerate(lines, 1):
+      try:
+        key, offset = map(int, line.split())
+        stream.seek(offset)
+      except (ValueError, OSError):  # A file has no negative offset.
+        raise InputError(f'{index}: line {number} is damaged') from None
+      yield _record(stream, key, f'{path.stem}/{key}')
 
 
 def _record(stream, key: int, name: str) -> Record:

@@ -13,6 +13,7 @@ import re
 
 import numpy as np
 
+from fr_poison import files
 from fr_poison.extractors.convert.cursor import Cursor
 
 INPUT = b'input_rgb_image_sized'
@@ -29,7 +30,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   Raises:
     ValueError: truncated, or another network than of these layers.
   """
-  data = path.read_bytes()
+  data = files.read(path, max_bytes=files.LARGE)
   reader, count = _Reader(data, data.index(INPUT) + len(INPUT)), 0
   mean = [math.ldexp(reader.integer(), reader.integer()) for _ in range(3)]
   arrays, before = {'mean': np.float32(mean)}, None

@@ -15,6 +15,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import yaml
 
+from fr_poison import files
 from fr_poison.data import folder
 from fr_poison.extractors.convert import torch_file
 
@@ -136,19 +137,26 @@ def _part(path: pathlib.Path, endings: tuple[str, ...]) -> Iterator[BinaryIO]:
   with contextlib.ExitStack() as stack:
     if path.is_dir():
       found = [file for file in path.iterdir() if fits(file.name)]
-      files = [stack.enter_context(open(file, 'rb')) for file in found[:2]]
+      parts = [stack.enter_context(_opened(file)) for file in found[:2]]
     else:
-      files = list(_members(path, fits))
-    if len(files) != 1:
-      count = 'more than one' if files else 'no'
+      parts = list(_members(path, fits))
+    if len(parts) != 1:
+      count = 'more than one' if parts else 'no'
       names = ' or '.join(endings)
       raise ValueError(f'no FRBench release: {count} file {names} in it')
-    yield files[0]
+    yield parts[0]
+
+
+def _opened(path):
+  return files.opened(path, max_bytes=files.LARGE)
 
 
 def _members(path, fits):
   left = _MAX_RATIO * path.stat().st_size
-  with tarfile.open(path, 'r|gz', tarinfo=folder.Member) as tar:
+  with (
+    _opened(path) as file,
+    tarfile.open(fileobj=file, mode='r|gz', tarinfo=folder.Member) as tar,
+  ):
     for member in tar:
       left -= tarfile.BLOCKSIZE + member.size
       if left < 0:

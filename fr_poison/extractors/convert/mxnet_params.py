@@ -10,6 +10,7 @@ import pathlib
 
 import numpy as np
 
+from fr_poison import files
 from fr_poison.extractors.convert.cursor import Cursor
 
 MAGIC = (0x112).to_bytes(8, 'little')
@@ -24,7 +25,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     ValueError: truncated, longer than it says, two arrays of one name, or
       arrays that are not dense.
   """
-  file = Cursor(path.read_bytes(), len(MAGIC))
+  file = Cursor(files.read(path, max_bytes=files.LARGE), len(MAGIC))
   _, count = file.numbers('Q', 2)  # the first is reserved
   arrays = []
   # Not range(count), which may say anything: every array takes some bytes.

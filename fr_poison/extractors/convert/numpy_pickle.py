@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 
+from fr_poison import files
 from fr_poison.extractors.convert.data_pickle import Holder, leaves
 from fr_poison.extractors.convert.data_pickle import read as read_pickle
 
@@ -26,7 +27,8 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     ValueError: an import of anything but numpy's arrays, or an array that is
       not of numbers, or of more than the file holds.
   """
-  file = io.BytesIO(path.read_bytes())  # which reads no more than there is
+  # Which reads no more than there is.
+  file = io.BytesIO(files.read(path, max_bytes=files.LARGE))
   tree = read_pickle(file, lambda *names: _FOUND.get(names))
   return {name: _array(name, part) for name, part in leaves(tree, Holder)}
 

@@ -11,6 +11,7 @@ import re
 
 import numpy as np
 
+from fr_poison import files
 from fr_poison.types import InputError
 
 # What the exporter made up for arrays that it computed.
@@ -51,7 +52,8 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
       "onnx: not installed; pip install 'fr_poison[convert]' or "
       'pip install onnx'
     ) from error
-  graph = onnx.load_model_from_string(path.read_bytes()).graph
+  data = files.read(path, max_bytes=files.LARGE)
+  graph = onnx.load_model_from_string(data).graph
   arrays = {}
   for tensor in graph.initializer:
     if tensor.name in arrays:
@@ -80,10 +82,10 @@ def _array(onnx, tensor, folder):
       f"{tensor.name}: {where['location']} is no file in the model's folder"
     )
   dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+  offset = int(where.get('offset', 0))
   # A map: many tensors may say that they are the same large file.
-  return np.asarray(
-    np.memmap(file, dtype, 'r', int(where.get('offset', 0)), tuple(tensor.dims))
-  )
+  with files.opened(file, max_bytes=files.LARGE) as opened:
+    return np.asarray(np.memmap(opened, dtype, 'r', offset, tuple(tensor.dims)))
 
 
 def _iresnet(graph, arrays):

@@ -12,6 +12,8 @@ from xml.parsers import expat
 
 import numpy as np
 
+from fr_poison import files
+
 HEAD = rb'<\?xml[^>]*\?>\s*<net\s'
 _DTYPES = {'f16': np.dtype('<f2'), 'f32': np.dtype('<f4')}
 _KINDS = {'Convolution': 'conv', 'GroupConvolution': 'conv'}
@@ -62,8 +64,8 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   Raises:
     ValueError: damaged XML, or a constant that the `.bin` does not hold.
   """
-  graph = _Graph(path.read_bytes())
-  data = path.with_suffix('.bin').read_bytes()
+  graph = _Graph(files.read(path))
+  data = files.read(path.with_suffix('.bin'), max_bytes=files.LARGE)
   arrays, counts, named = {}, collections.Counter(), {}
   for layer, about in graph.layers.items():
     if about['type'] == 'Convert':

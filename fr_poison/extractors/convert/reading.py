@@ -14,6 +14,7 @@ import ml_dtypes
 import numpy as np
 import safetensors
 
+from fr_poison import files
 from fr_poison.extractors.convert import (
   dlib_dat,
   frbench,
@@ -95,7 +96,7 @@ def _one_line(path):
 
 
 def _head(path):
-  with open(path, 'rb') as file:
+  with files.opened(path, max_bytes=files.LARGE) as file:
     return file.read(_HEAD)
 
 
@@ -113,7 +114,7 @@ def _read(path):
 
 
 def _read_safetensors(path):
-  data = path.read_bytes()
+  data = files.read(path, max_bytes=files.LARGE)
   parts = safetensors.deserialize(data)  # checks all sizes first
   header = data[8 : 8 + int.from_bytes(data[:8], 'little')]
   # The package takes the last of two entries of one name, silently.

@@ -6,6 +6,8 @@ import pathlib
 
 import numpy as np
 
+from fr_poison import files
+
 _DTYPES = {'float32': '<f4', 'int32': '<i4', 'float16': '<f2', 'uint8': 'u1'}
 
 
@@ -20,7 +22,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
       is unknown.
   """
   try:
-    manifest = json.loads(path.read_text())['weightsManifest']
+    manifest = json.loads(files.read_text(path))['weightsManifest']
   except (ValueError, KeyError) as error:
     raise ValueError(f'not a TF.js graph model ({error})') from error
   shards = [pathlib.Path(name).name for g in manifest for name in g['paths']]
@@ -29,7 +31,9 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   arrays = {}
   for group in manifest:
     names = (pathlib.Path(name).name for name in group['paths'])
-    data = b''.join(path.with_name(name).read_bytes() for name in names)
+    data = b''.join(
+      files.read(path.with_name(name), max_bytes=files.LARGE) for name in names
+    )
     at = 0
     for weight in group['weights']:
       array, at = _read_one(weight, data, at)

@@ -11,6 +11,7 @@ import pathlib
 
 import numpy as np
 
+from fr_poison import files
 from fr_poison.extractors.convert.cursor import Cursor
 
 HEAD = rb'.{4}TFL3'  # behind the address of the first table
@@ -80,7 +81,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     ValueError: truncated, more than 10,000 operators, or a constant that the
       file does not hold.
   """
-  data = path.read_bytes()
+  data = files.read(path, max_bytes=files.LARGE)
   model = _Table(data, Cursor(data).number('I'))
   # What the number was called when it still fitted into a byte, and since.
   codes = [

@@ -15,6 +15,7 @@ from typing import BinaryIO, NamedTuple
 import ml_dtypes
 import numpy as np
 
+from fr_poison import files
 from fr_poison.extractors.convert import data_pickle
 
 LEGACY_MAGIC = b'\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.'
@@ -66,7 +67,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     ValueError: of another kind, naming anything but tensors, dicts, lists and
       numbers, or saying that it holds more than it does.
   """
-  with open(path, 'rb') as file:
+  with files.opened(path, max_bytes=files.LARGE) as file:
     return read_file(file)
 
 
