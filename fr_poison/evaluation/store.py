@@ -6,14 +6,12 @@ reads.
 """
 
 import pathlib
-import shutil
 from collections.abc import Sequence
 
 import numpy as np
 
-from fr_poison import locks, strict_json
+from fr_poison import files, locks, strict_json
 from fr_poison.data import decode, file_names
-from fr_poison.types import InputError
 
 _NOTE = 'cloaks.json'
 
@@ -42,14 +40,12 @@ class Kept:
   def load(self) -> tuple[np.ndarray, dict] | None:
     """Pictures [M, H, W, 3] and what is noted beside them, if all is there."""
     try:
-      note = strict_json.loads((self.folder / _NOTE).read_bytes())
+      note = strict_json.loads(files.read(self.folder / _NOTE))
       if note['key'] != self._key:
         return None
       images = [decode.read_image(self.folder / name) for name in self._files]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-      return None
-    except InputError:  # a picture that is damaged
-      return None
+    except (ValueError, TypeError, KeyError, RecursionError):
+      return None  # not there, or a file of it is damaged
     return np.stack(images), note
 
   def save(self, images: np.ndarray, note: dict) -> tuple[np.ndarray, dict]:
@@ -61,12 +57,14 @@ class Kept:
       if found := self.load():
         return found
       partial = self.folder.with_name(self.folder.name + '.partial')
-      shutil.rmtree(partial, ignore_errors=True)
-      for name, image in zip(self._files, images, strict=True):
-        (partial / name).parent.mkdir(parents=True, exist_ok=True)
-        decode.write_png(partial / name, image)
-      text = strict_json.dumps(strict_json.sealed(note | {'key': self._key}))
-      (partial / _NOTE).write_text(text)
-      shutil.rmtree(self.folder, ignore_errors=True)  # it is damaged
-      partial.rename(self.folder)
+      files.remove(partial)
+      try:
+        for name, image in zip(self._files, images, strict=True):
+          decode.write_png(partial / name, image)
+        text = strict_json.dumps(strict_json.sealed(note | {'key': self._key}))
+        files.write_atomic(partial / _NOTE, text.encode())
+        files.remove(self.folder)  # it is damaged
+        files.rename(partial, self.folder)
+      finally:
+        files.remove(partial)
     return self.load()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jinja2
 import numpy as np
 
-from fr_poison import version
+from fr_poison import files, version
 from fr_poison.report import (
   drawing,
   figures,
@@ -81,38 +81,39 @@ def write_folder(
     strips: pictures to show.
 
   Raises:
-    InputError: as `grid.tables` and `drawing.strip`.
+    InputError: as `grid.tables` and `drawing.strip`, or a file cannot be
+      written.
   """
   shown, drawn = grids.tables(found.protection), figures.draw_all(found)
   csv = tables.csv_text(found.all())
-  (folder / 'figures').mkdir(parents=True, exist_ok=True)
-  for i, grid in enumerate(shown, 1):
-    name = 'heat_map.svg' if i == 1 else f'heat_map_{i}.svg'
-    (folder / name).write_bytes(heat_map.draw(grid).svg())
-  for one in drawn.drawings:
-    place = folder / 'figures' / one.name
-    place.with_suffix('.svg').write_bytes(one.svg())
-    place.with_suffix('.png').write_bytes(one.png())
-  for name, text in {
-    'table.md': tables.markdown(found, shown),
-    'table.tex': tables.latex(shown),
-    'records.csv': csv,
-  }.items():
-    record_file.write_text(folder / name, text)
-  _write(
-    folder / 'report.html',
-    found,
-    shown,
-    strips,
-    is_study=True,
-    title='What is left of cloaks when the trainer moves',
-    sentences=prose.lead(found, shown),
-    drawings=drawn.drawings,
-    skipped=[*map(words.clean, found.skipped), *drawn.missing],
-    columns=_COLUMNS,
-    rows=list(map(_row, found.all())),
-    csv=_data_uri('text/csv;charset=utf-8', csv.encode(errors='replace')),
-  )
+  with files.output(folder):
+    for i, grid in enumerate(shown, 1):
+      name = 'heat_map.svg' if i == 1 else f'heat_map_{i}.svg'
+      files.write_atomic(folder / name, heat_map.draw(grid).svg())
+    for one in drawn.drawings:
+      place = folder / 'figures' / one.name
+      files.write_atomic(place.with_suffix('.svg'), one.svg())
+      files.write_atomic(place.with_suffix('.png'), one.png())
+    for name, text in {
+      'table.md': tables.markdown(found, shown),
+      'table.tex': tables.latex(shown),
+      'records.csv': csv,
+    }.items():
+      record_file.write_text(folder / name, text)
+    _write(
+      folder / 'report.html',
+      found,
+      shown,
+      strips,
+      is_study=True,
+      title='What is left of cloaks when the trainer moves',
+      sentences=prose.lead(found, shown),
+      drawings=drawn.drawings,
+      skipped=[*map(words.clean, found.skipped), *drawn.missing],
+      columns=_COLUMNS,
+      rows=list(map(_row, found.all())),
+      csv=_data_uri('text/csv;charset=utf-8', csv.encode(errors='replace')),
+    )
 
 
 def _write(path, found, shown, strips, is_study=False, **fields):

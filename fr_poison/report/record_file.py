@@ -44,11 +44,8 @@ def scan(path: str | os.PathLike) -> Iterator[tuple[int, dict | Exception]]:
   Raises:
     InputError: the file cannot be read.
   """
-  try:
-    lines = pathlib.Path(path).read_bytes().removesuffix(b'\n').split(b'\n')
-  except OSError as error:
-    raise types.InputError(f'{path}: {error.strerror}') from error
-  for i, line in enumerate(lines, 1):
+  data = files.read(path, max_bytes=files.LARGE)
+  for i, line in enumerate(data.removesuffix(b'\n').split(b'\n'), 1):
     try:
       record = strict_json.loads(line)
       kinds.validate(record)

@@ -7,6 +7,7 @@ are not those of the manifest.
 """
 
 import json
+import math
 import os
 import pathlib
 from collections.abc import Callable, Iterable
@@ -67,10 +68,8 @@ def fill(
   embed = lambda images: extractors.embed(extractor, images, batch_size)
   blocks = progress(stream(block_size), count, block_size)
   shape = count, extractor.spec.embedding_size
-  try:
+  with files.output(folder.parent), files.named(folder):
     return _fill(folder, shape, embed, blocks)
-  except OSError as error:
-    raise InputError(f'{error.filename or folder}: {error.strerror}') from error
 
 
 def read(
@@ -88,13 +87,13 @@ def read(
   folder = _place(folder, extractor)
   blocks, path = _read_manifest(folder), folder / _EMBEDDINGS
   try:
-    found = np.memmap(path, np.float32, 'r')
+    found = _map(path)
     found = found.reshape(-1, extractor.spec.embedding_size)
     spans = sorted(tuple(map(int, rows.split(':'))) for rows in blocks)
     starts, stops = zip(*spans, strict=True)
     if (0, *stops) != (*starts, len(found)):
       raise ValueError('some are missing')
-  except (OSError, ValueError) as error:
+  except ValueError as error:
     raise InputError(f'{folder}: no whole store of embeddings') from error
   for number, (start, stop) in enumerate(spans):
     known = blocks[f'{start}:{stop}'].get('embeddings')
@@ -113,7 +112,6 @@ def _place(folder, extractor):
 
 
 def _fill(folder, shape, embed, stream):
-  folder.mkdir(parents=True, exist_ok=True)
   embeddings = _open(folder / _EMBEDDINGS, shape)
   known, blocks, damaged = _read_manifest(folder), {}, []
   num_computed = stop = 0
@@ -136,8 +134,14 @@ def _fill(folder, shape, embed, stream):
   if stop != len(embeddings):
     raise InputError(f'pictures: {shape[0]} expected, there are others')
   _write_manifest(folder, blocks)
-  result = np.memmap(folder / _EMBEDDINGS, np.float32, 'r', 0, shape)
+  result = _map(folder / _EMBEDDINGS).reshape(shape)
   return Store(result, num_computed, tuple(damaged))
+
+
+def _map(path):
+  """All numbers of a file, read when they are needed."""
+  with files.opened(path, max_bytes=math.inf) as file:
+    return np.memmap(file, np.float32, 'r')
 
 
 def _open(path, shape):
@@ -147,23 +151,20 @@ def _open(path, shape):
   a page is written.
   """
   size = int(np.prod(shape)) * np.dtype(np.float32).itemsize
-  with open(path, 'ab') as file:
+  with files.open_own(path) as file:
     file.truncate(size)
     if hasattr(os, 'posix_fallocate'):
       os.posix_fallocate(file.fileno(), 0, size)
-  return np.memmap(path, np.float32, 'r+', 0, shape)
+    return np.memmap(file, np.float32, 'r+', 0, shape)
 
 
 def _read_manifest(folder):
   """The blocks that are finished, by their rows 'start:stop'."""
   try:
-    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest = json.loads(files.read_text(folder / MANIFEST, files.LARGE))
     if manifest['network'] == folder.name:  # no other's, that changed places
       return {rows: dict(block) for rows, block in manifest['blocks'].items()}
-  except (
-    *(OSError, ValueError, LookupError, TypeError, AttributeError),
-    RecursionError,
-  ):
+  except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
     pass  # not there, or damaged: what it vouched for is computed again
   return {}
 

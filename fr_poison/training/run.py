@@ -3,7 +3,6 @@
 import contextlib
 import json
 import math
-import os
 import pathlib
 import reprlib
 import time
@@ -12,10 +11,9 @@ from collections.abc import Callable
 import jax
 from flax import traverse_util
 
-from fr_poison import checks, locks, processes
+from fr_poison import checks, files, locks, processes
 from fr_poison.checkpoints import Checkpoints
 from fr_poison.data import batches
-from fr_poison.files import write_atomic
 from fr_poison.training.loop import Means, Trainer
 from fr_poison.training.preemption import Preemption
 from fr_poison.training.sampling import Sampler
@@ -130,8 +128,8 @@ class _Metrics:
     """Drops the lines that a stop has outdated; training goes on at `step`."""
     if tensorboard:
       self._writer = _event_writer(self._path.parent, step)
-    kept = ''.join(line + '\n' for line in self._lines(step or -1))
-    write_atomic(self._path, kept.encode())
+    kept = b''.join(line + b'\n' for line in self._lines(step or -1))
+    files.write_atomic(self._path, kept)
 
   def write(self, step, values):
     if not processes.is_first():
@@ -139,30 +137,23 @@ class _Metrics:
     seconds = round(time.monotonic() - self._start, 3)
     values = values | {'seconds': seconds}
     line = json.dumps({'step': step} | values, allow_nan=False)
-    try:
-      with self._path.open('a') as file:
-        file.write(line + '\n')
-        file.flush()
-        os.fsync(file.fileno())  # before the checkpoint that continues it is
-    except OSError as error:
-      raise InputError(f'{self._path}: {error.strerror}') from error
+    # On disk before the checkpoint that continues it is.
+    files.append(self._path, f'{line}\n'.encode())
     if self._writer:
-      for name, value in values.items():
-        self._writer.add_scalar(name, value, step)
-      self._writer.flush()
+      with files.named(self._path.parent):
+        for name, value in values.items():
+          self._writer.add_scalar(name, value, step)
+        self._writer.flush()
 
   def close(self):
     if self._writer:
       self._writer.close()
 
   def _lines(self, last):
-    try:
-      lines = self._path.read_text(errors='replace').splitlines()
-    except FileNotFoundError:
+    if not self._path.exists():
       return
-    except OSError as error:
-      raise InputError(f'{self._path}: {error.strerror}') from error
-    with contextlib.suppress(ValueError, KeyError, TypeError):
+    lines = files.read(self._path, max_bytes=files.LARGE).splitlines()
+    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
       for line in lines:  # of which a killed process wrote half of the last
         if json.loads(line)['step'] <= last:
           yield line
@@ -175,6 +166,8 @@ def _event_writer(folder, step):
     raise InputError(
       "--tensorboard: pip install 'fr_poison[tensorboard]' first"
     ) from error
+  for file in folder.glob('events.out.tfevents.*'):
+    files.place(file)  # It may write to one that is there.
   return tensorboardX.SummaryWriter(str(folder), purge_step=step + 1)
 
 
@@ -182,14 +175,14 @@ def _claim(folder, description, *, is_new):
   """Notes whose folder it is; refuses to go on with another training."""
   path, wanted = folder / 'training.json', json.dumps(description)
   if is_new or not path.exists():  # or it is a folder of checkpoints alone
-    write_atomic(path, (wanted + '\n').encode())
+    files.write_atomic(path, (wanted + '\n').encode())
     return
+  text = files.read_text(path)
   try:
     old, new = (
-      traverse_util.flatten_dict(json.loads(text), sep='.')
-      for text in (path.read_text(), wanted)
+      traverse_util.flatten_dict(json.loads(x), sep='.') for x in (text, wanted)
     )
-  except (OSError, ValueError, AssertionError, RecursionError) as error:
+  except (ValueError, AssertionError, RecursionError) as error:
     raise InputError(f'{path}: {error or "not an object"}') from error
   changed = [
     f'{name} {reprlib.repr(old.get(name))}, now {reprlib.repr(new.get(name))}'
