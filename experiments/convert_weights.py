@@ -37,6 +37,7 @@ misshaped array always is.
 
 import hashlib
 import json
+import math
 import pathlib
 
 import cli
@@ -45,7 +46,7 @@ import numpy as np
 import safetensors.numpy
 from absl import flags
 
-from fr_poison import extractors, weights
+from fr_poison import extractors, files, weights
 from fr_poison.attacks import alexnet
 from fr_poison.detectors import vgg16
 from fr_poison.extractors import cache, frbench
@@ -131,9 +132,9 @@ def _convert(network, source, output):
 def _digest(source):
   """SHA-256 of the file, or of a folder's in the order of their names."""
   digest = hashlib.sha256()
-  files = sorted(source.iterdir()) if source.is_dir() else [source]
-  for path in files:
-    with open(path, 'rb') as file:
+  parts = sorted(source.iterdir()) if source.is_dir() else [source]
+  for path in parts:
+    with files.opened(path, max_bytes=math.inf) as file:
       while data := file.read(1 << 20):
         digest.update(data)
   return digest.hexdigest()
@@ -149,17 +150,18 @@ def _ship(network, source, target):
     for name, a in sorted(flat.items())
   }
   data = safetensors.numpy.save(arrays)
-  target.parent.mkdir(parents=True, exist_ok=True)
-  target.write_bytes(data)
   path = target.with_name('manifest.json')
-  manifest = json.loads(path.read_text()) if path.is_file() else {}
+  manifest = json.loads(files.read_text(path)) if path.is_file() else {}
   manifest[network] = {
     'file': target.name,
     'sha256': hashlib.sha256(data).hexdigest(),
     'bytes': len(data),
     'source': _SOURCES[network],
   }
-  path.write_text(json.dumps(manifest, indent=2, sort_keys=True) + '\n')
+  text = json.dumps(manifest, indent=2, sort_keys=True) + '\n'
+  with files.output(target.parent):
+    files.write_atomic(target, data)
+    files.write_atomic(path, text.encode())
   return len(arrays)
 
 
@@ -168,7 +170,8 @@ def _check_source(network, source):
   stored = source.with_suffix('.bin') if source.suffix == '.json' else source
   if not stored.is_file():
     raise InputError(f'--source: {stored} is not a file')
-  digest = hashlib.sha256(stored.read_bytes()).hexdigest()
+  data = files.read(stored, max_bytes=files.LARGE)
+  digest = hashlib.sha256(data).hexdigest()
   expected = _SOURCES[network]['sha256']
   if digest != expected:
     raise InputError(

@@ -24,7 +24,7 @@ import run_flags
 from detect_settings import FILTERS, Settings
 from progress import Progress, say
 
-from fr_poison import detectors, evaluation, locks, strict_json
+from fr_poison import detectors, evaluation, files, locks, strict_json
 from fr_poison.evaluation import detection, scrape
 from fr_poison.evaluation.protocol import Memory
 from fr_poison.report import record_file, tables
@@ -49,8 +49,6 @@ def run(
   settings = Settings.from_config(config)
   material = detect_cloaks.load(settings, data_dir, cloaks or workdir)
   with locks.held(workdir):
-    for name in ('thresholds', 'detectors'):
-      (workdir / name).mkdir(exist_ok=True)
     shared = record_file.environment() | {
       'config_hash': record_file.config_hash(config),
       'seed': settings.seed,
@@ -283,7 +281,7 @@ def main(argv):
   start = time.monotonic()
   run(*given)
   for name in ('detection.md', 'trainers.md'):
-    print((given.workdir / name).read_text())
+    print(files.read_text(given.workdir / name))
   print(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
 
 

@@ -20,6 +20,7 @@ import progress
 from absl import flags
 from interval_simulation import CELLS, SEED_CELLS, measure, table
 
+from fr_poison import files
 from fr_poison.report import record_file
 
 _WORKDIR = flags.DEFINE_string(
@@ -34,7 +35,6 @@ def main(argv):
   """Measures every cell, writes the files and prints the table."""
   del argv
   workdir = pathlib.Path(_WORKDIR.value)
-  workdir.mkdir(parents=True, exist_ok=True)
   shown = progress.over('intervals', 'cell')
   cells = CELLS + SEED_CELLS
   records = [
@@ -42,8 +42,9 @@ def main(argv):
   ]
   shared = {'versions': record_file.environment()['versions']}
   lines = (json.dumps(r | shared, sort_keys=True) for r in records)
-  record_file.write_text(workdir / 'records.jsonl', '\n'.join(lines) + '\n')
-  record_file.write_text(workdir / 'table.md', table(records))
+  with files.output(workdir):
+    record_file.write_text(workdir / 'records.jsonl', '\n'.join(lines) + '\n')
+    record_file.write_text(workdir / 'table.md', table(records))
   print(table(records))
 
 

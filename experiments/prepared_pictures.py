@@ -11,12 +11,12 @@ sources of a data set, and what others keep there, are left alone.
 import os
 import pathlib
 import re
-import shutil
 from collections.abc import Iterator
 
 import cli
 from absl import flags
 
+from fr_poison import files
 from fr_poison.data import datasets
 
 _DELETE = flags.DEFINE_multi_enum(
@@ -44,7 +44,7 @@ def main(argv):
     sizes = (p.lstat().st_size for p in folder.rglob('*') if p.is_file())
     size, state = sum(sizes) / 1e6, 'kept'
     if name in _DELETE.value:
-      shutil.rmtree(folder)
+      files.remove(folder)
       state = 'deleted'
     print(f'{state}: {folder}, {size:.1f} MB')
 

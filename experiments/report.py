@@ -38,10 +38,8 @@ def main(argv):
   del argv
   with config_fields.naming('--records'):
     found, output = sources.read(_files(_RECORDS.value)), _OUTPUT.value
-  try:
+  with config_fields.naming('--output'):
     page.write_folder(found, pathlib.Path(output))
-  except OSError as error:
-    raise InputError(f'--output: {error.filename}: {error.strerror}') from error
   for reason in found.skipped:
     print(f'not used: {reason}')
   print(f'{output}: {len(found.all())} records')

@@ -35,7 +35,7 @@ from inputs import Inputs
 from progress import say
 from settings import Settings
 
-from fr_poison import extractors, keys, locks
+from fr_poison import extractors, files, keys, locks
 from fr_poison.report import record_file
 from fr_poison.types import InputError
 
@@ -148,24 +148,25 @@ class Study:
   def note(self, run: Run) -> dict:
     """Returns what was noted when a run ended, also one of other settings."""
     try:
-      note = json.loads((self.workdir / run.name / 'done.json').read_text())
-      return note if isinstance(note, dict) else {}
-    except (OSError, ValueError):
+      note = json.loads(files.read(self.workdir / run.name / 'done.json'))
+    except (ValueError, RecursionError):  # not there, or damaged
       return {}
+    return note if isinstance(note, dict) else {}
 
   def is_done(self, run: Run) -> bool:
     """Whether a run's records are there, made of what the config says."""
     note = self.note(run)
     try:
-      files = self.files(run)
-    except OSError:
+      found = self.files(run)
+    except InputError:
       return False
-    return note.get('key') == self.key(run) and note.get('files') == files
+    return note.get('key') == self.key(run) and note.get('files') == found
 
   def files(self, run: Run) -> dict[str, str]:
     """Returns names and SHA-256 of the files that a run has written."""
+    folder = self.workdir / run.name
     return {
-      name: keys.of_bytes((self.workdir / run.name / name).read_bytes())
+      name: keys.of_bytes(files.read(folder / name, max_bytes=files.LARGE))
       for name in _PROGRAMS[run.program].files
     }
 
@@ -272,7 +273,8 @@ def main(argv):
   if _DRY_RUN.value:
     dry_run(study, only)
     return
-  make_all(study, only)
+  with files.output(given.workdir):
+    make_all(study, only)
   with locks.turn(given.workdir):
     found = study_page.write(study)
   seconds = time.monotonic() - start

@@ -29,11 +29,18 @@ import progress
 import run_flags
 from scipy import special
 
-from fr_poison import checks, extractors, keys, locks, roc, verification
+from fr_poison import (
+  checks,
+  extractors,
+  files,
+  keys,
+  locks,
+  roc,
+  verification,
+)
 from fr_poison.data import datasets
 from fr_poison.data.datasets.trees import read_pairs
 from fr_poison.extractors import cache
-from fr_poison.files import write_atomic
 from fr_poison.report import figures, record_file, tables
 from fr_poison.search import store
 from fr_poison.types import InputError
@@ -162,7 +169,7 @@ def prepare(settings: Settings, data_dir: str) -> 'Prepared':
 
 
 def read(
-  prepared: 'Prepared', files: list[pathlib.Path]
+  prepared: 'Prepared', lists: list[pathlib.Path]
 ) -> tuple[np.ndarray, verification.Pairs, list[list[str]]]:
   """Reads the pairs; the folds of each file are others.
 
@@ -175,7 +182,7 @@ def read(
   """
   paths = [path for _, path, _ in prepared.index()]
   with config_fields.naming('config.pairs_dir'):
-    parts = [read_pairs(file, paths) for file in files]
+    parts = [read_pairs(file, paths) for file in lists]
   folds, count = [], 0
   for part in parts:
     folds.append(part.folds + count)
@@ -261,7 +268,7 @@ def run(
     # Wherever the pairs lie.
     'config_hash': record_file.config_hash(config | {'pairs_dir': None}),
     'dataset': 'lfw',
-    'pairs': {x.name: keys.of_bytes(x.read_bytes()) for x in lists},
+    'pairs': {x.name: keys.of_bytes(files.read(x)) for x in lists},
     'alignment': prepared.alignment,
     'num_images': len(rows),
     'num_pairs': len(pairs.first),
@@ -280,7 +287,7 @@ def run(
     record_file.write_text(workdir / 'table.md', tables.verification(results))
     if not settings.crops:  # or a network has several lines
       drawing = figures.verification(results).svg()
-      write_atomic(workdir / 'roc.svg', drawing)
+      files.write_atomic(workdir / 'roc.svg', drawing)
   return results
 
 

@@ -11,13 +11,14 @@ Orbax's CheckpointManager counts damaged steps among those that it keeps, so
 that the last good one is deleted for them; an empty folder is its latest step.
 """
 
+import contextlib
 import hashlib
 import json
+import math
 import operator
 import os
 import pathlib
 import re
-import shutil
 import textwrap
 from concurrent import futures
 from importlib import metadata
@@ -29,7 +30,7 @@ import numpy as np
 from absl import logging
 from flax import traverse_util
 
-from fr_poison import checks, processes
+from fr_poison import checks, files, processes
 from fr_poison.types import InputError
 
 MANIFEST = 'manifest.json'
@@ -124,10 +125,11 @@ class Checkpoints:
   def _save(self, step, arrays):
     unverified = self._folder / f'{step}.unverified'
     try:
-      self._prepare(step)
-      _write(unverified, step, arrays, self._description)
-      unverified.rename(self._folder / str(step))
-      _sync(self._folder)
+      with files.output(self._folder):
+        self._prepare(step)
+        _write(unverified, step, arrays, self._description)
+        files.rename(unverified, self._folder / str(step))
+        _sync(self._folder)
     except InputError:
       raise
     except Exception as error:  # of the file system, Orbax, TensorStore
@@ -135,13 +137,18 @@ class Checkpoints:
       raise InputError(
         f'{self._folder}: step {step} could not be saved ({reason})'
       ) from error
+    finally:
+      self._remove_leftovers()
     self._delete_old()
 
+  def _remove_leftovers(self):
+    with contextlib.suppress(InputError):  # A save says what cannot be written.
+      for leftover in _contents(self._folder)[1]:
+        files.remove(leftover)
+
   def _prepare(self, step):
-    self._folder.mkdir(parents=True, exist_ok=True)
-    numbers, leftovers = _contents(self._folder)
-    for leftover in leftovers:
-      shutil.rmtree(leftover)
+    self._remove_leftovers()
+    numbers, _ = _contents(self._folder)
     for number in reversed(numbers):
       if number >= step and not _damage(self._folder / str(number), number):
         raise InputError(
@@ -149,7 +156,7 @@ class Checkpoints:
         )
     if step in numbers:
       logging.warning('%s: damaged step %d replaced', self._folder, step)
-      shutil.rmtree(self._folder / str(step))
+      files.remove(self._folder / str(step))
 
   def _delete_old(self):
     kept = 0
@@ -158,7 +165,8 @@ class Checkpoints:
       if kept < self._keep:
         kept += not _damage(path, number)
       else:
-        shutil.rmtree(path, ignore_errors=True)  # or at the next save
+        with contextlib.suppress(InputError):  # or at the next save
+          files.remove(path)
 
 
 def read(path: str | os.PathLike) -> tuple[dict, Any]:
@@ -228,7 +236,7 @@ def _damage(path, number=None) -> str:
   """What is wrong with a step (of any number if None), in a line, or ''."""
   try:
     problems = ', '.join(_problems(path, number))
-  except OSError as error:
+  except (OSError, InputError) as error:
     problems = str(error)
   except Exception:  # whatever the JSON of anything else gives
     problems = f'{MANIFEST} unreadable'
@@ -240,7 +248,7 @@ def _problems(path, number):
   if not (path / MANIFEST).is_file():
     yield f'{MANIFEST} missing'
     return
-  body = json.loads((path / MANIFEST).read_text(encoding='utf-8'))
+  body = json.loads(files.read_text(path / MANIFEST))
   if body.pop('sha256') != _digest(body):
     yield f'{MANIFEST} altered'
   elif body['format'] != FORMAT:
@@ -277,7 +285,7 @@ def _write(path, number, arrays, description):
     'files': _files(path),
   }
   text = json.dumps(body | {'sha256': _digest(body)}, indent=1)
-  (path / MANIFEST).write_text(text, encoding='utf-8')
+  files.write_atomic(path / MANIFEST, text.encode())
   for written in (*path.rglob('*'), path):
     _sync(written)
 
@@ -286,7 +294,7 @@ def _load(path, number=None) -> tuple[dict[str, np.ndarray], Any]:
   """The arrays of a verified step, by name, and its description."""
   if damage := _damage(path, number):
     raise InputError(damage)
-  manifest = json.loads((path / MANIFEST).read_bytes())
+  manifest = json.loads(files.read(path / MANIFEST))
   try:
     with _checkpointer() as checkpointer:
       tree = checkpointer.restore(path)
@@ -323,7 +331,7 @@ def _files(path):
 
 
 def _sum(path):
-  with path.open('rb') as file:
+  with files.opened(path, max_bytes=math.inf) as file:
     digest = hashlib.file_digest(file, 'sha256').hexdigest()
     return {'size': os.fstat(file.fileno()).st_size, 'sha256': digest}
 

@@ -11,6 +11,7 @@ import numpy as np
 import safetensors.numpy
 from flax import traverse_util
 
+from fr_poison import files
 from fr_poison.types import InputError, Params
 
 PRETRAINED = pathlib.Path(__file__).parent / 'pretrained'
@@ -24,9 +25,10 @@ def manifest(folder: pathlib.Path = PRETRAINED) -> dict[str, dict]:
     InputError: the manifest is missing or is not JSON.
   """
   path = folder / 'manifest.json'
+  text = files.read_text(path)
   try:
-    return json.loads(path.read_text(encoding='utf-8'))
-  except (OSError, ValueError) as error:
+    return json.loads(text)
+  except (ValueError, RecursionError) as error:
     raise InputError(f'{path}: weight manifest unreadable ({error})') from error
 
 
@@ -51,9 +53,9 @@ def load(
       f'{folder / "manifest.json"}: damaged, it does not say what the weights '
       f'of {name} are; reinstall fr_poison'
     ) from error
-  if not path.is_file():
+  if not path.exists():
     raise InputError(f'{path}: weight file is missing; reinstall fr_poison')
-  data = path.read_bytes()
+  data = files.read(path)
   found = hashlib.sha256(data).hexdigest()
   if found != wanted:
     raise InputError(

@@ -8,6 +8,7 @@ is downloaded unless a user asks for it.
 
 import hashlib
 import http.client
+import math
 import os
 import pathlib
 import re
@@ -99,12 +100,12 @@ def write(
 
 def _make_folder(folder):
   try:
-    folder.mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    hint = ''
-    if folder == path_of('').parent:
-      hint = '; set FR_POISON_CACHE to a folder that can be written'
-    raise InputError(f'{folder}: {error.strerror}{hint}') from error
+    files.make_folder(folder)
+  except InputError as error:
+    if folder != path_of('').parent:
+      raise
+    hint = 'set FR_POISON_CACHE to a folder that can be written'
+    raise InputError(f'{error}; {hint}') from error
 
 
 def read(path: str | os.PathLike) -> tuple[str, Params]:
@@ -196,7 +197,7 @@ def _download(entry, convert, path):
     variables = convert(original)
     write(path, entry.name, variables, source=entry.url, source_sha256=digest)
   finally:
-    original.unlink()
+    files.remove(original)
 
 
 def fetch(
@@ -223,21 +224,19 @@ def fetch(
       4 GiB, an end too early, no space left, or another SHA-256.
   """
   part = path.with_name(f'{path.name}.part')
-  try:
-    # Where there is no hash, nothing says whether the rest is of that file.
+  # Where there is no hash, nothing says whether the rest is of that file.
+  with files.named(part):
     have = part.stat().st_size if sha256 and part.exists() else 0
-    _receive(url, part, have, report)
-    with open(part, 'rb') as file:
-      digest = hashlib.file_digest(file, 'sha256').hexdigest()
-    if sha256 not in (None, digest):
-      part.unlink()
-      raise InputError(
-        f'{url}: not the published file (SHA-256 {digest[:12]}..., expected '
-        f'{sha256[:12]}...); deleted'
-      )
-    os.replace(part, path)
-  except OSError as error:
-    raise InputError(f'{error.filename or part}: {error.strerror}') from error
+  _receive(url, part, have, report)
+  with files.opened(part, max_bytes=math.inf) as file:
+    digest = hashlib.file_digest(file, 'sha256').hexdigest()
+  if sha256 not in (None, digest):
+    files.remove(part)
+    raise InputError(
+      f'{url}: not the published file (SHA-256 {digest[:12]}..., expected '
+      f'{sha256[:12]}...); deleted'
+    )
+  files.rename(part, path)
   return digest
 
 
@@ -255,7 +254,8 @@ def _receive(url, part, have, report):
       )
     if (total or 0) > _MAX_BYTES:
       raise InputError(f'{url}: {total} bytes, more than {_MAX_BYTES}')
-    with open(part, 'ab' if done else 'wb') as file:
+    with files.open_own(part) as file:
+      file.truncate(done)
       while chunk:
         done += file.write(chunk)
         if done > _MAX_BYTES:

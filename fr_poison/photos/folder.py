@@ -152,9 +152,8 @@ class Run:
     codes, parts = self._cloaker.put(photo.image, photo.view.frames, changes)
     file = self._settings.output.encode(codes, format, photo.exif)
     path = self._output / name
-    path.parent.mkdir(parents=True, exist_ok=True)
     files.write_atomic(path, file)
-    file = path.read_bytes()
+    file = files.read(path)
     saved = decode.decode(file, name)
     return {
       **{'output': name, 'format': format, 'align': photo.view.align},
@@ -164,7 +163,7 @@ class Run:
     }
 
   def _check_output(self, overwrite):
-    """Refuses links, what is in the way, others' files, and no permission."""
+    """Refuses links, what is in the way, and others' files."""
     output = self._output
     for path in (output / folder for folder in sorted(self._folders)):
       if path.is_symlink():
@@ -183,12 +182,6 @@ class Run:
         f'--output: {output}: holds other files, such as {min(visible)!r}; '
         'choose an empty folder or --overwrite'
       )
-    probe = output / files.TEMPORARY.replace('*', 'probe')
-    try:
-      probe.write_bytes(b'')
-      probe.unlink()
-    except OSError as error:
-      raise InputError(f'--output: {output}: {error.strerror}') from error
 
 
 def _check_apart(source, output):

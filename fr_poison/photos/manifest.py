@@ -9,7 +9,7 @@ made again, the whole file is replaced at the end.
 import contextlib
 import hashlib
 import json
-import os
+import math
 import pathlib
 from collections.abc import Iterable
 
@@ -79,19 +79,13 @@ class Manifest:
     """
     self.rows[row['input']] = row
     self.orphans.pop(row['output'], None)  # overwritten
-    try:
-      with open(self._path, 'ab') as file:
-        file.write(_line(row))
-        file.flush()
-        os.fsync(file.fileno())
-    except OSError as error:
-      raise InputError(f'{self._path}: {error.strerror}') from error
+    files.append(self._path, _line(row))
 
   def delete_orphans(self) -> None:
     """Deletes the cloaks left over, and their rows; `tidy` has still to run.
 
     Raises:
-      OSError: one cannot be deleted.
+      InputError: one cannot be deleted.
     """
     _delete(self._output, self.orphans.values())
     self.orphans.clear()
@@ -100,25 +94,24 @@ class Manifest:
     """Leaves exactly one line per row, in order of the pictures' paths."""
     rows = [x[key] for x in (self.rows, self.orphans) for key in sorted(x)]
     text = b''.join(map(_line, rows))
-    if not self._path.exists() or self._path.read_bytes() != text:
+    is_there = self._path.exists()
+    if not is_there or files.read(self._path, max_bytes=files.LARGE) != text:
       files.write_atomic(self._path, text)
 
 
 def discard(output: pathlib.Path) -> None:
   """Removes the manifest and, of the cloaks it lists, those left unaltered."""
   path = output / MANIFEST
-  with contextlib.suppress(InputError, OSError):  # damaged, or it stays
+  with contextlib.suppress(InputError):  # damaged, or it stays
     _delete(output, _read(path))
-  path.unlink(missing_ok=True)
+  files.remove(path)
 
 
 def _read(path):
   """The complete rows; a last line without its end is not one."""
-  try:
-    data = path.read_bytes()
-  except FileNotFoundError:
+  if not path.exists():
     return []
-  rows = []
+  rows, data = [], files.read(path, max_bytes=files.LARGE)
   for i, line in enumerate(data.split(b'\n')[:-1], 1):
     try:
       rows.append(strict_json.loads(line))
@@ -138,9 +131,9 @@ def _line(row):
 
 def _sha256(path):
   """None if there is no such file, or none that is read: a link, a device."""
-  with contextlib.suppress(OSError):
-    if path.is_file() and not path.is_symlink():
-      with open(path, 'rb') as file:
+  with contextlib.suppress(InputError, OSError):
+    if not path.is_symlink():
+      with files.opened(path, max_bytes=math.inf) as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()
   return None
 
@@ -161,4 +154,4 @@ def _own_file(output, row):
 def _delete(output, rows: Iterable[dict]):
   for row in rows:
     if file := _own_file(output, row):
-      file.unlink()
+      files.remove(file)

@@ -1,7 +1,7 @@
 import logging
-import resource
 import shutil
 
+import full_disk
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -103,18 +103,14 @@ def test_a_failed_save_is_one_line_and_can_be_tried_again(
 
 
 def test_a_full_disk_leaves_the_step_before(tmp_path, capfd):
-  # The system itself refuses to write: as when the disk is full.
-  old = resource.getrlimit(resource.RLIMIT_FSIZE)
   noise = np.random.default_rng(0).standard_normal(100_000)
   checkpoints = Checkpoints(tmp_path)
   checkpoints.save(1, _state(1))
   checkpoints.save(2, {'w': noise})
-  resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, old[1]))
-  try:
+  with full_disk.after(100_000):
     with pytest.raises(InputError, match='step 3 could not be saved'):
       checkpoints.save(3, {'w': noise})
-  finally:
-    resource.setrlimit(resource.RLIMIT_FSIZE, old)
+  assert _numbers(tmp_path) == ['1', '2']
   assert checkpoints.restore({'w': noise})[0] == 2
   checkpoints.save(3, {'w': noise})
   assert _numbers(tmp_path) == ['1', '2', '3']
@@ -172,7 +168,7 @@ def test_refuses_places_it_cannot_use(tmp_path):
         use(path)
   checkpoints = Checkpoints(tmp_path / 'later')
   (tmp_path / 'later').write_bytes(b'')
-  with pytest.raises(InputError, match='later: step 1 could not be saved'):
+  with pytest.raises(InputError, match='later: not a folder'):
     checkpoints.save(1, _state(1))
 
 

@@ -107,11 +107,11 @@ def test_strict_stops_at_the_first_unreadable_picture(done, tmp_path):
     poison.run(CONFIG, source, tmp_path / 'done', strict=True)
 
 
-# Files reach the disk in this order: the empty manifest, the first cloak, its
-# row, the row of broken.jpg, the second cloak, its row.
+# Files reach the disk in this order: the lock's number, the empty manifest, the
+# first cloak, its row, the row of broken.jpg, the second cloak, its row.
 @pytest.mark.parametrize(
   'num_good, message',
-  [(0, 'manifest.jsonl'), (1, '<b>.png'), (4, 'same.jpg.png'), (5, 'jsonl')],
+  [(1, 'manifest.jsonl'), (2, '<b>.png'), (5, 'same.jpg.png'), (6, 'jsonl')],
 )
 def test_a_full_disk_stops_the_run_and_keeps_what_is_done(
   done, tmp_path, monkeypatch, num_good, message
@@ -128,7 +128,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_done(
     patch.setattr(os, 'fsync', full_disk)
     with pytest.raises(InputError, match=f'{message}: No space left'):
       poison.run(CONFIG, done[0], tmp_path)
-  if num_good == 4:
+  if num_good == 5:
     assert list(rows_of(tmp_path)) == [ODD, 'broken.jpg']
     assert {*files_of(tmp_path)} == {ODD, 'manifest.jsonl'}
   assert not list(tmp_path.rglob('.*'))

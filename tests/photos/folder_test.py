@@ -95,7 +95,7 @@ def test_folders_that_cannot_be_written_to(source, tmp_path):
       _open(source, output)
   with pytest.raises(InputError, match='--output: /proc/nowhere'):
     _open(source, pathlib.Path('/proc/nowhere'))
-  with pytest.raises(InputError, match='--output: /proc'):
+  with pytest.raises(InputError, match='/proc/manifest.jsonl: '):
     _open(source, pathlib.Path('/proc'), overwrite=True)
 
 
