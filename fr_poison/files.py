@@ -19,6 +19,7 @@ from fr_poison.types import InputError
 
 MAX_BYTES = 1 << 28  # of a file that somebody else made
 LARGE = 1 << 34  # of one that may be large: weights, rows of many pictures
+PRIVATE = 0o700  # mode of a folder of people's faces: nobody else looks inside
 # The half-written files that a killed `write_atomic` leaves.
 TEMPORARY = '.fr_poison-*.tmp'
 _counter = itertools.count()
@@ -58,8 +59,10 @@ def named(path: str | os.PathLike) -> Iterator[None]:
     raise InputError(f'{name}: {error.strerror or error}') from error
 
 
-def make_folder(folder: str | os.PathLike) -> None:
+def make_folder(folder: str | os.PathLike, mode: int = 0o777) -> None:
   """Makes a folder, and those around it, if they are not there.
+
+  `mode` is of that folder, if it is made, as far as the umask lets it.
 
   InputError: it cannot be made; or it, or a folder on the way to it from the
   outermost `output` around it, is a link.
@@ -68,7 +71,7 @@ def make_folder(folder: str | os.PathLike) -> None:
   _refuse_links(folder)
   with named(folder):
     try:
-      folder.mkdir(parents=True, exist_ok=True)
+      folder.mkdir(mode, parents=True, exist_ok=True)
     except FileExistsError as error:
       raise InputError(f'{folder}: not a folder') from error
 

@@ -7,6 +7,8 @@ import pathlib
 import re
 from collections.abc import Iterator
 
+from absl import logging
+
 from fr_poison import files, processes
 from fr_poison.types import InputError
 
@@ -46,19 +48,46 @@ def held(folder: pathlib.Path, flag: str = '--workdir') -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def turn(folder: pathlib.Path) -> Iterator[None]:
+def turn(
+  folder: pathlib.Path, *, wait: bool = True, waiting: str = ''
+) -> Iterator[bool]:
   """Lets one process of a run at a time into `folder`: the others wait.
 
-  It is a `files.output` until the end. InputError: as that.
+  It is a `files.output` until the end.
+
+  Args:
+    folder: made if it is not there.
+    wait: until no other process is in it.
+    waiting: is logged where that has to be.
+
+  Yields:
+    Whether no other one is, for certain: some file systems have no locks.
+
+  Raises:
+    InputError: as `files.output`.
   """
   with contextlib.ExitStack() as stack, files.output(folder):
-    if fcntl is not None:
-      with files.named(folder):
-        descriptor = os.open(folder, os.O_RDONLY)
-      stack.callback(os.close, descriptor)
-      with contextlib.suppress(OSError):  # a file system without locks
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    yield
+    if fcntl is None:
+      yield False
+      return
+    with files.named(folder):
+      descriptor = os.open(folder, os.O_RDONLY)
+    stack.callback(os.close, descriptor)
+    yield _is_alone(descriptor, wait, waiting)
+
+
+def _is_alone(descriptor, wait, waiting):
+  try:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError:
+    if not wait:
+      return False
+    if waiting:
+      logging.warning(waiting)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+  except OSError:
+    return False
+  return True
 
 
 def _lock(folder, flag, stack):

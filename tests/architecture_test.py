@@ -13,7 +13,7 @@ ROOMS = [
     *('types', 'version', 'intervals', 'metrics', 'config_args', 'layers'),
     *('weights', 'checkpoints', 'checks', 'processes', 'roc'),
     'distances',
-    *('verification', 'strict_json', 'stages', 'files', 'locks'),
+    *('verification', 'strict_json', 'stages', 'files', 'locks', 'sums'),
   },
   {'data'},
   {'keys'},

@@ -41,12 +41,29 @@ class File(NamedTuple):
   Attributes:
     path: relative, '/'-separated.
     read: its bytes; InputError where it must not or cannot be read.
-    stamp: changes when it is written, for a link or an unreadable folder '-'.
+    about: what the system says of it; None of a link, an unreadable folder or
+      what lies in an archive.
   """
 
   path: str
   read: Callable[[], bytes]
-  stamp: str = '-'
+  about: os.stat_result | None = None
+
+
+class Fingerprint(NamedTuple):
+  """What the system says of a folder's files, or of an archive.
+
+  Attributes:
+    times: 64 digits of all paths, sizes and times of writing.
+    changes: of the times of the last change, too. No program sets these, so a
+      file that was replaced has another one, whatever its size and time; but
+      so has one whose owner or mode is another.
+    newest: of those, in nanoseconds since 1970.
+  """
+
+  times: str
+  changes: str
+  newest: int
 
 
 def is_litter(name: str) -> bool:
@@ -84,23 +101,32 @@ def files(source: str | os.PathLike) -> Iterator[File]:
   raise InputError(f'{source}: no such folder or archive')
 
 
-def fingerprint(source: str | os.PathLike) -> str:
-  """Digests all paths, sizes and times under `source` to 64 digits.
+def fingerprint(source: str | os.PathLike) -> Fingerprint:
+  """Looks at all files under `source`, and into none of them.
 
-  They change when a file is written, added, taken away or renamed, and do not
-  depend on the order in which the system lists them. Raises as `files`.
+  The result does not depend on the order in which the system lists them. Raises
+  as `files`.
   """
   source = pathlib.Path(source)
   if source.is_file():
-    found = [File(source.name, None, _stamp(source.stat()))]
+    found = [File(source.name, None, source.stat())]
   else:
     found = files(source)
-  # A sum needs no sorting.
-  total = sum(
-    int(hashlib.sha256(f'{path}\0{stamp}'.encode()).hexdigest(), 16)
-    for path, _, stamp in found
-  )
-  return f'{total % 2**256:064x}'
+  times = changes = newest = 0
+  for path, _, about in found:
+    stamp = f'{about.st_size} {about.st_mtime_ns}' if about else '-'
+    changed = about.st_ctime_ns if about else 0
+    # A sum needs no sorting.
+    times += digest(path, stamp)
+    changes += digest(path, stamp, str(changed))
+    newest = max(newest, changed)
+  shown = lambda total: f'{total % 2**256:064x}'
+  return Fingerprint(shown(times), shown(changes), newest)
+
+
+def digest(*texts: str) -> int:
+  """SHA-256 of some texts, a number."""
+  return int(hashlib.sha256('\0'.join(texts).encode()).hexdigest(), 16)
 
 
 def refused(path: str, reason: str) -> File:
@@ -134,7 +160,7 @@ def _walk(root: pathlib.Path) -> Iterator[File]:
             inner.append(f'{path}/')
           elif _is_picture(path) and entry.is_file():
             read = reading(root / path, path)
-            yield _named(File(path, read, _stamp(entry.stat())))
+            yield _named(File(path, read, entry.stat()))
     except OSError as error:
       yield refused(folder, error.strerror)
       continue
@@ -147,7 +173,7 @@ def _named(file: File) -> File:
   if file.path.isprintable():  # Names that are not UTF-8 are not.
     return file
   odd = refused(ascii(file.path), 'a name with odd characters')
-  return odd._replace(stamp=file.stamp)
+  return odd._replace(about=file.about)
 
 
 class Member(tarfile.TarInfo):
@@ -199,7 +225,3 @@ def _problem(member, left):
 
 def _is_picture(path: str) -> bool:
   return os.path.splitext(path)[1].lower() in decode.EXTENSIONS
-
-
-def _stamp(stat: os.stat_result) -> str:
-  return f'{stat.st_size} {stat.st_mtime_ns}'

@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import tarfile
+import time
 
 import pytest
 
@@ -144,7 +145,7 @@ def test_no_source(tmp_path):
 
 def test_fingerprint(tree, monkeypatch):
   before = folder.fingerprint(tree)
-  assert len(before) == 64
+  assert len(before.times) == len(before.changes) == 64
   scandir = os.scandir
 
   class Backwards(list):
@@ -153,16 +154,26 @@ def test_fingerprint(tree, monkeypatch):
   with monkeypatch.context() as patch:
     patch.setattr(os, 'scandir', lambda p: Backwards([*scandir(p)][::-1]))
     assert folder.fingerprint(tree) == before
-  seen = {before}
+  seen = {before.times}
   (tree / 'b' / '2.jpg').rename(tree / 'b' / '3.jpg')
-  seen.add(folder.fingerprint(tree))
+  seen.add(folder.fingerprint(tree).times)
   (tree / '0.jpg').write_bytes(b'longer')
-  seen.add(folder.fingerprint(tree))
+  seen.add(folder.fingerprint(tree).times)
   os.utime(tree / '0.jpg', ns=(1, 1))
-  seen.add(folder.fingerprint(tree))
+  seen.add(folder.fingerprint(tree).times)
   (tree / 'b' / 'notes.txt').write_text('no picture')
-  seen.add(folder.fingerprint(tree))
+  seen.add(folder.fingerprint(tree).times)
   assert len(seen) == 4
+
+
+def test_a_replaced_file_of_the_same_size_and_time_was_changed(tree):
+  before, about = folder.fingerprint(tree), (tree / '0.jpg').stat()
+  time.sleep(0.02)  # a tick of the file system's clock
+  (tree / '0.jpg').write_bytes(b'x' * about.st_size)
+  os.utime(tree / '0.jpg', ns=(about.st_atime_ns, about.st_mtime_ns))
+  found = folder.fingerprint(tree)
+  assert found.times == before.times and found.changes != before.changes
+  assert found.newest == (tree / '0.jpg').stat().st_ctime_ns > before.newest
 
 
 def test_archive_is_read_as_its_folder(tree, tmp_path):

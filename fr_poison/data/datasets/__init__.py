@@ -78,15 +78,14 @@ def prepare(
   if source_dir is None:
     raise InputError(f'{name}: where is it? Give its folder')
   # They import TFDS and Grain.
-  from fr_poison.data.datasets import builder, prepared
+  from fr_poison.data.datasets import kept, prepared
 
   source = _SOURCES[name](pathlib.Path(source_dir), **options)
   placement = placement or centred(size)
   if source.is_central and placement.of_subject:
     placement = placement.of_subject(source.eyes)
-  with builder.quiet_tfds():
-    built = builder.build(name, source, placement, progress)
-    result = prepared.Prepared(built)
+  built = kept.build(name, source, placement, progress)
+  result = prepared.Prepared(built)
   if strict and (problems := result.problems()):
     raise InputError(
       f'{source_dir}: {len(problems)} problems, as: {problems[0]}'

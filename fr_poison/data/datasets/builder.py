@@ -3,7 +3,6 @@
 import collections
 import concurrent.futures
 import contextlib
-import functools
 import hashlib
 import io
 import os
@@ -17,7 +16,7 @@ from fr_poison.data import decode, exif, folder
 from fr_poison.data.batches import Progress
 from fr_poison.data.datasets.trees import Source
 from fr_poison.data.placement import Placement
-from fr_poison.types import InputError, NotKeptError
+from fr_poison.types import InputError
 
 _NUM_THREADS = os.cpu_count() or 1
 _PNG_LEVEL = 1  # of zlib: a third of the time of its usual 6, 8% more bytes
@@ -26,10 +25,6 @@ _PNG_LEVEL = 1  # of zlib: a third of the time of its usual 6, 8% more bytes
 class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   """The TFDS builder of all data sets: array_record, without TensorFlow.
 
-  The config is named after the paths, sizes and times of the source's files
-  and the placement, so what was prepared from other pictures is never read in
-  their place.
-
   Prepared pictures have one size and say nothing but their pixels; a JPEG that
   has the size is not compressed again. `info.metadata` has how many pictures
   each person has (`people`), every file that could not be used, with the
@@ -37,7 +32,7 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   is, with the reason that it was not found (`assumed`).
   """
 
-  VERSION = tfds.core.Version('1.3.0')  # with the sums of the source's files
+  VERSION = tfds.core.Version('1.4.0')  # with sums of all files
 
   def __init__(
     self,
@@ -47,18 +42,15 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     progress: Progress,
     **kwargs,
   ):
-    """Looks at every file's name and time, but not into it.
+    """Opens what is prepared already, if it is; prepares nothing.
 
-    The arguments are those of `datasets.prepare`, and others for TFDS.
+    The arguments are those of `datasets.prepare`, and others for TFDS: the
+    config is a name for what it is prepared from, see `kept`.
     """
     self.name, self.source = name, source
     self.placement, self.progress = placement, progress
-    contents = [placement.alignment, placement.details + source.details]
-    contents += map(folder.fingerprint, source.paths)
-    config = tfds.core.BuilderConfig(
-      name=hashlib.sha256('\0'.join(contents).encode()).hexdigest()[:16],
-    )
-    super().__init__(config=config, file_format='array_record', **kwargs)
+    self.contents = ''  # of the source, once it is prepared, as `contents`
+    super().__init__(file_format='array_record', **kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
     features = {
@@ -80,13 +72,11 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
   def _generate_examples(self):
     people, skipped, assumed = collections.Counter(), [], []
-    items, total = self.source.items(), self.source.num_pictures
-    if self.source.paths[0].is_dir():  # Nothing is read by listing them.
-      items = list(items)
-      total = len(items)
-    items = self.progress(items, total)
+    total = 0
+    items = _shown(self.source, self.progress)
     for (person, file), found in _map_in_order(self._keep, items):
       kept, reason, digest = found
+      total += folder.digest(str(person), file.path, digest)
       if reason:
         (assumed if kept else skipped).append([file.path, reason])
       if person is not None:
@@ -108,6 +98,7 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     self.info.metadata['people'] = dict(sorted(people.items()))
     self.info.metadata['skipped'] = sorted(skipped)
     self.info.metadata['assumed'] = sorted(assumed)
+    self.contents = f'{total % 2**256:064x}'
 
   def _keep(
     self, item: tuple[str | None, folder.File]
@@ -117,15 +108,15 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     image, reason, digest = None, '', ''
     try:
       data = file.read()
-      if person is None:
-        return b'', 'of nobody known', ''
       digest = hashlib.sha256(data).hexdigest()
+      if person is None:
+        return b'', 'of nobody known', digest
       image = decode.decode(data, file.path)
       placed = self.placement.place(image)
     except InputError as error:
       reason = str(error).removeprefix(f'{file.path}: ')
       if image is None or not self.placement.otherwise:
-        return b'', reason, ''
+        return b'', reason, digest
       placed = self.placement.otherwise(image)
     if placed is image:
       return exif.pixels_only(data, image), reason, digest
@@ -157,30 +148,28 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     self.info.set_splits(tfds.core.SplitDict([split]))
 
 
-def build(*args) -> FaceBuilder:
-  """Builds what is not yet in TFDS's folder, of the arguments of FaceBuilder.
+def contents(source: Source, progress: Progress) -> str:
+  """Reads all pictures of a source: 64 digits of them and whose they are.
 
-  That is ~/tensorflow_datasets or the environment's TFDS_DATA_DIR. It is
-  written aside and renamed, so half of it is never taken for the whole.
-
-  Raises:
-    NotKeptError: it cannot be written: no home, or a full disk.
+  InputError: as of the source's items.
   """
-  # TFDS looks at the variable at import time only.
-  make = functools.partial(
-    FaceBuilder, *args, data_dir=os.environ.get('TFDS_DATA_DIR')
-  )
-  builder = make()
-  try:
-    builder.download_and_prepare()
-  except OSError as error:
-    if not os.path.exists(builder.data_path):
-      raise NotKeptError(
-        f'{builder.data_path}: {error.strerror or error}; prepared pictures '
-        'are kept there: set TFDS_DATA_DIR to a folder that can be written'
-      ) from error
-    builder = make()  # Another process was first.
-  return builder
+  total = 0
+  for person, file in _shown(source, progress):
+    try:
+      digest = hashlib.sha256(file.read()).hexdigest()
+    except InputError:
+      digest = ''
+    total += folder.digest(str(person), file.path, digest)
+  return f'{total % 2**256:064x}'
+
+
+def _shown(source, progress):
+  """The items of a source, in a loop that is shown."""
+  items, total = source.items(), source.num_pictures
+  if source.paths[0].is_dir():  # Nothing is read by listing them.
+    items = list(items)
+    total = len(items)
+  return progress(items, total)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """A prepared data set: what was found, its pictures at once or in batches."""
 
+import collections
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -39,12 +40,14 @@ class Prepared:
     self._progress, self._path = built.progress, built.data_path
     # Left as bytes for our own decoder: TFDS's wants OpenCV.
     decoders = {'image': tfds.decode.SkipDecoding()}
-    with self._naming_damage():
+    with self._naming_damage(), builder.quiet_tfds():
       metadata = built.info.metadata
       self.people: dict[str, int] = dict(sorted(metadata['people'].items()))
       self.skipped = tuple(map(tuple, metadata['skipped']))
       self.assumed = tuple(map(tuple, metadata['assumed']))
       self._records = built.as_data_source('train', decoders=decoders)
+      if len(self._records) != sum(self.people.values()):
+        raise InputError('another number of pictures')
     self.names = tuple(name for name, count in self.people.items() if count)
     self._labels = {name: label for label, name in enumerate(self.names)}
 
@@ -125,7 +128,12 @@ class Prepared:
 
     Raises InputError as `faces`.
     """
-    return [self._record(i)[:3] for i in range(len(self))]
+    found = [self._record(i)[:3] for i in range(len(self))]
+    with self._naming_damage():
+      counts = collections.Counter(person for person, *_ in found)
+      if counts != collections.Counter(self.people):
+        raise InputError('pictures of other people')
+    return found
 
   def images(self, rows: Sequence[int]) -> np.ndarray:
     """Reads pictures into memory, uint8 [N, H, W, 3]; InputError: as `faces`.
@@ -171,7 +179,7 @@ class Prepared:
   def _naming_damage(self):
     try:
       yield
-    except (LookupError, RuntimeError) as error:  # array_record checks hashes.
+    except Exception as error:  # array_record checks hashes; else it was forged
       raise InputError(
         f'{self._path}: damaged, delete it and run again'
       ) from error

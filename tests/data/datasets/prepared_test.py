@@ -209,7 +209,8 @@ def test_prepared_once_and_again_when_a_file_changes(
     assert len(prepare(people)) == 4
   draw(people, ['Bob/1.jpg', 'Bob/2.jpg'])
   assert prepare(people).people['Bob'] == 2
-  assert len(list((tfds_dir / 'folder').iterdir())) == 2
+  # No copies stay of what the user replaced.
+  assert len(list((tfds_dir / 'folder').iterdir())) == 1
 
 
 def _full_at_close(self):
@@ -251,15 +252,15 @@ def test_interrupted_preparation_is_not_read(people, monkeypatch):
   assert len(prepare(people)) == 4
 
 
-def test_damaged_preparation(people, tfds_dir):
+def test_damage_while_it_is_used(people, tfds_dir):
   found = prepare(people)
   (path,) = tfds_dir.rglob('*.array_record*')
   data = bytearray(path.read_bytes())
   data[len(data) // 2] ^= 255
   path.write_bytes(data)
-  with pytest.raises(InputError, match='1.3.0: damaged, delete it'):
-    prepare(people).faces()
-  with pytest.raises(InputError, match='1.3.0: damaged, delete it'):
+  with pytest.raises(InputError, match='1.4.0: damaged, delete it'):
+    found.faces()
+  with pytest.raises(InputError, match='1.4.0: damaged, delete it'):
     list(found.stream(1))
 
 
