@@ -21,7 +21,7 @@ import detect_cloaks
 import distractors
 import numpy as np
 import run_flags
-from detect_settings import FILTERS, Settings
+from detect_settings import FILTERS, Settings, threshold_name
 from progress import Progress, say
 
 from fr_poison import detectors, evaluation, files, locks, strict_json
@@ -117,7 +117,9 @@ def _detection(material, fit, versions, shared, workdir):
     start, name = time.monotonic(), '+'.join(attacks)
     progress.update(f'{label}, on {name}')
     fitted = fit(label, attacks)
-    cut, whose = _threshold(material, fitted, workdir, f'{label}-{name}')
+    cut, whose = _threshold(
+      *(material, fitted, workdir), threshold_name(label, attacks)
+    )
     learns = settings.recipes[label].learns_from_cloaks
     fields = (
       shared
@@ -179,7 +181,7 @@ def _threshold(material, fitted, workdir, name):
     'num_clean': len(fitted.scores),
   }
   text = json.dumps(strict_json.sealed(content), indent=2) + '\n'
-  record_file.write_text(workdir / 'thresholds' / f'{name}.json', text)
+  record_file.write_text(workdir / 'thresholds' / name, text)
   return cut, whose
 
 

@@ -3,13 +3,14 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Sequence
 from typing import Annotated
 
 import config_fields
 
 from fr_poison import checks, detectors, extractors
 from fr_poison.adversaries import purifying
-from fr_poison.data import squeeze
+from fr_poison.data import file_names, squeeze
 from fr_poison.detectors import feature_space
 from fr_poison.evaluation.cloaks import make_attack
 from fr_poison.types import InputError
@@ -28,6 +29,11 @@ _PIPELINE = (
   *('networks', 'filters', 'purifiers', 'purify_probes'),
   *('num_protected', 'num_splits', 'num_distractors'),
 )
+
+
+def threshold_name(label: str, attacks: Sequence[str]) -> str:
+  """Names the file of a detector's threshold, by what it learned from."""
+  return f'{label}-{"+".join(attacks)}.json'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +141,9 @@ class Settings(config_fields.Fields):
         squeeze.chain(filters)
       except (InputError, TypeError) as error:
         raise InputError(f'config.processing.{label}: {error}') from error
+    names = [threshold_name(*training) for training in self.trainings]
+    field = 'config.train_sets, files of thresholds'
+    file_names.check_apart(field, names)
     recipes, pipeline = self.recipes, self.pipeline
     if wrong := sorted(pipeline.keys() ^ set(_PIPELINE)):
       raise InputError(f'config.pipeline.{wrong[0]}: fields: {list(_PIPELINE)}')

@@ -190,7 +190,8 @@ def _open(dataset, data_dir, placement, strict, person_level):
 
 def _assumed(found, faces):
   """A sentence on those of these pictures in which no face was found."""
-  paths = [path for path, _ in found.assumed if path in set(faces.paths)]
+  own = set(faces.paths)
+  paths = [path for path, _ in found.assumed if path in own]
   if not paths:
     return []
   return [

@@ -1,5 +1,6 @@
 """The flags of every program that runs a config into a folder of results."""
 
+import hashlib
 import pathlib
 import re
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from absl import flags
 from config_flag import CONFIG
 from ml_collections import config_flags
 
+from fr_poison.data import file_names
 from fr_poison.types import InputError
 
 _WORKDIR = flags.DEFINE_string(
@@ -49,8 +51,11 @@ def parse(argv: list[str], example: str) -> Run:
 def default_workdir(config: str) -> str:
   """Names the folder of 'configs/orl.py:smoke': results/orl-smoke.
 
-  Another argument makes another config, whose results replace no others.
+  Another argument makes another config, whose results replace no others: where
+  its words would not be enough for that, a part of its hash follows.
   """
   path, _, argument = config.partition(':')
   words = re.findall(r'[\w.=]+', argument)
+  if file_names.fold(argument) != ','.join(words):
+    words.append(hashlib.sha256(argument.encode()).hexdigest()[:8])
   return '-'.join([f'results/{pathlib.Path(path).stem}', *words])

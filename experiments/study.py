@@ -36,11 +36,18 @@ from progress import say
 from settings import Settings
 
 from fr_poison import extractors, files, keys, locks
+from fr_poison.data import file_names
 from fr_poison.report import record_file
 from fr_poison.types import InputError
 
 _ONLY = flags.DEFINE_multi_string('only', [], 'Names of runs; default: all.')
 _DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Only list what would run.')
+# What else is in the folder of a study.
+_OURS = (
+  *('cloaks', 'embeddings', 'figures', 'public_cloaks', 'trained'),
+  *('heat_map.svg', 'records.csv', 'records.jsonl', 'report.html', 'runs.md'),
+  *('table.md', 'table.tex', locks.OWNER),
+)
 _STAGES = ('NETWORKS', 'CLOAKS', 'TRAININGS', 'DETECTORS', 'RECORDS')
 
 
@@ -101,6 +108,7 @@ class Study:
     self.workdir, self.data_dir = workdir, data_dir
     for name in {'runs', 'left_out'} ^ config.keys():
       raise InputError(f"config.{name}: expected 'runs' and 'left_out' alone")
+    file_names.check_apart('config.runs', config['runs'], _OURS)
     self.left_out, self.runs, absent = [*config['left_out']], {}, {}
     for name, chosen in config['runs'].items():
       self.runs[name] = _run_of(name, chosen, config['runs'], workdir, absent)

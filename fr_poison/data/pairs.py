@@ -17,6 +17,7 @@ SUFFIX = '_((low|mid|high)_)?cloaked|_attacked'
 # apart from A.jpg on every file system.
 _DIGEST = re.compile(r'\.[0-9a-f]{8}\Z')
 _NUM_COMPARED = 100  # names of each kind
+_NUM_SHOWN = 4  # pictures that one cloak may be of
 _MIN_ALIKE = 0.5  # of the shorter name, in one piece
 _RESIZED = '_small'  # LowKey's copy of the original at the size of its cloak
 
@@ -117,7 +118,10 @@ def _assign(cloaked, originals, pattern, rejected):
     if len(found) == 1:
       cloaks[found[0]].append(path)
     else:
-      reason = 'a cloak of any of ' + ', '.join(found)
+      # Not all: as many cloaks may each be of any of as many pictures.
+      more = f' and {len(found) - _NUM_SHOWN} more'
+      more *= len(found) > _NUM_SHOWN
+      reason = 'a cloak of any of ' + ', '.join(found[:_NUM_SHOWN]) + more
       rejected.append(Rejected(path, reason if found else 'a cloak of nothing'))
   return cloaks
 

@@ -233,9 +233,10 @@ def _given(rows, left_out, alignment):
     )
   people, paths, images, cloaks, notes = zip(*rows, strict=True)
   names = list(dict.fromkeys(people))
+  labels = {name: label for label, name in enumerate(names)}
   faces = FaceSet(
     np.stack(images),
-    np.array([names.index(person) for person in people], np.int32),
+    np.array([labels[person] for person in people], np.int32),
     tuple(f'originals/{name}' for name in names),
     tuple(f'originals/{path}' for path in paths),
     alignment,

@@ -10,7 +10,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from fr_poison import extractors
-from fr_poison.data import align, colour_order, identities, near_duplicates
+from fr_poison.data import (
+  align,
+  colour_order,
+  file_names,
+  identities,
+  near_duplicates,
+)
 from fr_poison.data.faces import FaceSet
 
 _NUM_NAMED = 10  # people
@@ -103,13 +109,12 @@ def leaks(own: FaceSet, gallery: FaceSet) -> list[str]:
 
 
 def same_names(names: tuple[str, ...]) -> list[str]:
-  """Names that differ in case only, and are taken for two people."""
-  folded = [name.casefold() for name in names]
-  first = [names[folded.index(fold)] for fold in folded]
+  """Names that differ in case or form only, and are taken for two people."""
+  first = {}
   return [
     f'{name} is taken for another person than {other}'
-    for name, other in zip(names, first, strict=True)
-    if name != other
+    for name in names
+    if (other := first.setdefault(file_names.fold(name), name)) != name
   ]
 
 

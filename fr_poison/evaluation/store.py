@@ -32,8 +32,9 @@ class Kept:
     """
     self.folder = store / f'{person}-{key[:16]}'
     self._key = key
-    folder = f'{person}/'
-    inner = [path.removeprefix(folder) for path in paths]
+    folder, inner = f'{person}/', list(paths)
+    if all(path.startswith(folder) for path in paths):
+      inner = [path.removeprefix(folder) for path in paths]
     names = file_names.name_outputs(inner, '.png', taken=[_NOTE])
     self._files = [names[path] for path in inner]
 

@@ -61,11 +61,11 @@ def name_outputs(
   Raises:
     InputError: a folder has the name of the manifest.
   """
-  parents = [pathlib.PurePosixPath(path).parents for path in paths]
-  folders = {str(folder) for above in parents for folder in above} - {'.'}
-  if MANIFEST in folders:
-    raise InputError(f'--input: {MANIFEST}: a folder with a file name of ours')
-  return file_names.name_outputs(paths, extension, taken=folders), folders
+  try:
+    names = file_names.name_outputs(paths, extension, taken=[MANIFEST])
+  except InputError as error:
+    raise InputError(f'--input: {error}') from error
+  return names, file_names.folders_of(paths)
 
 
 class Photo(NamedTuple):

@@ -1,5 +1,6 @@
 """Pairs by name: every layout, and every way in which names can mislead."""
 
+import itertools
 import unicodedata
 
 import pytest
@@ -129,3 +130,15 @@ def test_two_names_that_are_nearly_a_pair():
   )
   many = [f'{i}.jpg' for i in range(5000)]
   assert nearest(many, [f'{i}-safe.png' for i in range(5000)]) is not None
+
+
+def test_names_that_are_one_are_listed_only_once_each():
+  # Each of 256 cloaks may be of any of 256 pictures: not 65,536 names.
+  forms = unicodedata.normalize('NFC', 'é'), unicodedata.normalize('NFD', 'é')
+  names = [''.join(letters) for letters in itertools.product(forms, repeat=8)]
+  originals = [f'{name}.jpg' for name in names]
+  _, rejected = pairs.match(originals, [f'{name}.png' for name in names])
+  reasons = [r.reason for r in rejected if r.path.endswith('.png')]
+  assert len(reasons) == 256
+  assert all(reason.endswith(' and 252 more') for reason in reasons)
+  assert max(map(len, reasons)) < 5 * 30

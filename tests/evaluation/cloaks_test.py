@@ -52,6 +52,8 @@ def _cloak(folder, job, faces, people=(0,), rows=None):
     ('a/1.jpg', 'a/1.png', 'a/2.png'),
     ('a/1.jpg', 'a/x/1.jpg', 'a/y/1.jpg'),
     ('a/b.jpg', 'a/B.jpg', 'a/cloaks.json.png'),
+    ('a/b.jpg', 'a/b.PNG/b.jpg', 'a/b.png.jpg'),
+    ('a/b.jpg', 'b.jpg', 'a/c.jpg'),
   ],
 )
 def test_every_picture_has_a_cloak_of_its_own(tmp_path, paths):

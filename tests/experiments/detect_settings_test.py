@@ -107,6 +107,17 @@ def test_only_a_frozen_network_can_be_evaded(config, label):
     Settings.from_config(wrong)
 
 
+def test_every_threshold_has_a_file_of_its_own(config):
+  wrong = copy.deepcopy(config)
+  wrong['detectors']['X'] = wrong['detectors']['x'] = {'name': 'statistics'}
+  with pytest.raises(InputError, match="'x-.* and 'X-.* would be one file"):
+    Settings.from_config(wrong)
+  wrong = copy.deepcopy(config)
+  wrong['detectors']['a/b'] = {'name': 'statistics'}
+  with pytest.raises(InputError, match="'a/b-.*' is no name of a file"):
+    Settings.from_config(wrong)
+
+
 def test_who_learns_no_cloak_is_trained_once(config):
   trainings = Settings.from_config(config).trainings
   counts = {label: 0 for label in config['detectors']}

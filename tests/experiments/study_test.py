@@ -230,6 +230,20 @@ def test_bad_settings_are_named(config, tmp_path, change, message):
   assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize('name', ['Mixed', 'Cloaks', 'report.html', '../x', ''])
+def test_every_run_has_a_folder_of_its_own(config, tmp_path, name):
+  runs = config['runs'] | {name: config['runs']['mixed']}
+  with pytest.raises(InputError, match='^config.runs: .* (one|no name of a) f'):
+    study.Study(config | {'runs': runs}, tmp_path, None)
+
+
+def test_what_else_is_in_its_folder_is_no_run_s(done):
+  found, _ = done
+  own = {path.name for path in found.workdir.iterdir()} - found.runs.keys()
+  own = {name for name in own if not name.startswith('heat_map_')}
+  assert own <= set(study._OURS) and 'cloaks' in own
+
+
 def test_only_has_to_be_a_run(done):
   with pytest.raises(InputError, match="--only: 'mixt' is unknown; runs: base"):
     study.choose(done[0], ['mixt'])

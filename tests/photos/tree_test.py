@@ -92,8 +92,11 @@ def test_names_of_outputs(paths, names):
 
 
 def test_a_folder_named_like_a_file_of_ours_is_refused():
-  with pytest.raises(InputError, match='a folder with a file name of ours'):
-    tree.name_outputs(['manifest.jsonl/a.jpg'], '.png')
+  for name in ('manifest.jsonl', 'Manifest.JSONL'):
+    with pytest.raises(
+      InputError, match=f'^--input: {name}: a folder with a f'
+    ):
+      tree.name_outputs([f'{name}/a.jpg'], '.png')
 
 
 @pytest.mark.parametrize(
