@@ -36,6 +36,7 @@ from absl import flags
 from benchmarks import convolutions, loop, pytorch, recognizers, search
 
 from fr_poison.report import record_file
+from fr_poison.text import show
 from fr_poison.types import InputError
 
 _NETWORKS = flags.DEFINE_list(
@@ -107,9 +108,9 @@ def _lines():
 def main(argv):
   """Prints one line per network."""
   del argv
-  print(record_file.environment()['device'], 'jax', jax.__version__)
+  show(record_file.environment()['device'], 'jax', jax.__version__)
   for line in _lines():
-    print(line, flush=True)
+    show(line)
 
 
 if __name__ == '__main__':

@@ -9,11 +9,12 @@ import fractions
 import itertools
 import logging as std_logging
 import sys
+import warnings
 
 import interruption
 from absl import app, flags, logging
 
-from fr_poison import checks
+from fr_poison import checks, text
 from fr_poison.types import InputError, Stopped
 
 # What absl and ml_collections raise for a command line.
@@ -69,33 +70,44 @@ def _explained(error, values):
     return InputError(f'--{name}: no such flag{hint}')
   message = str(error.args[0] if error.args else error)
   head, _, rest = message.partition(': ')
-  name, mark, text = head.removeprefix('flag --').partition('=')
+  name, mark, given = head.removeprefix('flag --').partition('=')
   if not mark or name not in values:
     return InputError(message)
   if 'must have a value' in rest or 'must be specified' in rest:
     return InputError(f'--{name}: missing')
   if 'invalid literal' in rest or 'argument' in rest or 'convert' in rest:
     kind = values[name].flag_type()
-    rest = _EXPECTED.get(kind, rest) + _fraction(kind, text)
-  return InputError(f'--{name}: {text!r}: {rest}')
+    rest = _EXPECTED.get(kind, rest) + _fraction(kind, given)
+  return InputError(f'--{name}: {given!r}: {rest}')
 
 
-def _fraction(kind, text):
+def _fraction(kind, given):
   """8/255 as the number that it is."""
   try:
-    number = float(fractions.Fraction(text))
+    number = float(fractions.Fraction(given))
   except (ValueError, ArithmeticError):
     return ''
   return f' (did you mean {number:.6g}?)' if kind == 'float' else ''
 
 
+class _Formatter(logging.PythonFormatter):
+  """Of every logger's lines, those of packages too: clean text."""
+
+  def format(self, record):
+    return text.clean(super().format(record))
+
+
+def _clean_warnings(format_warning=warnings.formatwarning):
+  logging.get_absl_handler().setFormatter(_Formatter())
+  warnings.formatwarning = lambda *args, **kwargs: text.clean(
+    format_warning(*args, **kwargs)
+  )
+
+
 def exit_with(error: Exception) -> None:
   """Ends with one line, whatever the names in it hold, and status 2."""
   message = str(error.args[0] if error.args else error)
-  shown = ''.join(
-    c if c.isprintable() or c.isspace() else repr(c)[1:-1] for c in message
-  )
-  print('error: ' + ' '.join(shown.split()), file=sys.stderr)
+  text.show(f'error: {text.line(message)}', file=sys.stderr)
   sys.exit(2)
 
 
@@ -127,6 +139,7 @@ def run(main, kept: str | None = None) -> None:
     # jax announces every accelerator it does not find, at level INFO.
     if not flags.FLAGS['verbosity'].present:
       logging.set_verbosity(logging.WARNING)
+    _clean_warnings()
     interruption.on_terminate()
     try:
       _refuse_strays(argv)
@@ -136,7 +149,7 @@ def run(main, kept: str | None = None) -> None:
       exit_with(error)
     except Stopped as stop:
       if str(stop):
-        print(f'{stop}; to go on: {interruption.command()}', flush=True)
+        text.show(f'{stop}; to go on: {interruption.command()}')
       sys.exit(stop.status)
     except (KeyboardInterrupt, BrokenPipeError) as error:
       interruption.end(error, kept)

@@ -51,6 +51,7 @@ from fr_poison.attacks import alexnet
 from fr_poison.detectors import vgg16
 from fr_poison.extractors import cache, frbench
 from fr_poison.extractors.convert import reading, state_dict
+from fr_poison.text import show
 from fr_poison.types import InputError
 
 _NETWORK = flags.DEFINE_string('network', None, 'Which network.', required=True)
@@ -191,7 +192,7 @@ def main(argv):
   else:
     output = pathlib.Path(_OUTPUT.value or cache.path_of(network))
     count = _convert(network, source, output)
-  print(f'{output}: {count} arrays, {output.stat().st_size} bytes')
+  show(f'{output}: {count} arrays, {output.stat().st_size} bytes')
 
 
 if __name__ == '__main__':

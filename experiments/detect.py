@@ -28,6 +28,7 @@ from fr_poison import detectors, evaluation, files, locks, strict_json
 from fr_poison.evaluation import detection, scrape
 from fr_poison.evaluation.protocol import Memory
 from fr_poison.report import record_file, tables
+from fr_poison.text import show
 
 
 def run(
@@ -283,8 +284,8 @@ def main(argv):
   start = time.monotonic()
   run(*given)
   for name in ('detection.md', 'trainers.md'):
-    print(files.read_text(given.workdir / name))
-  print(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
+    show(files.read_text(given.workdir / name))
+  show(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
 
 
 if __name__ == '__main__':

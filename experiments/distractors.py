@@ -34,6 +34,7 @@ from fr_poison.evaluation import gallery, scrape
 from fr_poison.evaluation.trainer import members
 from fr_poison.report import record_file, tables
 from fr_poison.search import distractors, store
+from fr_poison.text import show
 from fr_poison.types import InputError
 
 _STRANGERS = flags.DEFINE_string(
@@ -236,8 +237,8 @@ def main(argv):
   start = time.monotonic()
   given = run_flags.parse(argv, 'distractors.py')
   strangers = pathlib.Path(_STRANGERS.value) if _STRANGERS.value else None
-  print(tables.distractors(run(*given, strangers=strangers)))
-  print(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
+  show(tables.distractors(run(*given, strangers=strangers)))
+  show(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
 
 
 if __name__ == '__main__':

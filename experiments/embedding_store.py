@@ -19,6 +19,7 @@ from absl import flags
 from fr_poison import extractors, locks
 from fr_poison.data import datasets
 from fr_poison.search import store
+from fr_poison.text import show
 
 _DATASET = flags.DEFINE_enum('dataset', 'orl', datasets.NAMES, 'The pictures.')
 _DATA_DIR = flags.DEFINE_string('data_dir', None, "The data set's own folder.")
@@ -72,10 +73,10 @@ def main(argv):
       progress=progress.over(f'embedding, {extractor.spec.name}'),
     )
   for block in found.damaged:
-    print(f'block {block}: its bytes had changed, computed again')
+    show(f'block {block}: its bytes had changed, computed again')
   num_blocks = -(-count // store.BLOCK_SIZE)
-  print(f'{found.num_computed} of {num_blocks} blocks computed')
-  print(f'{found.embeddings.filename}: float32 {list(found.embeddings.shape)}')
+  show(f'{found.num_computed} of {num_blocks} blocks computed')
+  show(f'{found.embeddings.filename}: float32 {list(found.embeddings.shape)}')
 
 
 if __name__ == '__main__':

@@ -26,7 +26,7 @@ from config_fields import entries
 from inputs import Inputs
 from settings import Settings
 
-from fr_poison import evaluation, locks
+from fr_poison import evaluation, locks, text
 from fr_poison.data import squeeze
 from fr_poison.evaluation import scrape
 from fr_poison.report import page, record_file, tables
@@ -289,9 +289,9 @@ def main(argv):
   given = run_flags.parse(argv, 'orl.py')
   start = time.monotonic()
   results = run(*given)
-  print(tables.protection(arrange(results)))
+  text.show(tables.protection(arrange(results)))
   seconds = time.monotonic() - start
-  print(f'{seconds:.0f} s. See {given.workdir}/report.html')
+  text.show(f'{seconds:.0f} s. See {given.workdir}/report.html')
 
 
 if __name__ == '__main__':

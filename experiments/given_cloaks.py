@@ -18,6 +18,7 @@ from fr_poison.data.faces import FaceSet
 from fr_poison.data.placement import Rejected
 from fr_poison.evaluation import given, oddities
 from fr_poison.report.kinds import UNKNOWN
+from fr_poison.text import show
 from fr_poison.types import InputError
 
 _ORL = 'orl'
@@ -107,10 +108,10 @@ def load(
   own = _read(source)
   gallery, left_out, problems = _load_gallery(source, data_dir)
   left_out = own.left_out + left_out
-  print(oddities.understood(own.faces), file=sys.stderr)
+  show(oddities.understood(own.faces), file=sys.stderr)
   judged = own.faces
   if source.gallery != _ORL:
-    print(f'gallery: {oddities.understood(gallery)}', file=sys.stderr)
+    show(f'gallery: {oddities.understood(gallery)}', file=sys.stderr)
     judged, _ = own.among(gallery)
   problems += oddities.doubts(judged, settings.batch_size)
   problems += own.problems(gallery)
@@ -120,7 +121,7 @@ def load(
   warnings = problems + own.remarks()
   warnings += oddities.colours(own.faces, gallery, settings.trainers_networks)
   for text in warnings:
-    print(f'note: {text}', file=sys.stderr)
+    show(f'note: {text}', file=sys.stderr)
 
   drawn = people.draw(gallery.names, settings.seed)
   public, targets, others = people.groups(
@@ -159,9 +160,9 @@ def _read(source) -> given.Given:
         folder.files(source.gallery)
     own = source.folders.read(progress.over('reading pairs', 'pair'))
   for row in own.left_out[:_NUM_SHOWN]:
-    print(f'left out: {": ".join(row)}', file=sys.stderr)
+    show(f'left out: {": ".join(row)}', file=sys.stderr)
   if len(own.left_out) > _NUM_SHOWN:
-    print(f'left out: {len(own.left_out)} in all, see report', file=sys.stderr)
+    show(f'left out: {len(own.left_out)} in all, see report', file=sys.stderr)
   return own
 
 

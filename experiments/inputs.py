@@ -18,6 +18,7 @@ from settings import Settings, members
 from fr_poison import checkpoints, evaluation, extractors
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import learning, oddities
+from fr_poison.text import show
 from fr_poison.types import InputError
 
 
@@ -62,7 +63,7 @@ def load(
   if settings.strict and warnings:
     raise InputError(f'config.strict: {warnings[0]}')
   for text in warnings:
-    print(f'note: {text}', file=sys.stderr)
+    show(f'note: {text}', file=sys.stderr)
   candidates = targets if settings.num_targets else public
   networks = on_frame(networks, faces)
   return Inputs(

@@ -8,6 +8,9 @@ import os
 import shlex
 import signal
 import sys
+from traceback import format_exception
+
+from fr_poison import text
 
 _ANEW = ('--overwrite', '-overwrite')  # would throw away what is kept
 
@@ -52,7 +55,7 @@ def end(error: BaseException, kept: str | None) -> None:
     sys.stdout.flush()
   with contextlib.suppress(OSError):
     if line:
-      print(line, file=sys.stderr, flush=True)
+      text.show(line, file=sys.stderr)
   # Not sys.exit: JAX may still compute in another thread, and crashes when
   # Python is taken down meanwhile. All files are closed by now.
   os._exit(128 + number)
@@ -67,10 +70,11 @@ def _quoted(word):
 
 
 def _excepthook(kind, error, traceback):
-  """While a program is being loaded."""
+  """Also while a program is being loaded; a traceback may hold any name."""
   if issubclass(kind, KeyboardInterrupt):
     end(error, 'nothing was begun')
-  sys.__excepthook__(kind, error, traceback)
+  lines = format_exception(kind, error, traceback)
+  text.show(''.join(lines).rstrip(), file=sys.stderr)
 
 
 sys.excepthook = _excepthook

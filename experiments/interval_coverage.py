@@ -22,6 +22,7 @@ from interval_simulation import CELLS, SEED_CELLS, measure, table
 
 from fr_poison import files
 from fr_poison.report import record_file
+from fr_poison.text import show
 
 _WORKDIR = flags.DEFINE_string(
   'workdir', 'results/interval_coverage', 'For the files.'
@@ -45,7 +46,7 @@ def main(argv):
   with files.output(workdir):
     record_file.write_text(workdir / 'records.jsonl', '\n'.join(lines) + '\n')
     record_file.write_text(workdir / 'table.md', table(records))
-  print(table(records))
+  show(table(records))
 
 
 if __name__ == '__main__':

@@ -14,6 +14,7 @@ from fr_poison.data import datasets, detect_faces, standard
 from fr_poison.data.faces import FaceSet, concatenate
 from fr_poison.data.placement import Placement
 from fr_poison.evaluation import oddities
+from fr_poison.text import show
 from fr_poison.types import InputError
 
 _IN_PLACE = ('orl', 'casia_webface', 'ms1m')  # published aligned
@@ -40,7 +41,7 @@ def load(
   """The pictures of `num_people` people, drawn by `seed`; see `find`."""
   faces = find(dataset, num_people, data_dir, field, seed, **options).faces
   for text in oddities.exchanged_colours(faces):
-    print(f'note: {text}', file=sys.stderr)
+    show(f'note: {text}', file=sys.stderr)
   return faces
 
 
@@ -96,7 +97,7 @@ def find(
   else:
     faces, left_out = found.faces(chosen), [list(row) for row in found.skipped]
     result = People(faces, left_out, _assumed(found, faces))
-  print(oddities.understood(result.faces), file=sys.stderr)
+  show(oddities.understood(result.faces), file=sys.stderr)
   return result
 
 
@@ -134,7 +135,7 @@ def of_standard(settings: config_fields.Fields, data_dir: str | None) -> People:
     'standard_digest': frozen.digest,
     'protect': protect,
   }
-  print(oddities.understood(faces), file=sys.stderr)
+  show(oddities.understood(faces), file=sys.stderr)
   return People(faces, [], _assumed(found, faces), strangers, fields)
 
 
@@ -184,7 +185,7 @@ def _open(dataset, data_dir, placement, strict, person_level):
     progress=progress.over(f'reading {dataset}', delay=2),
     **source,
   )
-  print(*found.report(), sep='\n', file=sys.stderr)
+  show(*found.report(), sep='\n', file=sys.stderr)
   return found, found.people
 
 

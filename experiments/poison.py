@@ -25,7 +25,7 @@ from absl import flags
 from config_flag import CONFIG
 from progress import Progress
 
-from fr_poison import photos
+from fr_poison import photos, text
 from fr_poison.photos.tree import MANIFEST
 from fr_poison.report import record_file
 from fr_poison.types import InputError
@@ -67,10 +67,10 @@ def run(
     left = found.left
     device = record_file.environment()['device']
     count = f'{len(left)} of {len(found.paths)} pictures to do'
-    print(f'{device}, jax {jax.__version__}: {count}', flush=True)
+    text.show(f'{device}, jax {jax.__version__}: {count}')
     if settings.cannot_look:
       what = 'every picture is taken for a face crop, and attacked as a whole'
-      print(f'{what}: {settings.cannot_look}', flush=True)
+      text.show(f'{what}: {settings.cannot_look}')
     cloak(found.cloak(), left)
     if delete_orphans:
       found.manifest.delete_orphans()
@@ -93,10 +93,10 @@ def show(rows: list[dict], orphans: list[str], num_ignored: int, output: str):
   for row in rows:
     if row['status'] != 'cloaked':
       status = row['status'].replace('_', ' ')
-      line = f'{status}: {row["input"]!r}: {_printable(row["reason"])}'
-      print(line, file=sys.stderr)
+      line = f'{status}: {row["input"]!r}: {text.line(row["reason"])}'
+      text.show(line, file=sys.stderr)
   for name in orphans:
-    print(
+    text.show(
       f'orphan: {name!r}: its picture is gone from --input, has changed or is '
       'called otherwise; --delete_orphans deletes it',
       file=sys.stderr,
@@ -104,7 +104,7 @@ def show(rows: list[dict], orphans: list[str], num_ignored: int, output: str):
   cloaked = [row for row in rows if row['status'] == 'cloaked']
   moved = [x['feature_displacement'] for x in cloaked if x['format'] == 'jpeg']
   if shares := [x['saved'] / x['float'] for x in moved if x['float']]:
-    print(
+    text.show(
       f'{len(moved)} saved as JPEG, which leaves '
       f'{100 * statistics.median(shares):.0f}% of how far they moved (median); '
       '--config.output.format=png loses nothing, in files some 3 to 6 times as '
@@ -115,8 +115,8 @@ def show(rows: list[dict], orphans: list[str], num_ignored: int, output: str):
   for status in ('not_improved', 'unreadable', 'failed'):
     if counts[status] or status != 'failed':
       parts.append(f'{counts[status]} {status.replace("_", " ")}')
-  place = _printable(str(pathlib.Path(output) / MANIFEST))
-  print(f'{", ".join(parts)}, {num_ignored} ignored. See {place}')
+  place = text.line(pathlib.Path(output) / MANIFEST)
+  text.show(f'{", ".join(parts)}, {num_ignored} ignored. See {place}')
 
 
 def _where(cloaked):
@@ -130,32 +130,23 @@ def _where(cloaked):
   return f' ({", ".join(parts)})' if parts else ''
 
 
-def _printable(text):
-  """Names may hold anything; a terminal should not act on it."""
-  return ''.join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 def main(argv):
   """Cloaks --input into --output and prints how many."""
   del argv
   for flag in ('config', 'input', 'output'):
     if not flags.FLAGS[flag].value:
       raise InputError(f'--{flag}: missing')
-  sys.stdout.reconfigure(errors='backslashreplace')
   config = CONFIG.value.to_dict()
   if _KEEP_EXIF.value:
     config['output'] |= {'keep_exif': True}
-  try:
-    found = run(
-      config,
-      _INPUT.value,
-      _OUTPUT.value,
-      overwrite=_OVERWRITE.value,
-      strict=_STRICT.value,
-      delete_orphans=_DELETE_ORPHANS.value,
-    )
-  except InputError as error:
-    raise InputError(_printable(str(error))) from error
+  found = run(
+    config,
+    _INPUT.value,
+    _OUTPUT.value,
+    overwrite=_OVERWRITE.value,
+    strict=_STRICT.value,
+    delete_orphans=_DELETE_ORPHANS.value,
+  )
   rows = [found.manifest.rows[path] for path in found.paths]
   show(rows, sorted(found.manifest.orphans), found.num_ignored, _OUTPUT.value)
   if all(row['output'] is None for row in rows):

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tqdm import tqdm
 
+from fr_poison import text
+
 _LINE = (
   '{desc}: {n_fmt}/{total_fmt} done, ETA {remaining} ({rate_fmt}, after '
   '{elapsed})'
@@ -57,8 +59,7 @@ class Progress:
 
   def update(self, what: str, count: int = 1) -> None:
     """Starts `count` more units (`what` names them); the last ones are done."""
-    text = ''.join(c if c.isprintable() else '?' for c in what)
-    self._bar.set_description_str(text, refresh=False)
+    self._bar.set_description_str(text.line(what), refresh=False)
     is_first = not self._running
     self._bar.update(self._running)
     self._running = count
@@ -78,7 +79,7 @@ class Progress:
     if self._is_terminal:
       self._bar.refresh()
     elif self is _OPEN[-1]:
-      print(self._bar, file=sys.stderr, flush=True)
+      text.show(self._bar, file=sys.stderr)
 
   def _keep_talking(self):
     while not self._ended.wait(1 if self._is_terminal else _EVERY):
@@ -114,7 +115,7 @@ def over(
   return run
 
 
-def say(text: str) -> None:
+def say(what: str) -> None:
   """Prints a line above the bars that are there."""
-  tqdm.write(text)
-  sys.stdout.flush()
+  with tqdm.external_write_mode():
+    text.show(what)

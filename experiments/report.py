@@ -17,6 +17,7 @@ import config_fields
 from absl import flags
 
 from fr_poison.report import page, sources
+from fr_poison.text import show
 from fr_poison.types import InputError
 
 _RECORDS = flags.DEFINE_multi_string(
@@ -41,8 +42,8 @@ def main(argv):
   with config_fields.naming('--output'):
     page.write_folder(found, pathlib.Path(output))
   for reason in found.skipped:
-    print(f'not used: {reason}')
-  print(f'{output}: {len(found.all())} records')
+    show(f'not used: {reason}')
+  show(f'{output}: {len(found.all())} records')
 
 
 if __name__ == '__main__':

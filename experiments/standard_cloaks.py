@@ -16,6 +16,7 @@ from fr_poison.data import align, decode, folder, pairs
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import given, overlay
 from fr_poison.report.kinds import UNKNOWN
+from fr_poison.text import show
 from fr_poison.types import InputError
 
 
@@ -73,7 +74,7 @@ def load(
   if settings.strict and warnings:
     raise InputError(f'config.strict: {warnings[0]}')
   for text in warnings:
-    print(f'note: {text}', file=sys.stderr)
+    show(f'note: {text}', file=sys.stderr)
   settings = settings.for_people(len(np.unique(found.faces.labels)))
   return GivenCloaks(
     settings,

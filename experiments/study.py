@@ -38,6 +38,7 @@ from settings import Settings
 from fr_poison import extractors, files, keys, locks
 from fr_poison.data import file_names
 from fr_poison.report import record_file
+from fr_poison.text import show
 from fr_poison.types import InputError
 
 _ONLY = flags.DEFINE_multi_string('only', [], 'Names of runs; default: all.')
@@ -269,8 +270,8 @@ def dry_run(study: Study, only: Sequence[str]) -> None:
   left = [run for run in choose(study, only) if not study.is_done(run)]
   for run in left:
     seconds = study.note(run).get('seconds')
-    print(f'{"?" if seconds is None else round(seconds):>7} s  {run.name}')
-  print(f'{len(left)} of {len(study.runs)} runs are not there')
+    show(f'{"?" if seconds is None else round(seconds):>7} s  {run.name}')
+  show(f'{len(left)} of {len(study.runs)} runs are not there')
 
 
 def main(argv):
@@ -286,8 +287,8 @@ def main(argv):
   with locks.turn(given.workdir):
     found = study_page.write(study)
   seconds = time.monotonic() - start
-  print(f'{len(found.all())} records, {seconds:.0f} s.')
-  print(f'See {given.workdir}/report.html')
+  show(f'{len(found.all())} records, {seconds:.0f} s.')
+  show(f'See {given.workdir}/report.html')
 
 
 if __name__ == '__main__':

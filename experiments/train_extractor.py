@@ -30,6 +30,7 @@ from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
 from fr_poison.evaluation import learning
 from fr_poison.recognizers import nearest_neighbor
+from fr_poison.text import show
 from fr_poison.training import Recipe, Trainer, variables
 from fr_poison.training import run as training_run
 
@@ -243,7 +244,7 @@ def main(argv):
   distributed.start()
   metrics = run(*given, tensorboard=distributed.TENSORBOARD.value)
   if processes.is_first():
-    print(
+    show(
       f'accuracy on {given.config["num_eval_people"]} people never seen: '
       f'{metrics["eval_accuracy"]:.1%} by 1-NN\n'
       f'verification AUC {metrics["verification_auc"]:.3f}, EER '

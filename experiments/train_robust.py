@@ -21,6 +21,7 @@ from settings import Settings
 
 from fr_poison import locks, processes
 from fr_poison.evaluation import learning
+from fr_poison.text import show
 from fr_poison.types import InputError
 
 
@@ -57,7 +58,7 @@ def run(
         )
         what = f'{label} {network}' + f', seed {seed}' * (len(retrainings) > 1)
         if processes.is_first():
-          print(f'{what}: --config.extractor.checkpoint={path}', flush=True)
+          show(f'{what}: --config.extractor.checkpoint={path}')
 
 
 def main(argv):

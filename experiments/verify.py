@@ -43,6 +43,7 @@ from fr_poison.data.datasets.trees import read_pairs
 from fr_poison.extractors import cache
 from fr_poison.report import figures, record_file, tables
 from fr_poison.search import store
+from fr_poison.text import show
 from fr_poison.types import InputError
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Settings(config_fields.Fields):
       except InputError as error:
         if self.networks:
           raise
-        print(f'note: {error}', file=sys.stderr)
+        show(f'note: {error}', file=sys.stderr)
 
 
 def _check_rows(name, rows):
@@ -164,7 +165,7 @@ def prepare(settings: Settings, data_dir: str) -> 'Prepared':
       placement=placement,
       progress=progress.over('reading lfw', delay=2),
     )
-  print(*prepared.report(), sep='\n', file=sys.stderr)
+  show(*prepared.report(), sep='\n', file=sys.stderr)
   return prepared
 
 
@@ -295,8 +296,8 @@ def main(argv):
   """Runs --config and prints its table."""
   start = time.monotonic()
   given = run_flags.parse(argv, 'lfw_verification.py')
-  print(tables.verification(run(*given)))
-  print(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
+  show(tables.verification(run(*given)))
+  show(f'{time.monotonic() - start:.0f} s. See {given.workdir}')
 
 
 if __name__ == '__main__':

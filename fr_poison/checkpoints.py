@@ -30,7 +30,7 @@ import numpy as np
 from absl import logging
 from flax import traverse_util
 
-from fr_poison import checks, files, processes
+from fr_poison import checks, files, processes, text
 from fr_poison.types import InputError
 
 MANIFEST = 'manifest.json'
@@ -155,7 +155,9 @@ class Checkpoints:
           f'step: {step} is not new, {self._folder} has {number}'
         )
     if step in numbers:
-      logging.warning('%s: damaged step %d replaced', self._folder, step)
+      logging.warning(
+        '%s: damaged step %d replaced', text.clean(self._folder), step
+      )
       files.remove(self._folder / str(step))
 
   def _delete_old(self):
@@ -222,7 +224,7 @@ def _newest(folder):
       damages.append(damage)
       continue
     for damage in damages:
-      logging.warning('%s; going on with step %d', damage, number)
+      logging.warning('%s; going on with step %d', text.clean(damage), number)
     return number
   if damages:
     raise InputError(

@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fr_poison import text
+
 Array = jax.Array | np.ndarray
 Images = Array  # [B, H, W, 3] float32 in [0, 1], RGB
 Embeddings = Array  # [B, D] float32, as the network gives them, not normalised
@@ -27,8 +29,12 @@ class InputError(ValueError):
   """What the user gave cannot be used: one line naming the field or file.
 
   Raised before anything is compiled or written. Programs under experiments/
-  print it alone and exit with status 2.
+  print it alone and exit with status 2. Names from files are clean in it.
   """
+
+  def __init__(self, message: object = ''):
+    """Takes the line."""
+    super().__init__(text.clean(message))
 
 
 class NotKeptError(InputError):

@@ -14,6 +14,7 @@ ROOMS = [
     *('weights', 'checkpoints', 'checks', 'processes', 'roc'),
     'distances',
     *('verification', 'strict_json', 'stages', 'files', 'locks', 'sums'),
+    'text',
   },
   {'data'},
   {'keys'},

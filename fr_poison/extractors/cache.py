@@ -24,7 +24,7 @@ import numpy as np
 import safetensors.numpy
 from flax import traverse_util
 
-from fr_poison import files, locks, version, weights
+from fr_poison import files, locks, text, version, weights
 from fr_poison.extractors.network import NetworkSpec
 from fr_poison.types import InputError, Params
 
@@ -180,7 +180,7 @@ def fill(
 
 def _download(entry, convert, path):
   original, last = path.with_suffix('.download'), time.monotonic()
-  say = lambda line: print(f'{entry.name}: {line}', file=sys.stderr, flush=True)
+  say = lambda line: text.show(f'{entry.name}: {line}', file=sys.stderr)
 
   def report(done, total):
     nonlocal last

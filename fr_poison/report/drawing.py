@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from fr_poison.report import words
+from fr_poison.text import clean
 from fr_poison.types import InputError
 
 _SVG, _XLINK = '{http://www.w3.org/2000/svg}', '{http://www.w3.org/1999/xlink}'
@@ -100,7 +101,7 @@ class Drawing(NamedTuple):
     named = {'title': self.title, 'desc': self.alt}
     for place, (tag, text) in enumerate(named.items()):
       element = ElementTree.Element(tag, {'id': f'{self.name}-{tag}'})
-      element.text = text
+      element.text = clean(text)
       root.insert(place, element)
     labels = f'{self.name}-title {self.name}-desc'
     root.attrib |= {'role': 'img', 'class': 'figure', 'aria-labelledby': labels}

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import jinja2
+import markupsafe
 import numpy as np
 
-from fr_poison import files, version
+from fr_poison import files, text, version
 from fr_poison.report import (
   drawing,
   figures,
@@ -25,6 +26,7 @@ from fr_poison.report.sources import Sources
 _TEMPLATE = jinja2.Environment(
   loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
   autoescape=True,
+  finalize=lambda x: x if isinstance(x, markupsafe.Markup) else text.clean(x),
   undefined=jinja2.StrictUndefined,
   trim_blocks=True,
   lstrip_blocks=True,
@@ -94,12 +96,12 @@ def write_folder(
       place = folder / 'figures' / one.name
       files.write_atomic(place.with_suffix('.svg'), one.svg())
       files.write_atomic(place.with_suffix('.png'), one.png())
-    for name, text in {
+    for name, content in {
       'table.md': tables.markdown(found, shown),
       'table.tex': tables.latex(shown),
       'records.csv': csv,
     }.items():
-      record_file.write_text(folder / name, text)
+      record_file.write_text(folder / name, content)
     _write(
       folder / 'report.html',
       found,
@@ -127,7 +129,7 @@ def _write(path, found, shown, strips, is_study=False, **fields):
     for one in strips
   ]
   labels = [words.cloak_name(one.attack, one.surrogate) for one in strips]
-  text = _TEMPLATE.render(
+  html = _TEMPLATE.render(
     {'drawings': []} | fields,
     is_study=is_study,
     grids=[*zip(shown, maps, strict=True)],
@@ -149,7 +151,7 @@ def _write(path, found, shown, strips, is_study=False, **fields):
     rate=words.rate,
     version=version.__version__,
   )
-  record_file.write_text(path, text)
+  record_file.write_text(path, html)
 
 
 def _row(record):

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from fr_poison import text
+
 
 class Table(NamedTuple):
   """A table in plain text."""
@@ -14,14 +16,19 @@ class Table(NamedTuple):
 
   def markdown(self) -> str:
     """Writes it with its legend."""
-    head, *rows = ([*map(escaped, row)] for row in (self.head, *self.rows))
-    return f'{padded(head, rows)}\n\n{self.legend}'
+    return f'{plain(self.head, self.rows)}\n\n{self.legend}'
 
 
-def escaped(text: str) -> str:
-  """Writes a text so that Markdown shows it as it is."""
-  text = text.replace('&', '&amp;').replace('<', '&lt;')
-  return ''.join('\\' + c if c in '\\|*`[]~' else c for c in text)
+def escaped(name: str) -> str:
+  """Writes a text on one line, so that Markdown shows it as it is."""
+  name = text.line(name).replace('&', '&amp;').replace('<', '&lt;')
+  return ''.join('\\' + c if c in '\\|*`[]~' else c for c in name)
+
+
+def plain(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+  """Writes a table of plain text, with `padded`."""
+  head, *rows = ([*map(escaped, row)] for row in (head, *rows))
+  return padded(head, rows)
 
 
 def padded(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,7 +8,8 @@ import textwrap
 from fr_poison.report import galleries, paper, prose, record_file, words
 from fr_poison.report.grid import Grid
 from fr_poison.report.sources import Sources
-from fr_poison.report.table import Table, escaped, padded
+from fr_poison.report.table import Table, escaped, padded, plain
+from fr_poison.text import clean
 
 _LEGENDS = words.TEXTS['tables']
 # Of many numbers, no cells of a table.
@@ -36,7 +37,7 @@ def markdown(found: Sources, grids: list[Grid]) -> str:
     found: the records.
     grids: of those of a protection.
   """
-  head = lambda grid: f'## {grid.title}\n\n' if grid.title else ''
+  head = lambda grid: f'## {escaped(grid.title)}\n\n' if grid.title else ''
   parts = [f'{one.markdown()}\n' for one in beside(found)]
   parts += [head(grid) + protection(grid) for grid in grids]
   for records, write in (
@@ -97,7 +98,7 @@ def trainers(records: list[dict]) -> str:
   ]
   head = ['cloak, trainer', 'protection', 'not enrolled', 'accuracy']
   return _page(
-    padded([*head, 'others not enrolled'], rows), _LEGENDS['trainers']
+    plain([*head, 'others not enrolled'], rows), _LEGENDS['trainers']
   )
 
 
@@ -219,7 +220,7 @@ def distractors(records: list[dict]) -> str:
   for record, cloak, kind in among_strangers(records):
     name = words.AND.join((cloak, words.column(record), kind))
     rows.setdefault(name, {})[record['num_distractors']] = record
-  table = lambda head, name: padded(
+  table = lambda head, name: plain(
     [head, *(f'{n:,}' for n in numbers)],
     [
       [label, *(words.cell(row.get(n), name) for n in numbers)]
@@ -237,7 +238,7 @@ def distractors(records: list[dict]) -> str:
     _LEGENDS['distractors'],
     table('accuracy', 'accuracy'),
     _LEGENDS['distractors_accuracy'],
-    padded(head, fits),
+    plain(head, fits),
     _LEGENDS['distractors_model'],
   )
 
@@ -247,7 +248,7 @@ def verification(records: list[dict]) -> str:
   percent = lambda share: f'{100 * share:.2f}'
   rows = [
     [
-      escaped(words.clean(r['network'])),
+      r['network'],
       ', '.join(f'{x:g}' for x in r.get('crop', ())) or 'all',
       str(r['input_size']),
       f'{percent(r["accuracy"])} ± {percent(r["accuracy_std"])}',
@@ -256,7 +257,7 @@ def verification(records: list[dict]) -> str:
     for r in sorted(records, key=lambda r: -r['accuracy'])
   ]
   head = ['network', 'part', 'input', 'accuracy', 'TAR at FAR 0.1%']
-  return _page(padded(head, rows), _LEGENDS['verification'])
+  return _page(plain(head, rows), _LEGENDS['verification'])
 
 
 def among_strangers(records: list[dict]) -> list[tuple[dict, str, str]]:
@@ -291,27 +292,29 @@ def flat(record: dict) -> dict[str, str]:
 def csv_text(records: list[dict]) -> str:
   """Writes all records, a line each, columns in order of their appearance.
 
-  A text that a spreadsheet would take for a formula is led by an apostrophe.
+  A text that a spreadsheet would take for a formula is led by an apostrophe,
+  that of a column's name, too.
   """
   rows = list(map(flat, records))
   file = io.StringIO()
   columns = dict.fromkeys(name for row in rows for name in row)
-  writer = csv.DictWriter(file, columns, lineterminator='\n')
-  writer.writeheader()
+  writer = csv.writer(file, lineterminator='\n')
+  writer.writerow(map(_inert, columns))
   for row, record in zip(rows, records, strict=True):
-    texts = (k for k, v in record.items() if isinstance(v, str))
-    inert = {
-      k: f"'{row[k]}"
-      for k in texts
-      if row[k].startswith(('=', '+', '-', '@', '\t', '\r'))
-    }
-    writer.writerow(row | inert)
+    row |= {k: _inert(v) for k, v in record.items() if isinstance(v, str)}
+    writer.writerow(clean(row.get(name, '')) for name in columns)
   return file.getvalue()
+
+
+def _inert(cell):
+  """A text of a cell that no spreadsheet computes."""
+  is_formula = cell.startswith(('=', '+', '-', '@', '\t', '\r', '\n'))
+  return "'" * is_formula + clean(cell)
 
 
 def latex(grids: list[Grid]) -> str:
   """Writes the protection tables, for the packages booktabs and graphicx."""
-  escape = lambda text: ''.join(_SPECIAL.get(c, c) for c in text)
+  escape = lambda name: ''.join(_SPECIAL.get(c, c) for c in words.clean(name))
   tables = []
   for grid in grids:
     head = ['protection rate, \\%', *map(escape, grid.columns)]
@@ -319,7 +322,8 @@ def latex(grids: list[Grid]) -> str:
     rows = _rates(grid, r'\quad ', escape, r'\textbf{{{}}}', '--')
     first, *rest = [' & '.join(cells) + r' \\' for cells in (head, *rows)]
     table = _LATEX.format('r' * (len(head) - 1), first, '\n'.join(rest))
-    tables.append((f'% {grid.title}\n\n' if grid.title else '') + table)
+    title = f'% {words.clean(grid.title)}\n\n' if grid.title else ''
+    tables.append(title + table)
   return '\n'.join(tables)
 
 
@@ -345,7 +349,7 @@ def _section(title, rows):
     for key, cells in rows.items()
   ]
   head = ['detector', title] if title else ['detector']
-  return padded(head + [words.attack_name(a) for a in attacks], body)
+  return plain(head + [words.attack_name(a) for a in attacks], body)
 
 
 def _area(record):

@@ -4,18 +4,15 @@ import math
 import pathlib
 import tomllib
 
+from fr_poison import text
 from fr_poison.report import kinds
 
 AND = ', '  # between a column's network and its trainer
+clean = text.line  # as every name is written
 PIXELS = 'pixels'  # the network that is none: 1-NN on raw pixels
 TEXTS = tomllib.loads(
   pathlib.Path(__file__).with_name('texts.toml').read_text(encoding='utf-8')
 )
-
-
-def clean(name: str) -> str:
-  """Puts a name on one line, without anything that a terminal would obey."""
-  return ' '.join(''.join(c if c.isprintable() else ' ' for c in name).split())
 
 
 def short(name: str, longest: int = 30) -> str:
@@ -31,7 +28,7 @@ def plain(identifier: str) -> str:
 
 def attack_name(attack: str) -> str:
   """Writes the attack's name as its authors do."""
-  return TEXTS['attacks'].get(attack, attack)
+  return TEXTS['attacks'].get(attack) or clean(attack)
 
 
 def version_name(record: dict) -> str:
@@ -85,7 +82,7 @@ def recognizer(record: dict) -> str:
 
 def detector_name(record: dict) -> str:
   """Names a detector and the features that it looks at."""
-  return f'{record["detector"]} ({record["features"]})'
+  return clean(f'{record["detector"]} ({record["features"]})')
 
 
 def num_protected(record: dict) -> int:

@@ -26,7 +26,7 @@ def test_the_first_unit_is_a_line_with_count_and_rest(capsys):
   line.close()
   line.close()
   (text,) = capsys.readouterr().err.splitlines()
-  assert re.fullmatch(r'a\?\.png: 1/4 done, ETA \S+ \(.*picture.*\)', text)
+  assert re.fullmatch(r'a \.png: 1/4 done, ETA \S+ \(.*picture.*\)', text)
 
 
 def test_a_long_unit_is_not_silent(capsys, monkeypatch):

@@ -44,6 +44,12 @@ def test_svg_is_words_that_a_page_may_hold(drawn):
   assert words == {'name-title': 'A title', 'name-desc': drawn.alt}
 
 
+def test_no_word_of_an_svg_steers_a_terminal(drawn):
+  svg = drawn._replace(title='a\x1b[2J', alt='\u202eb').svg().decode()
+  assert r'a\x1b[2J' in svg and r'\u202eb' in svg
+  assert '\x1b' not in svg and '\u202e' not in svg
+
+
 def test_ids_are_the_drawings_own_and_found(drawn):
   ids = []
   for name in ('name', 'other'):

@@ -16,7 +16,7 @@ from fr_poison.report import moves as moves_lib
     ('purifying: jpeg', 'mobileface', 'cleaning'),
     ('detecting: alexnet', 'mobileface', 'detecting'),
     ('praying', 'mobileface', 'praying'),
-    ('\x1b', 'mobileface', ''),
+    ('\x1b', 'mobileface', r'\x1b'),
   ],
 )
 def test_moves(make_record, adversary, network, expected):

@@ -19,6 +19,6 @@ def test_intervals_round_outwards():
 
 
 def test_labels_are_one_short_line():
-  assert words.short('a\nb\x1b') == 'a b'
+  assert words.short('a\nb\x1b') == r'a b\x1b'
   assert words.short('x' * 31) == 'x' * 29 + '…'
   assert words.short('x' * 30) == 'x' * 30
