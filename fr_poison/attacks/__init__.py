@@ -9,8 +9,10 @@ pixel units.
 from fr_poison.attacks.base import Attack, AttackState
 from fr_poison.attacks.fawkes import fawkes
 from fr_poison.attacks.gradient import gradient_attack
-from fr_poison.attacks.loop import run
+from fr_poison.attacks.loop import make_masks, run
 from fr_poison.attacks.lowkey import lowkey
+from fr_poison.attacks.masks import apply, apply_to_each, load_mask, save_mask
+from fr_poison.attacks.opom import opom
 from fr_poison.attacks.pgd import eot_pgd, evading_pgd, pgd
 from fr_poison.attacks.simplified import feature_shift, protected_set
 from fr_poison.attacks.targets import farthest as farthest_target
@@ -18,14 +20,20 @@ from fr_poison.attacks.targets import farthest as farthest_target
 __all__ = [
   'Attack',
   'AttackState',
+  'apply',
+  'apply_to_each',
   'eot_pgd',
   'evading_pgd',
   'farthest_target',
   'fawkes',
   'feature_shift',
   'gradient_attack',
+  'load_mask',
   'lowkey',
+  'make_masks',
+  'opom',
   'pgd',
   'protected_set',
   'run',
+  'save_mask',
 ]

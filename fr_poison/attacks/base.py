@@ -7,7 +7,8 @@
 
 One picture's result depends on nothing but its pixels, the seed and the
 weights: its random numbers come from `rng` and a hash of its pixels, and
-nothing is averaged over the batch.
+nothing is averaged over the batch. Where the unit is a group, all pictures of
+one person, it depends on nothing but the group's.
 """
 
 import functools
@@ -110,6 +111,33 @@ class Attack(NamedTuple):
   finish: Callable[..., tuple[Images, dict[str, Array]]]  # (params, state)
   num_steps: int
   is_targeted: bool = True  # `init` takes targets; where not, it refuses them
+  # 'picture', or 'group': `init` takes all pictures of one person, see groups.
+  unit: str = 'picture'
+  # Of a group, how many pictures a step looks at, of which `num_steps` is how
+  # often it looks at each; None: at all of them.
+  batch_size: int | None = None
+  # (params, state) -> [1, H, W, 3], for other pictures of the person, too.
+  mask: Callable[..., Array] | None = None
+
+  def steps_for(self, count: int) -> int:
+    """How often `step` is meant to run for so many pictures."""
+    return self.num_steps * num_batches(count, self.batch_size)
+
+
+def num_batches(count: int, batch_size: int | None) -> int:
+  """Of pictures, none of which is left out; 1 without a `batch_size`."""
+  return 1 if batch_size is None else -(-count // batch_size)
+
+
+def check_rng(rng: Any) -> None:
+  """Refuses what is not one key, with an InputError."""
+  dtype, shape = getattr(rng, 'dtype', None), np.shape(rng)
+  typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+  if not (typed and shape == () or dtype == jnp.uint32 and len(shape) == 1):
+    what = repr(rng) if dtype is None else f'{dtype} {list(shape)}'
+    raise InputError(
+      f'rng: {what}; one key expected, such as jax.random.key(0)'
+    )
 
 
 def check_inputs(
@@ -123,13 +151,7 @@ def check_inputs(
       numbers that are not finite.
   """
   check_images(images)
-  dtype, shape = getattr(rng, 'dtype', None), np.shape(rng)
-  typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
-  if not (typed and shape == () or dtype == jnp.uint32 and len(shape) == 1):
-    what = repr(rng) if dtype is None else f'{dtype} {list(shape)}'
-    raise InputError(
-      f'rng: {what}; one key expected, such as jax.random.key(0)'
-    )
+  check_rng(rng)
   if targets is not None and not is_targeted:
     raise InputError(
       'targets: given, but this attack runs from the own embedding and takes '
@@ -162,17 +184,29 @@ def per_picture(flags: Array) -> Array:
 
 def picture_rngs(rng: jax.Array, images: Images) -> jax.Array:
   """Folds each picture's 8-bit content into `rng`: one key a picture, [B]."""
+  return jax.vmap(jax.random.fold_in, (None, 0))(rng, digests(images))
+
+
+def digests(images: Images) -> jax.Array:
+  """Hashes each picture's 8-bit content, uint32 [B]."""
   codes = jnp.round(images * 255).astype(jnp.int32).astype(jnp.uint32)
   codes = codes.reshape(len(images), math.prod(images.shape[1:]))
   # Odd multipliers, all different: permuted pixels hash differently, too.
   factors = jnp.arange(codes.shape[1], dtype=jnp.uint32) * 0x3C6EF372 + 1
-  digest = jnp.sum(codes * factors, 1, dtype=jnp.uint32)
-  return jax.vmap(jax.random.fold_in, (None, 0))(rng, digest)
+  return jnp.sum(codes * factors, 1, dtype=jnp.uint32)
 
 
 def fold_in(rngs: jax.Array, number: Array) -> jax.Array:
   """Makes other keys [B], for step or use `number`."""
   return jax.vmap(jax.random.fold_in, (0, None))(rngs, number)
+
+
+def own(leaf: Any) -> Any:
+  """Gives a leaf that is no other one and not the caller's: to be donated.
+
+  Within jit the results are that already.
+  """
+  return leaf if isinstance(leaf, jax.core.Tracer) else jnp.copy(leaf)
 
 
 @jax.jit

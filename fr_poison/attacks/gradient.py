@@ -18,7 +18,7 @@ from fr_poison.attacks import base
 from fr_poison.attacks.base import Attack, AttackState
 from fr_poison.attacks.constraints import Constraint
 from fr_poison.attacks.objectives import Objective
-from fr_poison.types import InputError
+from fr_poison.types import Array, InputError
 
 # When a weak result is called saturated, or not converged.
 _USED_UP = 0.9
@@ -78,14 +78,6 @@ def _float32(x):
   return jnp.asarray(x, jnp.float32)
 
 
-def _own(leaf):
-  """A leaf that is no other one and not the caller's: it can be donated.
-
-  Within jit the results are that already.
-  """
-  return leaf if isinstance(leaf, jax.core.Tracer) else jnp.copy(leaf)
-
-
 class _Ascent(NamedTuple):
   """What `gradient_attack` was given, and its three functions."""
 
@@ -143,7 +135,7 @@ class _Ascent(NamedTuple):
     )
     _, terms = jax.eval_shape(self.evaluate, params, state, images, rngs)
     zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), terms)
-    return jax.tree.map(_own, state.replace(terms=zeros))
+    return jax.tree.map(base.own, state.replace(terms=zeros))
 
   def random_start(self, rngs, images):
     """Uniform noise [B, H, W, 3], each picture's from its own key."""
@@ -264,7 +256,7 @@ class _Ascent(NamedTuple):
       'budget_used': used,
       'zero_gradient': ~state.moved,
       'not_converged': self.not_converged(state),
-      'saturated': (best > 0) & _saturated(used, *way),
+      'saturated': (best > 0) & saturated(used, *way),
       **{name: term[best, rows] for name, term in terms.items()},
     }
 
@@ -280,8 +272,8 @@ class _Ascent(NamedTuple):
     return rising & (gained > 0) & (last < count)
 
 
-def _saturated(used, start, half, end):
-  """The budget is used up, and a larger one would give more, [B] bool.
+def saturated(used: Array, start: Array, half: Array, end: Array) -> Array:
+  """Whether the budget is used up, and a larger one would give more, [B] bool.
 
   `start`, `half` and `end` are what grows, at the original, half the way to the
   result, and there. Small changes move an embedding in proportion, so the

@@ -34,6 +34,7 @@ _ATTACKS = {
   'fawkes_v1': functools.partial(attacks.fawkes, version='1.0'),
   'feature_shift': attacks.feature_shift,
   'lowkey': attacks.lowkey,
+  'opom': attacks.opom,
   'pgd': attacks.pgd,
   'protected_set': attacks.protected_set,
 }
@@ -246,12 +247,16 @@ def cloak_people(
 def _attacked(job, attack, name, images, batch_size):
   """A person's cloaks, uint8 [M, H, W, 3], and what is noted of them."""
   start = time.monotonic()
+  # A person is a group of its own: all these pictures have one label.
+  is_group = attack.unit == 'group'
+  groups = {'groups': np.zeros(len(images), int)} if is_group else {}
   adv_images, info = attacks.run(
     attack,
     [network.params for network in job.networks],
     jax.random.key(job.seed),
     to_float(images),
     targets=_targets(job, name, images, batch_size),
+    **groups,
   )
   codes = np.round(np.asarray(adv_images) * 255).astype(np.uint8)
   return codes, {

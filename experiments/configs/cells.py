@@ -1,0 +1,13 @@
+"""Cloaks of today, each in the place that its authors mean it for."""
+
+_EPSILON = 8 / 255  # in [0, 1] pixel units
+
+
+def attacks(smoke: bool) -> dict[str, dict]:
+  """Settings by label: the authors' own, and PGD at 8/255 to compare with."""
+  steps = {'num_steps': 2} if smoke else {}
+  pgd = {'num_steps': 2 if smoke else 30}
+  return {
+    'opom': dict(steps),
+    'pgd_8': {'name': 'pgd', 'epsilon': _EPSILON} | pgd,
+  }
