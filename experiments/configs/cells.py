@@ -6,8 +6,16 @@ _EPSILON = 8 / 255  # in [0, 1] pixel units
 def attacks(smoke: bool) -> dict[str, dict]:
   """Settings by label: the authors' own, and PGD at 8/255 to compare with."""
   steps = {'num_steps': 2} if smoke else {}
-  pgd = {'num_steps': 2 if smoke else 30}
+  epochs = {'num_epochs': 1} if smoke else {}
   return {
-    'opom': dict(steps),
-    'pgd_8': {'name': 'pgd', 'epsilon': _EPSILON} | pgd,
+    'opom': {'variant': 'class_center'} | steps,
+    'chameleon': dict(epochs),
+    'protego_planar': dict(epochs),
+    'tip_im': dict(steps),
+    'diverse': dict(steps),
+    'pgd_8': {
+      'name': 'pgd',
+      'epsilon': _EPSILON,
+      'num_steps': 2 if smoke else 30,
+    },
   }

@@ -65,7 +65,7 @@ def gradient_attack(
     InputError: a number out of range. `init` refuses pictures that are not
       RGB float32 in [0, 1], what is no key, and targets that do not fit.
   """
-  ascent = _Ascent(**locals())
+  ascent = Ascent(**locals())
   return Attack(
     *(ascent.init, ascent.step, ascent.finish),
     ascent.total_steps,
@@ -78,19 +78,22 @@ def _float32(x):
   return jnp.asarray(x, jnp.float32)
 
 
-class _Ascent(NamedTuple):
-  """What `gradient_attack` was given, and its three functions."""
+class Ascent(NamedTuple):
+  """What `gradient_attack` was given, and its three functions.
+
+  A recipe whose step is another one calls `advance` with what it found.
+  """
 
   objective: Objective
   constraint: Constraint
   optimizer: optax.GradientTransformation
   num_steps: int
-  start_noise: float
-  start_value: float
-  restarts: int
-  rank: Callable
-  keep: tuple[str, ...]
-  luminance_only: bool | None
+  start_noise: float = 0.0
+  start_value: float = 0.0
+  restarts: int = 1
+  rank: Callable = by_objective
+  keep: tuple[str, ...] = ('best', 'last')
+  luminance_only: bool | None = None
 
   @property
   def total_steps(self):
@@ -103,6 +106,7 @@ class _Ascent(NamedTuple):
     return max(1, round((self.total_steps - 1) / 10))
 
   def init(self, params, rng, images, *, targets=None, start=None):
+    """Everything before the first step."""
     is_targeted = self.objective.is_targeted
     base.check_inputs(is_targeted, rng, images, targets, start)
     images = _float32(images)
@@ -146,11 +150,13 @@ class _Ascent(NamedTuple):
     return jax.vmap(draw)(rngs) + self.start_value
 
   def variable(self, images, change, one_channel):
+    """What stands for the pictures with this change."""
     change = base.mono(change, one_channel)
     variable = self.constraint.variable(images, change)
     return _float32(self.constraint.project(variable, images))
 
   def pictures(self, variable, images):
+    """What the variable stands for, in [0, 1]."""
     return jnp.clip(self.constraint.pictures(variable, images), 0, 1)
 
   def evaluate(self, params, state, adv_images, rngs):
@@ -173,6 +179,7 @@ class _Ascent(NamedTuple):
     return score, found | jax.tree.map(_float32, terms)
 
   def step(self, params, state):
+    """One update along the gradient."""
     rngs = base.fold_in(state.rngs, state.step)
 
     def loss(variable):
@@ -182,10 +189,14 @@ class _Ascent(NamedTuple):
 
     grads, terms = jax.grad(loss, has_aux=True)(state.variable)
     grads = base.mono(grads, state.one_channel)
+    variable, optimizer = self.update(state, grads, rngs)
+    return self.advance(state, terms, grads, variable, optimizer)
+
+  def advance(self, state, terms, grads, variable, optimizer):
+    """The state after a step, with the best of the iterates looked at."""
     rank = _float32(self.rank(terms))
     better = rank > state.best_score  # never for NaN
     is_early = state.step <= self.total_steps - self.last_steps
-    variable, optimizer = self.update(state, grads, rngs)
     keep = lambda flags, new, old: jnp.where(flags, new, old)
     return state.replace(
       variable=variable,

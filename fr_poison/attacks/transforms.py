@@ -105,6 +105,55 @@ def flip() -> Transform:
 
 
 @by_value
+def affine(
+  low: checks.NotNegative = 0.01, high: checks.Share = 0.1
+) -> Transform:
+  """Distorts and turns a little; black comes in at the edges (TIP-IM).
+
+  The six numbers of an affine map get normal noise, in units of half a
+  picture, and the angle of a turn is normal, in radians. Their standard
+  deviations are uniform in [low, high], each drawn anew.
+
+  Args:
+    low: smallest standard deviation.
+    high: largest, at least `low`.
+  """
+  if low > high:
+    raise InputError(f'low: {low} is more than high, {high}')
+
+  def one(rng, image):
+    sizes = jax.random.uniform(
+      jax.random.fold_in(rng, 0), (2,), jnp.float32, low, high
+    )
+    noise = jax.random.normal(jax.random.fold_in(rng, 1), (7,), jnp.float32)
+    noise = noise * jnp.repeat(sizes, jnp.array([6, 1]), total_repeat_length=7)
+    shift = jnp.eye(2, 3, dtype=jnp.float32) + noise[:6].reshape(2, 3)
+    cos, sin = jnp.cos(noise[6]), jnp.sin(noise[6])
+    turn = jnp.array([[cos, sin], [-sin, cos]])
+    return _resampled(image, shift[:, :2] @ turn, shift[:, 2])
+
+  return lambda rngs, images: _limit(jax.vmap(one)(rngs, images))
+
+
+def _resampled(image, matrix, offset):
+  """`image` at matrix @ (x, y) + offset, in [-1, 1] from edge to edge."""
+  height, width = image.shape[:2]
+  place = lambda n: (2 * jnp.arange(n, dtype=jnp.float32) + 1) / n - 1
+  x, y = jnp.meshgrid(place(width), place(height))
+  seen = jnp.einsum(
+    'ij,jhw->ihw', matrix, jnp.stack([x, y]), precision='highest'
+  )
+  columns, rows = (
+    ((seen[i] + offset[i] + 1) * n - 1) / 2
+    for i, n in enumerate((width, height))
+  )
+  sample = lambda channel: jax.scipy.ndimage.map_coordinates(
+    channel, [rows, columns], 1, mode='constant'
+  )
+  return jnp.stack([sample(image[..., c]) for c in range(3)], -1)
+
+
+@by_value
 def brightness(amount: checks.Share) -> Transform:
   """Multiplies by 1 + U(-amount, amount), one a picture, up to white.
 

@@ -27,6 +27,8 @@ from fr_poison.evaluation.store import Kept
 from fr_poison.types import InputError
 
 _ATTACKS = {
+  'chameleon': attacks.chameleon,
+  'diverse': attacks.diverse,
   'eot_pgd': attacks.eot_pgd,
   'evading_pgd': attacks.evading_pgd,
   'fawkes': attacks.fawkes,
@@ -37,8 +39,11 @@ _ATTACKS = {
   'opom': attacks.opom,
   'pgd': attacks.pgd,
   'protected_set': attacks.protected_set,
+  'protego_planar': attacks.protego_planar,
+  'tip_im': attacks.tip_im,
 }
-_FROM_SET = ('feature_shift', 'protected_set')  # choose among all candidates
+# Those that choose among candidates: all there are, or so many.
+_FROM_SET = {'feature_shift': None, 'protected_set': None, 'tip_im': 10}
 _STAGES = ('NETWORKS', 'CLOAKS')
 
 
@@ -180,8 +185,11 @@ def _targets(job, name, images, batch_size):
   embed = lambda network, x: extractors.embed(network, x, batch_size)
   others = [embed(n, candidates.images)[rows] for n in job.networks]
   if attack in _FROM_SET:
+    people, number = np.unique(labels), _FROM_SET[attack]
+    if number is not None:  # the same for all, but for who cloaks
+      people = np.random.default_rng(job.seed).permutation(people)[:number]
     return [
-      np.stack([o[labels == l].mean(0) for l in np.unique(labels)])
+      np.stack([o[labels == person].mean(0) for person in people])
       for o in others
     ]
   own = [embed(network, images) for network in job.networks]
