@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import config_fields
 
 from fr_poison import checks, evaluation, extractors
-from fr_poison.adversaries import adversarial_training, history
+from fr_poison.adversaries import adversarial_training, history, puface
 from fr_poison.data import squeeze
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.evaluation import learning
@@ -192,13 +192,17 @@ class Settings(config_fields.Fields):
     ):
       for value in settings.get(key, ()):
         config_fields.check_known(f'{field}.{key}', value, names)
-    if kind in learning.TRAINED:
+    if kind in (*learning.TRAINED, 'puface'):
       config_fields.check_least('num_public', self.num_public, 2)
       number = settings.get('training_seeds', 1)
       checks.whole(f'config.{field}.training_seeds', number, 1, _MOST_SEEDS)
-      recipe = Recipe.from_config(settings['training'], f'{field}.training')
+      read = puface.recipe if kind == 'puface' else Recipe.from_config
+      recipe = read(settings['training'], f'{field}.training')
       for one in learning.retrainings(settings).values():
-        Recipe.from_config(one['training'], f'{field}.training')
+        read(one['training'], f'{field}.training')
+      if kind == 'puface':
+        with _naming(f'{field}.'):
+          learning.puface_of(settings)
       if kind == 'adversarial_training':
         _check_attack_in_loop(f'{field}.', settings, recipe)
     for name, filters in settings.get('filters', {}).items():
@@ -236,11 +240,19 @@ _FIELDS = {  # of adversaries, by kind
     *('networks', 'attack', 'share'),
     *('training', 'training_seeds'),
   ),
+  'puface': (
+    *('networks', 'attacks', 'surrogates'),
+    *('training', 'training_seeds'),
+    *('amplification', 'feature_weight', 'channels', 'depth'),
+  ),
   'squeezing': ('networks', 'filters'),
   'top2': ('accurate', 'robust'),
   'threshold': ('accurate', 'robust', 'quantile'),
 }
-_OPTIONAL = ('surrogates', 'training_seeds')
+_OPTIONAL = (
+  *('surrogates', 'training_seeds'),
+  *('amplification', 'feature_weight', 'channels', 'depth'),
+)
 
 
 def members(names: Iterable[str]) -> list[str]:

@@ -44,7 +44,8 @@ def make(
       if given and (place, given.name) == (label, name):
         trained, given = {None: given.extractor}, None
       else:
-        trained = _train(kind, chosen, name, public)
+        train = lambda *given, kind=kind: learning.train(kind, *given)[0]
+        trained = _train(train, chosen, name, public)
       own = {
         seed: Trainer(network, label, name, public=more, kind=kind)
         for seed, network in trained.items()
@@ -58,6 +59,14 @@ def make(
         Trainer(networks[name], title, name, squeezer, kind=kind)
         for name in chosen['networks']
       ]
+  for label, kind, chosen in entries(adversaries, ('puface',)):
+    for name in chosen['networks']:
+      purifiers = _train(learning.train_purifier, chosen, name, public)
+      own = {
+        seed: Trainer(networks[name], label, name, purify, kind=kind)
+        for seed, purify in purifiers.items()
+      }
+      found.append(Retrained(own))
   return found + [
     combination
     for entry in entries(adversaries, ('top2', 'threshold'))
@@ -77,12 +86,12 @@ def _place(given, adversaries):
   return labels[0] if len(labels) == 1 else None
 
 
-def _train(kind, chosen, name, public):
-  """Networks by training seed."""
+def _train(train, chosen, name, public):
+  """What `train` makes of (settings, network, public), by training seed."""
   # Another run of a study may be at the same training.
   with locks.turn(public.folder / 'trained'):
     return {
-      seed: learning.train(kind, settings, public.networks[name], public)[0]
+      seed: train(settings, public.networks[name], public)
       for seed, settings in learning.retrainings(chosen).items()
     }
 

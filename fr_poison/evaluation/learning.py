@@ -13,7 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from fr_poison import extractors, keys
-from fr_poison.adversaries import adaptive, adversarial_training
+from fr_poison.adversaries import (
+  adaptive,
+  adversarial_training,
+  puface,
+  purifying,
+)
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.evaluation.protocol import Memory
@@ -67,14 +72,22 @@ class PublicPeople:
     Returns:
       Images uint8 [M, H, W, 3] and labels [M].
     """
+    cloaked = self.cloaked(adversary)
+    return adaptive.training_set(self.faces.images, cloaked, self.faces.labels)
+
+  def cloaked(self, adversary: Mapping) -> list[np.ndarray]:
+    """Returns the people's pictures as each of an adversary's tools gives them.
+
+    Args:
+      adversary: as of `training_set`.
+    """
     tools = itertools.product(
       adversary.get('surrogates', self.surrogates), adversary.get('attacks', ())
     )
-    cloaked = [
+    return [
       self.memory.recall(tool, functools.partial(self._cloak, *tool))
       for tool in tools
     ]
-    return adaptive.training_set(self.faces.images, cloaked, self.faces.labels)
 
   def _cloak(self, surrogate, attack):
     number = len(np.unique(self.faces.labels))
@@ -141,24 +154,10 @@ def train(
     wrap=wrap,
   )
   network = extractor.spec.name
-  # Everything the result depends on: with another key it is another training.
-  key = training_key(kind, chosen, extractor, images, labels)
-  folder = public.folder / 'trained' / f'{kind}-{network}-{key[:12]}'
-  state = training_run.run(
-    training,
-    training.sampler(images, labels),
-    folder,
-    description={
-      'network': {'name': network, 'input_size': extractor.input_size},
-      'adversary': kind,
-      'attacks': list(chosen.get('attacks', ())),
-      'surrogates': list(chosen.get('surrogates', public.surrogates)),
-      'trained_on': trained_on(public.faces),
-      'key': key,
-    },
-    label=f'{kind} {network}',
+  state, folder = _run(
+    *(kind, chosen, extractor, public, training, images, labels),
+    network={'name': network, 'input_size': extractor.input_size},
     tensorboard=tensorboard,
-    progress=public.shown,
   )
   trained = extractors.with_params(
     network, variables(state), input_size=extractor.input_size
@@ -167,6 +166,66 @@ def train(
   if extractor.mirrored:
     trained = extractors.mirrored(trained)
   return trained, folder / 'checkpoints'
+
+
+def train_purifier(
+  chosen: Mapping, extractor: extractors.Extractor, public: PublicPeople
+) -> purifying.Purifier:
+  """Trains a network that washes cloaks off; goes on after a stop.
+
+  Args:
+    chosen: its settings: `training`, `attacks`, and those of `puface.PuFace`.
+    extractor: the network that pictures are purified for.
+    public: the trainer's material.
+  """
+  made = puface_of(chosen)
+  images, rows = made.training_set(public.faces.images, public.cloaked(chosen))
+  recipe = puface.recipe(chosen['training'])
+  training = made.training(recipe, extractor, images, rows)
+  state, _ = _run('puface', chosen, extractor, public, training, images, rows)
+  return puface.purifier(training, variables(state))
+
+
+def puface_of(chosen: Mapping) -> puface.PuFace:
+  """Reads what an adversary's settings say of the purifier."""
+  names = [field.name for field in dataclasses.fields(puface.PuFace)]
+  return puface.PuFace(**{k: chosen[k] for k in names if k in chosen})
+
+
+def _run(
+  kind,
+  chosen,
+  extractor,
+  public,
+  training,
+  images,
+  labels,
+  *,
+  tensorboard=False,
+  **more,
+):
+  """The last state of a training, and its folder."""
+  name = extractor.spec.name
+  # Everything the result depends on: with another key it is another training.
+  key = training_key(kind, chosen, extractor, images, labels)
+  folder = public.folder / 'trained' / f'{kind}-{name}-{key[:12]}'
+  state = training_run.run(
+    training,
+    training.sampler(images, labels),
+    folder,
+    description=more
+    | {
+      'adversary': kind,
+      'attacks': list(chosen.get('attacks', ())),
+      'surrogates': list(chosen.get('surrogates', public.surrogates)),
+      'trained_on': trained_on(public.faces),
+      'key': key,
+    },
+    label=f'{kind} {name}',
+    tensorboard=tensorboard,
+    progress=public.shown,
+  )
+  return state, folder
 
 
 def retrainings(adversary: Mapping) -> dict[int, dict]:
@@ -193,8 +252,9 @@ def training_key(
   labels: np.ndarray,
 ) -> str:
   """Returns a key of everything that a network of `train` depends on."""
+  stages = _STAGES + ('DETECTORS',) * (kind == 'puface')  # has their network
   return keys.key(
-    _STAGES,
+    stages,
     adversary=kind,
     # Of the networks that are trained this is one.
     settings={k: v for k, v in chosen.items() if k != 'networks'},

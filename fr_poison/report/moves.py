@@ -12,6 +12,7 @@ _MOVE_OF = {
   'threshold': 'adaptive',
   'squeezing': 'cleaning',
   'purifying': 'cleaning',
+  'puface': 'cleaning',
 }
 # Of those who only take another network: how near it is to the cloak's.
 OTHERS = 'same family', 'another family', 'oblivious'

@@ -34,6 +34,8 @@ class Trainer:
     num_images: checks.Count,
     targets: np.ndarray | None = None,
     wrap: Callable[[StepFn], StepFn] = lambda step: step,
+    train_fn: step.TrainFn | None = None,
+    head: heads.Head | None = None,
   ):
     """Builds the pmapped steps; nothing is computed yet.
 
@@ -45,21 +47,26 @@ class Trainer:
       targets: [num_classes, D], of the head `match`.
       wrap: turns a train step into another, for instance one that attacks
         the batch first (`adversaries.adversarial_training`).
+      train_fn: what the network is asked in a step, see `make_train_step`;
+        None: its embeddings.
+      head: of what `train_fn` gives, instead of the recipe's.
 
     Raises:
       InputError: targets for another head than `match`, or none for it.
     """
-    if (targets is None) == (recipe.head['name'] == heads.match.__name__):
+    is_match = head is None and recipe.head['name'] == heads.match.__name__
+    if (targets is None) == is_match:
       raise InputError('targets: the head match needs them, and no other one')
     self.recipe, self.extractor = recipe, extractor
     self.num_classes, self._targets = num_classes, targets
     epoch = recipe.steps_per_epoch or -(-num_images // recipe.batch_size)
     self.num_steps = recipe.num_epochs * epoch
-    self._head = recipe.make_head()
+    self._head = head or recipe.make_head()
     self.has_classes = self._head.logits is not None
     self._optimizer = recipe.make_optimizer(self.num_steps)
     train_step = step.make_train_step(
-      extractors.train_fn(
+      train_fn
+      or extractors.train_fn(
         extractor, dtype=recipe.dtype, axis_name=parallel.AXIS
       ),
       self._head,

@@ -1,5 +1,7 @@
 """What a trainer learns from: public people, by each public tool."""
 
+import json
+
 import numpy as np
 import pytest
 import toy_network
@@ -8,6 +10,7 @@ from fr_poison import extractors
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.evaluation import learning
+from fr_poison.types import InputError
 
 PGD, LOWKEY = {'num_steps': 2}, {'lpips_weight': 0.0}
 
@@ -96,3 +99,36 @@ def test_matching_has_a_target_for_every_clean_picture(
   np.testing.assert_array_equal(batch['labels'][order], np.repeat(range(4), 2))
   is_cloaked = batch['images'][order][:, 0, 0, 0] == np.float32(1 / 255)
   assert is_cloaked.reshape(4, 2).any(1).all() and is_cloaked.sum() == 4
+
+
+def test_a_purifier_is_trained_for_a_network_and_found_done(
+  jobs, tmp_path, monkeypatch
+):
+  network, faces = toy_network.extractor(), _faces('ab')
+  public = learning.PublicPeople(
+    faces, faces, {'m': 'M'}, {'pgd': PGD}, ('m',), tmp_path, batch_size=7
+  )
+  chosen = {
+    'attacks': ('pgd',),
+    'training': {'batch_size': 8, 'num_epochs': 1},
+    'amplification': (1, 3),
+    'channels': 4,
+    'depth': 2,
+  }
+  purify = learning.train_purifier(chosen, network, public)
+  (folder,) = (tmp_path / 'trained').iterdir()
+  assert folder.name.startswith('puface-toy-')
+  note = json.loads((folder / 'training.json').read_text())
+  assert note['adversary'] == 'puface' and note['attacks'] == ['pgd']
+  assert note['trained_on'] == learning.trained_on(faces)
+  shown = purify(faces.images)
+  assert shown.shape == faces.images.shape and (shown != faces.images).any()
+  # What is kept is not trained again, and other settings are another one.
+  monkeypatch.setattr(learning.training_run, '_steps', lambda *_: [])
+  again = learning.train_purifier(chosen, network, public)
+  np.testing.assert_array_equal(again(faces.images), shown)
+  learning.train_purifier(chosen | {'channels': 5}, network, public)
+  assert len([*(tmp_path / 'trained').iterdir()]) == 2
+  # It is no face network.
+  with pytest.raises(InputError, match='not the checkpoint of a network'):
+    extractors.load(folder / 'checkpoints')

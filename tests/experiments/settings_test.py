@@ -224,6 +224,13 @@ def trained_config(config):
       'adaptive, a.training.balanced: False, but steps_per_epoch',
     ),
     ('squeezing grey', {'kind': 'adaptive'}, "would call 'squeezing grey'"),
+    ('wash', {'kind': 'puface', 'depth': 1}, 'adversaries.wash.depth: 1'),
+    (
+      'wash',
+      {'kind': 'puface', 'training': {'head': {'name': 'match'}}},
+      'wash.training.head: a purifier has none',
+    ),
+    ('wash', {'kind': 'puface', 'share': 1}, "wash, field: 'share' is unk"),
   ],
 )
 def test_several_of_a_kind_have_names_of_their_own(

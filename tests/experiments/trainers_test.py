@@ -78,6 +78,24 @@ def test_the_first_of_several_is_the_training_that_a_single_one_is():
   assert found[1] == _adaptive(SOFT | {'seed': 1}) and len(found) == 2
 
 
+def test_a_purifier_is_a_filter_before_the_network_as_it_is(make, monkeypatch):
+  filters = []
+
+  def train_purifier(chosen, extractor, people):
+    assert extractor is PIXELS
+    filters.append(lambda images: images)
+    return filters[-1]
+
+  monkeypatch.setattr(learning, 'train_purifier', train_purifier)
+  washing = _adaptive(SOFT, training_seeds=2) | {'kind': 'puface'}
+  (one,), _ = make({'washing': washing})
+  for seed, filter_ in enumerate(filters):
+    member = one.members[seed]
+    assert member.filter is filter_ and member.extractor is PIXELS
+    assert (member.adversary, member.kind) == ('washing', 'puface')
+  assert len(filters) == 2
+
+
 def test_a_combination_has_the_robust_trainer_that_it_names(make):
   found, _ = make(
     {

@@ -14,6 +14,7 @@ from fr_poison.report import moves as moves_lib
     ('threshold', 'mobileface', 'adaptive'),
     ('squeezing bits', 'mobileface', 'cleaning'),
     ('purifying: jpeg', 'mobileface', 'cleaning'),
+    ('puface', 'mobileface', 'cleaning'),
     ('detecting: alexnet', 'mobileface', 'detecting'),
     ('praying', 'mobileface', 'praying'),
     ('\x1b', 'mobileface', r'\x1b'),
