@@ -5,6 +5,7 @@ is closed ends a program without a word.
 """
 
 import collections
+import errno
 import fractions
 import itertools
 import logging as std_logging
@@ -154,8 +155,10 @@ def run(main, kept: str | None = None) -> None:
     except (KeyboardInterrupt, BrokenPipeError) as error:
       interruption.end(error, kept)
     except OSError as error:
-      if error.filename is None:
+      if error.filename is None and error.errno != errno.ENOSPC:
         raise
-      exit_with(InputError(f'{error.filename}: {error.strerror}'))
+      sys.stdout = None  # It would fail again when it is flushed in the end.
+      name = error.filename or 'standard output'
+      exit_with(InputError(f'{name}: {error.strerror}'))
 
   app.run(guarded, flags_parser=_parse_or_exit)
