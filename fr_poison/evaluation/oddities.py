@@ -91,11 +91,13 @@ def exchanged_colours(faces: FaceSet) -> list[str]:
 def twins(faces: FaceSet) -> list[str]:
   """Says so if pictures are there twice, or nearly."""
   found = near_duplicates.find(faces.images, faces.images)
-  pairs = [(faces.paths[i], faces.paths[j]) for i, j, _ in found if i < j]
+  # The first one of equal pictures is the first of which it is one.
+  later = [pair for pair in found if pair.second < pair.first]
   return [
-    f'{len(pairs)} pairs of pictures are nearly the same, as {one} and '
-    f'{other}: where one trains and the other tests, it is no test'
-    for one, other in pairs[:1]
+    f'{len(later)} of {len(faces)} pictures are nearly the same as one before '
+    f'them, as {faces.paths[pair.second]} and {faces.paths[pair.first]}: where '
+    'one trains and the other tests, it is no test'
+    for pair in later[:1]
   ]
 
 
@@ -104,7 +106,7 @@ def leaks(own: FaceSet, gallery: FaceSet) -> list[str]:
   return [
     f'{own.paths[i]} is in the gallery, too, as {gallery.paths[j]}: one '
     'person under two names'
-    for i, j, _ in near_duplicates.find(own.images, gallery.images)[:1]
+    for i, j, *_ in near_duplicates.find(own.images, gallery.images)[:1]
   ]
 
 

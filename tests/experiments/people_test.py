@@ -220,7 +220,9 @@ def test_what_is_there_twice_is_noted(tmp_path):
   labels = np.array([0, 0, 1], np.int32)
   faces = FaceSet(images, labels, ('a', 'b'), ('a/1', 'a/2', 'b/1'))
   (note,) = oddities.twins(faces)
-  assert note.startswith('1 pairs of pictures are nearly the same, as a/1 and')
+  assert note.startswith(
+    '1 of 3 pictures are nearly the same as one before them, as a/1 and b/1: '
+  )
   assert oddities.twins(faces.subset([0, 1])) == []
 
 
