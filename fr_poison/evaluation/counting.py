@@ -6,10 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fr_poison.data.splits import Split
-from fr_poison.recognizers.ranking import Ranking
+from fr_poison.recognizers.ranking import NOBODY, Ranking
 from fr_poison.types import Array, InputError, Labels
-
-NOBODY = -1  # nobody's label
 
 
 class Errors(NamedTuple):

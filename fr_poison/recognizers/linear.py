@@ -39,6 +39,7 @@ class Linear(NamedTuple):
 def fit(
   embeddings: Embeddings,
   labels: Labels,
+  is_in: np.ndarray | None = None,
   *,
   C: checks.Positive = 1.0,
   max_steps: checks.Count = 1000,
@@ -49,6 +50,8 @@ def fit(
   Args:
     embeddings: [N, D].
     labels: [N], of two people or more.
+    is_in: [N] bool, which of them there are, whatever ones by one program;
+      None: all.
     C: inverse strength of the penalty on the weights, positive.
     max_steps: of L-BFGS.
     tolerance: done when no derivative of the loss, over N, is larger; as
@@ -59,8 +62,10 @@ def fit(
       fewer than two people.
   """
   check_embeddings(embeddings)
-  gallery = _standardized(np.asarray(embeddings), np.asarray(labels))
-  params = _solve_clean(gallery, C, max_steps, tolerance).params
+  is_in = np.ones(len(labels), bool) if is_in is None else np.asarray(is_in)
+  gallery = _standardized(np.asarray(embeddings), np.asarray(labels), is_in)
+  share = float(is_in.mean())  # the solver divides by the number of all
+  params = _solve_clean(gallery, C, max_steps, share * tolerance, is_in).params
   return Linear(gallery.mean, gallery.scale, *params, gallery.labels)
 
 
@@ -161,11 +166,13 @@ class _Gallery(NamedTuple):
   scale: np.ndarray  # [D], float64; 1 for constant columns
 
 
-def _standardized(embeddings, labels):
-  people, targets = np.unique(labels, return_inverse=True)
+def _standardized(embeddings, labels, is_in=slice(None)):
+  people = np.unique(labels[is_in])
   if len(people) < 2:
     raise InputError(f'labels: {len(people)} person, at least 2 needed')
-  exact = embeddings.astype(np.float64)
+  # Those of others, who are not in, count nothing.
+  targets = np.searchsorted(people, labels).clip(max=len(people) - 1)
+  exact = embeddings.astype(np.float64)[is_in]
   mean, variance = exact.mean(0), exact.var(0)
   # Rounding makes a constant column's variance a little larger than 0.
   error = len(exact) * np.finfo(np.float64).eps
@@ -189,12 +196,14 @@ def _sums(embeddings):
   return np.stack([exact.sum(0), (exact**2).sum(0)])
 
 
-def _solve_clean(gallery, C, max_steps, tolerance):
+def _solve_clean(gallery, C, max_steps, tolerance, is_in=None):
   columns = gallery.embeddings.shape[1]
   problem = logistic.Problem(
     shared=gallery.embeddings,
     targets=gallery.targets,
-    weights=np.ones(len(gallery.targets), np.float32),
+    weights=np.float32(
+      np.ones_like(gallery.targets) if is_in is None else is_in
+    ),
     own=np.zeros((0, columns), np.float32),
     own_target=np.int32(0),
     own_weights=np.zeros(0, np.float32),

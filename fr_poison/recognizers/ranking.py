@@ -19,6 +19,8 @@ import numpy as np
 
 from fr_poison.types import Array, Embeddings, InputError, Labels
 
+NOBODY = -1  # nobody's label
+
 
 class Ranking(NamedTuple):
   """The `top_k` likeliest people of each picture, all of them distinct."""

@@ -156,3 +156,16 @@ def test_a_cloak_that_changes_nothing_changes_no_probability():
   for labels_, scores in zip(*together, strict=True):
     np.testing.assert_array_equal(labels_, expected.labels)
     np.testing.assert_allclose(scores, expected.scores, rtol=1e-3, atol=1e-5)
+
+
+def test_pictures_that_are_not_in_count_nothing():
+  rng = np.random.default_rng(0)
+  embeddings, labels = rng.standard_normal((9, 3)), np.arange(9) % 3
+  is_in = np.arange(9) < 6
+  mixed = np.append(embeddings[:6], 9 + embeddings[6:], 0)
+  labels[6:] = 7, 0, 5  # of whom some are nobody's
+  found = linear.fit(mixed, labels, is_in)
+  expected = linear.fit(embeddings[:6], labels[:6])
+  np.testing.assert_array_equal(found.labels, [0, 1, 2])
+  for one, other in zip(found[:4], expected[:4], strict=True):
+    np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
