@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from absl import logging
 
-from fr_poison import files, processes
+from fr_poison import files, processes, text
 from fr_poison.types import InputError
 
 try:
@@ -83,7 +83,7 @@ def _is_alone(descriptor, wait, waiting):
     if not wait:
       return False
     if waiting:
-      logging.warning(waiting)
+      logging.warning('%s', text.clean(waiting))
     fcntl.flock(descriptor, fcntl.LOCK_EX)
   except OSError:
     return False

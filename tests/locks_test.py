@@ -80,7 +80,7 @@ def test_every_program_that_can_be_gone_on_with_holds_its_folder(root):
   paths = (root / 'experiments').glob('*.py')
   texts = {path.stem: path.read_text() for path in paths}
   flags = re.compile(r"run_flags\.parse|DEFINE_string\(\s*'output'")
-  held = re.compile(r'locks\.(held|turn)|\.opened\(|training_run\.run\(')
+  held = re.compile(r'locks\.(held|turn)|found\.opened\(|training_run\.run\(')
   programs = {
     name
     for name, text in texts.items()

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import tensorflow_datasets as tfds
 from absl import logging
 
-from fr_poison import files, locks, strict_json, sums
+from fr_poison import files, locks, strict_json, sums, text
 from fr_poison.data import folder
 from fr_poison.data.batches import Progress
 from fr_poison.data.datasets import builder
@@ -129,7 +129,8 @@ def build(
       # It may have been prepared meanwhile.
       if (problem := _problem(path, wanted)) is not None:
         if problem:
-          logging.warning('%s: %s; prepared anew', path, problem)
+          message = f'{path}: {problem}; prepared anew'
+          logging.warning('%s', text.clean(message))
         _clear(place, wanted, is_alone)
         _prepare(path, wanted)
   with builder.quiet_tfds():
