@@ -1,13 +1,12 @@
 """Sums of a folder's files: what was written is what is read, or it is said."""
 
 import hashlib
+import math
 import os
 import pathlib
 from collections.abc import Iterator
 
 from fr_poison import files
-
-_MAX_BYTES = 1 << 62  # a file is summed piece by piece, whatever its size
 
 
 def of_folder(folder: pathlib.Path, note: str) -> dict[str, dict]:
@@ -29,7 +28,7 @@ def of_folder(folder: pathlib.Path, note: str) -> dict[str, dict]:
 
 def of_file(path: str | os.PathLike) -> dict:
   """Sums up one file, as `of_folder`."""
-  with files.opened(path, max_bytes=_MAX_BYTES) as file:
+  with files.opened(path, max_bytes=math.inf) as file:
     digest = hashlib.file_digest(file, 'sha256').hexdigest()
     return {'size': os.fstat(file.fileno()).st_size, 'sha256': digest}
 

@@ -53,6 +53,20 @@ def test_no_other_digit_letter_or_name_is_taken():
     assert content.items() >= {'rate': 0.25, 'names': ['a'], 'n': None}.items()
 
 
+def test_where_a_sum_is_asked_for_no_bit_may_change():
+  sealed = _text(strict_json.sealed({'rate': 0.25, 'names': ['a']}))
+  assert strict_json.unsealed(sealed) == {'rate': 0.25, 'names': ['a']}
+  for at in range(len(sealed)):
+    for bit in range(8):
+      data = bytearray(sealed)
+      data[at] ^= 1 << bit
+      with pytest.raises(InputError):
+        strict_json.unsealed(bytes(data))
+  for text in (b'', b'[1]', b'{}', b'[' * 100_000, b'"checksum"', b'\xff'):
+    with pytest.raises(InputError, match='damaged'):
+      strict_json.unsealed(text)
+
+
 def test_without_a_sum_it_is_taken_as_it_is():
   for content in (CONTENT, [1], None, 'checksum'):
     assert strict_json.loads(_text(content)) == content

@@ -2,16 +2,19 @@
 
 Other inputs have another key, and so another folder: several programs and
 processes share a store, and nobody deletes or overwrites what another one
-reads.
+reads. A note beside the pictures has their sums.
 """
 
+import contextlib
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
+from absl import logging
 
-from fr_poison import files, locks, strict_json
+from fr_poison import files, keys, locks, strict_json, sums, text
 from fr_poison.data import decode, file_names
+from fr_poison.types import InputError
 
 _NOTE = 'cloaks.json'
 
@@ -39,33 +42,61 @@ class Kept:
     self._files = [names[path] for path in inner]
 
   def load(self) -> tuple[np.ndarray, dict] | None:
-    """Pictures [M, H, W, 3] and what is noted beside them, if all is there."""
+    """Pictures [M, H, W, 3] and what is noted beside them, if all is there.
+
+    None where there are none, and, with a warning, where they are damaged.
+    """
     try:
-      note = strict_json.loads(files.read(self.folder / _NOTE))
-      if note['key'] != self._key:
-        return None
-      images = [decode.read_image(self.folder / name) for name in self._files]
-    except (ValueError, TypeError, KeyError, RecursionError):
-      return None  # not there, or a file of it is damaged
-    return np.stack(images), note
+      return self._read()
+    except InputError as error:
+      if self.folder.exists():
+        logging.warning('%s', text.line(f'{error}; made again'))
+      return None
 
   def save(self, images: np.ndarray, note: dict) -> tuple[np.ndarray, dict]:
     """Writes all or nothing; returns what is there then, as `load`.
 
     Another process may have made the same meanwhile: its files stay.
     """
+    files.make_folder(self.folder.parent, files.PRIVATE)
     with locks.turn(self.folder.parent):
-      if found := self.load():
-        return found
+      with contextlib.suppress(InputError):
+        return self._read()
       partial = self.folder.with_name(self.folder.name + '.partial')
       files.remove(partial)
       try:
-        for name, image in zip(self._files, images, strict=True):
-          decode.write_png(partial / name, image)
-        text = strict_json.dumps(strict_json.sealed(note | {'key': self._key}))
-        files.write_atomic(partial / _NOTE, text.encode())
+        files.make_folder(partial, files.PRIVATE)
+        self._write(partial, images, note)
         files.remove(self.folder)  # it is damaged
         files.rename(partial, self.folder)
       finally:
         files.remove(partial)
-    return self.load()
+      return self._read()
+
+  def _read(self):
+    path = self.folder / _NOTE
+    try:
+      note = strict_json.unsealed(files.read(path))
+      if note['key'] != self._key:
+        raise InputError('of other inputs')
+      wanted = [note['sums'][name] for name in self._files]
+    except (InputError, LookupError, TypeError) as error:
+      reason = error if isinstance(error, InputError) else 'has no sums'
+      raise InputError(f'{path}: {reason}') from error
+    images = list(map(self._picture, self._files, wanted))
+    return np.stack(images), note
+
+  def _picture(self, name, wanted):
+    path = self.folder / name
+    data = files.read(path)
+    if keys.of_bytes(data) != wanted:
+      raise InputError(f'{path}: altered (SHA-256)')
+    return decode.decode(data, str(path))
+
+  def _write(self, folder, images, note):
+    found = {}
+    for name, image in zip(self._files, images, strict=True):
+      decode.write_png(folder / name, image)
+      found[name] = sums.of_file(folder / name)['sha256']
+    note = strict_json.sealed(note | {'key': self._key, 'sums': found})
+    files.write_atomic(folder / _NOTE, strict_json.dumps(note).encode())

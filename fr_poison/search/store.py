@@ -69,6 +69,7 @@ def fill(
   blocks = progress(stream(block_size), count, block_size)
   shape = count, extractor.spec.embedding_size
   with files.output(folder.parent), files.named(folder):
+    files.make_folder(folder, files.PRIVATE)
     return _fill(folder, shape, embed, blocks)
 
 

@@ -17,7 +17,6 @@ from evaluate import run
 
 from fr_poison import evaluation
 from fr_poison.data import decode
-from fr_poison.evaluation.store import Kept
 from fr_poison.report import record_file, words
 from fr_poison.types import InputError
 
@@ -220,26 +219,6 @@ def test_a_truncated_picture_is_named(evaluate, tmp_path):
   assert len(result.stderr.strip().splitlines()) == 1
   assert 's3/4.pgm' in result.stderr
   assert not (tmp_path / 'results').exists()
-
-
-def test_a_cloak_folder_is_complete_or_not_there(tmp_path):
-  images = np.zeros((2, 4, 4, 3), np.uint8)
-  key = 20 * 'ab'
-  kept = Kept(tmp_path / 'lowkey-net', 's1', key, ['s1/a.pgm', 's1/b.pgm'])
-  assert kept.folder == tmp_path / 'lowkey-net' / 's1-abababababababab'
-  with pytest.raises(ValueError):
-    kept.save(images[:1], {})  # dies half-way
-  assert not kept.folder.exists() and kept.load() is None
-  kept.save(images, {'seconds': 1.0})
-  names = sorted(p.name for p in kept.folder.iterdir())
-  assert names == ['a.png', 'b.png', 'cloaks.json']
-  np.testing.assert_array_equal(kept.load()[0], images)
-  # Who comes second leaves what is there.
-  assert kept.save(images + 1, {'seconds': 2.0})[1]['seconds'] == 1.0
-  # Damaged pictures are none, and are made again.
-  (kept.folder / 'b.png').write_bytes(b'')
-  assert kept.load() is None
-  assert kept.save(images + 1, {'seconds': 2.0})[1]['seconds'] == 2.0
 
 
 @pytest.mark.parametrize(

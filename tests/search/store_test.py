@@ -42,6 +42,12 @@ def test_embeds_every_picture_once_in_order(tmp_path):
   assert _files(tmp_path) == before
 
 
+def test_nobody_else_looks_inside(tmp_path):
+  _fill(tmp_path)
+  (folder,) = tmp_path.iterdir()
+  assert folder.stat().st_mode & 0o777 == 0o700
+
+
 def test_neither_devices_nor_batches_change_the_bytes(tmp_path, monkeypatch):
   images = toy_network.pictures(np.arange(44) % 3)
   # Eight pictures a device, so that all have some; then four at a time.

@@ -146,8 +146,8 @@ def _problem(path, wanted):
     damage = ', '.join(
       sums.differences(sums.of_folder(path, NOTE), note['files'])
     )
-  except InputError as error:
-    return str(error)
+  except (InputError, TypeError, LookupError, AttributeError) as error:
+    return str(error)  # the last three where a note was forged
   if damage:
     return damage
   changes = wanted.about['changes']
@@ -163,17 +163,17 @@ def _problem(path, wanted):
 def _read(path):
   """The note of a set; InputError: it is damaged or not there."""
   try:
-    note = strict_json.loads(files.read(path / NOTE))
-    if note.keys() == _FIELDS:  # Rot in the name of the sum leaves one more.
-      return note
-  except (ValueError, RecursionError, AttributeError):
-    pass
-  raise InputError(f'{NOTE} damaged')
+    note = strict_json.unsealed(files.read(path / NOTE))
+  except InputError as error:
+    raise InputError(f'{NOTE} damaged') from error
+  if note.keys() != _FIELDS:
+    raise InputError(f'{NOTE} damaged')
+  return note
 
 
 def _write(path, note):
-  text = strict_json.dumps(strict_json.sealed(note))
-  files.write_atomic(path / NOTE, text.encode())
+  data = strict_json.dumps(strict_json.sealed(note)).encode()
+  files.write_atomic(path / NOTE, data)
 
 
 def _clear(place, wanted, is_alone):
