@@ -1,18 +1,21 @@
 """Bytes to upright RGB, or one line that says why not; and back to files."""
 
 import io
+import itertools
 import os
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from fr_poison import files
-from fr_poison.data import srgb
+from fr_poison.data import jpeg_segments, rgb
+from fr_poison.data.jpeg_segments import SCAN
 from fr_poison.files import write_atomic
 from fr_poison.types import InputError
 
 MAX_PIXELS = 64_000_000
+MAX_SCANS = 100  # of a JPEG; libtiff allows as many, cameras write ten
 # Only these: Pillow would hand an EPS file to Ghostscript, for instance.
 FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'PPM', 'TIFF', 'WEBP', 'AVIF')
 # Pictures by their names, in lower case, that are refused with what to do.
@@ -49,8 +52,8 @@ def decode(data: bytes, name: str) -> np.ndarray:
 
   Raises:
     InputError: empty, not a picture, damaged, animated, of a format not read,
-      or larger than MAX_PIXELS (found out from the header, before anything is
-      decoded).
+      larger than MAX_PIXELS (found out from the header, before anything is
+      decoded), or a JPEG of more than MAX_SCANS.
   """
   if refused := _REFUSED.get(os.path.splitext(name)[1].lower()):
     raise InputError(f'{name}: {refused}; {_INSTEAD}')
@@ -59,7 +62,10 @@ def decode(data: bytes, name: str) -> np.ndarray:
   try:
     # What Pillow only warns of is harmless (EXIF), or refused here (size).
     with warnings.catch_warnings(action='ignore'), opened(data) as image:
-      return _to_rgb(_upright(image))
+      _check(image, data)
+      image.load()
+      _check_size(image)  # HEIC's may be another than its header's
+      return rgb.to_rgb(image)
   except UnidentifiedImageError:
     raise InputError(f'{name}: {_unknown(data)}') from None
   except Exception as error:  # Pillow raises nearly everything on damage.
@@ -151,51 +157,27 @@ def _unknown(data: bytes) -> str:
   return f"HEIC; pip install 'fr_poison[heic]', or {_INSTEAD}"
 
 
-def _upright(image):
-  """The decoded picture; ValueError where it is too large or no still."""
+def _check(image, data):
+  """Raises ValueError for what is too large, takes too long or is no still."""
   _check_size(image)
+  if image.format in ('JPEG', 'MPO'):
+    scans = (x for x in jpeg_segments.segments(data) if x.marker == SCAN)
+    # Ten bytes are a scan, and a pass over every pixel of the picture.
+    if next(itertools.islice(scans, MAX_SCANS, None), None):
+      raise ValueError(f'over {MAX_SCANS} scans')
   # Telephones write JPEGs with a second frame, a thumbnail: format MPO. Of
   # HEIC files with several pictures Pillow opens the one that is shown.
-  is_still = (
-    image.format in ('MPO', 'HEIF') or getattr(image, 'n_frames', 1) < 2
-  )
-  if not is_still:
-    raise ValueError(f'{image.n_frames} frames, expected a still picture')
+  is_still = image.format in ('MPO', 'HEIF')
+  # Frames are not counted: there may be millions.
+  if getattr(image, 'is_animated', False) and not is_still:
+    raise ValueError('several frames, expected a still picture')
   # Most raw formats are TIFF with a thumbnail first.
   tags = image.tag_v2 if image.format == 'TIFF' else {}
   if _DNG_VERSION in tags or tags.get(_SUBFILE, 0) & 1:
     raise ValueError(f"a camera's raw picture; {_INSTEAD}")
-  image.load()
-  _check_size(image)  # HEIC's may be another than its header's
-  return ImageOps.exif_transpose(image)
 
 
 def _check_size(image):
   width, height = image.size
   if width * height > MAX_PIXELS:
     raise ValueError(f'{width}x{height} is over {MAX_PIXELS} pixels')
-
-
-def _to_rgb(image: Image.Image) -> np.ndarray:
-  profile, alpha = image.info.get('icc_profile'), None
-  if image.mode.startswith('I'):  # I;16 of PNG and TIFF, I of PGM.
-    grey = np.asarray(image).astype(np.int64)
-    if grey.min() < 0 or grey.max() > 65535:
-      raise ValueError('grey levels outside 16 bits')
-    grey = (grey * 255 + 32767) // 65535  # Pillow would clip at 255.
-    image = Image.fromarray(grey.astype(np.uint8))
-  elif image.mode == 'F':
-    raise ValueError('floating-point pixels')
-  elif image.has_transparency_data:
-    rgba = image.convert('RGBA')
-    alpha = rgba.getchannel('A')
-    is_grey = image.mode in ('1', 'L', 'LA')
-    image = image.convert('L') if is_grey else rgba.convert('RGB')
-  elif image.mode != 'CMYK':
-    image = image.convert('L' if image.mode in ('1', 'L') else 'RGB')
-  image = srgb.apply(image, profile).convert('RGB')
-  if alpha:
-    image.putalpha(alpha)
-    white = Image.new('RGBA', image.size, 'white')
-    image = Image.alpha_composite(white, image).convert('RGB')
-  return np.array(srgb.without_tint(image).convert('RGB'))

@@ -1,12 +1,12 @@
 """What a file says beside its pixels: what is kept of it, and how none is."""
 
-import re
 import warnings
 
 import numpy as np
 from PIL import ExifTags, Image
 
 from fr_poison.data import decode
+from fr_poison.data.jpeg_segments import END, segments
 from fr_poison.types import InputError
 
 _ORIENTATION = 0x0112
@@ -31,10 +31,6 @@ _DROPPED = (
   0xA005,  # Interoperability
 )
 _MAX_BYTES = 65_000  # A JPEG has 65,533 for it.
-# JPEG's markers. In compressed data 0xFF is followed by 0, or by a restart's
-# number.
-_SCAN, _END = 0xDA, 0xD9
-_MARKER = re.compile(rb'\xff[^\x00\xd0-\xd7\xff]')
 # Without these segments the same numbers would be other colours; a longer one
 # holds something else: a thumbnail.
 _NEEDED, _NEEDED_SIZE = (b'JFIF\0', b'Adobe'), 18
@@ -93,18 +89,12 @@ def _without_metadata(data):
   """The JPEG's own segments up to its end; b'' if it is none, or odd."""
   if not data.startswith(b'\xff\xd8'):
     return b''
-  segments, at = [data[:2]], 2
-  while data[at : at + 1] == b'\xff' and at + 1 < len(data):
-    marker = data[at + 1]
-    if marker == _END:
-      return b''.join([*segments, data[at : at + 2]])
-    end = at + 2 + int.from_bytes(data[at + 2 : at + 4], 'big')
-    is_short = end - at <= _NEEDED_SIZE
-    if marker == _SCAN:
-      found = _MARKER.search(data, end)
-      end = found.start() if found else len(data)
+  kept, segment = [data[:2]], None
+  for segment in segments(data):
+    marker, start, stop = segment
+    is_short = stop - start <= _NEEDED_SIZE
     is_about = 0xE0 <= marker <= 0xEF or marker == 0xFE
-    if not is_about or (is_short and data.startswith(_NEEDED, at + 4)):
-      segments.append(data[at:end])
-    at = end
-  return b''
+    if not is_about or (is_short and data.startswith(_NEEDED, start + 4)):
+      kept.append(data[start:stop])
+  is_whole = segment is not None and segment.marker == END
+  return b''.join(kept) if is_whole else b''

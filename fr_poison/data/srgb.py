@@ -10,9 +10,12 @@ to its edge, as on a screen.
 
 import io
 import itertools
+from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageChops, ImageCms
+from PIL import Image, ImageCms
+
+from fr_poison.data.bands import bands
 
 _MODES = {'RGB': 'RGB', 'GRAY': 'L', 'CMYK': 'CMYK'}
 _MAX_BYTES = 1 << 22  # of a profile; the largest that printers have
@@ -20,29 +23,34 @@ _GRID = (0, 32, 64, 96, 128, 160, 192, 224, 255)
 _GREY_LEVELS = 2  # of colour that codecs give to grey: WebP 1, then another
 
 
-def apply(image: Image.Image, profile: bytes | None) -> Image.Image:
-  """Gives what a screen shows of a picture with this ICC profile.
+def conversion(
+  mode: str, profile: bytes | None
+) -> Callable[[Image.Image], Image.Image]:
+  """Makes the function that gives what a screen shows of a picture.
 
   Args:
-    image: of mode L, RGB or CMYK.
-    profile: as its file holds it. One that is damaged, huge, of another kind of
-      colour than `image` or all but sRGB's is passed over, as browsers do.
+    mode: of the pictures: L, RGB or CMYK.
+    profile: their ICC profile, as a file holds it. One that is damaged, huge,
+      of another kind of colour than `mode` or all but sRGB's is passed over, as
+      browsers do.
 
   Returns:
-    `image`, or a picture of mode RGB.
+    What makes a picture of mode RGB of one, or gives it back.
   """
+  as_it_is = lambda image: image
   if not profile or len(profile) > _MAX_BYTES:
-    return image
+    return as_it_is
   try:
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    if _MODES.get(source.profile.xcolor_space.strip()) != image.mode:
-      return image
+    if _MODES.get(source.profile.xcolor_space.strip()) != mode:
+      return as_it_is
     target = ImageCms.createProfile('sRGB')
-    transform = ImageCms.buildTransform(source, target, image.mode, 'RGB')
-    is_idle = image.mode != 'CMYK' and _most_moved(transform, image.mode) <= 1
-    return image if is_idle else ImageCms.applyTransform(image, transform)
+    transform = ImageCms.buildTransform(source, target, mode, 'RGB')
+    if mode != 'CMYK' and _most_moved(transform, mode) <= 1:
+      return as_it_is
   except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-    return image
+    return as_it_is
+  return lambda image: ImageCms.applyTransform(image, transform)
 
 
 def _most_moved(transform, mode):
@@ -55,13 +63,18 @@ def _most_moved(transform, mode):
   return np.abs(moved - np.asarray(colours.convert('RGB'))).max()
 
 
-def without_tint(image: Image.Image) -> Image.Image:
-  """Turns a picture of mode RGB to L where no pixel's channels differ by 3.
+def remove_tint(image: np.ndarray) -> None:
+  """Makes uint8 [H, W, 3] grey, in place, if no pixel's channels differ by 3.
 
   WebP stores a grey photograph with a level of colour here and there; taken for
   a coloured one, it would get a coloured cloak.
   """
-  for a, b in itertools.combinations(image.split(), 2):
-    if ImageChops.difference(a, b).getextrema()[1] > _GREY_LEVELS:
-      return image
-  return image.convert('L')
+  for rows in bands(*image.shape[:2]):
+    red, green, blue = np.moveaxis(image[rows], -1, 0)
+    low = np.minimum(np.minimum(red, green), blue)
+    high = np.maximum(np.maximum(red, green), blue)
+    if (high - low).max() > _GREY_LEVELS:
+      return
+  for rows in bands(*image.shape[:2]):
+    grey = Image.fromarray(image[rows]).convert('L')
+    image[rows] = np.asarray(grey)[..., None]

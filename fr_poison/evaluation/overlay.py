@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from fr_poison import metrics
-from fr_poison.data import align, detect_faces
+from fr_poison.data import align, decode, detect_faces
 from fr_poison.data.placement import centred
 from fr_poison.types import InputError
 
@@ -166,7 +166,7 @@ def _change(original, brought, data, placed, put):
 def _saved_again(original, data):
   """The original, had it been resized and saved as the cloak was."""
   own = Image.fromarray(original)
-  with Image.open(io.BytesIO(data)) as file:
+  with decode.opened(data) as file:
     size, tables = file.size, getattr(file, 'quantization', None)
     sampling = JpegImagePlugin.get_sampling(file) if tables else 0
   if not _has_aspect(size, own.size):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fr_poison.data import decode
+from fr_poison.data import bands, decode
 from fr_poison.types import InputError
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -164,7 +164,7 @@ def _cut(format):
     (b'\0\0\0\x18ftypavif', 'AVIF, damaged'),
     (b'\0\0\0\x18ftypisom', 'a film'),
     (_cut('AVIF'), 'AVIF, damaged'),
-    (_frames('AVIF'), '2 frames'),
+    (_frames('AVIF'), 'several frames'),
     (_file(Image.new('L', (8, 8)), 'TIFF', tiffinfo={0xFE: 1}), 'raw picture'),
     (
       _file(Image.new('L', (8, 8)), 'TIFF', tiffinfo={0xC612: b'\1\4\0\0'}),
@@ -178,9 +178,9 @@ def _cut(format):
     (_cut('WEBP'), ''),
     (_cut('BMP'), 'truncated'),
     (_cut('GIF'), 'truncated'),
-    (_frames('GIF'), '2 frames'),
-    (_frames('PNG'), '2 frames'),
-    (_frames('WEBP'), '2 frames'),
+    (_frames('GIF'), 'several frames'),
+    (_frames('PNG'), 'several frames'),
+    (_frames('WEBP'), 'several frames'),
     (_file(Image.new('F', (1, 1)), 'TIFF'), 'floating-point'),
     (_file(Image.new('I', (1, 1), 70000), 'TIFF'), '16 bits'),
     (b'P6\n8001 8000\n255\n', '8001x8000 is over 64000000 pixels'),
@@ -240,6 +240,31 @@ def test_size_is_refused_before_anything_is_decoded(format, monkeypatch):
   assert not decoded
 
 
+def test_frames_are_not_counted(monkeypatch):
+  # Pillow looks for the place of each among those of all before.
+  def count(self):
+    raise AssertionError
+
+  monkeypatch.setattr(Image.OPEN['TIFF'][0], 'n_frames', property(count))
+  with pytest.raises(InputError, match='^a: several frames'):
+    decode.decode(_frames('TIFF'), 'a')
+
+
+@pytest.mark.parametrize('mode', ['L', 'P', 'RGB', 'RGBA', 'CMYK', 'I;16'])
+def test_bands_are_those_of_one_picture(mode, monkeypatch):
+  image = Image.fromarray(NOISE)
+  image = image.quantize(16) if mode == 'P' else image.convert(mode[:4])
+  if mode == 'I;16':
+    image = Image.fromarray(NOISE[..., 0].astype(np.uint16) * 251)
+  exif = Image.Exif()
+  exif[0x0112] = 7
+  data = _file(image, 'TIFF' if mode == 'CMYK' else 'PNG', exif=exif)
+  whole = _still(data)
+  monkeypatch.setattr(bands, '_PIXELS', 64 * 5)
+  assert len(list(bands.bands(64, 64))) == 13
+  np.testing.assert_array_equal(_still(data), whole)
+
+
 def test_heic_says_what_to_install(monkeypatch):
   monkeypatch.setitem(sys.modules, 'pillow_heif', None)
   data = b'\0\0\0\x18ftypheic\0\0\0\0mif1heic' + bytes(99)
@@ -275,5 +300,6 @@ def test_files_that_cannot_be_used(tmp_path):
     decode.read_image(tmp_path / 'none.png')
   with pytest.raises(InputError, match='a.png: expected uint8'):
     decode.write_png(tmp_path / 'a.png', NOISE / 255)
-  with pytest.raises(InputError, match='a.png: No such file'):
-    decode.write_png(tmp_path / 'none' / 'a.png', NOISE)
+  (tmp_path / 'file').touch()
+  with pytest.raises(InputError, match='file: not a folder'):
+    decode.write_png(tmp_path / 'file' / 'a.png', NOISE)

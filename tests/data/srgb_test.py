@@ -136,7 +136,7 @@ def test_a_damaged_profile_is_never_an_exception(flips):
   for at, value in flips:
     data[at % len(data)] = value
   image = Image.fromarray(SHOWN)
-  found = srgb.apply(image, bytes(data))
+  found = srgb.conversion('RGB', bytes(data))(image)
   assert found.mode == 'RGB' and found.size == image.size
 
 
