@@ -3,7 +3,8 @@
 from fr_poison.evaluation.choice import Best, best_network
 from fr_poison.evaluation.cloaks import cloak
 from fr_poison.evaluation.control import CONTROLS, controls, noise_control
-from fr_poison.evaluation.measure import RECOGNIZERS, measure
+from fr_poison.evaluation.judge import RECOGNIZERS
+from fr_poison.evaluation.measure import measure
 from fr_poison.evaluation.protocol import Protocol
 from fr_poison.evaluation.result import Result
 from fr_poison.evaluation.scrape import Scrape, mixed, saved

@@ -34,21 +34,28 @@ def noise_control(
     InputError: an unknown control, or nobody else who is protected.
   """
   checks.known('control', control, CONTROLS)
-  rows = protocol.to_cloak
-  originals = protocol.faces.images[rows].astype(np.int16)
-  changes = cloaks.images[rows] - originals
-  if control == 'another':
-    changes = changes[_of_the_next(protocol.faces.labels[rows])]
-  else:
-    window = _WINDOW if control == 'envelope' else None
-    changes = noise.matched_noise(changes, seed=protocol.seed, window=window)
-  images = np.clip(originals + changes, 0, 255).astype(np.uint8)
-  fields = {
-    'attack': 'noise',
-    'control': control,
-    'control_of': cloaks.fields['attack'],
-  }
-  return scrape.cloaked(protocol, images, **cloaks.fields | fields)
+  originals, labels = protocol.faces.images, protocol.faces.labels
+  window = _WINDOW if control == 'envelope' else None
+
+  def change(images, gallery, rows):
+    own = originals[rows].astype(np.int16)
+    if control == 'another':
+      theirs = gallery[_of_the_next(labels[rows], labels[gallery])]
+      made = images[theirs] - originals[theirs].astype(np.int16)
+    else:
+      made = noise.matched_noise(
+        images[rows] - own, seed=protocol.seed, window=window
+      )
+    return np.clip(own + made, 0, 255).astype(np.uint8)
+
+  return scrape.changed(
+    protocol,
+    cloaks,
+    change,
+    attack='noise',
+    control=control,
+    control_of=cloaks.fields['attack'],
+  )
 
 
 def controls(
@@ -72,13 +79,13 @@ def controls(
   return found
 
 
-def _of_the_next(labels):
-  """Places of the next person's pictures, by turns, of [M] people's labels."""
-  people = np.unique(labels)
+def _of_the_next(labels, others):
+  """Places among [M] `others` of the next person's pictures, by turns, [N]."""
+  people = np.unique(others)
   if len(people) < 2:
     raise InputError('protected: 1 person; nobody else has cloaked pictures')
   result = np.empty(len(labels), int)
   for person, other in zip(people, np.roll(people, -1), strict=True):
-    own, theirs = (np.flatnonzero(labels == p) for p in (person, other))
-    result[own] = np.resize(theirs, len(own))
+    own, theirs = np.flatnonzero(labels == person), others == other
+    result[own] = np.resize(np.flatnonzero(theirs), len(own))
   return result

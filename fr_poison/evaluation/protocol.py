@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,13 +28,20 @@ class Memory:
     return self._known[key]
 
 
+class OwnRows(NamedTuple):
+  """Rows of the protected people's pictures, each in one of both, rising."""
+
+  gallery: np.ndarray  # in some gallery
+  probes: np.ndarray  # probes alone
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Protocol:
   """People, their pictures, and the divisions into gallery and probes.
 
   One person at a time is protected: their gallery pictures are cloaked,
   everybody else's are clean, and probes are clean pictures of everybody
-  (Radiya-Dixit et al., section 5).
+  (Radiya-Dixit et al., section 5). Who else may be cloaked, `views` says.
 
   Attributes:
     faces: the pictures of everybody in the gallery, the protected among them.
@@ -130,5 +137,13 @@ class Protocol:
   @functools.cached_property
   def to_cloak(self) -> np.ndarray:
     """Rows [M] of the protected people's pictures in some split's gallery."""
-    train = np.unique(np.concatenate([split.train for split in self.splits]))
-    return train[np.isin(self.faces.labels[train], self.protected)]
+    return self.own_rows(self.splits).gallery
+
+  def own_rows(self, splits: Sequence[Split]) -> 'OwnRows':
+    """Finds the protected people's pictures that some of these splits have."""
+    found = []
+    for rows in zip(*splits, strict=True):
+      rows = np.unique(np.concatenate(rows))
+      found.append(rows[np.isin(self.faces.labels[rows], self.protected)])
+    gallery, probes = found
+    return OwnRows(gallery, np.setdiff1d(probes, gallery))

@@ -8,7 +8,7 @@ from fr_poison import metrics
 class Result(NamedTuple):
   """What one trainer with one recognizer makes of one scrape.
 
-  Rates are over distinct clean probes, with 95% intervals; None where there is
+  Rates are over distinct probes, with 95% intervals; None where there is
   no probe to take a share of.
   """
 
@@ -19,6 +19,7 @@ class Result(NamedTuple):
   others_not_enrolled: metrics.Rate | None  # others, to false alarms
   per_person: metrics.PerPerson  # of `protection`, the protected people
   fields: dict[str, Any]  # of its record, beside the rates
+  retrieval: metrics.Rate | None = None  # recall of protected people's pictures
 
   @property
   def accuracy(self) -> metrics.Rate | None:
@@ -50,6 +51,7 @@ class Result(NamedTuple):
     ]
     if self.protection:
       found['protection_icc'] = self.protection.icc
+    rates['retrieval_recall'] = self.retrieval
     for name, rate in (rates | controls).items():
       if rate is not None:
         found[name] = rate.value

@@ -442,10 +442,10 @@ def _strangers(*brightness, first_path=0):
 
 
 def test_strangers_of_the_protocol_are_in_every_gallery():
-  # A stranger at 4 is as near to a's probe, at 3, as a's picture at 2 is; one
+  # A stranger at 5 is farther from a's probe, at 3, than a's picture at 2; one
   # at 53 is b's very probe, where b's nearest picture is a level away.
   for brightness, error, accuracy in (
-    ((4, 30, 80), 0, 1),
+    ((5, 30, 80), 0, 1),
     ((3, 53), 1, 0.5),
     ((53, 103), 0, 0),
   ):
@@ -500,7 +500,7 @@ def test_strangers_are_embedded_once_for_all_runs(tmp_path, monkeypatch):
     )
     return _rates(found)[:2], len(brightness) in asked
 
-  few, others = (3, 53, 210, 220, 230), (4, 30, 80, 210, 220)
+  few, others = (3, 53, 210, 220, 230), (5, 30, 80, 210, 220)
   inverted = {'filter': lambda images: 255 - images}
   for kept in False, True:
     assert run(few) == ([1, 0.5], not kept)
