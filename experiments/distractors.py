@@ -213,10 +213,7 @@ def run(
   found = inputs.load(settings, data_dir, folder)
   shared = evaluate.shared_fields(found, record_file.config_hash(config))
   with locks.held(workdir):
-    made = trainers.make(
-      *(settings.adversaries, settings.networks, settings.recognizers),
-      found.public,
-    )
+    found, made = trainers.answer(found)
     shown = progress.over('nearest strangers', 'trainer', delay=5)
     answers = [
       (trainer, among(found, trainer, counts, strangers))

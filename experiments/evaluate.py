@@ -240,15 +240,11 @@ def run(
   folder = cloaks or workdir
   # Everything that can be wrong is found before anything is written.
   found, given = load(config, folder, data_dir)
-  settings, public = found.settings, found.public
+  settings = found.settings
   trained = inputs.load_checkpoint(settings, found.protocol.faces)
   with locks.held(workdir):
     # What trainers learn from public people, before anybody is protected.
-    answers = trainers.make(
-      *(settings.adversaries, settings.networks, settings.recognizers),
-      public,
-      trained,
-    )
+    found, answers = trainers.answer(found, trained)
     shared = shared_fields(found, record_file.config_hash(config))
     if given:
       shared['not_tested'] = shared['not_tested'] + given.not_tested

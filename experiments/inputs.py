@@ -13,6 +13,7 @@ import network_loader
 import numpy as np
 import people
 import progress
+import trained_surrogates
 from settings import Settings, members
 
 from fr_poison import checkpoints, evaluation, extractors
@@ -95,8 +96,10 @@ def _find_people(settings, data_dir):
 
 
 def load_networks(settings: Settings) -> dict[str, extractors.Extractor]:
-  """Loads every network that the config names, whatever for."""
-  wanted = [*settings.trainers_networks, *members(settings.surrogates)]
+  """Loads every network that the config names, but those it trains."""
+  made = trained_surrogates.names(settings.adversaries)
+  surrogates = [x for x in members(settings.surrogates) if x not in made]
+  wanted = [*settings.trainers_networks, *surrogates]
   return {
     name: network_loader.load(
       name, settings.input_size.get(name.removesuffix(extractors.MIRRORED))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 import config_fields
+import trained_surrogates
 
 from fr_poison import checks, evaluation, extractors
 from fr_poison.adversaries import adversarial_training, history, puface
@@ -110,9 +111,10 @@ class Settings(config_fields.Fields):
     for name, settings in self.attacks.items():
       cloaking.make_attack(f'config.attacks.{name}', name, [], **settings)
       self._check_has_targets(name, settings)
-    for field in ('networks', 'surrogates'):
-      names = members(getattr(self, field))
-      config_fields.check_networks(field, names, extractors.names())
+    known = extractors.names()
+    config_fields.check_networks('networks', members(self.networks), known)
+    known += (*trained_surrogates.names(self.adversaries),)
+    config_fields.check_networks('surrogates', members(self.surrogates), known)
     self._check_numbers()
     for name in self.controls:
       check_known('controls', name, evaluation.CONTROLS)
@@ -173,6 +175,7 @@ class Settings(config_fields.Fields):
       filters = settings.get('filters', {})
       own = [f'{label} {name}' for name in filters] or [label]
       names += own if kind != 'oblivious' else []
+    trained_surrogates.in_order(self.adversaries, self.surrogates)
     # Those who wait are called by what cloaks were made on.
     waiting = 'baseline', 'oblivious'
     config_fields.check_names('adversaries', names, waiting)

@@ -16,7 +16,7 @@ import cli
 import distributed
 import inputs
 import run_flags
-from config_fields import entries
+import trained_surrogates
 from settings import Settings
 
 from fr_poison import locks, processes
@@ -35,7 +35,9 @@ def run(
   """Trains each network of each adversary; prints where it is."""
   # Everything that can be wrong is found before anything is written.
   settings = Settings.from_config(config)
-  adversaries = entries(settings.adversaries, learning.TRAINED)
+  adversaries = trained_surrogates.in_order(
+    settings.adversaries, settings.surrogates
+  )
   chosen = [(*one, name) for one in adversaries for name in one[2]['networks']]
   if not chosen:
     raise InputError(
@@ -45,18 +47,17 @@ def run(
   public = inputs.load(settings, data_dir, workdir).public
 
   with locks.held(workdir):
-    # What the tools make of the public people; the others read it afterwards.
-    for *_, adversary, _ in chosen:
+    for label, kind, adversary, network in chosen:
+      # What the tools make of the public people; the others read it afterwards.
       cloak = functools.partial(public.training_set, adversary)
       processes.on_first(lambda cloak=cloak: cloak() and None)
-
-    for label, kind, adversary, network in chosen:
-      retrainings = learning.retrainings(adversary)
-      for seed, one in retrainings.items():
-        _, path = learning.train(
+      found = {}
+      for seed, one in learning.retrainings(adversary).items():
+        found[seed], path = learning.train(
           kind, one, public.networks[network], public, tensorboard=tensorboard
         )
-        what = f'{label} {network}' + f', seed {seed}' * (len(retrainings) > 1)
+        many = adversary.get('training_seeds', 1) > 1
+        what = f'{label} {network}' + f', seed {seed}' * many
         if processes.is_first():
           show(f'{what}: --config.extractor.checkpoint={path}')
 

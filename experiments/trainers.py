@@ -3,7 +3,9 @@
 import functools
 from collections.abc import Mapping, Sequence
 
+import trained_surrogates
 from config_fields import entries
+from inputs import Inputs
 
 from fr_poison import extractors, locks
 from fr_poison.adversaries import combining
@@ -38,7 +40,9 @@ def make(
   place = _place(given, adversaries) if given else None
   end_to_end = entries(recognizers, ('end_to_end',))
   learns_more = any(chosen.get('public') for _, _, chosen in end_to_end)
-  for label, kind, chosen in entries(adversaries, learning.TRAINED):
+  trainings = trained_surrogates.in_order(adversaries, public.surrogates)
+  for label, kind, chosen in trainings:
+    public = public.with_networks(networks_of(found))
     more = Public(*public.training_set(chosen)) if learns_more else None
     for name in chosen['networks']:
       if given and (place, given.name) == (label, name):
@@ -51,6 +55,7 @@ def make(
         for seed, network in trained.items()
       }
       found.append(Retrained(own))
+  public = public.with_networks(networks_of(found))
   found += [given] if given else []
   for label, kind, chosen in entries(adversaries, ('squeezing',)):
     for filter_name, filters in chosen['filters'].items():
@@ -72,6 +77,34 @@ def make(
     for entry in entries(adversaries, ('top2', 'threshold'))
     for combination in _combine(*entry, found, recognizers, public)
   ]
+
+
+def answer(
+  found: Inputs, given: Trainer | None = None
+) -> tuple[Inputs, list[Answer]]:
+  """Makes a run's trainers; the networks that they trained join its own.
+
+  Args:
+    found: people, networks and settings.
+    given: see `make`.
+  """
+  settings = found.settings
+  fields = settings.adversaries, settings.networks, settings.recognizers
+  answers = make(*fields, found.public, given)
+  networks = found.networks | networks_of(answers)
+  return found._replace(networks=networks), answers
+
+
+def networks_of(answers: Sequence[Answer]) -> dict[str, extractors.Extractor]:
+  """Returns the networks of those who trained one, as surrogates call them."""
+  found = {}
+  for answer in answers:
+    own = members(answer)
+    one = next(iter(own.values()))
+    if isinstance(one, Trainer) and one.kind in learning.TRAINED:
+      networks = {seed: trainer.extractor for seed, trainer in own.items()}
+      found |= trained_surrogates.of(one.name, one.adversary, networks)
+  return found
 
 
 def _place(given, adversaries):

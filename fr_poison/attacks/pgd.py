@@ -89,16 +89,23 @@ def signed_ascent(
   )
 
 
-def eot_pgd(embed_fns: Sequence[EmbedFn], **ball) -> base.Attack:
+def eot_pgd(
+  embed_fns: Sequence[EmbedFn],
+  *,
+  scale: checks.PositiveShare | None = None,
+  **ball,
+) -> base.Attack:
   """Steps away from the own embedding as blurred, compressed and mirrored.
 
   PGD that expects the pictures to be transformed (Athalye et al., 2018).
 
   Args:
     embed_fns: the networks.
+    scale: also as made so much smaller, in (0, 1]; None: not.
     **ball: `epsilon`, `num_steps` and `learning_rate` of `signed_ascent`.
   """
   views = [transforms.blur(), transforms.jpeg(75, '4:2:0'), transforms.flip()]
+  views += [] if scale is None else [transforms.resize(scale)]
   displacement = objectives.displacement(embed_fns)
   return signed_ascent(objectives.expectation(displacement, views), **ball)
 

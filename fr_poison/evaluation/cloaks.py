@@ -242,7 +242,7 @@ def cloak_people(
       progress.skip()
     if found is None:
       if progress:
-        on = '+'.join(network.spec.name for network in job.networks)
+        on = '+'.join(network.origin for network in job.networks)
         progress.update(f'{job.label} on {on}, {name}')
       found = _attacked(job, attack, name, faces.images[own], batch_size)
       found = kept.save(*found) if kept else found
@@ -333,7 +333,7 @@ def cloak(
     protocol,
     found.images,
     attack=attack_name(job.label, settings),
-    surrogate=[network.spec.name for network in surrogates],
+    surrogate=[network.origin for network in surrogates],
     epsilon=settings.get('epsilon'),
     num_cloaked=len(protocol.to_cloak),
     num_improved=found.num_improved,

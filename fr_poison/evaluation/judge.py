@@ -127,7 +127,7 @@ class Judge:
     """Says what a record has of the scrape, the trainer and the recognizer."""
     surrogate = scrape.fields['surrogate']
     trainer = next(iter(trainers.values()))
-    names = [part.extractor.spec.name for part in trainer.parts]
+    names = [name for part in trainer.parts for name in part.origins]
     is_cloaked = scrape.fields['attack'] != 'none'
     cell = self._cell if is_cloaked else Cell('clean', 'clean')
     return scrape.fields | {

@@ -62,6 +62,15 @@ class PublicPeople:
   shown: Callable | None = None
   memory: Memory = dataclasses.field(default_factory=Memory, repr=False)
 
+  def with_networks(
+    self, trained: Mapping[str, extractors.Extractor]
+  ) -> 'PublicPeople':
+    """Returns the same people, and those networks that a surrogate names."""
+    asked = '+'.join(self.surrogates).split('+')
+    more = {name: x for name, x in trained.items() if name in asked}
+    known = {**self.networks, **more}
+    return dataclasses.replace(self, networks=known) if more else self
+
   def training_set(self, adversary: Mapping) -> tuple[np.ndarray, np.ndarray]:
     """Returns what an adversary learns from: clean, and cloaked by each tool.
 

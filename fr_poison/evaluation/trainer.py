@@ -59,6 +59,12 @@ class Trainer:
     return self.network or self.extractor.name
 
   @property
+  def origins(self) -> list[str]:
+    """What cloaks may call the network that they were made on."""
+    name, who = self.extractor.spec.name, self.adversary
+    return [name, f'{name} {who}'] if who else [name]
+
+  @property
   def parts(self) -> tuple['Trainer', ...]:
     """The trainers with one network each: this one."""
     return (self,)

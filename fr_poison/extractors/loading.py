@@ -81,20 +81,25 @@ def relation(networks: Sequence[str], surrogate: Sequence[str]) -> str | None:
   """Says how near a trainer's networks are to those that cloaks were made on.
 
   Args:
-    networks: names; of several the nearest one counts.
+    networks: names; of several the nearest one counts. One that was trained
+      here has two, with and without `Extractor.trained_by`.
     surrogate: names.
 
   Returns:
     'white-box': one of them; 'same family': another network with a graph of
-    their family; 'another family'. None where there is no surrogate, or one
-    that is not known.
+    their family, or other weights; 'another family'. None where there is no
+    surrogate, or one that is not known.
   """
   if not surrogate:
     return None
   surrogate = [name.removesuffix(MIRRORED) for name in surrogate]
   if set(networks) & set(surrogate):
     return 'white-box'
-  if not {*networks, *surrogate} <= {*names()} - {PIXELS}:
+  networks, surrogate = (
+    {name.partition(' ')[0] for name in group}
+    for group in (networks, surrogate)
+  )
+  if not networks | surrogate <= {*names()} - {PIXELS}:
     return None
   families = [
     {spec(name).family for name in group} for group in (networks, surrogate)

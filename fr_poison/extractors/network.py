@@ -102,11 +102,17 @@ class Extractor(NamedTuple):
   sha256: str | None  # of the weights; None without any
   crop: Crop | None = None  # of the canonical frame, where it is shown that
   mirrored: bool = False  # gives the mean of picture and mirror image
+  trained_by: str = ''  # the trainer who did so here, where that is said
+
+  @property
+  def origin(self) -> str:
+    """The name of its weights: the network's, and that of who trained it."""
+    return f'{self.spec.name} {self.trained_by}'.rstrip()
 
   @property
   def name(self) -> str:
     """Its name in records."""
-    return self.spec.name + MIRRORED * self.mirrored
+    return self.origin + MIRRORED * self.mirrored
 
 
 class Network(nn.Module, kw_only=True):

@@ -7,7 +7,7 @@ import pytest
 import toys
 
 from fr_poison import attacks
-from fr_poison.attacks import jpeg, objectives
+from fr_poison.attacks import jpeg, objectives, transforms
 from fr_poison.types import InputError
 
 
@@ -36,6 +36,23 @@ def test_what_it_expects_to_survive_survives_better():
 def test_a_budget_that_is_none_is_refused():
   with pytest.raises(InputError, match='epsilon'):
     attacks.eot_pgd([toys.embed_fn], epsilon=2.0)
+  with pytest.raises(InputError, match='scale: 2'):
+    attacks.eot_pgd([toys.embed_fn], scale=2)
+
+
+def test_it_may_expect_another_size_as_well():
+  images, rng = toys.images(2), jax.random.key(0)
+  smaller = transforms.resize(0.25)
+  embed = lambda x: objectives.normalize(toys.embed_fn(toys.params(), x))
+  moved = []
+  for scale in None, 0.25:
+    attack = attacks.eot_pgd(
+      [toys.embed_fn], epsilon=toys.EPSILON, num_steps=6, scale=scale
+    )
+    found, _ = attacks.run(attack, [toys.params()], rng, images)
+    change = embed(smaller(None, found)) - embed(images)
+    moved.append(np.sum(change**2, -1).mean())
+  assert moved[1] > moved[0]
 
 
 # A detector that takes bright pictures for cloaked ones.

@@ -197,6 +197,24 @@ def test_a_recipe_by_name_or_an_attack_gives_the_same_cloaks(tmp_path):
   assert made.fields['attack'] == 'attack'
 
 
+def test_cloaks_on_a_trained_network_are_called_after_who_trained_it(tmp_path):
+  params = jax.tree.map(lambda x: -x, TOY.params)
+  own = TOY._replace(params=params, sha256='of theirs', trained_by='learning')
+  protocol = _protocol()
+  found = evaluation.cloak(protocol, 'pgd', [own, TOY], folder=tmp_path, **PGD)
+  assert found.fields['surrogate'] == ['toy learning', 'toy']
+  assert found.fields['weights'] == {
+    'toy learning': 'of theirs',
+    'toy': 'of the start',
+  }
+  # Other weights of it are other cloaks in the same folder.
+  later = own._replace(sha256='of later', params=TOY.params)
+  other = evaluation.cloak(
+    protocol, 'pgd', [later, TOY], folder=tmp_path, **PGD
+  )
+  assert (other.images != found.images).any()
+
+
 def test_targets_are_the_protocols(tmp_path):
   targeted = lambda protocol: evaluation.cloak(
     protocol, 'pgd', [TOY], targeted=True, **PGD

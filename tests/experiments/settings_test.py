@@ -250,3 +250,22 @@ def test_a_threshold_needs_distances(trained_config):
   trained_config['recognizers'] = {'linear': {}}
   with pytest.raises(InputError, match="recognizers: 'nearest_neighbor'"):
     Settings.from_config(trained_config)
+
+
+def test_surrogates_may_be_what_a_trainer_trains(trained_config):
+  own = 'mobileface adaptive, a'
+  trained_config['surrogates'] = ('mobileface', f'mobileface+{own}')
+  adversaries = trained_config['adversaries']
+  adversaries['adaptive, a']['surrogates'] = ('mobileface',)
+  adversaries['adaptive, b'] |= {'surrogates': (f'mobileface+{own}',)}
+  Settings.from_config(trained_config)
+  # Without surrogates of its own an adversary cloaks on all.
+  for changed in ({}, {'surrogates': (f'mobileface+{own}',)}):
+    adversaries['adaptive, a'] = {
+      k: v for k, v in adversaries['adaptive, a'].items() if k != 'surrogates'
+    } | changed
+    with pytest.raises(InputError, match=f"a.surrogates: '{own}' is trained"):
+      Settings.from_config(trained_config)
+  trained_config['surrogates'] = ('mobileface', 'mobileface nobody')
+  with pytest.raises(InputError, match="surrogates: 'mobileface nobody' is un"):
+    Settings.from_config(trained_config)

@@ -1,5 +1,7 @@
 """Which trainers a config has: each by its name, trained by its own recipe."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import trainers
@@ -43,9 +45,13 @@ def make(monkeypatch, tmp_path):
 
   def call(adversaries, given=None, **recognizers):
     recognizers = recognizers or {'raw': RAW}
-    found = trainers.make(adversaries, ['pixels'], recognizers, public, given)
+    people = public
+    if call.surrogates:
+      people = dataclasses.replace(public, surrogates=call.surrogates)
+    found = trainers.make(adversaries, ['pixels'], recognizers, people, given)
     return found, trained
 
+  call.surrogates = ()
   return call
 
 
@@ -94,6 +100,33 @@ def test_a_purifier_is_a_filter_before_the_network_as_it_is(make, monkeypatch):
     assert member.filter is filter_ and member.extractor is PIXELS
     assert (member.adversary, member.kind) == ('washing', 'puface')
   assert len(filters) == 2
+
+
+def test_who_learns_from_cloaks_on_a_trained_network_comes_after_it(
+  make, monkeypatch
+):
+  seen = []
+
+  def train(kind, chosen, extractor, people):
+    seen.append((chosen['training'], [*people.networks]))
+    return PIXELS._replace(sha256=repr(chosen['training'])), None
+
+  monkeypatch.setattr(learning, 'train', train)
+  make.surrogates = 'pixels', 'pixels+pixels soft'
+  adversaries = {
+    'answer': _adaptive(HARD, surrogates=('pixels', 'pixels+pixels soft')),
+    'soft': _adaptive(SOFT, surrogates=('pixels',), training_seeds=2),
+    'deaf': _adaptive(HARD, surrogates=('pixels',)),
+  }
+  found, _ = make(adversaries)
+  assert [x.adversary for x in found] == ['soft', 'answer', 'deaf']
+  assert seen[:2] == [(SOFT, ['pixels']), (SOFT | {'seed': 1}, ['pixels'])]
+  assert seen[2] == (HARD, ['pixels', 'pixels soft'])
+  own = trainers.networks_of(found)
+  assert [*own] == ['pixels soft', 'pixels answer', 'pixels deaf']
+  # The first training seed's.
+  assert own['pixels soft'].sha256 == repr(SOFT)
+  assert own['pixels soft'].name == 'pixels soft'
 
 
 def test_a_combination_has_the_robust_trainer_that_it_names(make):

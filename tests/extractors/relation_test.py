@@ -15,6 +15,12 @@ from fr_poison import extractors
     (['faceplugin'], ['dlib_resnet'], 'another family'),
     # Of a combination the nearest one.
     (['dlib_resnet', 'faceplugin'], ['mobilefacenet_tf'], 'same family'),
+    # Who trained a network here stands after its name.
+    (['faceplugin', 'faceplugin own'], ['faceplugin own'], 'white-box'),
+    (['faceplugin', 'faceplugin own'], ['faceplugin'], 'white-box'),
+    (['faceplugin'], ['faceplugin own'], 'same family'),
+    (['faceplugin', 'faceplugin own'], ['faceplugin other'], 'same family'),
+    (['faceplugin'], ['dlib_resnet own'], 'another family'),
     (['faceplugin'], [], None),
     (['faceplugin'], ['unknown'], None),
     (['pixels'], ['faceplugin'], None),
