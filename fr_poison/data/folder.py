@@ -8,16 +8,14 @@ picture, is passed over.
 
 import functools
 import hashlib
-import math
 import os
 import pathlib
 import posixpath
-import tarfile
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from fr_poison import files as files_lib
-from fr_poison.data import decode
+from fr_poison.data import archives, decode
 from fr_poison.types import InputError
 
 # A person is the first folder on the way to their pictures, or 'every' folder
@@ -31,7 +29,6 @@ _LITTER = frozenset(
     *('recycler', 'system volume information', 'thumbs.db'),
   }
 )
-_MAX_NAME = 1 << 20  # bytes of a header that extends another
 _MAX_RATIO = 100  # of an archive's contents to its own size; JPEGs give 1
 
 
@@ -176,51 +173,23 @@ def _named(file: File) -> File:
   return odd._replace(about=file.about)
 
 
-class Member(tarfile.TarInfo):
-  """A member of an archive; no header is larger than it may be."""
-
-  @classmethod
-  def frombuf(cls, buf, encoding, errors):
-    """tarfile reads a header of a header at once, whatever size it says."""
-    member = super().frombuf(buf, encoding, errors)
-    if member.size < 0 or (member.size > _MAX_NAME and not member.isreg()):
-      raise tarfile.ReadError('not the size of a header')
-    return member
-
-
 def _members(archive: pathlib.Path) -> Iterator[File]:
-  left = _MAX_RATIO * archive.stat().st_size
-  try:
-    with (
-      files_lib.opened(archive, max_bytes=math.inf) as file,
-      tarfile.open(fileobj=file, mode='r|*', tarinfo=Member) as tar,
-    ):
-      while member := tar.next():
-        tar.members.clear()  # It would keep them all.
-        left -= member.size
-        if problem := _problem(member, left):
-          raise InputError(f'{archive}: {ascii(member.name)}: {problem}')
-        path = posixpath.normpath(member.name)  # ./a is a.
-        if not member.isfile() or any(map(is_litter, path.split('/'))):
-          continue
-        if _is_picture(path):
-          data = tar.extractfile(member).read()
-          yield _named(File(path, lambda data=data: data))
-  except InputError:
-    raise
-  except Exception as error:  # tarfile raises nearly everything on damage.
-    raise InputError(f'{archive}: damaged, or no tar archive') from error
+  for member in archives.members(archive, _MAX_RATIO):
+    if problem := _problem(member):
+      raise InputError(f'{archive}: {member.name!a}: {problem}')
+    path = posixpath.normpath(member.name)  # ./a is a.
+    if member.kind == 'folder' or any(map(is_litter, path.split('/'))):
+      continue
+    if _is_picture(path):
+      data = member.read()
+      yield _named(File(path, lambda data=data: data))
 
 
-def _problem(member, left):
-  """Why a member must not be read; `left` is what may still come out."""
+def _problem(member):
+  """Why a member must not be read."""
   if member.name.startswith('/') or '..' in member.name.split('/'):
     return 'leads out of the archive'
-  if not (member.isfile() or member.isdir()):
-    return 'neither a file nor a folder'
-  if left < 0 or member.size > files_lib.MAX_BYTES:
-    return 'expands too much, a decompression bomb?'
-  return None
+  return 'neither a file nor a folder' if member.kind == 'other' else None
 
 
 def _is_picture(path: str) -> bool:

@@ -25,6 +25,7 @@ import safetensors.numpy
 from flax import traverse_util
 
 from fr_poison import files, locks, text, version, weights
+from fr_poison.extractors.convert import safetensors_file
 from fr_poison.extractors.network import NetworkSpec
 from fr_poison.types import InputError, Params
 
@@ -118,14 +119,12 @@ def read(path: str | os.PathLike) -> tuple[str, Params]:
   if not path.is_file():
     raise InputError(f'{path}: no such file')
   try:
-    with safetensors.safe_open(path, 'numpy') as file:
-      about = file.metadata() or {}
-      flat = {key: file.get_tensor(key) for key in file.keys()}
-    name, digest = about['network'], about['sha256']
+    flat, about = safetensors_file.read(path)
+    name, digest = str(about['network']), about['sha256']
     variables = traverse_util.unflatten_dict(flat, sep='/')
   except (
-    *(OSError, safetensors.SafetensorError, KeyError),
-    *(IndexError, TypeError, ValueError),  # an array below another
+    *(AttributeError, LookupError, RecursionError),
+    *(TypeError, ValueError),  # an array below another
   ) as error:
     raise InputError(
       f'{path}: damaged, or not a converted weight file ({error}); one that '
@@ -189,6 +188,11 @@ def _download(entry, convert, path):
       whole = f' of {total / 1e6:.0f}' if total else ''
       say(f'{done / 1e6:.0f}{whole} MB')
 
+  if not entry.sha256:  # before anything is asked for
+    say(
+      'unpinned: nobody has noted the SHA-256 of the published file, so '
+      'nothing can tell whether what comes is that file'
+    )
   say(f'downloading {entry.url}')
   digest = fetch(entry.url, original, sha256=entry.sha256, report=report)
   if not entry.sha256:

@@ -163,5 +163,6 @@ def test_says_how_far_it_is(kept, monkeypatch, capfd):
   with file_server.serving(data, monkeypatch) as server:
     cache.fill(_entry(server.url), lambda original: VARIABLES)
   lines = capfd.readouterr().err.splitlines()
-  assert lines[0] == f'net: downloading {server.url}'
-  assert lines[1:3] == ['net: 1 of 2 MB', 'net: 2 of 2 MB']
+  assert lines[0].startswith('net: unpinned: nobody has noted the SHA-256')
+  assert lines[1] == f'net: downloading {server.url}'
+  assert lines[2:4] == ['net: 1 of 2 MB', 'net: 2 of 2 MB']

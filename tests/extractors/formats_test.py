@@ -38,13 +38,17 @@ def test_mxnets_arrays_come_by_name_without_their_kind(tmp_path):
 def test_mxnet_files_that_lie_are_refused(tmp_path):
   path, data = tmp_path / 'net.params', weight_files.mxnet(MXNET)
   for at, raw, message in (
-    (16, struct.pack('<Q', 2**60), 'array 2: not a dense array'),
+    (
+      16,
+      struct.pack('<Q', 2**60),
+      '1152921504606846976 arrays, more than 65536',
+    ),
     (24, struct.pack('<I', 0xF993FAC8), 'array 0: not a dense array'),
     (28, struct.pack('<i', 1), 'array 0: not a dense array'),  # row sparse
-    (32, struct.pack('<I', 2**32 - 1), 'truncated: 34359738360 bytes'),
-    (36, struct.pack('<q', 2**50), 'array 0: truncated: 13510798882111488 b'),
-    (36, struct.pack('<q', -2), 'array 0: a shape or format that MXNet has no'),
-    (60, struct.pack('<i', 9), 'array 0: a shape or format that MXNet has no'),
+    (32, struct.pack('<I', 2**32 - 1), 'array 0: not a dense array'),
+    (36, struct.pack('<q', 2**50), 'array 0: .* a size that no weights have'),
+    (36, struct.pack('<q', -2), r'array 0: \(-2, 3\), a size that no weights'),
+    (60, struct.pack('<i', 9), 'array 0: a format that MXNet has not'),
     (len(data), b'more', '4 bytes left over'),
   ):
     path.write_bytes(data[:at] + raw + data[at + len(raw) :])
@@ -88,12 +92,12 @@ def test_openvino_files_that_lie_are_refused(tmp_path):
     (
       'shape="4, 3, 3, 3"',
       'shape="4, 3, 3, 9999999999"',
-      'conv0.weight: .*more',
+      'conv0.weight: .*9999999999.*a size that no weights have',
     ),
-    ('shape="4, 3, 3, 3"', 'shape="4, -3, 3, 3"', 'conv0.weight: a format or'),
-    ('offset="0"', 'offset="-1"', 'conv0.weight: a format or size'),
+    ('shape="4, 3, 3, 3"', 'shape="4, -3, 3, 3"', 'conv0.weight: .* a size'),
+    ('offset="0"', 'offset="-1"', 'conv0.weight: a format or place'),
     ('offset="0"', 'offset="999"', 'conv0.weight: .* is more than the .bin'),
-    ('"f16"', '"u1"', 'conv0.weight: a format or size'),
+    ('"f16"', '"u1"', 'conv0.weight: a format or place'),
     ('from-layer="2"', 'from-layer="nobody"', "damaged .KeyError: 'nobody'"),
     ('</net>', '', 'damaged XML'),
   ):
@@ -140,7 +144,7 @@ def test_tensorflow_lite_files_that_lie_are_refused(tmp_path):
       struct.pack('<5i', 4, 4, 3, 3, 99),
       r'conv0.weight: \[4, 3, 3, 99\]',
     ),
-    (shape, struct.pack('<5i', 4, -4, -3, 3, 3), 'conv0.weight: a format'),
+    (shape, struct.pack('<5i', 4, -4, -3, 3, 3), 'conv0.weight: .* a size'),
     (
       kernel,
       struct.pack('<Iff', 2**32 - 1, 0, 0),

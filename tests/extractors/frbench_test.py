@@ -184,7 +184,7 @@ def test_archives_of_anything_else_are_refused(tmp_path):
   ):
     reading.read(path)
   _archive(path, {'net/a.pth': bytes(1 << 20)})
-  with pytest.raises(InputError, match=f'{path}: expands too much'):
+  with pytest.raises(InputError, match=f'{path}: .* expands too much'):
     reading.read(path)
   (tmp_path / 'empty').mkdir()
   with pytest.raises(

@@ -1,7 +1,6 @@
 """ONNX initialisers: as they are, and of an IResNet that was exported."""
 
 import pathlib
-import sys
 
 import jax
 import numpy as np
@@ -56,13 +55,13 @@ def test_other_models_are_refused(tmp_path):
     ([text], 'b is text'),
     ([], 'no arrays'),
     ([unnamed], 'onnx::Conv_9 has lost its name: .* folded batch norms'),
-    ([short], 'cannot reshape array of size 2 into shape .3,'),
+    ([short], r'a: \[3\] of 2 numbers'),
   ):
     with pytest.raises(InputError, match=f'net.onnx: {message}'):
       reading.read(_write(tmp_path, *tensors))
   path = tmp_path / 'net.onnx'
   path.write_bytes(b'\x08\x07' + b'\xff' * 20)
-  with pytest.raises(InputError, match='net.onnx: damaged'):
+  with pytest.raises(InputError, match='net.onnx: .* more than 64 bits'):
     reading.read(path)
 
 
@@ -88,7 +87,7 @@ def test_data_beside_the_model_are_read_and_elsewhere_refused(tmp_path):
     (_outside(str(tmp_path / 'secret')), 'secret is no file in the model'),
     (_outside('link'), 'a: link is no file'),
     (_outside('nowhere'), 'a: nowhere is no file'),
-    (_outside('net.data', offset=12), 'mmap length is greater'),
+    (_outside('net.data', offset=12), 'a: net.data ends before it'),
   ):
     with pytest.raises(InputError, match=message):
       reading.read(_write(folder, tensor))
@@ -151,9 +150,3 @@ def test_a_mobilefacenets_arrays_are_counted(tmp_path):
   assert arrays.keys() == expected.keys()
   for name, array in expected.items():
     np.testing.assert_array_equal(arrays[name], array)
-
-
-def test_without_the_package_its_name_is_said(monkeypatch):
-  monkeypatch.setitem(sys.modules, 'onnx', None)
-  with pytest.raises(InputError, match='^onnx: not installed; pip install'):
-    reading.read(GOLDEN / 'iresnet.onnx')

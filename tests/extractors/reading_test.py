@@ -19,8 +19,6 @@ GOLDEN = pathlib.Path(__file__).parents[1] / 'golden' / 'weights'
   'name', ['state_dict.pth', 'legacy.pth', 'script.pt', 'iresnet.onnx']
 )
 def test_the_content_decides_not_the_name(tmp_path, name):
-  if name.endswith('.onnx'):
-    pytest.importorskip('onnx', reason='onnx is not installed')
   path = tmp_path / 'weights.bin'
   shutil.copy(GOLDEN / name, path)
   assert reading.read(path).keys() == reading.read(GOLDEN / name).keys()
@@ -94,7 +92,7 @@ _ENTRY = '"a":{"dtype":"%s","shape":[1],"data_offsets":[0,%d]}'
 @pytest.mark.parametrize(
   'data, message',
   [
-    (_safetensors('{}', b'', 10 * 2**30), 'damaged .*[Hh]eader'),
+    (_safetensors('{}', b'', 10 * 2**30), 'damaged, a header of 10737418240'),
     (_safetensors('{' + _ENTRY % ('F32', 400) + '}', bytes(4)), 'damaged'),
     (_safetensors('{' + _ENTRY % ('F32', 4) + '}', bytes(3)), 'damaged'),
     (

@@ -28,6 +28,9 @@ from fr_poison.types import InputError
 
 _MAGIC = struct.pack('<I', 0xCED7230A)
 _HEADER = struct.Struct('<IfQQ')  # flag, label, id, id2
+_MAX_LABELS = 1000
+_MAX_LINE = 100  # bytes of an index
+_MAX_PARTS = 1000  # of a record
 _WHOLE, _LAST = 0, 3  # where a part stands; 1: first, 2: between
 
 
@@ -88,7 +91,7 @@ def records(path: str | os.PathLike) -> Iterator[Record]:
 
   Raises:
     InputError: one of the two files is not there; while reading: a line of the
-      `.idx` file is not two numbers.
+      `.idx` file is not two numbers, or its records are more than there are.
   """
   path = pathlib.Path(path)
   index = path.with_suffix('.idx')
@@ -96,19 +99,28 @@ def records(path: str | os.PathLike) -> Iterator[Record]:
     files.opened(path, max_bytes=math.inf) as stream,
     files.opened(index, max_bytes=math.inf) as lines,
   ):
-    for number, line in enumerate(lines, 1):
+    # Records may not overlap: any number of lines could name the same one.
+    # (Twice, as what is damaged may be looked at again.)
+    left, number = 2 * stream.seek(0, os.SEEK_END), 0
+    while line := lines.readline(_MAX_LINE):
+      number += 1
       try:
         key, offset = map(int, line.split())
         stream.seek(offset)
-      except (ValueError, OSError):  # A file has no negative offset.
+      except (ValueError, OverflowError, OSError):  # None is negative.
         raise InputError(f'{index}: line {number} is damaged') from None
       yield _record(stream, key, f'{path.stem}/{key}')
+      left -= max(stream.tell() - offset, 0)
+      if left < 0:
+        raise InputError(f'{index}: line {number}: records overlap')
 
 
 def _record(stream, key: int, name: str) -> Record:
   try:
     data = _join_parts(stream)
     flag, label, *_ = _HEADER.unpack_from(data)
+    if flag > _MAX_LABELS:
+      raise ValueError
     labels = struct.unpack_from(f'<{flag}f', data, _HEADER.size)
     data = data[_HEADER.size + 4 * flag :]
   except (ValueError, struct.error):
@@ -117,14 +129,17 @@ def _record(stream, key: int, name: str) -> Record:
 
 
 def _join_parts(stream) -> bytes:
-  parts = []
+  parts, left = [], files.MAX_BYTES
   while True:
     magic, word = stream.read(4), stream.read(4)
     if magic != _MAGIC or len(word) < 4:
       raise ValueError
     place, length = divmod(int.from_bytes(word, 'little'), 1 << 29)
     is_first = not parts
-    if length > files.MAX_BYTES or place > 3 or is_first != (place < 2):
+    left -= length
+    if place > 3 or is_first != (place < 2):
+      raise ValueError
+    if left < 0 or len(parts) > _MAX_PARTS:
       raise ValueError
     # As much memory would be taken, whether there is as much to read or not.
     if length > os.fstat(stream.fileno()).st_size - stream.tell():

@@ -3,12 +3,17 @@
 Python's unpickler imports and calls what the file names, sets attributes, and
 (in C) reserves as much memory as the file asks for. This one runs the few
 opcodes that weights need; the names a caller allows stand for the caller's own
-functions, and every other name is refused where it appears.
+functions, and every other name is refused where it appears. Whatever is
+hashed, compared, formatted or called has a known type before: a tuple of tuples
+of itself would be hashed without end, in C.
 """
 
 import pickletools
+import types
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
+
+from fr_poison.extractors.convert import limits
 
 _LITERALS = {
   *('BININT', 'BININT1', 'BININT2', 'LONG1', 'BINFLOAT'),
@@ -24,7 +29,13 @@ _TAKEN = {  # values off the stack; 0 are all behind a mark
   **{'APPENDS': 0, 'APPEND': 1, 'SETITEMS': 0, 'SETITEM': 2},
   **{'STACK_GLOBAL': 2, 'REDUCE': 2, 'NEWOBJ': 2, 'BINPERSID': 1, 'BUILD': 1},
 }
-_MAX_NAME = 10_000
+_KEYS = str, int, float, bool, type(None)
+_MAX_KEY = 1 << 60  # beyond it, many integers have the same hash
+_FUNCTIONS = type, types.FunctionType
+_MAX_DEPTH = 100
+# What an opcode makes may take 200 bytes. That many say 5000 tensors, or as
+# many as there are for each kilobyte of weights.
+_MAX_OPCODES, _BYTES_AN_OPCODE = 250_000, 64
 
 
 class Holder:
@@ -44,6 +55,8 @@ def read(
   file: BinaryIO,
   find: Callable[[str, str], Any] = lambda module, name: None,
   persistent: Callable[[Any], Any] | None = None,
+  *,
+  size: int,
 ) -> Any:
   """Reads the pickle at the position of `file`, and no step further.
 
@@ -52,14 +65,20 @@ def read(
     find: what the name of a module stands for, None if it is not allowed. Only
       what it returns is ever called, with what the pickle says.
     persistent: what an id of something outside the pickle stands for.
+    size: bytes of the whole file, against which the opcodes are counted.
 
   Raises:
-    ValueError: a name or an opcode that is not allowed, or a key met twice.
+    ValueError: a name or an opcode that is not allowed, too many of these, or
+      a key that is none or met twice.
     Exception: nearly any other, from a damaged pickle.
   """
   machine = _Machine(find, persistent)
+  left = _MAX_OPCODES + size // _BYTES_AN_OPCODE
   for opcode, arg, _ in pickletools.genops(file):
     machine.step(opcode.name, arg)
+    left -= 1
+    if left < 0:
+      raise ValueError('a pickle of more steps than weights need')
   (value,) = machine.stack
   return value
 
@@ -106,8 +125,9 @@ class _Machine:
       list.extend(stack[-1], items)
     elif name.startswith('SETITEM'):
       for key, value in zip(items[::2], items[1::2], strict=True):
+        _check_key(key)
         if dict.__contains__(stack[-1], key):
-          raise ValueError(f'key {key!r} appears twice')
+          raise ValueError(f'key {limits.shown(key)} appears twice')
         dict.__setitem__(stack[-1], key, value)
     elif name == 'STACK_GLOBAL':
       stack.append(self.meaning(*items))
@@ -115,6 +135,8 @@ class _Machine:
       stack.append(self.persistent(*items))
     elif name != 'BUILD':
       function, args = items
+      if type(function) not in _FUNCTIONS or type(args) is not tuple:
+        raise ValueError('damaged pickle')
       stack.append(function(*args))
     elif isinstance(stack[-1], Holder):
       (stack[-1].state,) = items
@@ -124,10 +146,23 @@ class _Machine:
 
   def meaning(self, *names):
     """Looks up what the caller has for a module's name."""
+    if not all(type(name) is str for name in names):
+      raise ValueError(f'{limits.shown(names)} is no name')
     found = self.find(*names)
     if found is None:
-      raise ValueError(f'{".".join(names)} is not allowed in weights')
+      shown = '.'.join(name[:100] for name in names)
+      raise ValueError(f'{shown} is not allowed in weights')
     return found
+
+
+def _check_key(key):
+  is_key = type(key) in _KEYS
+  if type(key) is int:
+    is_key = abs(key) <= _MAX_KEY
+  elif type(key) is str:
+    is_key = len(key) <= limits.MAX_NAME
+  if not is_key:
+    raise ValueError(f'{limits.shown(key)} is no key of a dict of weights')
 
 
 def leaves(tree: Any, kind: type) -> Iterator[tuple[str, Any]]:
@@ -138,25 +173,28 @@ def leaves(tree: Any, kind: type) -> Iterator[tuple[str, Any]]:
   out.
 
   Raises:
-    ValueError: a name of more than 10,000 letters, or two of one name.
+    ValueError: a name that `limits.Names` refuses, or more than 100 levels.
   """
-  seen, names = set(), set()
+  seen, names = set(), limits.Names()
 
-  def walk(tree, name):
-    if len(name) > _MAX_NAME:  # a long key, again at every depth
-      raise ValueError(f'{name[:40]!r}...: a name of {len(name)} letters')
+  def walk(tree, name, depth=0):
     if isinstance(tree, kind):
-      if name in names:
-        raise ValueError(f'{name} appears twice')
       names.add(name)
       yield name, tree
       return
+    if depth > _MAX_DEPTH:
+      raise ValueError(f'more than {_MAX_DEPTH} levels')
     if isinstance(tree, Holder):
       tree = tree.state  # its attributes
     if isinstance(tree, dict | list | tuple) and id(tree) not in seen:
       seen.add(id(tree))
       items = tree.items() if isinstance(tree, dict) else enumerate(tree)
       for key, value in items:
-        yield from walk(value, f'{name}.{key}' if name else str(key))
+        # Longer than a name may be, it need not grow to be refused.
+        if len(name) <= limits.MAX_NAME:
+          inner = f'{name}.{key}' if name else str(key)
+        else:
+          inner = name
+        yield from walk(value, inner, depth + 1)
 
   return walk(tree, '')

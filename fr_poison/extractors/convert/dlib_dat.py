@@ -14,6 +14,7 @@ import re
 import numpy as np
 
 from fr_poison import files
+from fr_poison.extractors.convert import limits
 from fr_poison.extractors.convert.cursor import Cursor
 
 INPUT = b'input_rgb_image_sized'
@@ -36,6 +37,8 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   arrays, before = {'mean': np.float32(mean)}, None
   while match := _LAYER.search(data, reader.at):
     reader.at = match.end()
+    if len(arrays) > limits.MOST:
+      raise ValueError(f'more than {limits.MOST} arrays')
     kind = match[0][2:]
     if kind == b'fc_2':
       before, shape = None, reader.integers(2)[::-1]
@@ -72,4 +75,5 @@ class _Reader(Cursor):
   def tensor(self):
     if self.integer() != 2:
       raise ValueError(f'expected a tensor at byte {self.at}')
-    return np.frombuffer(self.take(4 * math.prod(self.integers(4))), '<f4')
+    count = limits.count('a tensor', self.integers(4))
+    return self.array(np.dtype('<f4'), count)

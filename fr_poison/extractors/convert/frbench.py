@@ -8,7 +8,6 @@ import contextlib
 import io
 import pathlib
 import posixpath
-import tarfile
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -16,7 +15,7 @@ import numpy as np
 import yaml
 
 from fr_poison import files
-from fr_poison.data import folder
+from fr_poison.data import archives
 from fr_poison.extractors.convert import torch_file
 
 MAGIC = b'\x1f\x8b'
@@ -137,7 +136,8 @@ def _part(path: pathlib.Path, endings: tuple[str, ...]) -> Iterator[BinaryIO]:
   with contextlib.ExitStack() as stack:
     if path.is_dir():
       found = [file for file in path.iterdir() if fits(file.name)]
-      parts = [stack.enter_context(_opened(file)) for file in found[:2]]
+      opened = (files.opened(file, max_bytes=files.LARGE) for file in found[:2])
+      parts = [stack.enter_context(file) for file in opened]
     else:
       parts = list(_members(path, fits))
     if len(parts) != 1:
@@ -147,19 +147,7 @@ def _part(path: pathlib.Path, endings: tuple[str, ...]) -> Iterator[BinaryIO]:
     yield parts[0]
 
 
-def _opened(path):
-  return files.opened(path, max_bytes=files.LARGE)
-
-
 def _members(path, fits):
-  left = _MAX_RATIO * path.stat().st_size
-  with (
-    _opened(path) as file,
-    tarfile.open(fileobj=file, mode='r|gz', tarinfo=folder.Member) as tar,
-  ):
-    for member in tar:
-      left -= tarfile.BLOCKSIZE + member.size
-      if left < 0:
-        raise ValueError('expands too much, a decompression bomb?')
-      if member.isreg() and fits(posixpath.basename(member.name)):
-        yield io.BytesIO(tar.extractfile(member).read())
+  for member in archives.members(path, _MAX_RATIO):
+    if member.kind == 'file' and fits(posixpath.basename(member.name)):
+      yield io.BytesIO(member.read())

@@ -5,17 +5,18 @@ with its shape and number format in front, and then their names, `arg:` of a
 parameter and `aux:` of a running statistic.
 """
 
-import math
 import pathlib
 
 import numpy as np
 
 from fr_poison import files
+from fr_poison.extractors.convert import limits
 from fr_poison.extractors.convert.cursor import Cursor
 
 MAGIC = (0x112).to_bytes(8, 'little')
 _ARRAY = 0xF993FAC9
 _DTYPES = '<f4', '<f8', '<f2', 'u1', '<i4', 'i1', '<i8'  # by MXNet's number
+_MAX_RANK = 32
 
 
 def read(path: pathlib.Path) -> dict[str, np.ndarray]:
@@ -28,17 +29,17 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   file = Cursor(files.read(path, max_bytes=files.LARGE), len(MAGIC))
   _, count = file.numbers('Q', 2)  # the first is reserved
   arrays = []
-  # Not range(count), which may say anything: every array takes some bytes.
+  if count > limits.MOST:
+    raise ValueError(f'{count} arrays, more than {limits.MOST}')
   while len(arrays) < count:
     arrays.append(_array(file, len(arrays)))
   if file.number('Q') != count:
     raise ValueError(f'not as many names as arrays, {count}')
-  result = {}
+  result, names = {}, limits.Names()
   for array in arrays:
     name = file.take(file.number('Q')).decode()
     name = name.removeprefix('arg:').removeprefix('aux:')
-    if name in result:
-      raise ValueError(f'{name} appears twice')
+    names.add(name)
     result[name] = array
   if rest := len(file.data) - file.at:
     raise ValueError(f'{rest} bytes left over')
@@ -48,15 +49,14 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
 def _array(file, index):
   """Reads the next array; it is the `index`-th, its name comes later."""
   magic, storage, rank = (file.number(kind) for kind in 'IiI')
-  if magic != _ARRAY or storage != 0:
+  if magic != _ARRAY or storage != 0 or rank > _MAX_RANK:
     raise ValueError(f'array {index}: not a dense array of MXNet 1')
   shape = file.numbers('q', rank)
   *_, dtype = file.numbers('i', 3)  # behind the device
-  if not 0 <= dtype < len(_DTYPES) or any(size < 0 for size in shape):
-    raise ValueError(f'array {index}: a shape or format that MXNet has not')
-  dtype = np.dtype(_DTYPES[dtype])
+  if not 0 <= dtype < len(_DTYPES):
+    raise ValueError(f'array {index}: a format that MXNet has not')
+  count = limits.count(f'array {index}', shape)
   try:
-    data = file.take(math.prod(shape) * dtype.itemsize)
+    return file.array(np.dtype(_DTYPES[dtype]), count).reshape(shape)
   except ValueError as error:
     raise ValueError(f'array {index}: {error}') from error
-  return np.frombuffer(data, dtype).reshape(shape)

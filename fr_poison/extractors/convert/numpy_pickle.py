@@ -1,12 +1,13 @@
 """Reads pickled trees of numpy arrays, as Flax once saved its variables."""
 
 import io
-import math
 import pathlib
+import re
 
 import numpy as np
 
 from fr_poison import files
+from fr_poison.extractors.convert import limits
 from fr_poison.extractors.convert.data_pickle import Holder, leaves
 from fr_poison.extractors.convert.data_pickle import read as read_pickle
 
@@ -27,18 +28,21 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     ValueError: an import of anything but numpy's arrays, or an array that is
       not of numbers, or of more than the file holds.
   """
-  # Which reads no more than there is.
-  file = io.BytesIO(files.read(path, max_bytes=files.LARGE))
-  tree = read_pickle(file, lambda *names: _FOUND.get(names))
+  data = files.read(path, max_bytes=files.LARGE)
+  file = io.BytesIO(data)  # which reads no more than there is
+  tree = read_pickle(file, lambda *names: _FOUND.get(names), size=len(data))
   return {name: _array(name, part) for name, part in leaves(tree, Holder)}
 
 
 def _array(name, holder):
   _, shape, dtype, by_columns, data = holder.state
-  dtype = np.dtype(dtype.args[0]).newbyteorder(dtype.state[1])
-  if dtype.kind not in 'fiu':
+  kind, order = dtype.args[0], dtype.state[1]
+  if type(kind) is not str or not re.fullmatch('[fiu][1248]', kind):
     raise ValueError(f'{name} is no numeric array')
-  if len(data) != math.prod(shape) * dtype.itemsize:
+  if type(order) is not str or type(data) is not bytes:
+    raise ValueError(f'{name}: a damaged array')
+  dtype = np.dtype(kind).newbyteorder(order)
+  if len(data) != limits.count(name, shape) * dtype.itemsize:
     raise ValueError(f'{name}: {shape} is more than it holds, or less')
   order = 'F' if by_columns else 'C'
   return np.frombuffer(data, dtype).reshape(shape, order=order)

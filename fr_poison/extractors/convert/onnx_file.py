@@ -1,4 +1,4 @@
-"""Reads the weights of ONNX models, with the `onnx` package.
+"""Names the weights of ONNX models.
 
 PyTorch's exporters fold the batch norm after a convolution into it, and most
 of what they folded loses its name. For two designs the order of operators tells
@@ -11,8 +11,7 @@ import re
 
 import numpy as np
 
-from fr_poison import files
-from fr_poison.types import InputError
+from fr_poison.extractors.convert import onnx_graph
 
 # What the exporter made up for arrays that it computed.
 _MADE_UP = r'(onnx::\w+_|val_)?\d+'
@@ -41,25 +40,10 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   Data beside the model are read where they lie in its folder or below.
 
   Raises:
-    ValueError: two of one name, text, arrays whose names were lost, or data
-      outside the model's folder.
-    InputError: the package is not installed.
+    ValueError: as `onnx_graph.read`, or arrays whose names were lost.
   """
-  try:
-    import onnx
-  except ImportError as error:
-    raise InputError(
-      "onnx: not installed; pip install 'fr_poison[convert]' or "
-      'pip install onnx'
-    ) from error
-  data = files.read(path, max_bytes=files.LARGE)
-  graph = onnx.load_model_from_string(data).graph
-  arrays = {}
-  for tensor in graph.initializer:
-    if tensor.name in arrays:
-      raise ValueError(f'{tensor.name} appears twice')
-    arrays[tensor.name] = _array(onnx, tensor, path.parent)
-  arrays = _iresnet(graph, arrays) or _mobilefacenet(graph, arrays) or arrays
+  nodes, arrays = onnx_graph.read(path)
+  arrays = _iresnet(nodes, arrays) or _mobilefacenet(nodes, arrays) or arrays
   for name, array in arrays.items():
     if re.fullmatch(_MADE_UP, name) and array.ndim > 1:
       raise ValueError(
@@ -70,39 +54,21 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   return arrays
 
 
-def _array(onnx, tensor, folder):
-  if tensor.data_type == onnx.TensorProto.STRING:
-    raise ValueError(f'{tensor.name} is text')
-  if tensor.data_location != onnx.TensorProto.EXTERNAL:
-    return onnx.numpy_helper.to_array(tensor)
-  where = {entry.key: entry.value for entry in tensor.external_data}
-  file = (folder / where['location']).resolve()
-  if not file.is_relative_to(folder.resolve()) or not file.is_file():
-    raise ValueError(
-      f"{tensor.name}: {where['location']} is no file in the model's folder"
-    )
-  dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
-  offset = int(where.get('offset', 0))
-  # A map: many tensors may say that they are the same large file.
-  with files.opened(file, max_bytes=files.LARGE) as opened:
-    return np.asarray(np.memmap(opened, dtype, 'r', offset, tuple(tensor.dims)))
-
-
-def _iresnet(graph, arrays):
-  """Gives the state dict of the IResNet of which `graph` is an export.
+def _iresnet(nodes, arrays):
+  """Gives the state dict of the IResNet of which these are an export.
 
   A folded norm is there with mean 0 and the variance that leaves the
   convolution as it is. None for other graphs.
   """
-  letters = [_LETTERS.get(node.op_type, '?') for node in graph.node]
+  letters = [_LETTERS.get(node.op_type, '?') for node in nodes]
   order = ''.join(letters)
   if not re.fullmatch('CP(BCPCC?A)+BGB?', order):
     return None
-  nodes = [n for n, letter in zip(graph.node, letters, strict=True) if letter]
-  epsilon = next(a.f for a in nodes[2].attribute if a.name == 'epsilon')
+  nodes = [n for n, letter in zip(nodes, letters, strict=True) if letter]
+  epsilon = nodes[2].epsilon
   result = {}
   for (key, norm), node in zip(_keys(order), nodes, strict=True):
-    params = [arrays[name] for name in node.input if name in arrays]
+    params = [arrays[name] for name in node.inputs if name in arrays]
     if node.op_type == 'PRelu':
       params = [params[0].reshape(-1)]
     result |= {f'{key}.{p}': a for p, a in zip(_PARTS, params, strict=False)}
@@ -113,20 +79,20 @@ def _iresnet(graph, arrays):
   return result
 
 
-def _mobilefacenet(graph, arrays):
+def _mobilefacenet(nodes, arrays):
   """Gives {'conv0.weight': array, ...} of a MobileFaceNet.
 
   None for other graphs, and where a norm is not folded.
   """
-  order = ''.join(_LETTERS.get(node.op_type, '?') for node in graph.node)
+  order = ''.join(_LETTERS.get(node.op_type, '?') for node in nodes)
   if not re.fullmatch('(CP){2}(CPCPCA?)+CPCC', order):
     return None
   result, counts = {}, {'Conv': 0, 'PRelu': 0}
-  for node in graph.node:
+  for node in nodes:
     if node.op_type in counts:
       name = f'{node.op_type.lower()}{counts[node.op_type]}'
       counts[node.op_type] += 1
-      constants = node.input[1:]
+      constants = node.inputs[1:]
       for part, constant in zip(_PARTS, constants, strict=False):
         result[f'{name}.{part}'] = arrays[constant]
   # The slopes have axes for rows and columns, too.
@@ -137,8 +103,13 @@ def _mobilefacenet(graph, arrays):
 
 
 def _adding_norm(key, bias, epsilon):
-  ones, zeros = np.ones_like(bias), np.zeros_like(bias)
-  values = (ones, bias, zeros, ones - np.float32(epsilon))
+  """Makes no array: there are three for each of any number of norms."""
+  one = np.ones((), bias.dtype)
+  constants = (0 * one, one - np.float32(epsilon))
+  ones, zeros, variances = (
+    np.broadcast_to(value, bias.shape) for value in (one, *constants)
+  )
+  values = (ones, bias, zeros, variances)
   return {f'{key}.{p}': a for p, a in zip(_PARTS, values, strict=True)}
 
 

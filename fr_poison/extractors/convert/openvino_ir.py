@@ -6,13 +6,13 @@ type, and with it every entity, is refused.
 """
 
 import collections
-import math
 import pathlib
 from xml.parsers import expat
 
 import numpy as np
 
 from fr_poison import files
+from fr_poison.extractors.convert import limits
 
 HEAD = rb'<\?xml[^>]*\?>\s*<net\s'
 _DTYPES = {'f16': np.dtype('<f2'), 'f32': np.dtype('<f4')}
@@ -27,6 +27,7 @@ class _Graph:
 
   def __init__(self, text):
     self.layers, self.inputs, self.layer = {}, {}, None
+    self.left = limits.MOST
     parser = expat.ParserCreate()
     parser.StartElementHandler = self._start
     parser.StartDoctypeDeclHandler = self._refuse
@@ -39,6 +40,9 @@ class _Graph:
     raise ValueError('a document type, which no OpenVINO model has')
 
   def _start(self, tag, attributes):
+    self.left -= tag in ('layer', 'edge')
+    if self.left < 0:
+      raise ValueError(f'more than {limits.MOST} layers and edges')
     if tag == 'layer':
       self.layer = self.layers[attributes['id']] = attributes
     elif tag == 'data':
@@ -64,9 +68,10 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   Raises:
     ValueError: damaged XML, or a constant that the `.bin` does not hold.
   """
-  graph = _Graph(files.read(path))
+  graph = _Graph(files.read(path, max_bytes=limits.MAX_TEXT))
   data = files.read(path.with_suffix('.bin'), max_bytes=files.LARGE)
   arrays, counts, named = {}, collections.Counter(), {}
+  names = limits.Names()
   for layer, about in graph.layers.items():
     if about['type'] == 'Convert':
       continue
@@ -82,8 +87,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
       named[layer] = f'{kind}{counts[kind]}'
       name = f'{named[layer]}.weight'
       counts[kind] += 1
-    if name in arrays:
-      raise ValueError(f'{name} appears twice')
+    names.add(name)
     arrays[name] = _array(name, constant, data, is_kernel=kind == 'conv')
   return arrays
 
@@ -92,10 +96,11 @@ def _array(name, constant, data, *, is_kernel):
   dtype = _DTYPES.get(constant['element_type'])
   shape = [int(size) for size in constant['shape'].split(',')]
   start, size = int(constant['offset']), int(constant['size'])
-  if dtype is None or min(start, size, *shape) < 0:
-    raise ValueError(f'{name}: a format or size that no weights have')
-  if math.prod(shape) * dtype.itemsize != size or start + size > len(data):
+  if dtype is None or min(start, size) < 0:
+    raise ValueError(f'{name}: a format or place that no weights have')
+  count = limits.count(name, shape)
+  if count * dtype.itemsize != size or start + size > len(data):
     raise ValueError(f'{name}: {shape} is more than the .bin holds, or less')
-  array = np.frombuffer(data, dtype, math.prod(shape), start)
+  array = np.frombuffer(data, dtype, count, start)
   # In groups, kernels are [groups, out / groups, in / groups, h, w].
   return array.reshape(-1, *shape[-3:]) if is_kernel else array

@@ -1,18 +1,17 @@
 """Reads foreign weight files, whatever their names end with.
 
-The readers of this folder execute nothing, take no more memory than their file
-is long, and raise whatever they like: here it becomes one line.
+The readers of this folder execute nothing, take no more memory than the table
+below says, and raise whatever they like: here it becomes one line.
 """
 
 import contextlib
-import json
 import os
 import pathlib
 import re
+from collections.abc import Callable
+from typing import NamedTuple
 
-import ml_dtypes
 import numpy as np
-import safetensors
 
 from fr_poison import files
 from fr_poison.extractors.convert import (
@@ -22,25 +21,20 @@ from fr_poison.extractors.convert import (
   numpy_pickle,
   onnx_file,
   openvino_ir,
+  safetensors_file,
   tfjs,
   tflite_file,
   torch_file,
 )
 from fr_poison.types import InputError
 
+FIXED = 64 << 20  # bytes; what a tiny file may take
 _HEAD = 512  # bytes, enough to know each of them
 _NO_FILES = {  # by how they begin, behind white space
   b'(?!%b)<' % openvino_ir.HEAD: (
     'a web page, not the file that was to be downloaded'
   ),
   b'version https://git-lfs': 'a Git LFS pointer, not the file itself',
-}
-_SAFETENSORS = {
-  **{f'F{8 * size}': np.dtype(f'<f{size}') for size in (2, 4, 8)},
-  **{f'I{8 * size}': np.dtype(f'<i{size}') for size in (1, 2, 4, 8)},
-  'BF16': np.dtype(ml_dtypes.bfloat16),
-  'U8': np.dtype('u1'),
-  'BOOL': np.dtype('?'),
 }
 
 
@@ -107,50 +101,43 @@ def _read(path):
   for start, what in _NO_FILES.items():
     if re.match(rb'[\xef\xbb\xbf\s]*' + start, head):
       raise ValueError(what)
-  for begins, read_file in _READERS.values():
-    if re.match(begins, head, re.DOTALL):
-      return read_file(path)
-  raise ValueError(f'not one of {", ".join(_READERS)}')
+  for kind in FORMATS.values():
+    if re.match(kind.begins, head, re.DOTALL):
+      return kind.read(path)
+  raise ValueError(f'not one of {", ".join(FORMATS)}')
 
 
-def _read_safetensors(path):
-  data = files.read(path, max_bytes=files.LARGE)
-  parts = safetensors.deserialize(data)  # checks all sizes first
-  header = data[8 : 8 + int.from_bytes(data[:8], 'little')]
-  # The package takes the last of two entries of one name, silently.
-  json.loads(header, object_pairs_hook=_without_duplicates)
-  arrays = {}
-  for name, part in parts:
-    if part['dtype'] not in _SAFETENSORS:
-      raise ValueError(f'{name}: unknown number format {part["dtype"]}')
-    array = np.frombuffer(part['data'], _SAFETENSORS[part['dtype']])
-    arrays[name] = array.reshape(part['shape'])
-  return arrays
+class Format(NamedTuple):
+  """A format.
+
+  Attributes:
+    begins: pattern of how a file of it begins.
+    read: its reader.
+    memory: what reading takes at most, whatever the file says: so many times
+      the bytes of the file and of those beside it, and `FIXED`.
+  """
+
+  begins: bytes
+  read: Callable[[pathlib.Path], dict[str, np.ndarray]]
+  memory: int
 
 
-def _without_duplicates(pairs):
-  result = dict(pairs)
-  if len(result) < len(pairs):
-    names = [name for name, _ in pairs]
-    twice = next(name for name in names if names.count(name) > 1)
-    raise ValueError(f'{twice} appears twice')
-  return result
-
-
-# By format: how a file of it begins, and its reader.
-_READERS = {
-  'PyTorch, TorchScript': (
-    rb'PK\x03\x04|' + re.escape(torch_file.LEGACY_MAGIC),
-    torch_file.read,
+FORMATS = {
+  'PyTorch, TorchScript': Format(
+    rb'PK\x03\x04|' + re.escape(torch_file.LEGACY_MAGIC), torch_file.read, 8
   ),
-  'safetensors': (rb'.{8}\{', _read_safetensors),  # behind the header's length
-  'TF.js model.json': (rb'\s*\{', tfjs.read),
+  'safetensors': Format(  # behind the header's length
+    rb'.{8}\{', lambda path: safetensors_file.read(path)[0], 2
+  ),
+  # Bytes become 32-bit floats, by way of 64-bit ones; lists of JSON are many
+  # times their text.
+  'TF.js model.json': Format(rb'\s*\{', tfjs.read, 30),
   # The version of the format is the first field.
-  'ONNX': (rb'\x08[\x00-\x3f].', onnx_file.read),
-  'OpenVINO .xml': (openvino_ir.HEAD, openvino_ir.read),
-  'TensorFlow Lite': (tflite_file.HEAD, tflite_file.read),
-  'MXNet': (re.escape(mxnet_params.MAGIC), mxnet_params.read),
-  'NumPy arrays in a pickle': (rb'\x80[\x02-\x05]', numpy_pickle.read),
-  'FRBench .tar.gz': (re.escape(frbench.MAGIC), frbench.read),
-  'dlib': (rb'.*' + dlib_dat.INPUT, dlib_dat.read),
+  'ONNX': Format(rb'\x08[\x00-\x3f].', onnx_file.read, 10),
+  'OpenVINO .xml': Format(openvino_ir.HEAD, openvino_ir.read, 30),
+  'TensorFlow Lite': Format(tflite_file.HEAD, tflite_file.read, 3),
+  'MXNet': Format(re.escape(mxnet_params.MAGIC), mxnet_params.read, 3),
+  'NumPy arrays in a pickle': Format(rb'\x80[\x02-\x05]', numpy_pickle.read, 8),
+  'FRBench .tar.gz': Format(re.escape(frbench.MAGIC), frbench.read, 60),
+  'dlib': Format(rb'.*' + dlib_dat.INPUT, dlib_dat.read, 4),
 }

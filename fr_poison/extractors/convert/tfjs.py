@@ -7,6 +7,8 @@ import pathlib
 import numpy as np
 
 from fr_poison import files
+from fr_poison.extractors.convert import limits
+from fr_poison.extractors.convert.cursor import Cursor
 
 _DTYPES = {'float32': '<f4', 'int32': '<i4', 'float16': '<f2', 'uint8': 'u1'}
 
@@ -18,43 +20,56 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   as float16, or as uint8 with `value = q * scale + min`.
 
   Raises:
-    ValueError: a shard is missing, too short or too long, or a number format
-      is unknown.
+    ValueError: a shard is missing, too short or too long, a number format is
+      unknown, or a scale is no number.
   """
   try:
-    manifest = json.loads(files.read_text(path))['weightsManifest']
+    text = files.read(path, max_bytes=limits.MAX_TEXT)
+    manifest = json.loads(text)['weightsManifest']
   except (ValueError, KeyError) as error:
     raise ValueError(f'not a TF.js graph model ({error})') from error
   shards = [pathlib.Path(name).name for g in manifest for name in g['paths']]
   if len(set(shards)) != len(shards):
     raise ValueError('two parts are the same file')
-  arrays = {}
+  arrays, names = {}, limits.Names()
   for group in manifest:
-    names = (pathlib.Path(name).name for name in group['paths'])
-    data = b''.join(
-      files.read(path.with_name(name), max_bytes=files.LARGE) for name in names
+    parts = (pathlib.Path(name).name for name in group['paths'])
+    shards = (
+      files.read(path.with_name(part), max_bytes=files.LARGE) for part in parts
     )
-    at = 0
+    file = Cursor(b''.join(shards))
     for weight in group['weights']:
-      array, at = _read_one(weight, data, at)
-      arrays[weight['name'].removesuffix(':0')] = array
-    if at != len(data):
-      raise ValueError(f'{len(data) - at} bytes left over')
+      name = weight['name'].removesuffix(':0')
+      names.add(name)
+      arrays[name] = _read_one(weight, name, file)
+    if rest := len(file.data) - file.at:
+      raise ValueError(f'{rest} bytes left over')
   return arrays
 
 
-def _read_one(weight, data, at):
+def _read_one(weight, name, file):
   quantization = weight.get('quantization') or {}
   stored = quantization.get('dtype', weight['dtype'])
-  if stored not in _DTYPES:
-    raise ValueError(f'{weight["name"]}: unknown format {stored!r}')
-  dtype, count = np.dtype(_DTYPES[stored]), math.prod(weight['shape'])
-  end = at + count * dtype.itemsize
-  if end > len(data):
-    raise ValueError(f'{weight["name"]}: weights end too early')
-  array = np.frombuffer(data[at:end], dtype).reshape(weight['shape'])
+  if not isinstance(stored, str) or stored not in _DTYPES:
+    raise ValueError(f'{name}: unknown format {limits.shown(stored)}')
+  shape = weight['shape']
+  count = limits.count(name, shape)
+  try:
+    array = file.array(np.dtype(_DTYPES[stored]), count).reshape(shape)
+  except ValueError as error:
+    raise ValueError(f'{name}: weights end too early') from error
   if 'scale' in quantization:
-    array = array * quantization['scale'] + quantization['min']
+    scale, low = (_number(name, quantization[x]) for x in ('scale', 'min'))
+    array = array.astype(np.float64)
+    array *= scale
+    array += low
   if array.dtype.kind in 'fu':
     array = array.astype(np.float32)
-  return array, end
+  return array
+
+
+def _number(name, value):
+  """A list of them would be multiplied with each number of the array."""
+  if type(value) not in (int, float) or not math.isfinite(value):
+    raise ValueError(f'{name}: {limits.shown(value)} is no scale')
+  return float(value)

@@ -6,12 +6,12 @@ them, counted in the order of the graph. TensorFlow has no PReLU of its own:
 it is written as relu(x) + c (x - |x|), whose slope below 0 is 2 c.
 """
 
-import math
 import pathlib
 
 import numpy as np
 
 from fr_poison import files
+from fr_poison.extractors.convert import limits
 from fr_poison.extractors.convert.cursor import Cursor
 
 HEAD = rb'.{4}TFL3'  # behind the address of the first table
@@ -115,9 +115,9 @@ def _array(name, tensor, model):
   shape = tensor.numbers(0, _MAX_RANK)
   dtype = _DTYPES.get(tensor.number(1, 'b'))
   cursor, size = model.table(4, tensor.number(2, 'I')).vector(0)
-  if dtype is None or min(shape, default=0) < 0:
-    raise ValueError(f'{name}: a format or size that no weights have')
-  if math.prod(shape) * dtype.itemsize != size:
+  if dtype is None:
+    raise ValueError(f'{name}: a format that no weights have')
+  count = limits.count(name, shape)
+  if count * dtype.itemsize != size:
     raise ValueError(f'{name}: {list(shape)} in {size} bytes')
-  array = np.frombuffer(model.data, dtype, math.prod(shape), cursor.at)
-  return array.reshape(shape)
+  return cursor.array(dtype, count).reshape(shape)

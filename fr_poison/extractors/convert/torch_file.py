@@ -16,8 +16,9 @@ import ml_dtypes
 import numpy as np
 
 from fr_poison import files
-from fr_poison.extractors.convert import data_pickle
+from fr_poison.extractors.convert import data_pickle, limits
 
+_ENTRY = b'PK\x01\x02'  # how an archive's list begins each
 LEGACY_MAGIC = b'\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.'
 _LEGACY_PROTOCOL = 1001
 _DTYPES = {
@@ -45,9 +46,11 @@ class _Tensor:
 
   def __init__(self, storage, offset, shape, strides, *flags):
     del flags  # requires_grad, hooks, metadata
-    numbers = (offset, *shape, *strides)
-    if not all(type(n) is int and n >= 0 for n in numbers):
-      raise ValueError(f'a tensor at {offset} with {shape} and {strides}')
+    limits.count('a tensor', (offset,))
+    limits.count('a tensor', shape)
+    limits.count('the strides of a tensor', strides)
+    if not isinstance(storage, _Storage):
+      raise ValueError(f'a tensor of {limits.shown(storage)}')
     self.storage, self.offset = storage, offset
     self.shape, self.strides = tuple(shape), tuple(strides)
 
@@ -79,13 +82,16 @@ def read_file(file: BinaryIO) -> dict[str, np.ndarray]:
 
 
 def _read_zip(file):
+  if _count(file, _ENTRY) > limits.MOST:  # each takes as much as ten of it
+    raise ValueError(f'an archive of more than {limits.MOST} entries')
   archive, size = zipfile.ZipFile(file), file.seek(0, os.SEEK_END)
   names = archive.namelist()
   if len(set(names)) != len(names):
     raise ValueError('an archive with two entries of one name')
   for name in names:
     if name.startswith('/') or '\\' in name or '..' in name.split('/'):
-      raise ValueError(f'archive entry {name!r} points outside the archive')
+      shown = limits.shown(name)
+      raise ValueError(f'archive entry {shown} points outside the archive')
   # Entries may overlap, and so be more than the file even uncompressed.
   if sum(info.compress_size for info in archive.infolist()) > size:
     raise ValueError('an archive that says it holds more than it does')
@@ -103,19 +109,33 @@ def _read_zip(file):
   folder = pickles[0].removesuffix('data.pkl')
   if f'{folder}byteorder' in names and entry('byteorder') != b'little':
     raise ValueError('big-endian storages')
-  tree, _ = _unpickle(io.BytesIO(entry('data.pkl')))
+  tree, _ = _unpickle(io.BytesIO(entry('data.pkl')), size)
   return _arrays(tree, lambda key: entry(f'data/{key}'))
+
+
+def _count(file, mark):
+  """Counts how often four bytes are in a file; where it ends, it is after."""
+  total, tail = 0, b''
+  file.seek(0)
+  while data := file.read(1 << 20):
+    total += (tail + data).count(mark)
+    tail = data[-3:]
+  return total
 
 
 def _read_legacy(file):
   file = io.BytesIO(file.read())  # which reads no more than there is
-  data_pickle.read(file)  # the magic number
-  protocol, system = data_pickle.read(file), data_pickle.read(file)
+  size = file.getbuffer().nbytes
+  read = lambda: data_pickle.read(file, size=size)
+  read()  # the magic number
+  protocol, system = read(), read()
   if protocol != _LEGACY_PROTOCOL or system.get('little_endian') is not True:
     raise ValueError('a legacy PyTorch file of an unknown kind')
-  tree, storages = _unpickle(file)
+  tree, storages = _unpickle(file, size)
   parts = {}
-  for key in data_pickle.read(file):
+  for key in read():
+    if type(key) is not str or key in parts:
+      raise ValueError(f'{limits.shown(key)} is no storage, or there twice')
     count = int.from_bytes(file.read(8), 'little')
     if count != storages[key].count:
       raise ValueError(f'storage {key} has {count} elements, not as announced')
@@ -125,18 +145,25 @@ def _read_legacy(file):
   return _arrays(tree, parts.__getitem__)
 
 
-def _unpickle(file):
+def _unpickle(file, size):
   """Reads a pickle, and lists the storages that it names by their key."""
   storages = {}
 
   def persistent(parts):
     kind, dtype, key, _, count, *view = parts
     if kind != 'storage' or not isinstance(dtype, np.dtype) or any(view):
-      raise ValueError(f'{kind!r} is not allowed in weights')
-    storages[key] = _Storage(key, dtype, count)
+      raise ValueError(f'{limits.shown(kind)} is not allowed in weights')
+    if type(key) is not str or len(key) > limits.MAX_NAME:
+      raise ValueError(f'{limits.shown(key)} is no key of a storage')
+    limits.count('a storage', (count,))
+    storage = _Storage(key, dtype, count)
+    # Read for each of its formats, one would be in memory as often.
+    if storages.setdefault(key, storage) != storage:
+      raise ValueError(f'storage {key} is two')
     return storages[key]
 
-  return data_pickle.read(file, _find, persistent), storages
+  tree = data_pickle.read(file, _find, persistent, size=size)
+  return tree, storages
 
 
 def _find(module, name):
@@ -167,9 +194,10 @@ def _arrays(tree, load):
     tree = next((part for part in inner if isinstance(part, dict)), tree)
   arrays, storages = {}, {}
   for name, tensor in data_pickle.leaves(tree, _Tensor):
-    if tensor.storage not in storages:
-      storages[tensor.storage] = load(tensor.storage.key)
-    arrays[name] = _view(name, tensor, storages[tensor.storage])
+    key = tensor.storage.key
+    if key not in storages:
+      storages[key] = load(key)
+    arrays[name] = _view(name, tensor, storages[key])
   return arrays
 
 
