@@ -6,9 +6,10 @@ r"""Fuzzing: whatever a file holds, its reader gives a result or an InputError.
 
 Damages the small files of hostile_files.py and reads them, with Atheris where
 it is installed: it looks for damage that leads to lines not yet seen. Without
-it damage is by chance. Ends at the first file that makes a reader raise
-anything else, or more than one line, take long or much memory, or touch what
-it should not, and leaves that file as ./crash-*.
+it damage is by chance. No damage makes a file that expands, or whose parts are
+each other: a third are built so. Ends at the first file that makes a reader
+raise anything else, or more than one line, take long or much memory, or touch
+what it should not, and leaves that file as ./crash-*.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import time
 from properties import hostile
 
 MAX_SECONDS = 5.0  # of a processor, for one file
+_MEGABYTES, _TIMES = 64, 32  # of memory, and of the file's own size
 
 
 def check(target, data: bytes) -> bool:
@@ -37,7 +39,7 @@ def check(target, data: bytes) -> bool:
     path = pathlib.Path(folder, 'hostile')
     path.write_bytes(data)
     start = time.process_time()
-    with hostile.watched(folder):
+    with hostile.watched(folder, _MEGABYTES + _TIMES * len(data) / 2**20):
       try:
         target.read(path)
         is_read = True
@@ -68,11 +70,19 @@ def _check_or_keep(target, data):
     raise
 
 
+def changed(target, data: bytes, rng: random.Random) -> bytes:
+  """That file, damaged, or one that the target's builders make."""
+  if target.builders and not rng.randrange(3):
+    data = rng.choice(target.builders)(rng)
+    return data if rng.randrange(2) else damage(data, rng)
+  return damage(data, rng)
+
+
 def by_chance(target, whole, seconds, seed):
   """Counts the files that were read and refused."""
   rng, counts, end = random.Random(seed), [0, 0], time.monotonic() + seconds
   while time.monotonic() < end:
-    data = damage(rng.choice(whole), rng)
+    data = changed(target, rng.choice(whole), rng)
     counts[_check_or_keep(target, data)] += 1
   print(f'by chance: {counts[1]} files read, {counts[0]} refused')
 
@@ -84,12 +94,12 @@ def guided(atheris, target, whole, seconds, seed):
     (corpus / str(i)).write_bytes(data)
   limits = [f'-max_total_time={seconds}', f'-timeout={int(MAX_SECONDS)}']
   limits += [f'-seed={seed + 1}', '-rss_limit_mb=4096', '-verbosity=0']
-  limits += ['-print_final_stats=1', str(corpus)]
+  limits += ['-max_len=1048576', '-print_final_stats=1', str(corpus)]
 
   def mutate(data, max_size, seed):
     if seed % 2:
       return atheris.Mutate(data, max_size)
-    return damage(data, random.Random(seed))[:max_size]
+    return changed(target, data, random.Random(seed))[:max_size]
 
   atheris.Setup(
     [sys.argv[0], *limits],

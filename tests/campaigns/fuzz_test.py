@@ -26,6 +26,9 @@ def test_whole_files_are_read_and_damaged_ones_or_refused(name, tmp_path):
   assert any(fuzz.check(target, data) for data in whole)
   for _ in range(8):
     fuzz.check(target, fuzz.damage(rng.choice(whole), rng))
+  for build in target.builders:
+    for _ in range(4):
+      fuzz.check(target, build(rng))
 
 
 def _header(kind, size):
@@ -117,7 +120,7 @@ def _tells_two_lines(path):
   [
     (_raises, KeyError),
     (_tells_two_lines, AssertionError),
-    (lambda path: bytearray(32 << 20), AssertionError),
+    (lambda path: b'x' * (99 << 20), AssertionError),
     (lambda path: path.parent.with_suffix('.x').touch(), AssertionError),
   ],
 )
@@ -143,3 +146,10 @@ def test_without_atheris_damage_is_by_chance(capsys, monkeypatch, tmp_path):
     fuzz.by_chance(hostile_files.Target(_raises, []), [b'whole'], 1, 0)
   (kept,) = tmp_path.glob('crash-*')
   assert kept.read_bytes() != b'whole'
+
+
+def test_a_third_of_the_files_are_built():
+  rng = random.Random(0)
+  target = hostile_files.Target(None, [], (lambda rng: b'built',))
+  made = [fuzz.changed(target, b'whole', rng) for _ in range(60)]
+  assert 3 < made.count(b'built') < 20  # and as many are damaged then

@@ -7,12 +7,14 @@ import gzip
 import json
 import pathlib
 import pickle
+import random
 import shutil
+import tarfile
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from properties import seeds
+from properties import expanding, seeds
 
 from fr_poison import checkpoints, config_args, strict_json
 from fr_poison.data import decode, exif, folder
@@ -32,6 +34,9 @@ class Target(NamedTuple):
   read: Callable[[pathlib.Path], object]
   # Each writes one to the path that it is given, or returns it.
   seeds: list[Callable[[pathlib.Path], bytes | None]]
+  # Each makes one that no damage to those would: it should be refused, or be
+  # as little work as it is long.
+  builders: tuple[Callable[[random.Random], bytes], ...] = ()
 
 
 def whole_files(target: Target, path: pathlib.Path) -> list[bytes]:
@@ -47,6 +52,11 @@ def _picture(path):
   small, about = image[:8, :4], exif.kept(data)
   cloak = decode.decode(decode.encode_jpeg(small, exif=about), 'cloak')
   assert cloak.shape == small.shape  # it lies as its pixels do
+
+
+def _headers(rng):
+  kinds = tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME
+  return expanding.headers(rng.choice(kinds), rng.randint(1, 3))
 
 
 def _read_all(files):
@@ -131,7 +141,9 @@ _DETECTION = {
 
 TARGETS = {
   'pictures': Target(
-    _picture, [lambda path, f=f: seeds.picture(f) for f in seeds.PICTURES]
+    _picture,
+    [lambda path, f=f: seeds.picture(f) for f in seeds.PICTURES],
+    (lambda rng: expanding.scans(rng.choice([1, 30, 1000])),),
   ),
   'archives': Target(
     lambda path: _read_all(folder.files(path)),
@@ -139,19 +151,30 @@ TARGETS = {
       lambda path: seeds.archive(),
       lambda path: gzip.compress(seeds.archive(), mtime=0),
     ],
+    (expanding.archive, _headers),
   ),
-  'torch': Target(reading.read, _weights(*seeds.TORCH)),
-  'onnx': Target(reading.read, _weights(*seeds.ONNX)),
-  'safetensors': Target(reading.read, _weights('net.safetensors')),
-  'tfjs': Target(_tfjs, _text(json.dumps(seeds.TFJS))),
+  'torch': Target(
+    reading.read,
+    _weights(*seeds.TORCH),
+    (lambda rng: expanding.in_torch(expanding.pickled(rng)),),
+  ),
+  'onnx': Target(reading.read, _weights(*seeds.ONNX), (expanding.onnx_parts,)),
+  'safetensors': Target(
+    reading.read, _weights('net.safetensors'), (expanding.contradicting,)
+  ),
+  'tfjs': Target(_tfjs, _text(json.dumps(seeds.TFJS)), (expanding.tfjs,)),
   'dlib': Target(reading.read, [lambda path: seeds.dlib()]),
   'mxnet': Target(reading.read, [lambda path: seeds.mxnet()]),
   'openvino': Target(_openvino, [lambda path: seeds.openvino()[0]]),
-  'frbench': Target(_frbench, [lambda path: seeds.frbench()]),
+  'frbench': Target(
+    _frbench, [lambda path: seeds.frbench()], (expanding.archive,)
+  ),
   'frbench configs': Target(_frbench_config, [lambda path: seeds.FRBENCH]),
   'tflite': Target(reading.read, [lambda path: seeds.tflite()]),
   'pickles': Target(
-    reading.read, [lambda path: pickle.dumps({'conv': seeds.ARRAYS})]
+    reading.read,
+    [lambda path: pickle.dumps({'conv': seeds.ARRAYS})],
+    (expanding.pickled,),
   ),
   'converted': Target(
     cache.read,
@@ -160,6 +183,7 @@ TARGETS = {
         p, 'net', seeds.ARRAYS, source='a', source_sha256='1'
       )
     ],
+    (expanding.contradicting,),
   ),
   'records': Target(
     _records,
@@ -174,7 +198,11 @@ TARGETS = {
   'checkpoints': Target(_step, _text(json.dumps(_SEALED_STEP))),
   'arguments': Target(_argument, _text('smoke,seed=3,rate=1e-3,kind=b')),
   'record files': Target(_record_file, [lambda path: seeds.RECORDIO]),
-  'record indices': Target(_record_index, [lambda path: seeds.RECORDIO_INDEX]),
+  'record indices': Target(
+    _record_index,
+    [lambda path: seeds.RECORDIO_INDEX],
+    (expanding.record_index,),
+  ),
   'megaface': Target(megaface.read_list, _text(_LISTS)),
   'facescrub': Target(trees.read_list, _text('name\turl\nAnn Lee\thttp')),
   'lfw': Target(lambda path: trees.read_pairs(path, _FACES), _text(_PAIRS)),

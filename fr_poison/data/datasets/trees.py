@@ -21,6 +21,7 @@ from fr_poison.verification import Pairs
 _FACESCRUB_LISTS = ('facescrub_actors.txt', 'facescrub_actresses.txt')
 # Medians of the deep-funnelled pictures, by dlib's landmarks; each has a face.
 _LFW_EYES = ((0.418, 0.458), (0.584, 0.454))
+_MAX_PAIRS = 1 << 22  # bytes; LFW's 6,000 pairs have 155,000
 _LFW_PICTURE = re.compile(r'(?:[^/]+/)?(?P<name>[^/]+)/(?P=name)_\d{4}\.jpg')
 
 
@@ -190,8 +191,10 @@ def read_pairs(path: str | os.PathLike, pictures: Sequence[str]) -> Pairs:
     InputError: no such file, another format, a picture that is there twice, or
       that is not: with fewer pairs it were another protocol.
   """
-  text = files.read_text(path)
+  with files.opened(path, max_bytes=_MAX_PAIRS) as file:
+    data = file.read()
   try:
+    text = data.decode()
     head, *lines = text.splitlines()
     num_pairs, *folds = map(int, reversed(head.split()))
     (num_folds,) = folds or [1]

@@ -23,7 +23,7 @@ _CONFIGS = '.yaml', '.yml'
 _WEIGHTS = '.pth', '.pt', '.bin', '.ckpt'
 _MAX_CONFIG = 1 << 14  # bytes
 _MAX_DEPTH = 8
-_MAX_RATIO = 20  # of an archive's contents to its own size; weights give 1
+_MAX_RATIO = 8  # of an archive's contents to its own size; weights give 1
 
 
 class Config(NamedTuple):

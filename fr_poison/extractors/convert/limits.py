@@ -8,7 +8,7 @@ from typing import Any
 from fr_poison import files
 
 MAX_TEXT = 16 << 20  # of JSON or XML beside the weights
-MOST = 1 << 16  # arrays, operators, entries: what costs more than it says
+MOST = 1 << 15  # arrays, operators, entries: what costs more than it says
 MAX_NAME = 1000  # letters
 _MAX_NAMES = 1 << 22  # letters of all names; 10,000 arrays have a million
 _MAX_RANK = 32

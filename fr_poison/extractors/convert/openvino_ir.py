@@ -16,6 +16,7 @@ from fr_poison.extractors.convert import limits
 
 HEAD = rb'<\?xml[^>]*\?>\s*<net\s'
 _DTYPES = {'f16': np.dtype('<f2'), 'f32': np.dtype('<f4')}
+_MAX_DEPTH = 32
 _KINDS = {'Convolution': 'conv', 'GroupConvolution': 'conv'}
 
 
@@ -27,9 +28,10 @@ class _Graph:
 
   def __init__(self, text):
     self.layers, self.inputs, self.layer = {}, {}, None
-    self.left = limits.MOST
+    self.left, self.depth = limits.MOST, 0
     parser = expat.ParserCreate()
     parser.StartElementHandler = self._start
+    parser.EndElementHandler = self._end
     parser.StartDoctypeDeclHandler = self._refuse
     try:
       parser.Parse(text, True)
@@ -39,7 +41,13 @@ class _Graph:
   def _refuse(self, *doctype):
     raise ValueError('a document type, which no OpenVINO model has')
 
+  def _end(self, tag):
+    self.depth -= 1
+
   def _start(self, tag, attributes):
+    self.depth += 1
+    if self.depth > _MAX_DEPTH:  # Each open one is kept.
+      raise ValueError(f'more than {_MAX_DEPTH} levels')
     self.left -= tag in ('layer', 'edge')
     if self.left < 0:
       raise ValueError(f'more than {limits.MOST} layers and edges')

@@ -71,7 +71,8 @@ def varints(data: memoryview, dtype: np.dtype) -> np.ndarray:
   Raises:
     ValueError: truncated, or a number of more than ten bytes.
   """
-  raw, parts, at = np.frombuffer(data, np.uint8), [], 0
+  raw, at, done = np.frombuffer(data, np.uint8), 0, 0
+  result = np.empty(np.count_nonzero(raw < 128), dtype)
   while at < len(raw):  # A part at a time: it takes many times as much.
     chunk = raw[at : at + _CHUNK]
     ends = np.flatnonzero(chunk < 128)
@@ -86,6 +87,7 @@ def varints(data: memoryview, dtype: np.dtype) -> np.ndarray:
       longer = sizes > k
       bits = (chunk[starts[longer] + k] & 127).astype(np.uint64)
       values[longer] |= bits << np.uint64(7 * k)
-    parts.append(values.astype(dtype))
+    result[done : done + len(values)] = values.astype(dtype)
+    done += len(values)
     at += int(ends[-1]) + 1
-  return np.concatenate(parts) if parts else np.zeros(0, dtype)
+  return result

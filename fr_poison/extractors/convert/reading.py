@@ -138,6 +138,7 @@ FORMATS = {
   'TensorFlow Lite': Format(tflite_file.HEAD, tflite_file.read, 3),
   'MXNet': Format(re.escape(mxnet_params.MAGIC), mxnet_params.read, 3),
   'NumPy arrays in a pickle': Format(rb'\x80[\x02-\x05]', numpy_pickle.read, 8),
-  'FRBench .tar.gz': Format(re.escape(frbench.MAGIC), frbench.read, 60),
+  # Eight times as much may come out, of a PyTorch file.
+  'FRBench .tar.gz': Format(re.escape(frbench.MAGIC), frbench.read, 64),
   'dlib': Format(rb'.*' + dlib_dat.INPUT, dlib_dat.read, 4),
 }
