@@ -35,7 +35,7 @@ from inputs import Inputs
 from progress import say
 from settings import Settings
 
-from fr_poison import extractors, files, keys, locks
+from fr_poison import checks, extractors, files, keys, locks, strict_json
 from fr_poison.data import file_names
 from fr_poison.report import record_file
 from fr_poison.text import show
@@ -157,10 +157,12 @@ class Study:
   def note(self, run: Run) -> dict:
     """Returns what was noted when a run ended, also one of other settings."""
     try:
-      note = json.loads(files.read(self.workdir / run.name / 'done.json'))
-    except (ValueError, RecursionError):  # not there, or damaged
+      path = self.workdir / run.name / 'done.json'
+      note = strict_json.loads(files.read(path))
+      checks.number('seconds', note['seconds'])
+      return note
+    except (ValueError, LookupError, TypeError):  # not there, or none of ours
       return {}
-    return note if isinstance(note, dict) else {}
 
   def is_done(self, run: Run) -> bool:
     """Whether a run's records are there, made of what the config says."""

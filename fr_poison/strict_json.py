@@ -5,12 +5,15 @@ forgers: anybody can compute it.
 """
 
 import hashlib
+import itertools
 import json
 from typing import Any
 
 from fr_poison.types import InputError
 
 SUM = 'checksum'  # its field
+_DEEPEST = 32  # lists and objects in each other
+_TOO_DEEP = f'nested more than {_DEEPEST} deep'
 
 
 def dumps(value: Any) -> str:
@@ -45,11 +48,15 @@ def loads(text: bytes) -> Any:
 
   Raises:
     ValueError: not strict JSON, as NaN, or not UTF-8.
-    RecursionError: nested too deeply.
-    InputError: an object whose sum is of something else. One without a sum is
-      taken as it is: older versions wrote none.
+    InputError: nested too deeply for who works with it, or an object whose sum
+      is of something else. One without a sum is taken as it is: older versions
+      wrote none.
   """
-  value = json.loads(text.decode(), parse_constant=_refuse)
+  try:
+    value = json.loads(text.decode(), parse_constant=_refuse)
+  except RecursionError:
+    raise InputError(_TOO_DEEP) from None
+  _check_depth(value)
   if not isinstance(value, dict) or SUM not in value:
     return value
   return _vouched_for(value)
@@ -73,6 +80,16 @@ def _vouched_for(value):
   if value[SUM] != digest(body):
     raise InputError(f'altered, its {SUM} is of something else')
   return body
+
+
+def _check_depth(value):
+  level = [[value]]
+  for _ in range(_DEEPEST + 1):
+    values = (x.values() if isinstance(x, dict) else x for x in level)
+    inner = itertools.chain.from_iterable(values)
+    level = [x for x in inner if isinstance(x, dict | list)]
+  if level:
+    raise InputError(_TOO_DEEP)
 
 
 def _refuse(constant):

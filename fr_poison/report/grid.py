@@ -2,6 +2,7 @@
 their networks in columns.
 """
 
+import json
 from typing import NamedTuple
 
 from fr_poison.report import kinds, words
@@ -133,7 +134,8 @@ def _once(records):
   found = {}
   for i, record in enumerate(records):
     is_bare = record['attack'] == 'none' and record.get('standard_digest')
-    key = tuple(map(record.get, fields)) if is_bare else i
+    # As text, for a field that no kind has may hold anything.
+    key = json.dumps([*map(record.get, fields)]) if is_bare else i
     found.setdefault(key, record)
   return list(found.values())
 

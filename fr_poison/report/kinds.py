@@ -13,7 +13,7 @@ import typing
 from typing import Annotated, Any, Literal
 
 from fr_poison import checks
-from fr_poison.checks import Count, CountOrZero, NotNegative, Number, Share
+from fr_poison.checks import Range, Share
 from fr_poison.types import InputError
 
 Cloak = Literal[
@@ -27,6 +27,12 @@ Cloak = Literal[
 CONTROLS = {'spectrum': 'noise', 'envelope': 'envelope', 'another': 'another'}
 UNKNOWN = 'unknown'  # what network a given cloak was made for
 RECOGNIZERS = ('nearest_neighbor', 'linear', 'end_to_end')
+# As much as tables and figures bear.
+_MOST, _LONGEST = 2**53, 4096
+Count = Annotated[int, Range(1, _MOST, is_whole=True)]
+CountOrZero = Annotated[int, Range(0, _MOST, is_whole=True)]
+Number = Annotated[float, Range(-_MOST, _MOST)]
+NotNegative = Annotated[float, Range(0, _MOST)]
 Name = Annotated[str, 'not blank']
 Interval = tuple[Share, Share]
 Points = list[tuple[Number, Number]]
@@ -150,8 +156,8 @@ class Trainers(_Run):
 class Curve:
   """A ROC curve, as many numbers each."""
 
-  fpr: list[Number]
-  tpr: list[Number]
+  fpr: list[Share]
+  tpr: list[Share]
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -251,7 +257,7 @@ def validate(record: dict) -> None:
   if attack == 'noise' and 'control_of' not in record:
     raise InputError('control_of: missing, but the attack is noise')
   for field in dataclasses.fields(kind):
-    if field.name.endswith('_ci') and record.get(field.name):
+    if field.name.endswith('_ci'):
       _check_interval(field.name, record)
   if kind in _REPORTED:
     name, rate = _REPORTED[kind]
@@ -285,7 +291,7 @@ def _check(name: str, kind: Any, value: Any) -> None:
     _expect(name, 'a list', value, isinstance(value, (list, tuple)))
     if origin is tuple:
       _expect(name, f'{len(args)} values', value, len(value) == len(args))
-    if kind in (list[Number], Points):
+    if kind in (list[Number], list[Share], Points):
       _expect(name, 'a number or more', value, len(value) > 0)
     for each in value:
       _check(name, args[0], each)
@@ -300,19 +306,23 @@ def _check(name: str, kind: Any, value: Any) -> None:
   else:
     is_name = isinstance(value, str) and (kind is str or value.strip())
     _expect(name, 'a text' if kind is str else 'a name', value, is_name)
+    if len(value) > _LONGEST:
+      raise InputError(f'{name}: longer than {_LONGEST} characters')
 
 
 def _check_interval(name, record):
   share = name.removesuffix('_ci')
-  rate, ends = record.get(f'{share}_rate', record.get(share)), record[name]
-  if not isinstance(ends, dict):
+  rate, ends = record.get(f'{share}_rate', record.get(share)), record.get(name)
+  if isinstance(ends, dict):
+    _expect(
+      share, f'rates of {[*ends]}', rate, (rate or {}).keys() == ends.keys()
+    )
+    for kind in ends:
+      _check_ends(f'{name}.{kind}', rate[kind], ends[kind])
+  elif ends is not None:
     _check_ends(name, rate, ends)
-    return
-  _expect(
-    share, f'rates of {[*ends]}', rate, (rate or {}).keys() == ends.keys()
-  )
-  for kind in ends:
-    _check_ends(f'{name}.{kind}', rate[kind], ends[kind])
+  elif rate is not None:
+    raise InputError(f'{name}: missing')
 
 
 def _check_ends(name, rate, ends):

@@ -61,7 +61,7 @@ def by_one_recognizer(records: list[dict]) -> list[dict]:
 def comparable(records: list[dict]) -> list[dict]:
   """Selects of them each attack at the budget of which there are most."""
   return _each_attack(
-    by_one_recognizer(records), lambda record: record['epsilon']
+    by_one_recognizer(records), lambda record: record.get('epsilon')
   )
 
 

@@ -13,6 +13,7 @@ from fr_poison import evaluation
 from fr_poison.report import words
 from fr_poison.report.sources import Sources
 from fr_poison.report.table import Table
+from fr_poison.types import InputError
 
 _PAPER = tomllib.loads(
   pathlib.Path(__file__).with_suffix('.toml').read_text(encoding='utf-8')
@@ -85,7 +86,10 @@ def _best(records):
   if len({tuple(own[:, 0]) for own in counts}) > 1 or counts[0].shape[1] < 3:
     return ends
   _, wrong, totals = np.moveaxis(counts, -1, 0)
-  best = evaluation.best_network(wrong, totals)
+  try:
+    best = evaluation.best_network(wrong, totals)
+  except InputError:  # counts that cannot be
+    return ends
   chosen = dict.fromkeys(_network(records[x.network]) for x in best.halves)
   interval = words.interval((best.interval.low, best.interval.high))
   return (

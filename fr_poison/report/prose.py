@@ -233,7 +233,8 @@ def _certainty(given):
   pictures, people = given[0]['num_test_images'], words.num_protected(given[0])
   widest = max(r['protection_ci'][1] - r['protection_ci'][0] for r in given)
   text = _say('verdict', 'certainty')
-  all_wrong = np.full(people, pictures / people)
+  # Of more people nothing is unsure.
+  all_wrong = np.full(min(people, 1000), pictures / people)
   if intervals.interval(all_wrong, all_wrong).low <= 0.5:
     text += _say('verdict', 'too_few')
   people = f'{people} {"person" if people == 1 else "people"}'

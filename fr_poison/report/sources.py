@@ -6,6 +6,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 
+from fr_poison import text
 from fr_poison.report import kinds, record_file
 
 
@@ -51,5 +52,5 @@ def read(paths: Sequence[str | os.PathLike]) -> Sources:
       bad.setdefault((path.name, reason), []).append(i)
   for (name, reason), (first, *more) in bad.items():
     others = f', and {len(more)} more' if more else ''
-    found.skipped.append(f'{name}, line {first}{others}: {reason}')
+    found.skipped.append(text.line(f'{name}, line {first}{others}: {reason}'))
   return found

@@ -50,7 +50,8 @@ def standard(record: dict) -> str:
   """Names the frozen list of people that a record is of, '' for none."""
   if not record.get('standard_digest'):
     return ''
-  return f'{clean(record["standard"])} {clean(record["standard_digest"])[:8]}'
+  name = clean(record.get('standard', ''))
+  return f'{name} {clean(record["standard_digest"])[:8]}'
 
 
 def surrogate_name(record: dict) -> str:

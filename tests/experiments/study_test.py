@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import runpy
+from types import SimpleNamespace
 
 import inputs
 import little_networks
@@ -144,6 +145,19 @@ def test_a_damaged_record_is_made_again_with_its_run_alone(done, config):
   study.make_all(again, [])
   rates = lambda s: [r['protection_rate'] for r in s.protection]
   assert rates(study_page.write(again)) == rates(gathered)
+
+
+@pytest.mark.parametrize(
+  'note',
+  ['[]', '5', '{}', '{"seconds": [1]}', '[' * 99_999, '{"seconds": 1e999}'],
+)
+def test_an_odd_note_is_none(tmp_path, note):
+  place, run = SimpleNamespace(workdir=tmp_path), SimpleNamespace(name='a')
+  (tmp_path / 'a').mkdir()
+  (tmp_path / 'a' / 'done.json').write_text('{"seconds": 1.5}')
+  assert study.Study.note(place, run) == {'seconds': 1.5}
+  (tmp_path / 'a' / 'done.json').write_text(note)
+  assert study.Study.note(place, run) == {}
 
 
 def test_a_key_is_of_what_a_run_depends_on(done, config, monkeypatch):

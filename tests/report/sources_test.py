@@ -50,7 +50,7 @@ def test_every_kind_finds_its_place(tmp_path, make_record, make_verification):
     ('{"attack": "lowkey"}', 'surrogate: missing'),  # an older schema
     ('[1]', 'expected an object, got list'),
     ('{"attack": NaN}', 'NaN is not strict JSON'),
-    ('[' * 100_000, 'recursion'),
+    ('[' * 100_000, 'nested more than 32 deep'),
     (json.dumps(_DETECTION | {'auc': 'x'}), "auc: 'x' is outside [0, 1]"),
     ('{"not_enrolled_rate": 1}', 'attack: missing'),
   ],

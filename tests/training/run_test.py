@@ -152,11 +152,12 @@ def test_a_folder_that_cannot_be_written_is_one_line(train, tmp_path):
     train(Toy())
 
 
-def test_outdated_and_half_written_lines_are_dropped(train, tmp_path):
+@pytest.mark.parametrize('last', ['{"st', '[' * 100_000 + '\n'])
+def test_outdated_and_odd_lines_are_dropped(train, tmp_path, last):
   with pytest.raises(Stopped):
     train(Toy(signal_after=4))
   with (tmp_path / 'metrics.jsonl').open('a') as file:
-    file.write('{"step": 5, "loss": 7.0}\n{"st')
+    file.write('{"step": 5, "loss": 7.0}\n' + last)
   train(Toy())
   assert [m['step'] for m in _metrics(tmp_path)] == [3, 6]
 
