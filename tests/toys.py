@@ -90,6 +90,7 @@ def _attacks():
       attacks.protected_set(nets, epsilon=0.1, num_steps=4),
       candidates,
     ),
+    'tip_im': (attacks.tip_im(nets, **ball), candidates),
     'transforms': (
       attacks.gradient_attack(
         eot,

@@ -172,18 +172,19 @@ def padded_size(count: int) -> int:
 
 
 def _of_none(attack, params, rng, images, extra):
-  """No pictures and empty info, as of one: few networks take a batch of 0."""
+  """No pictures and empty info, as of few: not all networks take none."""
+  number = 2 if attack.unit == 'group' else 1
 
   def whole(params, rng, images, extra):
     state = attack.init(params, rng, images, **extra)
     return attack.finish(params, attack.step(params, state))
 
-  def one(x):
+  def few(x):
     is_empty = np.ndim(x) > 0 and not len(x)
-    return jnp.zeros((1, *x.shape[1:]), x.dtype) if is_empty else x
+    return jnp.zeros((number, *x.shape[1:]), x.dtype) if is_empty else x
 
-  extra = jax.tree.map(one, extra)
-  found = jax.eval_shape(whole, params, rng, one(images), extra)
+  extra = jax.tree.map(few, extra)
+  found = jax.eval_shape(whole, params, rng, few(images), extra)
   return jax.tree.map(lambda x: jnp.zeros((0, *x.shape[1:]), x.dtype), found)
 
 

@@ -101,7 +101,7 @@ def save_mask(path: str | os.PathLike, mask: Array) -> None:
 
   InputError: it cannot be written, or is none.
   """
-  mask = np.asarray(mask, np.float32)
+  mask = np.ascontiguousarray(mask, np.float32)  # or safetensors mixes it up
   _check(mask, os.fspath(path))
   arrays = {'mask': mask, 'sha256': _sum(mask)}
   files.write_atomic(path, safetensors.numpy.save(arrays))

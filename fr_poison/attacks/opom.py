@@ -108,7 +108,7 @@ def nearest_in_hull(y: Array, points: Array, weights: Array) -> Array:
   def step(k, state):
     shares, ahead = state
     moved = ahead - rate * (_product(ahead, products) - wanted)
-    new = project(jnp.where(is_point, moved, _LOWEST))
+    new = project(jnp.where(is_point, moved, _LOWEST)).astype(moved.dtype)
     pace = jnp.asarray(k, jnp.float32) / (jnp.asarray(k, jnp.float32) + 3)
     return new, new + pace * (new - shares)
 

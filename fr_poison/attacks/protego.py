@@ -77,9 +77,10 @@ def log_determinant(
   Of those alone whose weight is not 0. By way of its logarithm, since the
   determinant of many that are near each other is 0 in float32.
   """
-  chosen = embeddings * (weights > 0)[:, None]
+  chosen = jnp.where(weights[:, None] > 0, embeddings, 0)
   gram = jnp.matmul(chosen, chosen.T, precision='highest')
   # A row of what fills up is one of the identity: a factor of 1.
   ridge = jnp.where(weights > 0, _RIDGE, 1.0).astype(gram.dtype)
-  _, log = jnp.linalg.slogdet(gram + jnp.diag(ridge))
+  factor = jnp.linalg.cholesky(gram + jnp.diag(ridge))
+  log = 2 * jnp.sum(jnp.log(jnp.diag(factor)))
   return jnp.logaddexp(log, jnp.log(floor)) if floor else log

@@ -105,25 +105,20 @@ def flip() -> Transform:
 
 
 @by_value
-def affine(
-  low: checks.NotNegative = 0.01, high: checks.Share = 0.1
-) -> Transform:
+def affine(amount: checks.Share = 0.1) -> Transform:
   """Distorts and turns a little; black comes in at the edges (TIP-IM).
 
   The six numbers of an affine map get normal noise, in units of half a
-  picture, and the angle of a turn is normal, in radians. Their standard
-  deviations are uniform in [low, high], each drawn anew.
+  picture, and the angle of a turn is normal, in radians. The two standard
+  deviations are uniform between a tenth of `amount` and all of it.
 
   Args:
-    low: smallest standard deviation.
-    high: largest, at least `low`.
+    amount: in [0, 1]; 0 is the identity.
   """
-  if low > high:
-    raise InputError(f'low: {low} is more than high, {high}')
 
   def one(rng, image):
     sizes = jax.random.uniform(
-      jax.random.fold_in(rng, 0), (2,), jnp.float32, low, high
+      jax.random.fold_in(rng, 0), (2,), jnp.float32, amount / 10, amount
     )
     noise = jax.random.normal(jax.random.fold_in(rng, 1), (7,), jnp.float32)
     noise = noise * jnp.repeat(sizes, jnp.array([6, 1]), total_repeat_length=7)

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from fr_poison import checks
 from fr_poison.attacks import base, groups, masks
 from fr_poison.attacks.groups import GroupState
 from fr_poison.types import Array, EmbedFn
@@ -65,7 +64,7 @@ def universal(
   loss: Callable[[Array, Array, Array], Array],
   price: Price,
   *,
-  epsilon: checks.Epsilon,
+  epsilon: float,
   num_epochs: int,
   batch_size: int,
   learning_rate: float,

@@ -114,9 +114,15 @@ class Settings:
     checks.known('several_faces', self.several_faces, view.POLICIES)
     if self.align != 'auto' and self.cannot_look:
       raise InputError(f'align: {self.cannot_look}')
-    if self.make_attack([]).is_targeted:
+    attack = self.make_attack([])
+    if attack.is_targeted:
       raise InputError(
         'attack: targets: it imitates other people, and there are none here'
+      )
+    if attack.unit == 'group':
+      raise InputError(
+        'attack: groups: it makes one mask of all pictures of a person, and '
+        'here each is cloaked by itself'
       )
 
   @functools.cached_property

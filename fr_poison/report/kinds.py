@@ -20,6 +20,7 @@ Cloak = Literal[
   *('lowkey', 'fawkes', 'fawkes_v03', 'fawkes_v1'),
   *('pgd', 'eot_pgd', 'evading_pgd'),
   *('feature_shift', 'protected_set'),
+  *('opom', 'chameleon', 'protego_planar', 'tip_im', 'diverse'),
   'history',  # several of them over the years
   'given',  # as files, made by whatever tool
 ]

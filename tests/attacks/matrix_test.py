@@ -54,6 +54,13 @@ def _table():
     'evading_pgd': (make.evading_pgd, few, SIZE, None),
     'feature_shift': (make.feature_shift, {}, SIZE, candidates),
     'protected_set': (make.protected_set, few, SIZE, candidates),
+    'tip_im': (make.tip_im, few, SIZE, candidates),
+    'opom': (make.opom, few, SIZE, None),
+    'opom_convex': (make.opom, few | {'variant': 'convex_hull'}, SIZE, None),
+    'opom_affine': (make.opom, few | {'variant': 'affine_hull'}, SIZE, None),
+    'chameleon': (make.chameleon, {'num_epochs': 2}, SIZE, None),
+    'protego_planar': (make.protego_planar, {'num_epochs': 2}, SIZE, None),
+    'diverse': (make.diverse, few, SIZE, None),
   }
 
 
@@ -108,7 +115,7 @@ def test_types_are_kept_in_64_bit_mode(name):
 
 def test_types_are_kept_under_strict_promotion(name):
   with jax.numpy_dtype_promotion('strict'):
-    _check_types(name, count=1)
+    _check_types(name, count=1 + (name == 'protego_planar'))
 
 
 @pytest.mark.parametrize('dtype', [jnp.bfloat16, jnp.float16])
@@ -161,6 +168,8 @@ def test_of_no_pictures_none_come_back(name):
   images = _images(name, 0)
   if name == 'fawkes_plain':  # also with targets of their number
     extra = {'targets': [jnp.zeros((0, DEPTH))]}
+  if attack.unit == 'group':
+    extra = {'groups': []}
   adv_images, info = attacks.run(attack, params, RNG, images, **extra)
   assert adv_images.shape == images.shape and adv_images.dtype == jnp.float32
   traced = lambda x: attacks.run(attack, params, RNG, x, **extra)
@@ -171,9 +180,14 @@ def test_of_no_pictures_none_come_back(name):
 
 def test_an_attack_is_vmapped_and_pmapped(name):
   attack, params, extra = _made(name)
+  if attack.unit == 'group':
+    extra = {'groups': [0, 0]}
 
   def one(image):
-    return attacks.run(attack, params, RNG, image[None], **extra)[0][0]
+    images = image[None]
+    if attack.unit == 'group':  # each is a person of two pictures
+      images = jnp.stack([image, 1 - image])
+    return attacks.run(attack, params, RNG, images, **extra)[0][0]
 
   images = _images(name, 4)
   shape = jax.eval_shape(jax.vmap(one), images)

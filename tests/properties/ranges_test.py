@@ -28,6 +28,8 @@ INNER = {
   *('base.uniform_noise', 'optimizers.default_rate', 'residual.crops'),
   *('autoencoder.Network', 'residual.Network', 'loop.Means'),
   'fitting.kept',
+  *('base.num_batches', 'loop.padded_size', 'groups', 'universal'),
+  *('gradient.Ascent', 'protego.log_determinant'),
   *('logistic', 'flags'),
   # Results and values, not settings.
   *('base.LogOdds', 'base.Attack', 'objectives.Objective'),
