@@ -10,7 +10,7 @@ evaluation: the cloak of one person must not depend on who else is tested.
 import functools
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 from typing import Protocol as Interface
 
@@ -20,9 +20,6 @@ import numpy as np
 from fr_poison import attacks, checks, extractors, keys
 from fr_poison.attacks import targets
 from fr_poison.data.faces import FaceSet, to_float
-from fr_poison.evaluation import scrape
-from fr_poison.evaluation.protocol import Protocol
-from fr_poison.evaluation.scrape import Scrape
 from fr_poison.evaluation.store import Kept
 from fr_poison.types import InputError
 
@@ -129,7 +126,11 @@ class Job(NamedTuple):
     return make_attack(self.label, self.label, embed_fns, **self.settings)
 
   def keys(
-    self, faces: FaceSet, people: list[int], indices: np.ndarray
+    self,
+    faces: FaceSet,
+    people: Sequence[int],
+    indices: np.ndarray,
+    **more: str,
   ) -> dict[int, str]:
     """By person, a key of everything that their cloaks are made from.
 
@@ -137,6 +138,7 @@ class Job(NamedTuple):
       faces: everybody's pictures.
       people: labels.
       indices: [M], the pictures that are cloaked.
+      **more: what is kept, where it is no cloaks.
     """
     shown = {}
     if self.make().is_targeted:
@@ -157,6 +159,7 @@ class Job(NamedTuple):
         pictures=keys.of_pictures(own.images),
         paths=own.paths,
         candidates=[x for other, x in shown.items() if other != name],
+        **more,
       )
     return found
 
@@ -227,16 +230,54 @@ def cloak_people(
   Raises:
     InputError: a network that is not shown its part of such pictures.
   """
-  extractors.check_on_frame(job.networks, faces.alignment)
   attack, images = job.make(), faces.images.copy()
+  make = lambda name, own: _attacked(job, attack, name, own, batch_size)
+  num_improved, seconds = 0, 0.0
+  for own, codes, note in each_person(
+    job, faces, people, indices, make, folder=folder, progress=progress
+  ):
+    images[own] = codes
+    num_improved += note['num_improved']
+    seconds += note['seconds']
+  return Cloaks(images, num_improved, seconds)
+
+
+def each_person(
+  job: Job,
+  faces: FaceSet,
+  people: Sequence[int] | None,
+  indices: np.ndarray | None,
+  make: Callable[[str, np.ndarray], tuple[np.ndarray, dict]],
+  *,
+  files: Sequence[str] | None = None,
+  folder: pathlib.Path | None = None,
+  progress: Progress | None = None,
+  **more: str,
+) -> Iterator[tuple[np.ndarray, np.ndarray, dict]]:
+  """Makes what belongs to a person, or reads what was kept.
+
+  Args:
+    job: as of `cloak_people`, like the rest.
+    faces: see there.
+    people: see there.
+    indices: see there.
+    make: (name, pictures) -> uint8 [K, H, W, 3] and a note.
+    files: names of what is kept of a person; None: those of the pictures.
+    folder: see there.
+    progress: see there.
+    **more: see `Job.keys`.
+
+  Yields:
+    The person's rows among `indices`, and what was made.
+  """
+  extractors.check_on_frame(job.networks, faces.alignment)
   people = np.unique(faces.labels).tolist() if people is None else people
   indices = np.arange(len(faces)) if indices is None else indices
-  num_improved, seconds = 0, 0.0
-  for person, key in job.keys(faces, people, indices).items():
+  for person, key in job.keys(faces, people, indices, **more).items():
     own, name = indices[faces.labels[indices] == person], faces.names[person]
     kept = found = None
     if folder is not None:
-      kept = Kept(folder, name, key, [faces.paths[i] for i in own])
+      kept = Kept(folder, name, key, files or [faces.paths[i] for i in own])
       found = kept.load()
     if found is not None and progress:
       progress.skip()
@@ -244,12 +285,9 @@ def cloak_people(
       if progress:
         on = '+'.join(network.origin for network in job.networks)
         progress.update(f'{job.label} on {on}, {name}')
-      found = _attacked(job, attack, name, faces.images[own], batch_size)
+      found = make(name, faces.images[own])
       found = kept.save(*found) if kept else found
-    images[own], note = found
-    num_improved += note['num_improved']
-    seconds += note['seconds']
-  return Cloaks(images, num_improved, seconds)
+    yield own, *found
 
 
 def _attacked(job, attack, name, images, batch_size):
@@ -257,7 +295,7 @@ def _attacked(job, attack, name, images, batch_size):
   start = time.monotonic()
   # A person is a group of its own: all these pictures have one label.
   is_group = attack.unit == 'group'
-  groups = {'groups': np.zeros(len(images), int)} if is_group else {}
+  groups = {'groups': [name] * len(images)} if is_group else {}
   adv_images, info = attacks.run(
     attack,
     [network.params for network in job.networks],
@@ -271,72 +309,3 @@ def _attacked(job, attack, name, images, batch_size):
     'num_improved': int(np.sum(info['improved'])),
     'seconds': time.monotonic() - start,
   }
-
-
-def cloak(
-  protocol: Protocol,
-  attack: str | attacks.Attack,
-  surrogates: Sequence[extractors.Extractor],
-  *,
-  folder: pathlib.Path | None = None,
-  batch_size: int = 20,
-  progress: Progress | None = None,
-  **settings,
-) -> Scrape:
-  """Cloaks the protected people's gallery pictures.
-
-  Args:
-    protocol: people and pictures; an attack that imitates somebody takes its
-      targets from `protocol.targets`.
-    attack: the name of a recipe, which `settings` are for; or an attack on the
-      `embed_fn`s of the surrogates.
-    surrogates: the networks that the cloaks are made on, for pictures of the
-      protocol's alignment (`extractors.on_frame`).
-    folder: where the cloaks are kept, so that a stopped run goes on; None:
-      nowhere.
-    batch_size: pictures embedded at a time on an accelerator.
-    progress: hears of each person before their turn.
-    **settings: of the recipe.
-
-  Raises:
-    InputError: an unknown recipe or setting, or one out of range; settings for
-      an attack that is made already; nobody to imitate; a surrogate that is not
-      shown its part of such pictures.
-  """
-  named = isinstance(attack, str)
-  if not named and (settings or folder is not None):
-    raise InputError(
-      'attack: made already, so its settings are not known; give the name of a '
-      'recipe for settings, and to keep cloaks in a folder'
-    )
-  candidates = protocol.targets
-  if candidates is None:
-    candidates = protocol.faces.subset(np.zeros(0, int))
-  job = Job(
-    attack if named else 'attack',
-    settings,
-    list(surrogates),
-    candidates,
-    protocol.seed,
-    None if named else attack,
-  )
-  found = cloak_people(
-    job,
-    protocol.faces,
-    protocol.protected,
-    protocol.to_cloak,
-    folder=folder,
-    batch_size=batch_size,
-    progress=progress,
-  )
-  return scrape.cloaked(
-    protocol,
-    found.images,
-    attack=attack_name(job.label, settings),
-    surrogate=[network.origin for network in surrogates],
-    epsilon=settings.get('epsilon'),
-    num_cloaked=len(protocol.to_cloak),
-    num_improved=found.num_improved,
-    wall_seconds=found.seconds,
-    weights={n.name: n.sha256 for n in surrogates if n.sha256},
-  )
