@@ -7,7 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from fr_poison import extractors
-from fr_poison.evaluation import asking, counting, gallery, retrieval
+from fr_poison.evaluation import (
+  asking,
+  counting,
+  following,
+  gallery,
+  retrieval,
+)
 from fr_poison.evaluation import views as showing
 from fr_poison.evaluation.counting import Errors
 from fr_poison.evaluation.protocol import Protocol
@@ -82,6 +88,8 @@ class Judge:
     """
     ranked, counted = self._ranked(scrape, trainer), None
     if strangers is not None:
+      if any(part.tracker is not None for part in trainer.parts):
+        raise InputError("strangers: of a trainer who follows, the protocol's")
       behind = [
         counting.among_strangers(ranking, strangers[split.test])
         for ranking, split in zip(ranked.rankings, self._splits, strict=True)
@@ -102,8 +110,8 @@ class Judge:
   def recalls(
     self, scrape: Scrape, trainer: Trainer | Combination
   ) -> Recalls | None:
-    """Searches the gallery; None of combinations, and behind a detector."""
-    if isinstance(trainer, Combination) or trainer.detector is not None:
+    """Searches the gallery; None where a trainer makes one of their own."""
+    if isinstance(trainer, Combination) or trainer.makes_galleries:
       return None
     protocol, strangers = self._protocol, None
     if protocol.strangers is not None:
@@ -213,6 +221,8 @@ class Judge:
     elif 'normalize' in settings:
       settings['normalize'] = self._normalizes(trainer)
     labels = protocol.faces.labels
+    if trainer.tracker is not None:
+      return Ranked(self._followed(scrape, trainer, settings), None, None)
     ask = (
       *(labels, protocol.protected, settings),
       lambda ranking, probes: self._among_strangers(ranking, trainer, probes),
@@ -235,6 +245,23 @@ class Judge:
     if trainer.detector is None:
       return Ranked(rankings, None, None)
     return Ranked(rankings, counted, counting.enrolment(labels, rows))
+
+  def _followed(self, scrape, trainer, settings):
+    protocol, strangers = self._protocol, None
+    if self._strangers() is not None:
+      strangers = lambda shown: gallery.stranger_distances(
+        protocol, trainer, shown, self._normalizes(trainer), self._batch_size
+      )
+    return [
+      ranking
+      for view in self._views(scrape, trainer)
+      for ranking in following.ask_followed(
+        *(self._kind, view, protocol.faces.labels, protocol.protected),
+        *(settings, trainer.tracker),
+        is_scraped=self._cell.gallery == 'cloaked',
+        strangers=strangers,
+      )
+    ]
 
   def _scores(self, scrape, trainer, index):
     """Person -> the detector's scores in that person's turn."""

@@ -8,8 +8,10 @@ import numpy as np
 from fr_poison import extractors
 from fr_poison.adversaries import purifying
 from fr_poison.detectors.base import Detector
+from fr_poison.recognizers import tracking
 from fr_poison.recognizers.end_to_end import Public
 from fr_poison.recognizers.ranking import Ranking
+from fr_poison.types import InputError
 
 
 def waiting_name(network: str, surrogate: Sequence[str]) -> str:
@@ -39,6 +41,7 @@ class Trainer:
     filter_probes: whether probes go through the filter, too.
     detector: pictures that it scores above `threshold` are dropped.
     threshold: a score that equals it is kept.
+    tracker: follows people from one clean picture each; see `following`.
     public: pictures that `end_to_end` learns from besides.
     kind: of trainer, as records have it; '' where their name begins with it.
   """
@@ -50,13 +53,28 @@ class Trainer:
   filter_probes: bool = True
   detector: Detector | None = None
   threshold: float = np.inf
+  tracker: tracking.Tracker | None = None
   public: Public | None = None
   kind: str = ''
+
+  def __post_init__(self):
+    """Refuses two ways to make galleries.
+
+    Raises:
+      InputError: there are a detector and a tracker.
+    """
+    if self.tracker is not None and self.detector is not None:
+      raise InputError('tracker: of a trainer without a detector')
 
   @property
   def name(self) -> str:
     """The network's name in records."""
     return self.network or self.extractor.name
+
+  @property
+  def makes_galleries(self) -> bool:
+    """Whether galleries are others than what was scraped."""
+    return self.detector is not None or self.tracker is not None
 
   @property
   def origins(self) -> list[str]:
@@ -72,9 +90,12 @@ class Trainer:
   def can_use(self, recognizer: str, recipe: str = '') -> bool:
     """Whether the recognizer fits: raw pixels have nothing to fine-tune.
 
-    With any settings of it, which are called `recipe`.
+    With any settings of it, which are called `recipe`. People are followed by
+    some recognizers alone.
     """
     del recipe
+    if self.tracker is not None:
+      return recognizer in tracking.CLASSIFIERS
     is_pixels = self.extractor.spec.name == extractors.PIXELS
     return recognizer != 'end_to_end' or not is_pixels
 
