@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 
 import cli
+import contest
 import given_cloaks
 import inputs
 import numpy as np
@@ -131,7 +132,7 @@ def record(
     **options,
   )
   recipe = {'recipe': recognizer} if recognizer != kind else {}
-  return result.record() | recipe
+  return result.record() | recipe | contest.of_trainer(settings, trainer)
 
 
 def measure_cloak(
@@ -155,7 +156,8 @@ def measure_attacks(
   """Measures every attack on every surrogate: records, pictures to show."""
   settings, results, strips, made = found.settings, [], [], {}
   for label, surrogate, cloak in inputs.cloaks(found, folder):
-    results += measure_cloak(found, cloak, answers, shared)
+    own = shared | contest.of_cloak(settings, label, surrogate)
+    results += measure_cloak(found, cloak, answers, own)
     strips.append(show(found, cloak, budget(settings.attacks[label])))
     if settings.histories:
       made.setdefault(surrogate, {})[label] = cloak

@@ -13,7 +13,7 @@ from fr_poison.adversaries import adversarial_training, history, puface
 from fr_poison.data import squeeze
 from fr_poison.evaluation import cloaks as cloaking
 from fr_poison.evaluation import learning
-from fr_poison.recognizers import end_to_end
+from fr_poison.recognizers import end_to_end, tracking
 from fr_poison.training import Recipe
 from fr_poison.types import InputError
 
@@ -199,6 +199,7 @@ class Settings(config_fields.Fields):
       config_fields.check_least('num_public', self.num_public, 2)
       number = settings.get('training_seeds', 1)
       checks.whole(f'config.{field}.training_seeds', number, 1, _MOST_SEEDS)
+      checks.whole(f'config.{field}.round', settings.get('round', 1))
       read = puface.recipe if kind == 'puface' else Recipe.from_config
       recipe = read(settings['training'], f'{field}.training')
       for one in learning.retrainings(settings).values():
@@ -208,11 +209,23 @@ class Settings(config_fields.Fields):
           learning.puface_of(settings)
       if kind == 'adversarial_training':
         _check_attack_in_loop(f'{field}.', settings, recipe)
+    if kind == 'dyntracker':
+      self._check_tracker(field, settings)
     for name, filters in settings.get('filters', {}).items():
       with _naming(f'{field}.filters.{name}: '):
         squeeze.chain(filters)
     if 'robust' in known:
       self._check_combination(field, settings)
+
+  def _check_tracker(self, field, settings):
+    is_set, is_oracle = 'false_rate' in settings, settings['oracle']
+    if is_set == bool(is_oracle):
+      state = 'given for an oracle' if is_set else 'missing'
+      raise InputError(f'config.{field}.false_rate: {state}')
+    if is_set:
+      config_fields.check_least('num_public', self.num_public, 2)
+      own = {'false_rate': settings['false_rate']}
+      checks.check_settings(tracking.calibrate, own, f'config.{field}.')
 
   def _check_combination(self, field, settings):
     # Its trainer is there only if they wait; pixels are not fine-tuned.
@@ -235,9 +248,10 @@ _FIELDS = {  # of adversaries, by kind
   'oblivious': (),
   # surrogates: that they cloak for themselves; all of the config if left out.
   # training_seeds: so many networks, each from a training seed of its own.
+  # round: of a contest, see contest.py.
   'adaptive': (
     *('networks', 'attacks', 'surrogates'),
-    *('training', 'training_seeds'),
+    *('training', 'training_seeds', 'round'),
   ),
   'adversarial_training': (
     *('networks', 'attack', 'share'),
@@ -245,16 +259,18 @@ _FIELDS = {  # of adversaries, by kind
   ),
   'puface': (
     *('networks', 'attacks', 'surrogates'),
-    *('training', 'training_seeds'),
+    *('training', 'training_seeds', 'round'),
     *('amplification', 'feature_weight', 'channels', 'depth'),
   ),
+  # false_rate: of the honest form, see tracking.calibrate.
+  'dyntracker': ('networks', 'oracle', 'false_rate'),
   'squeezing': ('networks', 'filters'),
   'top2': ('accurate', 'robust'),
   'threshold': ('accurate', 'robust', 'quantile'),
 }
 _OPTIONAL = (
-  *('surrogates', 'training_seeds'),
-  *('amplification', 'feature_weight', 'channels', 'depth'),
+  *('surrogates', 'training_seeds', 'round'),
+  *('amplification', 'feature_weight', 'channels', 'depth', 'false_rate'),
 )
 
 

@@ -12,6 +12,7 @@ from fr_poison.adversaries import combining
 from fr_poison.data import squeeze
 from fr_poison.evaluation import Combination, Retrained, Trainer, learning
 from fr_poison.evaluation.trainer import members
+from fr_poison.recognizers import tracking
 from fr_poison.recognizers.end_to_end import Public
 
 Answer = Trainer | Combination | Retrained
@@ -64,6 +65,12 @@ def make(
         Trainer(networks[name], title, name, squeezer, kind=kind)
         for name in chosen['networks']
       ]
+  for label, kind, chosen in entries(adversaries, ('dyntracker',)):
+    for name in chosen['networks']:
+      tracker = _tracker(chosen, networks[name], public)
+      found.append(
+        Trainer(networks[name], label, name, tracker=tracker, kind=kind)
+      )
   for label, kind, chosen in entries(adversaries, ('puface',)):
     for name in chosen['networks']:
       purifiers = _train(learning.train_purifier, chosen, name, public)
@@ -127,6 +134,15 @@ def _train(train, chosen, name, public):
       seed: train(settings, public.networks[name], public)
       for seed, settings in learning.retrainings(chosen).items()
     }
+
+
+def _tracker(chosen, network, public):
+  """The oracle, or by the distance that public people set."""
+  if chosen['oracle']:
+    return tracking.Tracker()
+  shown = extractors.embed(network, public.faces.images, public.batch_size)
+  labels, rate = public.faces.labels, chosen['false_rate']
+  return tracking.Tracker(tracking.calibrate(shown, labels, false_rate=rate))
 
 
 def _combine(label, kind, chosen, trainers, recognizers, public):

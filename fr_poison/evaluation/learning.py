@@ -29,6 +29,7 @@ from fr_poison.types import InputError
 
 TRAINED = ('adaptive', 'adversarial_training')
 _STAGES = ('NETWORKS', 'TRAININGS')
+_NOT_LEARNT = ('networks', 'round')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -266,7 +267,7 @@ def training_key(
     stages,
     adversary=kind,
     # Of the networks that are trained this is one.
-    settings={k: v for k, v in chosen.items() if k != 'networks'},
+    settings={k: v for k, v in chosen.items() if k not in _NOT_LEARNT},
     network=keys.of_networks([extractor]),
     images=keys.of_array(images),
     labels=keys.of_array(labels),
