@@ -92,7 +92,7 @@ def guided(atheris, target, whole, seconds, seed):
   corpus = pathlib.Path(tempfile.mkdtemp())
   for i, data in enumerate(whole):
     (corpus / str(i)).write_bytes(data)
-  limits = [f'-max_total_time={seconds}', f'-timeout={int(MAX_SECONDS)}']
+  limits = [f'-max_total_time={seconds}', f'-timeout={int(20 * MAX_SECONDS)}']
   limits += [f'-seed={seed + 1}', '-rss_limit_mb=4096', '-verbosity=0']
   limits += ['-max_len=1048576', '-print_final_stats=1', str(corpus)]
 

@@ -64,6 +64,7 @@ def _laughs(depth):
 _ITSELF = {}
 _ITSELF['a'] = _ITSELF
 _TWICE = {'weightsManifest': [{'paths': ['a.bin', './a.bin'], 'weights': []}]}
+_NO_PART = {'weightsManifest': [{'paths': ['a\nb'], 'weights': []}]}
 _ONE = {'a': np.zeros(1, np.float32)}
 _BELOW = _ONE | {'a/b': np.zeros(1, np.float32)}
 
@@ -87,6 +88,7 @@ FOUND = [
   ('torch', _torch(_nested(200, 'k' * 20_000))),
   ('tfjs', json.dumps(_TWICE).encode()),
   ('tfjs', json.dumps(_TWICE).replace('a.bin', r'a\nb').encode()),
+  ('tfjs', json.dumps(_NO_PART).encode()),
   ('torch', _torch({'a\nb': _ONE})),
   ('pickles', pickle.dumps({'a\nb': None})),
   ('pickles', b'\x80\x05\x96' + struct.pack('<Q', 1 << 28) + b'.'),

@@ -1,6 +1,7 @@
 """ONNX initialisers: as they are, and of an IResNet that was exported."""
 
 import pathlib
+import re
 
 import jax
 import numpy as np
@@ -42,6 +43,45 @@ def test_initialisers_come_by_name_in_their_formats(tmp_path):
   np.testing.assert_array_equal(arrays['half'], [0.5, -2])
   np.testing.assert_array_equal(arrays['brain'].astype(float), [1.5, -3])
   assert arrays['count'] == 2**40
+
+
+_NUMBERS = {
+  'FLOAT': [1.5, -2],
+  'DOUBLE': [1e300, -2],
+  'FLOAT16': [0.5, -2],
+  'BFLOAT16': [1.5, -3],
+  'BOOL': [1, 0],
+  'UINT8': [255, 0],
+  'INT8': [-128, 127],
+  'UINT16': [65535, 0],
+  'INT16': [-1, 300],
+  'INT32': [-1, 2**31 - 1],
+  'UINT32': [2**32 - 1, 0],
+  'INT64': [-1, -(2**63), 2**40],
+  'UINT64': [2**64 - 1, 128],
+}
+
+
+@pytest.mark.parametrize('kind', _NUMBERS)
+def test_numbers_are_those_of_the_package(kind, tmp_path):
+  """Raw, or in the field that there is for their format."""
+  kind, numbers = getattr(onnx.TensorProto, kind), _NUMBERS[kind]
+  typed = onnx.helper.make_tensor('typed', kind, [len(numbers)], numbers)
+  expected = onnx.numpy_helper.to_array(typed)
+  raw = onnx.numpy_helper.from_array(expected, 'raw')
+  arrays = reading.read(_write(tmp_path, typed, raw))
+  for array in arrays.values():
+    assert array.dtype == expected.dtype
+    np.testing.assert_array_equal(array, expected)
+
+
+def test_a_million_numbers_in_a_field_of_their_own(tmp_path):
+  """Which is read in parts that end within numbers."""
+  numbers = np.random.default_rng(0).integers(-9, 2**60, 400_000)
+  tensor = onnx.TensorProto(name='a', data_type=7, dims=[len(numbers)])
+  tensor.int64_data.extend(numbers.tolist())
+  found = reading.read(_write(tmp_path, tensor))['a']
+  np.testing.assert_array_equal(found, numbers)
 
 
 def test_other_models_are_refused(tmp_path):
@@ -150,3 +190,28 @@ def test_a_mobilefacenets_arrays_are_counted(tmp_path):
   assert arrays.keys() == expected.keys()
   for name, array in expected.items():
     np.testing.assert_array_equal(arrays[name], array)
+
+
+def test_norms_are_not_made_again_for_every_block(tmp_path):
+  """All share one bias; three arrays of each would be 2 GB."""
+  array = lambda shape, name: onnx.numpy_helper.from_array(
+    np.ones(shape, np.float32), name
+  )
+  node = lambda kind, *names: onnx.helper.make_node(kind, ['x', *names], ['x'])
+  norm = node('BatchNormalization', *'kbbb')
+  conv, act, add = node('Conv', 'k', 'b'), node('PRelu', 'k'), node('Add')
+  nodes = [conv, act]
+  for _ in range(400):
+    nodes += [norm, conv, act, conv, conv, add]
+  nodes += [norm, node('Gemm', 'k', 'b')]
+  constants = [array((1, 1, 1, 1), 'k'), array(300_000, 'b')]
+  graph = onnx.helper.make_graph(nodes, 'net', [], [], constants)
+  path = tmp_path / 'net.onnx'
+  path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+  arrays = reading.read(path)
+  made = [a for name, a in arrays.items() if re.search('layer.*running', name)]
+  assert len(made) > 1600
+  variance = arrays['layer1.0.bn2.running_var']
+  np.testing.assert_array_equal(variance[:2], np.float32(1) - np.float32(1e-5))
+  owners = {a.base is None and a.nbytes for a in made}
+  assert max(owners) <= 4

@@ -89,6 +89,14 @@ def test_safetensors_come_in_their_formats(tmp_path):
 _ENTRY = '"a":{"dtype":"%s","shape":[1],"data_offsets":[0,%d]}'
 
 
+def _two(*places):
+  entries = {
+    name: {'dtype': 'F32', 'shape': [1], 'data_offsets': place}
+    for name, place in zip('ab', places, strict=True)
+  }
+  return _safetensors(json.dumps(entries), bytes(8))
+
+
 @pytest.mark.parametrize(
   'data, message',
   [
@@ -99,6 +107,17 @@ _ENTRY = '"a":{"dtype":"%s","shape":[1],"data_offsets":[0,%d]}'
       _safetensors('{' + _ENTRY % ('F8_E5M2', 1) + '}', b'\0'),
       'a: unknown num',
     ),
+    (_safetensors('{' + _ENTRY % ('F32', 4) + '}', bytes(5)), 'damaged, 1 byt'),
+    (_two([0, 4], [2, 6]), 'damaged, b is not where its neigh'),
+    (_two([0, 4], [5, 9]), 'damaged, b is not where its neigh'),
+    (_two([4, 0], [0, 4]), 'damaged, a is not where its neigh'),
+    (_two([0, 4], [4, 12]), 'damaged, b is not where its neigh'),
+    (_two([0, 4], [4, -8]), 'b: .4, -8., a size'),
+    (_two([0, 4], [4, 8, 9]), 'too many values'),
+    (_two([0, 4], 'ab'), "b: 'ab' is no shape"),
+    (_safetensors('{"__metadata__":[]}', b''), 'damaged, its __metadata__'),
+    (_safetensors('{"a":' + '[' * 9999, b''), 'damaged .RecursionError'),
+    (_safetensors('{' + ' ' * (2 << 20) + '}', b''), 'damaged, a header of'),
     (
       _safetensors('{' + ','.join([_ENTRY % ('F32', 4)] * 2) + '}', bytes(4)),
       'a appears twice',

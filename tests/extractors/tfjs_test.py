@@ -54,3 +54,25 @@ def test_refuses_files_of_the_wrong_length(tmp_path):
   path.write_text('{"a": 1}')
   with pytest.raises(InputError, match='not a TF.js graph model'):
     reading.read(path)
+
+
+@pytest.mark.parametrize(
+  'shape, scale, message',
+  [
+    ([2], [0.5, 0.5], r'codes: \[0.5, 0.5\] is no scale'),
+    ([2], True, 'codes: True is no scale'),
+    ([2], 10**400, 'damaged .OverflowError'),
+    ([2], '1', "codes: '1' is no scale"),
+    ([-2, -1], 0.5, r'codes: \[-2, -1\], a size that no weights have'),
+    ([2.0], 0.5, r'codes: \[2.0\], a size that no weights have'),
+    (2, 0.5, 'codes: 2 is no shape'),
+  ],
+)
+def test_scales_are_numbers_and_sizes_are_sizes(
+  shape, scale, message, tmp_path
+):
+  """A list of scales would be multiplied with each number of a column."""
+  quantization = {'dtype': 'uint8', 'scale': scale, 'min': 0}
+  weights = [_weight('codes', shape, quantization)]
+  with pytest.raises(InputError, match=message):
+    reading.read(_write(tmp_path, weights, bytes(2)))

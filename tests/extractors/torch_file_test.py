@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from properties import expanding
 
 from fr_poison.extractors.convert import reading
 from fr_poison.types import InputError
@@ -162,6 +163,54 @@ def test_nested_parts_have_dotted_names_and_numbers_are_left_out(tmp_path):
 def test_other_pickles_are_refused(tmp_path, pickle, message):
   with pytest.raises(InputError, match=message):
     _read(tmp_path, pickle)
+
+
+@pytest.mark.parametrize('place', expanding.PLACES)
+def test_a_tuple_of_tuples_of_itself_is_neither_hashed_nor_shown(
+  place, tmp_path
+):
+  """It has 2^60 parts, and a message as many words."""
+  path = tmp_path / 'net.pth'
+  for pickle in (
+    expanding.memo_graph(place, 60),
+    expanding.deep(place, 20_000),
+  ):
+    for data in (expanding.in_torch(pickle), pickle):
+      path.write_bytes(data)
+      with pytest.raises(InputError) as error:
+        reading.read(path)
+      assert len(str(error.value)) < 1000
+
+
+_SAME_HASH = b''.join(
+  b'\x8a\x20' + (i * (2**61 - 1)).to_bytes(32, 'little') + b'N'
+  for i in range(20_000)
+)
+
+
+@pytest.mark.parametrize(
+  'pickle, message',
+  [
+    (b'}(' + _SAME_HASH + b'u', 'is no key of a dict of weights'),
+    (b'})Ns', r'\(\) is no key'),
+    (b'}' + _text('k' * 1001) + b'Ns', "'kkkk.*kkk' is no key"),
+    (b'](' + b'N' * 300_000 + b'e', 'more steps than weights need'),
+    (b'](' * 200 + b'e' * 200, 'more than 100 levels'),
+    (
+      _dict(('a', _tensor()), ('b', _tensor().replace(b'Float', b'Int'))),
+      'storage 0 is two',
+    ),
+    (_dict(('a', _tensor(0, (2**20,) * 40, (0,) * 40))), 'is no shape'),
+  ],
+)
+def test_types_and_sizes_come_before_work(tmp_path, pickle, message):
+  with pytest.raises(InputError, match=f'net.pth: .*{message}'):
+    _read(tmp_path, pickle)
+
+
+def test_keys_may_be_numbers(tmp_path):
+  pickle = b'}(K\1' + _tensor() + b'G' + struct.pack('>d', 0.5) + b'NNNu'
+  assert list(_read(tmp_path, pickle)) == ['1']
 
 
 def test_no_pickle_takes_more_memory_than_its_file(tmp_path):

@@ -76,17 +76,18 @@ def read_config(path: str | os.PathLike) -> frbench.Config | None:
 def _one_line(path):
   try:
     yield
-  except InputError:  # about something else than the file
-    raise
   except Exception as error:  # Damaged files raise nearly everything.
-    file, reason = path, str(error)
-    if isinstance(error, OSError):
-      file, reason = error.filename or path, error.strerror or reason
-    elif not isinstance(error, ValueError):  # which are the readers' own
-      reason = f'damaged ({type(error).__name__}: {reason})'
+    reason = str(error)
+    if isinstance(error, InputError):  # which names a file
+      line = reason
+    elif isinstance(error, OSError):
+      line = f'{error.filename or path}: {error.strerror or reason}'
+    elif isinstance(error, ValueError):  # which are the readers' own
+      line = f'{path}: {reason}'
+    else:
+      line = f'{path}: damaged ({type(error).__name__}: {reason})'
     # The names that a file gives its parts may have several lines.
-    line = ' '.join(f'{file}: {reason}'.splitlines())
-    raise InputError(line) from error
+    raise InputError(' '.join(line.splitlines())) from error
 
 
 def _head(path):

@@ -132,3 +132,31 @@ def test_missing(name, tmp_path):
   (tmp_path / name).unlink()
   with pytest.raises(InputError, match=f'{name}: No such file'):
     _read(path)
+
+
+def test_lines_that_name_the_same_record_again_are_refused(tmp_path):
+  """A line of four bytes could read 500 MB, and so could the next."""
+  path = write(tmp_path, [pack(header(1) + b'picture')])
+  path.with_suffix('.idx').write_text('0\t0\n' * 9)
+  with pytest.raises(InputError, match='train.idx: line 3: records overlap'):
+    _read(path)
+
+
+@pytest.mark.parametrize('line', ['1' * 200, '1\t' + '9' * 30, '0\t0 ' * 40])
+def test_a_line_is_two_numbers(line, tmp_path):
+  path = write(tmp_path, [pack(header(1) + b'picture')])
+  path.with_suffix('.idx').write_text(line)
+  with pytest.raises(InputError, match='train.idx: line 1 is damaged'):
+    _read(path)
+
+
+@pytest.mark.parametrize(
+  'data',
+  [
+    pack(b'a', place=1) + pack(b'', place=2) * 2000 + pack(b'', place=3),
+    pack(header(*[1] * 2000)),
+  ],
+)
+def test_a_record_of_thousands_of_parts_or_labels_is_damaged(data, tmp_path):
+  ((_, labels, *_),) = _read(write(tmp_path, [data]))
+  assert labels == ()
