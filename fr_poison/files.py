@@ -155,7 +155,7 @@ def open_own(path: str | os.PathLike) -> Iterator[BinaryIO]:
   InputError: it cannot be opened or written, is no file or has another name,
   too, or as `place`.
   """
-  opener = lambda name, flags: os.open(name, flags | _NO_LINK | _NO_WAIT, 0o666)
+  opener = lambda name, flags: os.open(name, flags | _NO_LINK, 0o666)
   with named(path), open(place(path), 'a+b', opener=opener) as file:
     about = os.fstat(file.fileno())
     if not stat.S_ISREG(about.st_mode):

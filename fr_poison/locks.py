@@ -116,7 +116,7 @@ def _claim(folder, stack):
   # Whoever writes a result says what cannot be written to.
   with contextlib.suppress(InputError):
     files.write_atomic(note, str(os.getpid()).encode())
-    stack.callback(note.unlink, missing_ok=True)
+    stack.callback(files.remove, note)
   for place, _, names in os.walk(folder):
     for name in fnmatch.filter(names, files.TEMPORARY):
       # Another run may be at work in a folder of this one.

@@ -2,6 +2,7 @@
 
 import ast
 
+import calls
 import pytest
 
 # Dotted names and the modules below them; `urllib.parse` asks nobody.
@@ -24,37 +25,15 @@ FLAGS = {'shell', 'allow_pickle'}
 METHODS = {'extract', 'extractall'}  # of tarfile and zipfile
 
 
-def _aliases(tree):
-  """What each imported name stands for."""
-  names = {}
-  for node in ast.walk(tree):
-    if isinstance(node, ast.Import):
-      for alias in node.names:
-        root = alias.name.partition('.')[0]
-        names[alias.asname or root] = alias.name if alias.asname else root
-        names[f'import {alias.name}'] = alias.name  # also if never used
-    elif isinstance(node, ast.ImportFrom) and not node.level:
-      for alias in node.names:
-        names[alias.asname or alias.name] = f'{node.module}.{alias.name}'
-  return names
-
-
-def _dotted(node, aliases):
-  if isinstance(node, ast.Attribute):
-    inner = _dotted(node.value, aliases)
-    return inner and f'{inner}.{node.attr}'
-  return aliases.get(node.id, node.id) if isinstance(node, ast.Name) else None
-
-
 def _crimes(source, allowed=()):
   """What a file must not do, with the lines in which it does."""
   tree = ast.parse(source)
-  aliases = _aliases(tree)
+  aliases = calls.aliases(tree)
   uses = [(name, 0) for name in aliases.values()]
   for node in ast.walk(tree):
     line = getattr(node, 'lineno', 0)
     if isinstance(node, ast.Name | ast.Attribute):
-      uses.append((_dotted(node, aliases) or '', line))
+      uses.append((calls.dotted(node, aliases) or '', line))
     elif isinstance(node, ast.ExceptHandler) and node.type is None:
       yield f'{line}: except without a type'
     elif isinstance(node, ast.Call):

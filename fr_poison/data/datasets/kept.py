@@ -125,7 +125,11 @@ def build(
     with _naming_home(path):
       place.mkdir(files.PRIVATE, parents=True, exist_ok=True)
     waiting = f'{place}: another process is preparing it; waiting'
-    with locks.turn(place, waiting=waiting) as is_alone, _naming_home(path):
+    with (
+      files.output(place.parent),  # in which no set may be a link
+      locks.turn(place, waiting=waiting) as is_alone,
+      _naming_home(path),
+    ):
       # It may have been prepared meanwhile.
       if (problem := _problem(path, wanted)) is not None:
         if problem:
