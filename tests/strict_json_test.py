@@ -53,7 +53,6 @@ def test_no_other_digit_letter_or_name_is_taken():
     assert content.items() >= {'rate': 0.25, 'names': ['a'], 'n': None}.items()
 
 
-<<<<<<< HEAD
 def test_where_a_sum_is_asked_for_no_bit_may_change():
   sealed = _text(strict_json.sealed({'rate': 0.25, 'names': ['a']}))
   assert strict_json.unsealed(sealed) == {'rate': 0.25, 'names': ['a']}
@@ -66,13 +65,13 @@ def test_where_a_sum_is_asked_for_no_bit_may_change():
   for text in (b'', b'[1]', b'{}', b'[' * 100_000, b'"checksum"', b'\xff'):
     with pytest.raises(InputError, match='damaged'):
       strict_json.unsealed(text)
-=======
+
+
 @pytest.mark.parametrize('text', [b'[' * 33 + b']' * 33, b'{"a":[' * 10_000])
 def test_what_is_nested_deeply_is_refused(text):
   assert strict_json.loads(b'[' * 32 + b']' * 32)
   with pytest.raises(InputError, match='nested more than 32 deep'):
     strict_json.loads(text)
->>>>>>> 01fb73b (An odd value costs its record alone: types, sizes and depth are checked before anything is drawn)
 
 
 def test_without_a_sum_it_is_taken_as_it_is():

@@ -152,15 +152,8 @@ class _Metrics:
   def _lines(self, last):
     if not self._path.exists():
       return
-<<<<<<< HEAD
     lines = files.read(self._path, max_bytes=files.LARGE).splitlines()
     with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
-=======
-    except OSError as error:
-      raise InputError(f'{self._path}: {error.strerror}') from error
-    odd = ValueError, KeyError, TypeError, RecursionError
-    with contextlib.suppress(*odd):
->>>>>>> 01fb73b (An odd value costs its record alone: types, sizes and depth are checked before anything is drawn)
       for line in lines:  # of which a killed process wrote half of the last
         if json.loads(line)['step'] <= last:
           yield line
