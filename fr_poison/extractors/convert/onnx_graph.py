@@ -151,4 +151,5 @@ def _beside(name, folder, where, dtype, dims):
   if offset + dtype.itemsize * limits.count(name, dims) > os.stat(file).st_size:
     raise ValueError(f'{name}: {shown} ends before it')
   # A map: many constants may say that they are the same large file.
-  return np.asarray(np.memmap(file, dtype, 'r', offset, tuple(dims)))
+  with files.opened(file, max_bytes=files.LARGE) as data:
+    return np.asarray(np.memmap(data, dtype, 'r', offset, tuple(dims)))
