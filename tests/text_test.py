@@ -2,6 +2,7 @@
 
 import ast
 import io
+import re
 import subprocess
 import sys
 import unicodedata
@@ -71,7 +72,8 @@ def _spoken(path):
     if isinstance(node, ast.Call):
       called = ast.unparse(node.func)
       is_log = called in ('logging.warning', 'logging.info', 'logging.error')
-      is_bare = is_log and 'text.clean(' not in ast.unparse(node)
+      said = ast.unparse(node)
+      is_bare = is_log and not re.search(r'\btext\.(clean|line)\(', said)
       if is_bare or called in _PRINTING:
         yield f'{path.name}:{node.lineno}: {called}'
 
