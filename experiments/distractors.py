@@ -68,6 +68,9 @@ def check_config(settings: Settings, counts: tuple[int, ...]) -> None:
     ('noise_control', settings.noise_control),
     ('histories', settings.histories),
     ('saved', settings.saved),
+    ('cells', settings.cells != ('1A',)),
+    ('others', settings.others != 'clean'),
+    ('retrieval', settings.retrieval),
     ('extractor.checkpoint', settings.extractor.get('checkpoint')),
   ):
     if is_set:

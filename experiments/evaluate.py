@@ -78,7 +78,9 @@ def measure(
   answers: Sequence[trainers.Answer],
   shared: dict,
 ) -> list[dict]:
-  """Measures every recognizer of every trainer, one record each.
+  """Measures every recognizer of every trainer in every cell, one record each.
+
+  Without a cloak all cells are one, and that is measured.
 
   Args:
     found: people and settings.
@@ -87,8 +89,12 @@ def measure(
     shared: the fields that all these records have in common.
   """
   settings = found.settings
-  pairs = [
-    (label, trainer)
+  cells = [name for name in settings.cells if name != '1B']
+  if version.fields['attack'] == 'none':
+    cells = ['1B']
+  triples = [
+    (name, label, trainer)
+    for name in cells
     for label, kind, _ in entries(settings.recognizers, evaluation.RECOGNIZERS)
     for trainer in answers
     if trainer.can_use(kind, label)
@@ -96,8 +102,8 @@ def measure(
   what = f'recognizers, {version.fields["attack"]}'
   shown = progress.over(what, 'recognizer', delay=5)
   return [
-    shared | record(found, version, trainer, label)
-    for label, trainer in shown(pairs, len(pairs))
+    shared | record(found, version, trainer, label, cell=name)
+    for name, label, trainer in shown(triples, len(triples))
   ]
 
 
@@ -106,6 +112,7 @@ def record(
   version: evaluation.Scrape,
   trainer: trainers.Answer,
   recognizer: str,
+  cell: str = '1A',
   **options,
 ) -> dict:
   """Measures one recognizer of one trainer as the config says.
@@ -115,11 +122,14 @@ def record(
     version: of the pictures, as they are scraped.
     trainer: whose recognizer it is.
     recognizer: its label.
+    cell: whose pictures are cloaked.
     **options: more of `evaluation.measure`.
   """
   settings = found.settings
   chosen = dict(settings.recognizers[recognizer])
-  kind = chosen.pop('kind', recognizer)
+  kind, own = chosen.pop('kind', recognizer), evaluation.CELLS[cell]
+  if cell != '1B':
+    own = own._replace(others=settings.others)
   result = evaluation.measure(
     found.protocol,
     version,
@@ -128,6 +138,8 @@ def record(
     noise_control=settings.noise_control,
     controls=settings.controls,
     batch_size=settings.batch_size,
+    retrieval=settings.retrieval and kind == 'nearest_neighbor',
+    **own._asdict(),
     **chosen,
     **options,
   )

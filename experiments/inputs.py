@@ -18,7 +18,7 @@ from settings import Settings, members
 
 from fr_poison import checkpoints, evaluation, extractors
 from fr_poison.data.faces import FaceSet
-from fr_poison.evaluation import learning, oddities
+from fr_poison.evaluation import learning, oddities, publishing
 from fr_poison.text import show
 from fr_poison.types import InputError
 
@@ -209,16 +209,18 @@ def cloaks(
     The attack's label, the surrogate ('a', or 'a+b') and what is scraped.
   """
   settings, protocol = inputs.settings, inputs.protocol
-  shown = progress.Progress(
-    len(settings.surrogates) * len(settings.attacks) * settings.num_protected,
-    'person',
+  turns = sum(
+    publishing.num_turns(protocol, label, chosen, settings.cloaks_probes)
+    for label, chosen in settings.attacks.items()
   )
+  shown = progress.Progress(len(settings.surrogates) * turns, 'person')
   for surrogate in settings.surrogates:
     for label, chosen in settings.attacks.items():
       found = evaluation.cloak(
         protocol,
         label,
         [inputs.networks[name] for name in surrogate.split('+')],
+        probes=settings.cloaks_probes,
         folder=folder / 'cloaks' / f'{label}-{surrogate}',
         batch_size=settings.batch_size,
         progress=shown,

@@ -59,6 +59,9 @@ class Settings(config_fields.Fields):
   protect: str = 'test'  # or 'tuning': those on whom recipes are chosen
   controls: tuple[str, ...] = evaluation.CONTROLS
   saved: dict[str, tuple] = dataclasses.field(default_factory=dict)
+  cells: tuple[str, ...] = ('1A',)  # whose pictures are cloaked
+  others: str = 'clean'  # other protected people's in the gallery
+  retrieval: bool = False
 
   @property
   def num_evaluated(self) -> float:
@@ -75,6 +78,12 @@ class Settings(config_fields.Fields):
     for adversary in self.adversaries.values():
       names += adversary.get('networks', ())
     return list(dict.fromkeys(names))
+
+  @property
+  def cloaks_probes(self) -> bool:
+    """Whether some cell has cloaked probes."""
+    cells = (evaluation.CELLS[name] for name in self.cells)
+    return any(cell.probe == 'cloaked' for cell in cells)
 
   def for_people(self, number: int) -> 'Settings':
     """These settings with so many people in all, and of each group.
@@ -121,6 +130,9 @@ class Settings(config_fields.Fields):
     for label, filters in self.saved.items():
       with _naming(f'saved.{label}: '):
         squeeze.chain(filters)
+    for name in self.cells or ('',):
+      check_known('cells', name, evaluation.CELLS)
+    check_known('others', self.others, ('clean', 'cloaked'))
     self._check_recognizers()
     self._check_adversaries()
     for name, shares in self.histories.items():

@@ -112,6 +112,12 @@ def get_config(arg=None):
   config.controls = ('spectrum', 'envelope', 'another')
   # Measure the cloaks as sites keep them, too: {label: filters}, see SAVED.
   config.saved = ConfigDict(SAVED if args['saved'] else {})
+  # Whose pictures are cloaked: 1A the gallery's, 2B the probes, 2A both; 1B is
+  # nobody's, which is always measured. `others`: what other protected people
+  # have in the gallery. `retrieval`: search it as well. See docs/cells.md.
+  config.cells = ('1A',)
+  config.others = 'clean'
+  config.retrieval = False
   # What the trainer fits, with its settings; normalize=False compares raw
   # embeddings, as the paper's code does.
   config.recognizers = ConfigDict({'nearest_neighbor': {'normalize': True}})

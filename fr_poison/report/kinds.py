@@ -36,6 +36,7 @@ Number = Annotated[float, Range(-_MOST, _MOST)]
 NotNegative = Annotated[float, Range(0, _MOST)]
 Name = Annotated[str, 'not blank']
 Interval = tuple[Share, Share]
+State = Literal['clean', 'cloaked']
 Points = list[tuple[Number, Number]]
 
 
@@ -67,6 +68,13 @@ class _Run:
   control: Literal[*CONTROLS] = None  # which one of it; None: 'spectrum'
   saved: Name | None = None  # how, before it was scraped; None: as made
   history: Name = None  # which one
+  # The attack's unit, and who is cloaked; a record without them is of 1A.
+  group: Literal['picture', 'person'] = 'picture'
+  gallery: State = 'cloaked'  # the protected person's pictures there
+  probe: State = 'clean'  # of that person
+  others: State = 'clean'  # other protected people's pictures in the gallery
+  # After which move of a contest the trainer was trained: 0 waits for none.
+  round: CountOrZero | None = None
   dataset: Name = None  # what a page says of the pictures, in words
   split: Name = None  # and of which were trained on, which tested on
   not_tested: list[Name] = None  # sentences
@@ -104,6 +112,8 @@ class Protection(_Run):
   seed: CountOrZero
   wall_seconds: NotNegative
   weights: dict[Name, Name]
+  retrieval_recall: Share | None = None  # of the protected people's pictures
+  retrieval_recall_ci: Interval | None = None
   noise_protection_rate: Share | None = None
   noise_protection_ci: Interval | None = None
   envelope_protection_rate: Share | None = None
