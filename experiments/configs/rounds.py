@@ -38,10 +38,11 @@ def get_config(arg=None):
 
 def attacks(smoke):
   """Settings by label: the tool's, and the answers'."""
-  known = cells.attacks(smoke)
   eot = {'epsilon': 8 / 255, 'num_steps': 2 if smoke else 30, 'scale': 0.5}
-  return {label: known[label] for label in (TOOL, *ANSWERS[:2])} | {
-    'eot_pgd': eot
+  known = cells.attacks(smoke) | {'eot_pgd': eot}
+  # In little one other answer will do.
+  return {
+    k: known[k] for k in ((TOOL, 'diverse') if smoke else (TOOL, *ANSWERS))
   }
 
 
@@ -65,7 +66,7 @@ def adversaries(smoke, network):
     'round_3': learns
     | {
       'round': 3,
-      'attacks': (TOOL, *ANSWERS),
+      'attacks': tuple(attacks(smoke)),
       'surrogates': surrogates(network),
     },
   }
