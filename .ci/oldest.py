@@ -9,7 +9,7 @@ setuptools.setup = lambda **kwargs: given.update(kwargs)
 runpy.run_path('setup.py')
 extras = given['extras_require']
 pinned = [*given['install_requires']]
-for extra in ('convert', 'align', 'heic'):
+for extra in ('align', 'heic'):
   pinned += extras[extra]
 for need in pinned:
   print(need.replace('>=', '=='))
