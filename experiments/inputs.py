@@ -183,7 +183,7 @@ def load_checkpoint(
     return None
   with config_fields.naming('config.extractor.checkpoint'):
     extractor = extractors.on_frame(extractors.load(path), faces.alignment)
-    _, description = checkpoints.read(path)
+    description = checkpoints.find(path).description
   try:
     shared = learning.seen(description.get('trained_on'), faces)
   except InputError as error:

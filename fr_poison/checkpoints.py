@@ -1,40 +1,32 @@
 """Orbax behind one door: whole, verified steps or a reason why not.
 
-Orbax gives back flipped bits without a word, so every step carries a manifest,
-which lists each of its files with size and SHA-256 and has a sum of itself; a
-step is read only if all of it agrees. A step is written under another name and
-renamed once it is on the disk, manifest and all, so a numbered folder is a
-whole step or damage, never work in progress. Nor does Orbax mind another shape
-or dtype than is asked for: arrays go by name, and each is compared.
+A step, see `saved_step`, is written under another name and renamed once it is
+on the disk, manifest and all, so a numbered folder is a whole step or damage,
+never work in progress.
 
 Orbax's CheckpointManager counts damaged steps among those that it keeps, so
 that the last good one is deleted for them; an empty folder is its latest step.
 """
 
 import contextlib
-import hashlib
 import json
 import math
 import operator
 import os
 import pathlib
 import re
+import reprlib
 import textwrap
-from concurrent import futures
-from importlib import metadata
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from absl import logging
 from flax import traverse_util
 
-from fr_poison import checks, files, processes, text
+from fr_poison import checks, files, leaves, processes, saved_step, text
 from fr_poison.types import InputError
 
-MANIFEST = 'manifest.json'
-FORMAT = 1
+_MAX_RATIO = 100  # of arrays to their files, as of archives
 _LEFTOVER = r'[0-9]+(\.unverified)?(\.orbax-checkpoint-tmp.*)?'
 
 
@@ -88,7 +80,7 @@ class Checkpoints:
     """
     # int32 for the other processes, from an array in a train state.
     step = checks.whole('step', operator.index(step), 0, 2**31 - 1)
-    named = _named(state, 'state')
+    named = leaves.named(state, 'state')
     arrays = {name: np.asarray(leaf) for name, leaf in named.items()}
     processes.on_first(lambda: self._save(step, arrays))
 
@@ -115,21 +107,42 @@ class Checkpoints:
 
     Raises:
       InputError: all steps are damaged; the target has another architecture
-        (every differing leaf is named; nothing is cast).
+        (every differing leaf is named; nothing is cast); the newest step is of
+        another training than ours, which `description` says.
     """
     if (step := self.latest()) is None:
       return None
-    path = self._folder / str(step)
-    return step, _to_target(target, _load(path, step)[0], path)
+    saved = saved_step.find(self._folder / str(step), step)
+    leaves.check(target, saved.arrays, saved.path)
+    if self._description is not None:
+      self._check_training(saved)
+    arrays = saved.read(saved.arrays)
+    return step, leaves.filled(target, arrays)
+
+  def _check_training(self, saved):
+    old, new = (
+      traverse_util.flatten_dict(x, sep='.') if isinstance(x, dict) else {}
+      for x in (saved.description, self._description)
+    )
+    changed = [
+      f'{name} {reprlib.repr(old.get(name))}, now {reprlib.repr(new.get(name))}'
+      for name in dict.fromkeys([*old, *new])
+      if old.get(name) != new.get(name)
+    ]
+    if saved.description != self._description:
+      raise InputError(
+        f'{saved.path}: of another training ({"; ".join(changed)}); choose '
+        'another folder, or go on as it began'
+      )
 
   def _save(self, step, arrays):
     unverified = self._folder / f'{step}.unverified'
     try:
       with files.output(self._folder):
         self._prepare(step)
-        _write(unverified, step, arrays, self._description)
+        saved_step.write(unverified, step, arrays, self._description)
         files.rename(unverified, self._folder / str(step))
-        _sync(self._folder)
+        saved_step.sync(self._folder)
     except InputError:
       raise
     except Exception as error:  # of the file system, Orbax, TensorStore
@@ -150,7 +163,9 @@ class Checkpoints:
     self._remove_leftovers()
     numbers, _ = _contents(self._folder)
     for number in reversed(numbers):
-      if number >= step and not _damage(self._folder / str(number), number):
+      if number >= step and not saved_step.damage(
+        self._folder / str(number), number
+      ):
         raise InputError(
           f'step: {step} is not new, {self._folder} has {number}'
         )
@@ -165,34 +180,53 @@ class Checkpoints:
     for number in reversed(_contents(self._folder)[0]):
       path = self._folder / str(number)
       if kept < self._keep:
-        kept += not _damage(path, number)
+        kept += not saved_step.damage(path, number)
       else:
         with contextlib.suppress(InputError):  # or at the next save
           files.remove(path)
 
 
-def read(path: str | os.PathLike) -> tuple[dict, Any]:
-  """Reads what was saved, without a target, and its description.
+def find(path: str | os.PathLike) -> saved_step.Saved:
+  """Opens a verified step, and reads no array of it.
 
   Args:
     path: a folder of steps, of which the newest verified one is taken, or the
       folder of one step.
+
+  Raises:
+    InputError: no step there, or none that is intact.
+  """
+  path = pathlib.Path(path).absolute()
+  if not os.path.exists(path / saved_step.MANIFEST):
+    step = _newest(path)
+    if step is None:
+      raise InputError(f'{path}: holds no checkpoint')
+    path = path / str(step)
+  return saved_step.find(path)
+
+
+def read(path: str | os.PathLike) -> tuple[dict, Any]:
+  """Reads all that was saved, without a target, and its description.
+
+  Args:
+    path: as of `find`.
 
   Returns:
     Nested dict of NumPy arrays (Python numbers have no dimensions, tuples have
     '0', '1', ... for keys), and the description.
 
   Raises:
-    InputError: no step there, or none that is intact.
+    InputError: as `find`, or the arrays are more than 100 times as large as
+      their files, which only many zeros are.
   """
-  path = pathlib.Path(path).absolute()
-  if not os.path.exists(path / MANIFEST):
-    step = _newest(path)
-    if step is None:
-      raise InputError(f'{path}: holds no checkpoint')
-    path = path / str(step)
-  arrays, description = _load(path)
-  return traverse_util.unflatten_dict(arrays, sep='/'), description
+  saved = find(path)
+  size = sum(
+    math.prod(x.shape) * x.dtype.itemsize for x in saved.arrays.values()
+  )
+  if size > _MAX_RATIO * saved.size:
+    raise InputError(f'{saved.path}: {size} bytes of arrays in {saved.size}')
+  arrays = saved.read(saved.arrays)
+  return traverse_util.unflatten_dict(arrays, sep='/'), saved.description
 
 
 def _contents(folder: pathlib.Path) -> tuple[list[int], list[pathlib.Path]]:
@@ -220,7 +254,7 @@ def _newest(folder):
   """The newest verified step; None if there are none, damaged or not."""
   damages = []
   for number in reversed(_contents(folder)[0]):
-    if damage := _damage(folder / str(number), number):
+    if damage := saved_step.damage(folder / str(number), number):
       damages.append(damage)
       continue
     for damage in damages:
@@ -232,177 +266,3 @@ def _newest(folder):
       + '; '.join(damages)
     )
   return None
-
-
-def _damage(path, number=None) -> str:
-  """What is wrong with a step (of any number if None), in a line, or ''."""
-  try:
-    problems = ', '.join(_problems(path, number))
-  except (OSError, InputError) as error:
-    problems = str(error)
-  except Exception:  # whatever the JSON of anything else gives
-    problems = f'{MANIFEST} unreadable'
-  one_line = ' '.join(problems.split())  # names can be anything
-  return one_line and f'{path}: step is damaged: {one_line}'
-
-
-def _problems(path, number):
-  if not (path / MANIFEST).is_file():
-    yield f'{MANIFEST} missing'
-    return
-  body = json.loads(files.read_text(path / MANIFEST))
-  if body.pop('sha256') != _digest(body):
-    yield f'{MANIFEST} altered'
-  elif body['format'] != FORMAT:
-    yield f'{MANIFEST} has format {body["format"]}'
-  elif number not in (None, body['step']):
-    yield f'{MANIFEST} is of step {body["step"]}'
-  else:
-    found, expected = _files(path), body['files']
-    for name in sorted(found.keys() ^ expected.keys()):
-      yield f'{name} {"missing" if name in expected else "unexpected"}'
-    for name in sorted(found.keys() & expected.keys()):
-      size, wanted = found[name]['size'], expected[name]['size']
-      if size != wanted:
-        yield f'{name} has {size} bytes, expected {wanted}'
-      elif found[name] != expected[name]:
-        yield f'{name} altered (SHA-256)'
-
-
-def _write(path, number, arrays, description):
-  """Writes all of a step to the disk, past its cache, into the new `path`."""
-  tree = traverse_util.unflatten_dict(arrays, sep='/')
-  # Not on the main thread: older releases of Orbax warn that they wait there.
-  with futures.ThreadPoolExecutor(1) as worker, _checkpointer() as checkpointer:
-    worker.submit(checkpointer.save, path, tree).result()
-  body = {
-    'format': FORMAT,
-    'step': number,
-    'description': description,
-    'versions': {p: metadata.version(p) for p in ('jax', 'orbax-checkpoint')},
-    'arrays': {
-      name: {'shape': list(array.shape), 'dtype': array.dtype.name}
-      for name, array in arrays.items()
-    },
-    'files': _files(path),
-  }
-  text = json.dumps(body | {'sha256': _digest(body)}, indent=1)
-  files.write_atomic(path / MANIFEST, text.encode())
-  for written in (*path.rglob('*'), path):
-    _sync(written)
-
-
-def _load(path, number=None) -> tuple[dict[str, np.ndarray], Any]:
-  """The arrays of a verified step, by name, and its description."""
-  if damage := _damage(path, number):
-    raise InputError(damage)
-  manifest = json.loads(files.read(path / MANIFEST))
-  try:
-    with _checkpointer() as checkpointer:
-      tree = checkpointer.restore(path)
-    tree = jax.tree.map(np.asarray, tree)
-  except Exception as error:  # Orbax and TensorStore have many
-    raise InputError(
-      f'{path}: intact, but unreadable here; written with '
-      f'{manifest["versions"]} ({textwrap.shorten(str(error), 200)})'
-    ) from error
-  return traverse_util.flatten_dict(tree, sep='/'), manifest['description']
-
-
-def _checkpointer():
-  import orbax.checkpoint as ocp  # takes a second
-
-  # Only arrays of the host are written, by one process, and any may read:
-  # Orbax must not wait for the others.
-  me = jax.process_index()
-  alone = ocp.options.MultiprocessingOptions(
-    primary_host=me, active_processes={me}
-  )
-  handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
-  return ocp.Checkpointer(handler, multiprocessing_options=alone)
-
-
-def _files(path):
-  """Size and SHA-256 of all files but the manifest, by relative name."""
-  found = {}
-  for file in sorted(path.rglob('*')):
-    name = file.relative_to(path).as_posix()
-    if name != MANIFEST and (not file.is_dir() or file.is_symlink()):
-      found[name] = _sum(file)
-  return found
-
-
-def _sum(path):
-  with files.opened(path, max_bytes=math.inf) as file:
-    digest = hashlib.file_digest(file, 'sha256').hexdigest()
-    return {'size': os.fstat(file.fileno()).st_size, 'sha256': digest}
-
-
-def _digest(body):
-  text = json.dumps(body, sort_keys=True, separators=(',', ':'))
-  return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _sync(path):
-  """Makes a file, or the names in a folder, survive a loss of power."""
-  descriptor = os.open(path, os.O_RDONLY)
-  try:
-    os.fsync(descriptor)
-  finally:
-    os.close(descriptor)
-
-
-def _to_target(target, arrays, source):
-  """The pytree `target` with these arrays for leaves."""
-  wanted = _named(target, 'target')
-  saved, asked = (
-    {name: f'{x.dtype}{list(x.shape)}' for name, x in named.items()}
-    for named in (arrays, wanted)
-  )
-  differences = {
-    'missing': asked.keys() - saved.keys(),
-    'unexpected': saved.keys() - asked.keys(),
-    'different': [
-      f'{name} ({saved[name]}, wanted {asked[name]})'
-      for name in saved.keys() & asked.keys()
-      if saved[name] != asked[name]
-    ],
-  }
-  texts = [f'{k} {", ".join(sorted(x))}' for k, x in differences.items() if x]
-  if texts:
-    listed = textwrap.shorten('; '.join(texts), 1000)
-    raise InputError(f'target: another architecture than in {source}: {listed}')
-  names = iter(wanted)  # in the order of the leaves
-  return jax.tree.map(lambda leaf: _like(leaf, arrays[next(names)]), target)
-
-
-def _named(tree, field):
-  """Leaves by their paths, 'params/conv/kernel': arrays or shapes of numbers.
-
-  Orbax joins names with dots, so neither a dot nor a slash tells two apart.
-  """
-  named, places = {}, set()
-  for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-    name = jax.tree_util.keystr(path, simple=True, separator='/')
-    place = name.replace('/', '.')
-    if not all(name.split('/')) or place in places:
-      raise InputError(f'{field}: {name!r} names no single leaf; use a dict')
-    array = leaf if hasattr(leaf, 'dtype') else np.asarray(leaf)
-    if not (jnp.issubdtype(array.dtype, np.number) or array.dtype == bool):
-      raise InputError(f'{field}: {name}: {array.dtype} cannot be stored')
-    if isinstance(leaf, jax.Array) and not (
-      leaf.is_fully_addressable or leaf.is_fully_replicated
-    ):
-      raise InputError(f'{field}: {name} is spread over several processes')
-    named[name] = array
-    places.add(place)
-  return named
-
-
-def _like(wanted, array):
-  if isinstance(wanted, int | float):
-    return array.item()
-  # A float64 without jax_enable_x64 would be cast on a device.
-  is_cast = jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype
-  is_given = is_cast or isinstance(wanted, np.ndarray)
-  return array if is_given else jnp.array(array)

@@ -73,6 +73,8 @@ def check_arrays(
 ) -> None:
   """Refuses other arrays than expected, and numbers that are none.
 
+  A `jax.ShapeDtypeStruct` in the place of an array has no numbers to look at.
+
   Raises:
     InputError: lists what is missing, unexpected, misshaped, no floating point
       or not finite.
@@ -105,6 +107,8 @@ def check_arrays(
 
 
 def _is_finite(array):
+  if isinstance(array, jax.ShapeDtypeStruct):
+    return True
   with np.errstate(over='ignore'):  # what becomes infinite is refused as that
     return np.isfinite(np.asarray(array, np.float32)).all()
 

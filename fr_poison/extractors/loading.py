@@ -11,7 +11,7 @@ import numpy as np
 from flax import linen as nn
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from fr_poison import checkpoints, checks, weights
+from fr_poison import checks, weights
 from fr_poison.data.batches import (
   Progress,
   map_batches,
@@ -32,6 +32,7 @@ from fr_poison.extractors import (
   mobilefacenet,
   mobilefacenets,
   resnet,
+  trained,
 )
 from fr_poison.extractors.convert import reading, state_dict
 from fr_poison.extractors.network import MIRRORED, Extractor, NetworkSpec
@@ -153,7 +154,7 @@ def load(
     published = lambda file: from_state_dict(name, reading.read(file)).params
     path = cache.fill(entry, published if download else None)
   if path.is_dir():
-    found, params, size = _read_checkpoint(path)
+    found, params, size = trained.read(path, _shapes_at)
   else:
     (found, params), size = cache.read(path), None
   if name in _SPECS and name != found:
@@ -163,22 +164,6 @@ def load(
     return with_params(found, params, **options)
   except InputError as error:
     raise InputError(f'{path}: {error}') from error
-
-
-def _read_checkpoint(path):
-  """Reads a `training.TrainState`'s network, as its average where kept."""
-  tree, description = checkpoints.read(path)
-  try:
-    network = description['network']
-    # What is empty is not in a checkpoint.
-    params = tree.get('ema', tree['params'])['extractor']
-    stats = tree.get('batch_stats')
-    variables = {'params': params} | ({'batch_stats': stats} if stats else {})
-    return network['name'], variables, network['input_size']
-  except (KeyError, TypeError) as error:
-    raise InputError(
-      f'{path}: not the checkpoint of a network ({error} is missing)'
-    ) from error
 
 
 def _working_size(entry, input_size):
@@ -241,6 +226,10 @@ def _extractor(entry, params, size, digest, dtype, remat):
 @functools.cache  # tracing a deep network takes seconds
 def _shapes(name, size, collection=None):
   return weights.expected_shapes(spec(name).module(), size, collection)
+
+
+def _shapes_at(name, size):
+  return _shapes(name, _working_size(spec(name), size))
 
 
 def from_state_dict(

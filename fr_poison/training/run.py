@@ -4,12 +4,10 @@ import contextlib
 import json
 import math
 import pathlib
-import reprlib
 import time
 from collections.abc import Callable
 
 import jax
-from flax import traverse_util
 
 from fr_poison import checks, files, locks, processes
 from fr_poison.checkpoints import Checkpoints
@@ -75,7 +73,7 @@ def run(
     )
     state, means = _restore(checkpoints, trainer.init(), epoch)
     first = int(state.step)
-    processes.on_first(lambda: _claim(folder, description, is_new=not first))
+    processes.on_first(lambda: _describe(folder, description))
     checkpoints.delete_old()  # which a killed run may have left
     processes.on_first(lambda: metrics.open(first, tensorboard))
     if evaluate and not first:
@@ -171,29 +169,10 @@ def _event_writer(folder, step):
   return tensorboardX.SummaryWriter(str(folder), purge_step=step + 1)
 
 
-def _claim(folder, description, *, is_new):
-  """Notes whose folder it is; refuses to go on with another training."""
-  path, wanted = folder / 'training.json', json.dumps(description)
-  if is_new or not path.exists():  # or it is a folder of checkpoints alone
-    files.write_atomic(path, (wanted + '\n').encode())
-    return
-  text = files.read_text(path)
-  try:
-    old, new = (
-      traverse_util.flatten_dict(json.loads(x), sep='.') for x in (text, wanted)
-    )
-  except (ValueError, AssertionError, RecursionError) as error:
-    raise InputError(f'{path}: {error or "not an object"}') from error
-  changed = [
-    f'{name} {reprlib.repr(old.get(name))}, now {reprlib.repr(new.get(name))}'
-    for name in dict.fromkeys([*old, *new])
-    if old.get(name) != new.get(name)
-  ]
-  if changed:
-    raise InputError(
-      f'{folder}: holds another training ({"; ".join(changed)}); choose '
-      'another folder, or go on as it began'
-    )
+def _describe(folder, description):
+  """Notes what is trained; each step says so, too, and is compared."""
+  text = json.dumps(description) + '\n'
+  files.write_atomic(folder / 'training.json', text.encode())
 
 
 def _saved(state, sums):

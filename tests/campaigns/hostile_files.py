@@ -16,14 +16,13 @@ from typing import NamedTuple
 import numpy as np
 from properties import expanding, seeds
 
-from fr_poison import checkpoints, config_args, strict_json
+from fr_poison import config_args, saved_step, strict_json
 from fr_poison.data import decode, exif, folder
 from fr_poison.data.datasets import insightface, megaface, trees
 from fr_poison.extractors import cache
 from fr_poison.extractors.convert import reading
 from fr_poison.photos import manifest
 from fr_poison.report import record_file, sources
-from fr_poison.types import InputError
 
 _FACES = 'Ann_0001.jpg', 'Bob_0001.jpg', 'Bob_0002.jpg'
 
@@ -107,9 +106,8 @@ def _rows(path):
 
 
 def _step(path):
-  path.rename(path.with_name(checkpoints.MANIFEST))
-  if damage := checkpoints._damage(path.parent):
-    raise InputError(damage)
+  path.rename(path.with_name(saved_step.MANIFEST))
+  saved_step.find(path.parent)
 
 
 def _argument(path):
@@ -129,7 +127,7 @@ _ROW = {'input': 'a.jpg', 'output': None, 'config_hash': 'c0de'}
 _SEALED_ROW = strict_json.sealed(_ROW)
 _STEP = {'format': 1, 'step': 1, 'description': {'network': None}}
 _STEP |= {'versions': {}, 'arrays': {}, 'files': {}}
-_SEALED_STEP = _STEP | {'sha256': checkpoints._digest(_STEP)}
+_SEALED_STEP = _STEP | {'sha256': saved_step._digest(_STEP)}
 _LISTS = json.dumps({'path': ['1/2@N00/3.jpg', 'Ann/Ann_1.png'], 'id': []})
 _PAIRS = '1\t1\nBob\t1\t2\nAnn\t1\tBob\t2\n'
 _DETECTION = {

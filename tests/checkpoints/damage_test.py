@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from fr_poison import checkpoints as room
+from fr_poison import saved_step
 from fr_poison.checkpoints import Checkpoints, read
 from fr_poison.types import InputError
 
@@ -54,7 +54,7 @@ def test_no_flipped_bit_in_any_file_is_ever_loaded(folder):
   places = []
   for path in _files(folder / '2'):
     size = path.stat().st_size
-    count = 12 if path.name == room.MANIFEST else 4
+    count = 12 if path.name == saved_step.MANIFEST else 4
     places += [(path, p) for p in np.linspace(0, size - 1, count).astype(int)]
   assert len(places) >= 40
   for path, position in places:
@@ -77,7 +77,7 @@ def test_no_flipped_bit_in_any_file_is_ever_loaded(folder):
   ],
 )
 def test_what_the_manifest_says_is_vouched_for(folder, caplog, old, new):
-  path = folder / '2' / room.MANIFEST
+  path = folder / '2' / saved_step.MANIFEST
   text = path.read_text()
   assert old in text
   path.write_text(text.replace(old, new))
@@ -86,13 +86,13 @@ def test_what_the_manifest_says_is_vouched_for(folder, caplog, old, new):
 
 
 def test_a_manifest_that_reads_the_same_is_the_same(folder):
-  path = folder / '2' / room.MANIFEST
+  path = folder / '2' / saved_step.MANIFEST
   path.write_text(json.dumps(json.loads(path.read_text())))
   assert _restore(folder) == 2
 
 
 def _largest(step):
-  files = [path for path in _files(step) if path.name != room.MANIFEST]
+  files = [path for path in _files(step) if path.name != saved_step.MANIFEST]
   return max(files, key=lambda path: path.stat().st_size)
 
 
@@ -125,17 +125,17 @@ def _take_from_another_step(folder):
 
 
 def _take_manifest_of_another_step(folder):
-  shutil.copy(folder / '1' / room.MANIFEST, folder / '2')
+  shutil.copy(folder / '1' / saved_step.MANIFEST, folder / '2')
   return 'manifest.json is of step 1'
 
 
 def _remove_manifest(folder):
-  (folder / '2' / room.MANIFEST).unlink()
+  (folder / '2' / saved_step.MANIFEST).unlink()
   return 'manifest.json missing'
 
 
 def _wrong_kind_of_manifest(folder):
-  (folder / '2' / room.MANIFEST).write_text('[' * 100_000)
+  (folder / '2' / saved_step.MANIFEST).write_text('[' * 100_000)
   return 'manifest.json unreadable'
 
 
@@ -146,11 +146,16 @@ def _link(folder):
   return 'step is damaged'
 
 
-def _later_format(folder):
-  path = folder / '2' / room.MANIFEST
-  body = json.loads(path.read_text()) | {'format': 2}
+def _forge(step, **changes):
+  """Another manifest whose sum is right."""
+  path = step / saved_step.MANIFEST
+  body = json.loads(path.read_text()) | changes
   del body['sha256']
-  path.write_text(json.dumps(body | {'sha256': room._digest(body)}))
+  path.write_text(json.dumps(body | {'sha256': saved_step._digest(body)}))
+
+
+def _later_format(folder):
+  _forge(folder / '2', format=2)
   return 'manifest.json has format 2'
 
 
@@ -235,3 +240,46 @@ def test_a_folder_of_leftovers_holds_nothing(tmp_path):
   for path in (tmp_path, tmp_path / '5', tmp_path / 'none'):
     with pytest.raises(InputError, match='holds no checkpoint'):
       read(path)
+
+
+def _array(*shape):
+  return {'shape': shape, 'dtype': 'float32'}
+
+
+@pytest.mark.parametrize(
+  'arrays, reason',
+  [
+    ({'params': _array(8, 8)}, r'unreadable here.*float32\[64, 64\]'),
+    ({'params': _array(64, 64), 'b': _array(1)}, "unreadable here.*'b'"),
+    ({'params': _array(10**9, 10**9)}, '4000000000000000000 bytes of arrays'),
+    ({'params': _array(1), 'params/w': _array(1)}, 'is a leaf and holds'),
+    ({'params': _array('64', 64)}, 'manifest.json damaged'),
+    ({'params': _array(-64, -64)}, 'manifest.json damaged'),
+    ({'params': {'shape': [64, 64]}}, 'manifest.json damaged'),
+    ({'params': {'shape': [64], 'dtype': 'no'}}, 'manifest.json damaged'),
+    ([], 'manifest.json damaged'),
+  ],
+)
+def test_a_manifest_that_lies_of_arrays_is_one_line(folder, arrays, reason):
+  _forge(folder / '2', arrays=arrays)
+  with pytest.raises(InputError, match=reason) as error:
+    read(folder / '2')
+  assert '\n' not in str(error.value)
+
+
+def test_zeros_take_no_memory_that_nobody_asked_for(tmp_path, monkeypatch):
+  # They have next to no bytes on disk, however many there are.
+  zeros = {'params': np.zeros((2000, 2000), np.float32)}
+  Checkpoints(tmp_path).save(1, zeros)
+  size = sum(path.stat().st_size for path in _files(tmp_path))
+  assert size < 160_000
+  refuse = lambda *args: pytest.fail('read')
+  with monkeypatch.context() as patch:
+    patch.setattr(saved_step, '_checkpointer', refuse)
+    with pytest.raises(InputError, match='16000000 bytes of arrays in '):
+      read(tmp_path)
+    with pytest.raises(InputError, match='another architecture'):
+      Checkpoints(tmp_path).restore(TARGET)
+  # Whoever asks for as many has them.
+  found = Checkpoints(tmp_path).restore(zeros)[1]
+  np.testing.assert_array_equal(found['params'], zeros['params'])

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fr_poison import checkpoints as room
+from fr_poison import sums
 from fr_poison.checkpoints import Checkpoints, read
 from fr_poison.types import InputError
 
@@ -63,7 +63,7 @@ def test_an_old_step_goes_only_when_the_new_one_is_there(tmp_path, monkeypatch):
   checkpoints = Checkpoints(tmp_path, keep=1)
   checkpoints.save(1, _state(1))
   with monkeypatch.context() as patch:
-    patch.setattr(room, '_sum', _full)
+    patch.setattr(sums, 'of_file', _full)
     with pytest.raises(InputError):
       checkpoints.save(2, _state(2))
   assert checkpoints.restore(TARGET)[0] == 1
@@ -71,6 +71,24 @@ def test_an_old_step_goes_only_when_the_new_one_is_there(tmp_path, monkeypatch):
 
 def _full(*args, **settings):
   raise OSError(28, 'No space left on device')
+
+
+def test_a_step_of_another_training_is_not_gone_on_with(tmp_path):
+  of = lambda name, **description: Checkpoints(
+    tmp_path / name, description=description
+  )
+  of('a', seed='A', rate={'x': 1}).save(8, _state(1))
+  of('b', seed='B', rate={'x': 1}).save(9, _state(2))
+  shutil.copytree(tmp_path / 'b' / '9', tmp_path / 'a' / '9')
+  reason = r"a/9: of another training \(seed 'B', now 'A'\); choose another"
+  with pytest.raises(InputError, match=reason):
+    of('a', seed='A', rate={'x': 1}).restore(TARGET)
+  reason = r'\(rate.x 1, now None; rate.y None, now 1\)'
+  with pytest.raises(InputError, match=reason):
+    of('b', seed='B', rate={'y': 1}).restore(TARGET)
+  assert _numbers(tmp_path / 'a') == ['8', '9']  # Nothing was touched.
+  assert of('b', seed='B', rate={'x': 1}).restore(TARGET)[0] == 9
+  assert Checkpoints(tmp_path / 'a').restore(TARGET)[0] == 9  # any
 
 
 def test_what_a_killed_save_did_not_delete_goes_later(tmp_path):
@@ -90,7 +108,7 @@ def test_a_failed_save_is_one_line_and_can_be_tried_again(
 ):
   checkpoints = Checkpoints(tmp_path)
   with monkeypatch.context() as patch:
-    patch.setattr(room, '_sum', _full)
+    patch.setattr(sums, 'of_file', _full)
     with pytest.raises(InputError) as error:
       checkpoints.save(1, _state(1))
   assert str(error.value) == (

@@ -142,6 +142,8 @@ def test_no_dtype_is_cast(there_and_back, saved, wanted):
     ({'': 1}, "state: '' names no single leaf"),
     ({'a.b': 1, 'a': {'b': 2}}, "state: 'a.b' names no single leaf"),
     (jnp.ones(1), "state: '' names no single leaf"),
+    ({'a': 1, 'a/b': 2}, "state: 'a' is a leaf and holds others"),
+    ({'x': {'a.b.c': 1, 'a': 2}}, "state: 'x.a' is a leaf and holds others"),
   ],
 )
 def test_refuses_what_it_cannot_store(tmp_path, state, reason):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 from properties import hostile, seeds
 
-from fr_poison import checkpoints as room
+from fr_poison import saved_step
 from fr_poison.checkpoints import Checkpoints, read
 from fr_poison.data import folder
 from fr_poison.data.datasets import insightface
@@ -59,12 +59,12 @@ def _resealed(body, key, value):
   """A manifest of another content whose own sum is right."""
   body = body | {key: value}
   del body['sha256']
-  return json.dumps(body | {'sha256': room._digest(body)}).encode()
+  return json.dumps(body | {'sha256': saved_step._digest(body)}).encode()
 
 
 def test_a_damaged_manifest(saved, tmp_path):
   path = shutil.copytree(saved, tmp_path / '1')
-  intact = (saved / room.MANIFEST).read_bytes()
+  intact = (saved / saved_step.MANIFEST).read_bytes()
   body = json.loads(intact)
   entry = {'shape': [3, 4], 'dtype': 'float32', 'kind': 'array'}
   forged = st.one_of(
@@ -86,7 +86,7 @@ def test_a_damaged_manifest(saved, tmp_path):
 
   @hypothesis.given(st.one_of(hostile.damaged(intact), forged))
   def check(data):
-    (path / room.MANIFEST).write_bytes(data)
+    (path / saved_step.MANIFEST).write_bytes(data)
     found = _try(tmp_path, read, path)
     if found is not None and found[0]:
       np.testing.assert_array_equal(
