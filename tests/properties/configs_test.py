@@ -114,14 +114,19 @@ SECTIONS = {
   ),
 }
 RECIPES = {
+  'chameleon': attacks.chameleon,
+  'diverse': attacks.diverse,
   'eot_pgd': attacks.eot_pgd,
   'evading_pgd': attacks.evading_pgd,
   'fawkes_v03': fawkes_v03,
   'fawkes_v1': fawkes_v1,
   'feature_shift': attacks.feature_shift,
   'lowkey': attacks.lowkey,
+  'opom': attacks.opom,
   'pgd': attacks.pgd,
   'protected_set': attacks.protected_set,
+  'protego_planar': attacks.protego_planar,
+  'tip_im': attacks.tip_im,
 }
 SECTIONS |= {f'own {n}': (n, (), CONFIGS[n]) for n in CONFIGS}
 SECTIONS |= {
