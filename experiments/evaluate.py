@@ -31,7 +31,7 @@ from fr_poison import evaluation, locks, text
 from fr_poison.data import squeeze
 from fr_poison.evaluation import scrape
 from fr_poison.report import page, record_file, tables
-from fr_poison.report.grid import arrange
+from fr_poison.report.grid import by_cell
 
 _NUM_SHOWN = 4  # pictures in the report per attack and surrogate
 
@@ -289,9 +289,9 @@ def _given_scrape(found, given):
 def _write(workdir, results, strips):
   """The report is made from the records (and the pictures) alone."""
   record_file.write(workdir / 'records.jsonl', results)
-  grid = arrange(results)
-  record_file.write_text(workdir / 'table.md', tables.protection(grid))
-  page.write(workdir / 'report.html', grid, strips)
+  grids = by_cell(results)
+  record_file.write_text(workdir / 'table.md', tables.by_cell(grids))
+  page.write(workdir / 'report.html', grids, strips)
 
 
 def main(argv):
@@ -299,7 +299,7 @@ def main(argv):
   given = run_flags.parse(argv, 'orl.py')
   start = time.monotonic()
   results = run(*given)
-  text.show(tables.protection(arrange(results)))
+  text.show(tables.by_cell(by_cell(results)))
   seconds = time.monotonic() - start
   text.show(f'{seconds:.0f} s. See {given.workdir}/report.html')
 

@@ -81,7 +81,8 @@ def _distinct(records):
   """Runs may have a record in common, such as a baseline's."""
   fields = (
     *('attack', 'surrogate', 'epsilon', 'dssim', 'control_of', 'history'),
-    *('control', 'saved'),
+    *('control', 'saved', 'group', 'gallery', 'probe', 'others'),
+    *('round', 'cloak_round'),
     *('adversary', 'network', 'recognizer', 'recipe'),
   )
   found = {}

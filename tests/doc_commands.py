@@ -37,6 +37,14 @@ TESTED = {
   'fuzz_test.test_without_atheris_damage_is_by_chance': (
     'fuzz --seconds --target',
   ),
+  'cells_test.test_every_cell_is_recorded_beside_the_control': (
+    'evaluate cells',
+    'evaluate cells --config.dataset --config.min_pictures --config.num_people '
+    '--data_dir',
+  ),
+  'cells_test.test_budgets_are_those_of_every_cloak': (
+    'evaluate cells:budgets',
+  ),
   'convert_weights_test.test_a_converted_file_is_loaded_by_its_name': (
     'convert_weights --network --source',
     'evaluate orl --config.networks',

@@ -55,7 +55,7 @@ def test_a_report_shows_pixels_only(root, tmp_path):
   image = np.stack([decode.decode(_picture(f), 'a') for f in FORMATS])
   strip = page_lib.Strip('lowkey', 'mobileface', 'Theirs.', image, image[::-1])
   found = record_file.read(root / 'docs' / 'orl' / 'records.jsonl')
-  page_lib.write(tmp_path / 'report.html', arrange(found), [strip])
+  page_lib.write(tmp_path / 'report.html', [arrange(found)], [strip])
   page = (tmp_path / 'report.html').read_bytes()
   photos.check_pixels_only(page, 'report.html')
   pictures = re.findall(rb'data:image/png;base64,([\w+/=]+)', page)

@@ -159,11 +159,12 @@ def axes(height: float, num_series: int, rows: int = 1, columns: int = 1):
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def legend(figure: Figure, axis: Axes) -> Figure:
-  """Puts the series of an axis under the finished figure, a label once."""
+def legend(figure: Figure, *shown: Axes) -> Figure:
+  """Puts the series of axes under the finished figure, a label once."""
   known = {}
-  for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-    known.setdefault(label, handle)
+  for axis in shown:
+    for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+      known.setdefault(label, handle)
   with styled():
     figure.legend(known.values(), known, loc='outside lower left')
     # Once and for all: every drawing would move things a little.
@@ -206,6 +207,13 @@ def line_plot(
   `label` and `scale` (as matplotlib names them) are the x axis's.
   """
   figure, [[axis]] = axes(3, len({one.label for one in series}))
+  lines(axis, series, scale)
+  axis.set(xlabel=label)
+  return legend(figure, axis)
+
+
+def lines(axis: Axes, series: Sequence[Series], scale: str = 'linear') -> None:
+  """Draws the lines of `line_plot` on an axis."""
   for one in series:
     numbers, found = list(one.cells), one.cells.values()
     rates = [100 * r['protection_rate'] for r in found]
@@ -213,7 +221,7 @@ def line_plot(
     style = one.style | {'label': words.short(one.label, 44)}
     axis.plot(numbers, rates, **style, markersize=5)
     axis.vlines(numbers, low, high, one.style['color'], lw=1)
-  axis.set(ylim=(-3, 103), xlabel=label, ylabel='protection rate, %')
+  axis.set(ylim=(-3, 103), ylabel='protection rate, %')
   axis.set_xscale(scale)
   ticks = sorted({x for one in series for x in one.cells})
   if scale == 'symlog':
@@ -224,7 +232,6 @@ def line_plot(
   axis.set_xticks(ticks)
   axis.set_xticks([], minor=True)
   axis.xaxis.set_major_formatter(ticker.EngFormatter(sep=''))
-  return legend(figure, axis)
 
 
 def strip(original: np.ndarray, cloaked: np.ndarray) -> bytes:

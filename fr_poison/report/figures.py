@@ -6,7 +6,15 @@ from typing import NamedTuple
 import numpy as np
 
 from fr_poison import extractors
-from fr_poison.report import drawing, moves, prose, tables, words
+from fr_poison.report import (
+  drawing,
+  moves,
+  prose,
+  rounds,
+  tables,
+  who_cloaks,
+  words,
+)
 from fr_poison.report.drawing import Drawing, Series
 from fr_poison.report.sources import Sources
 from fr_poison.types import Embeddings, InputError
@@ -32,6 +40,9 @@ def draw_all(sources: Sources) -> Figures:
   records = sources.protection
   drawn = {
     'answer': by_move(records + sources.trainers),
+    'cells': who_cloaks.by_cell(records),
+    'cell_budgets': who_cloaks.by_budget(records),
+    'rounds': rounds.by_move(records),
     'timeline': timeline(records),
     'epsilon': by_epsilon(records),
     'distractors': by_distractors(sources.distractors),

@@ -59,6 +59,16 @@ class Grid(NamedTuple):
   rows: list[Row]  # no cloak first, each attack followed by what is under it
   records: list[dict]  # that it is made of
 
+  @property
+  def searched(self) -> list[Row]:
+    """Lists the rows for which the gallery was searched as well."""
+    has_recall = lambda r: r.get('retrieval_recall') is not None
+    return [
+      row
+      for row in self.rows
+      if not row.is_minor and any(map(has_recall, row.cells.values()))
+    ]
+
 
 def arrange(records: list[dict], title: str = '', run: str = '') -> Grid:
   """Sorts valid records into a grid.
@@ -95,12 +105,34 @@ def arrange(records: list[dict], title: str = '', run: str = '') -> Grid:
         label = words.version_name(under[next(iter(under))])
         rows.append(Row(kind, label, under, cells | own))
   for (kind, name), found in minor.items():
-    text = words.TEXTS['controls'][name]['alone'] if kind == 'noise' else '{}'
     for key, cells in found.items():
+      first = next(iter(cells.values()))
+      is_noise = kind == 'noise'
+      text = words.control_name(first, name, 'alone') if is_noise else '{}'
       label = _label(text, key, found)
       label += f', after {name}' if kind == 'saved' else ''
       rows.append(Row('alone', label, cells, cells))
   return Grid(title, run, columns, rows, records)
+
+
+def by_cell(records: list[dict], title: str = '', run: str = '') -> list[Grid]:
+  """Arranges records, a grid each cell, with those without a cloak in each.
+
+  Raises:
+    InputError: as `arrange`.
+  """
+  bare = [r for r in records if r['attack'] == 'none']
+  cells = {}
+  for record in records:
+    if record['attack'] != 'none':
+      cells.setdefault(words.cell_title(record), []).append(record)
+  usual = words.TEXTS['cells']['1A']
+  if not cells or [*cells] == [usual]:
+    return [arrange(records, title, run)]
+  return [
+    arrange(bare + same, words.AND.join(filter(None, (title, cell))), run)
+    for cell, same in cells.items()
+  ]
 
 
 def tables(records: list[dict]) -> list[Grid]:
@@ -154,7 +186,7 @@ def _by_run(records, fields):
     for name, same in by_recognizer.items():
       recognizer = name if len(by_recognizer) > 1 else ''
       title = ', '.join(filter(None, (run, recognizer)))
-      grids.append(arrange(same, title, run))
+      grids += by_cell(same, title, run)
   return grids
 
 

@@ -73,8 +73,10 @@ class _Run:
   gallery: State = 'cloaked'  # the protected person's pictures there
   probe: State = 'clean'  # of that person
   others: State = 'clean'  # other protected people's pictures in the gallery
-  # After which move of a contest the trainer was trained: 0 waits for none.
+  # After which move of a contest the trainer was trained, 0 is before any; and
+  # after which the cloak was made.
   round: CountOrZero | None = None
+  cloak_round: CountOrZero | None = None
   dataset: Name = None  # what a page says of the pictures, in words
   split: Name = None  # and of which were trained on, which tested on
   not_tested: list[Name] = None  # sentences

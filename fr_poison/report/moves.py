@@ -41,15 +41,15 @@ def kind(record: dict) -> str:
   return words.clean(record.get('kind') or first.removesuffix(':'))
 
 
-def by_one_recognizer(records: list[dict]) -> list[dict]:
-  """Selects those of the recognizer of which there are most.
+def by_one_recognizer(records: list[dict], cell: str = '1A') -> list[dict]:
+  """Selects those of the recognizer of which there are most, in one cell.
 
   Without noise, raw pixels, cloaks of several tools, saved ones, and strangers
-  of a model.
+  of a model. Records without a cloak are of every cell.
   """
   found = [
     r
-    for r in records
+    for r in in_cell(records, cell)
     if r['attack'] not in ('noise', 'history')
     and r['network'] != words.PIXELS
     and r.get('saved') is None
@@ -58,11 +58,24 @@ def by_one_recognizer(records: list[dict]) -> list[dict]:
   return _commonest(found, words.recognizer)
 
 
+def in_cell(records: list[dict], cell: str = '1A') -> list[dict]:
+  """Selects those of a cell in which other people are not cloaked."""
+  return [
+    r
+    for r in records
+    if words.cell_name(r) in (cell, '1B')
+    and r.get('others', 'clean') == 'clean'
+  ]
+
+
 def comparable(records: list[dict]) -> list[dict]:
   """Selects of them each attack at the budget of which there are most."""
-  return _each_attack(
-    by_one_recognizer(records), lambda record: record.get('epsilon')
-  )
+  return at_one_budget(by_one_recognizer(records))
+
+
+def at_one_budget(records: list[dict]) -> list[dict]:
+  """Selects each attack at the budget of which there are most."""
+  return _each_attack(records, lambda record: record.get('epsilon'))
 
 
 def on_one_surrogate(records: list[dict]) -> list[dict]:

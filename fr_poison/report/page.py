@@ -17,7 +17,9 @@ from fr_poison.report import (
   heat_map,
   prose,
   record_file,
+  rounds,
   tables,
+  who_cloaks,
   words,
 )
 from fr_poison.report import grid as grids
@@ -32,7 +34,8 @@ _TEMPLATE = jinja2.Environment(
   lstrip_blocks=True,
 ).get_template('template.html')
 _COLUMNS = (
-  *('Cloak', 'Budget', 'Made for', 'Network', 'Trainer', 'Recognizer'),
+  *('Cloak', 'Who is cloaked', 'Budget', 'Made for'),
+  *('Network', 'Trainer', 'Recognizer'),
   *('Measured', '%', '95% interval', 'Accuracy, %', '95% interval', 'Seed'),
 )
 
@@ -49,7 +52,7 @@ class Strip(NamedTuple):
 
 def write(
   path: str | os.PathLike,
-  grid: grids.Grid,
+  shown: Sequence[grids.Grid],
   strips: Sequence[Strip] = (),
   title: str = 'What is left of the cloak',
 ) -> None:
@@ -57,16 +60,18 @@ def write(
 
   Args:
     path: the file, replaced if there; its folder must exist.
-    grid: of the records.
+    shown: of the records, one of each cell.
     strips: pictures to show; they leave the machine with the page.
     title: of the page.
 
   Raises:
     InputError: as `drawing.strip`; nothing is written.
   """
-  sentences = prose.verdict(grid.records) or prose.sentences(grid)
-  found = Sources(grid.records)
-  _write(path, found, [grid], strips, title=title, sentences=sentences)
+  records = [r for grid in shown for r in grid.records]
+  found = Sources([*{id(r): r for r in records}.values()])
+  sentences = prose.verdict(found.protection) or prose.sentences(shown[0])
+  more = who_cloaks.answer(found.protection) + rounds.answer(found.protection)
+  _write(path, found, shown, strips, title=title, sentences=sentences + more)
 
 
 def write_folder(
@@ -144,6 +149,8 @@ def _write(path, found, shown, strips, is_study=False, **fields):
     facts=_facts(records) if records else {},
     anchor=record_file.anchor,
     legends=tables.legends,
+    asked=who_cloaks.asked,
+    threats=who_cloaks.threats(records),
     measures=words.measures,
     over_seeds=words.over_seeds,
     seeds_legend=words.seeds_legend,
@@ -156,7 +163,9 @@ def _write(path, found, shown, strips, is_study=False, **fields):
 
 def _row(record):
   """One line of the table of all records, which have as many kinds of words."""
+  is_of_cell = 'detector' not in record and 'tar_at_far' not in record
   cells = [
+    words.cell_title(record) if is_of_cell else '',
     words.levels(record.get('epsilon')),
     ' + '.join(record.get('surrogate', [])),
   ]

@@ -10,7 +10,7 @@ import tomllib
 import numpy as np
 
 from fr_poison import evaluation
-from fr_poison.report import words
+from fr_poison.report import moves, words
 from fr_poison.report.sources import Sources
 from fr_poison.report.table import Table
 from fr_poison.types import InputError
@@ -31,6 +31,7 @@ def beside(found: Sources) -> list[Table]:
     {'attack': r.get('test_attack'), 'surrogate': []} | r
     for r in found.protection + found.detection
     if not r.get('saved') and not r.get('jpeg') and not r.get('processing')
+    if 'detector' in r or moves.in_cell([r])
   ]
   cloaks = dict.fromkeys(
     (r['attack'], words.surrogate_name(r))

@@ -3,10 +3,11 @@
 import numpy as np
 
 from fr_poison import intervals
-from fr_poison.report import kinds, moves, words
-from fr_poison.report.grid import Grid, arrange
+from fr_poison.report import kinds, moves, rounds, who_cloaks, words
+from fr_poison.report.grid import Grid
 from fr_poison.report.sources import Sources
 
+_ANOTHER = 'another'  # the control that is a cloak
 _NUM_SENTENCES = 6
 _NUM_SHOWN = 6  # recognizers in a sentence
 
@@ -20,9 +21,11 @@ def lead(found: Sources, grids: list[Grid]) -> list[str]:
     return ['There are no records, so there is nothing to report.']
   text = answer(found.protection + found.trainers)
   texts = [text] if text else []
+  texts += who_cloaks.answer(found.protection)
+  texts += rounds.answer(found.protection)
   runs = {grid.run for grid in grids}
   if not texts and len(runs) == 1:
-    texts = sentences(arrange(found.protection))
+    texts = sentences(grids[0])
   if len(runs) > 1:
     texts.append(_say('answer', 'runs').format(len(runs)))
   if found.skipped:
@@ -64,12 +67,18 @@ def verdict(records: list[dict]) -> list[str]:
   """Writes whether given cloaks protect, how sure that is, what is untested.
 
   A cloak protects from a recognizer that gets most clean pictures wrong, and
-  more than without a cloak or with any control instead. `Most` is meant with
-  the whole 95% interval; raw pixels are no recognizer.
+  more than without a cloak or with noise instead. `Most` is meant with the
+  whole 95% interval; raw pixels are no recognizer. Where somebody else's cloak
+  does as much, it is aimed at nobody, and that is said: it protects, but so
+  does what everybody knows. Of several cells one is judged, the first.
   Nothing where no cloak is `given`. What is left of it after saving is one
   sentence each way, and judged no further: it has no controls.
   """
   given, saved = [], {}
+  tried = who_cloaks.tried(records)
+  if tried:
+    cell = '1A' if '1A' in tried else tried[0]
+    records = moves.in_cell(records, cell)
   for record in records:
     if record['attack'] == 'given' and record['network'] != words.PIXELS:
       how = record.get('saved')
@@ -81,7 +90,9 @@ def verdict(records: list[dict]) -> list[str]:
   for record in given:
     judged[_kind(record, bare.get(_place(record)))].append(record)
   with_kind = len(set(map(words.recognizer, given))) > 1
-  texts = [_headline(judged, given)]
+  is_usual = not tried or cell == '1A'
+  texts = [] if is_usual else who_cloaks.threats(given)
+  texts.append(_headline(judged, given))
   for kind, found in judged.items():
     if found:
       label = words.TEXTS['verdict']['kinds'][kind].replace('\n', '')
@@ -189,13 +200,15 @@ def _kind(record, bare):
     return 'no'
   if low <= 0.5:
     return 'unsure'
-  others = [words.control(record, name)[1] for name in kinds.CONTROLS]
-  others.append(bare and bare['protection_ci'])
-  return 'blind' if any(ci and ci[1] >= low for ci in others) else 'yes'
+  as_much = lambda ci: ci and ci[1] >= low
+  noise = [words.control(record, n)[1] for n in kinds.CONTROLS if n != _ANOTHER]
+  if any(map(as_much, [*noise, bare and bare['protection_ci']])):
+    return 'blind'
+  return 'aimless' if as_much(words.control(record, _ANOTHER)[1]) else 'yes'
 
 
 def _headline(judged, given):
-  yes, unsure = judged['yes'], len(judged['unsure'])
+  yes, unsure = judged['yes'] + judged['aimless'], len(judged['unsure'])
   networks = {r['network'] for r in yes}
   own = set(yes[0]['surrogate']) if yes else set()
   if not yes:
@@ -277,6 +290,7 @@ def _rate(cell, relation, ci_label, control, place):
   rate, ci = words.rate(cell, 'protection', ' to ')
   detail = f'{ci_label}{ci}%'
   if control is not None:
-    name = words.TEXTS['controls'][control.get('control', 'spectrum')][place]
+    kind = control.get('control', 'spectrum')
+    name = words.control_name(control, kind, place)
     detail += f'; {name} {words.rate(control, "protection")[0]}%'
   return f'{rate}% {relation} {words.column(cell)} ({detail})'

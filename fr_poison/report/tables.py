@@ -5,7 +5,14 @@ import io
 import json
 import textwrap
 
-from fr_poison.report import galleries, paper, prose, record_file, words
+from fr_poison.report import (
+  galleries,
+  paper,
+  prose,
+  record_file,
+  who_cloaks,
+  words,
+)
 from fr_poison.report.grid import Grid
 from fr_poison.report.sources import Sources
 from fr_poison.report.table import Table, escaped, padded, plain
@@ -37,9 +44,8 @@ def markdown(found: Sources, grids: list[Grid]) -> str:
     found: the records.
     grids: of those of a protection.
   """
-  head = lambda grid: f'## {escaped(grid.title)}\n\n' if grid.title else ''
   parts = [f'{one.markdown()}\n' for one in beside(found)]
-  parts += [head(grid) + protection(grid) for grid in grids]
+  parts += [by_cell(grids)] if grids else []
   for records, write in (
     (found.trainers, trainers),
     (found.detection, detection),
@@ -48,6 +54,12 @@ def markdown(found: Sources, grids: list[Grid]) -> str:
   ):
     parts += [write(records)] if records else []
   return '\n'.join(parts) or 'No records.\n'
+
+
+def by_cell(grids: list[Grid]) -> str:
+  """Writes the protection tables of several grids, under their titles."""
+  head = lambda grid: f'## {escaped(grid.title)}\n\n' if grid.title else ''
+  return '\n'.join(head(grid) + protection(grid) for grid in grids)
 
 
 def beside(found: Sources) -> list[Table]:
@@ -71,16 +83,38 @@ def protection(grid: Grid) -> str:
   return _page(
     *[textwrap.fill(escaped(x), 80) for x in prose.verdict(grid.records)],
     padded(['protection rate', *columns, 'DSSIM', 'PSNR', 'L-inf'], rates),
-    '\n'.join([_LEGENDS['protection'], *legends(grid)])
+    '\n'.join(
+      [
+        _LEGENDS['protection'].format(asked=who_cloaks.asked(grid.records)),
+        *legends(grid),
+      ]
+    )
     + words.seeds_legend(grid.records),
     padded(['accuracy', *columns], accuracy),
     _LEGENDS['accuracy'],
+    *_recall(grid, columns),
   )
+
+
+def _recall(grid, columns):
+  """The table of recalls and its legend, where there is one."""
+  rows = [
+    [escaped(row.label)]
+    + [words.cell(row.cells.get(c), 'retrieval_recall') for c in grid.columns]
+    for row in grid.searched
+  ]
+  if not rows:
+    return []
+  return [padded(['recall', *columns], rows), _LEGENDS['retrieval']]
 
 
 def legends(grid: Grid) -> list[str]:
   """Explains those rows of a grid that not every one has."""
-  shown = [r.record.get('control') or r.kind for r in grid.rows]
+  shown = []
+  for row in grid.rows:
+    kind = row.record.get('control') or row.kind
+    is_mask = kind == 'another' and row.record.get('group') == 'person'
+    shown.append('another_mask' if is_mask else kind)
   return [text for k, text in _LEGENDS['rows'].items() if k in shown]
 
 

@@ -34,10 +34,40 @@ def attack_name(attack: str) -> str:
 def version_name(record: dict) -> str:
   """Names the cloak, or what was scraped beside it: a control, a saved one."""
   if record['attack'] == 'noise':
-    return TEXTS['controls'][record.get('control', 'spectrum')]['row']
+    return control_name(record, record.get('control', 'spectrum'))
   if record.get('saved') is not None:
     return f'after {clean(record["saved"])}'
   return attack_name(record['attack'])
+
+
+def cell_name(record: dict) -> str:
+  """Names who is cloaked: 1A, 1B (nobody), 2A or 2B, as `evaluation.CELLS`."""
+  if record['attack'] == 'none':
+    return '1B'
+  is_cloaked = record.get('probe', 'clean') == 'cloaked'
+  in_gallery = record.get('gallery', 'cloaked') == 'cloaked'
+  return ('2' if is_cloaked else '1') + ('A' if in_gallery else 'B')
+
+
+def cell_title(record: dict) -> str:
+  """Says the same in words, and whether other people's are cloaked, too."""
+  titles = TEXTS['cells']
+  title = titles[cell_name(record)]
+  is_alone = record.get('others', 'clean') == 'clean'
+  return title if is_alone else f'{title}{AND}{titles["others"]}'
+
+
+def control_name(record: dict, name: str, where: str = 'row') -> str:
+  """Names a control of a cloak; of a mask it is somebody else's mask.
+
+  Args:
+    record: of the cloak or of the control.
+    name: one of `kinds.CONTROLS`.
+    where: it is written, see `controls` in texts.toml.
+  """
+  texts = TEXTS['controls']
+  is_mask = record.get('group') == 'person' and name == 'another'
+  return (texts['another_mask'] if is_mask else texts[name])[where]
 
 
 def control(record: dict, name: str) -> tuple[float | None, list | None]:

@@ -283,6 +283,9 @@ def test_figures_are_those_that_records_can_fill(records):
   names = [drawing.name for drawing in drawings]
   assert names == ['answer', 'timeline', 'accuracy_robustness']
   assert [text.partition(':')[0] for text in missing] == [
+    'Who is cloaked',
+    'Budgets by who is cloaked',
+    'Rounds',
     'Protection against the budget',
     'Among strangers',
     'Detectors',

@@ -41,7 +41,7 @@ def strip():
 
 def _write(tmp_path, records, *args):
   path = tmp_path / 'report.html'
-  page_lib.write(path, arrange(records), *args)
+  page_lib.write(path, [arrange(records)], *args)
   return path.read_text(encoding='utf-8')
 
 
@@ -129,6 +129,6 @@ def test_the_page_counts_protected_people_and_the_gallery(
 ):
   counts = {'num_people': 43, 'num_protected': 7, 'num_gallery_people': 33}
   text = _write(tmp_path, [make_record(**counts)])
-  assert 'People: 7 protected, 33 in the gallery. Clean' in text
+  assert 'People: 7 protected, 33 in the gallery. Test' in text
   # Records of older versions have one number, of the same people.
-  assert 'People: 40. Clean' in _write(tmp_path, [make_record()])
+  assert 'People: 40. Test' in _write(tmp_path, [make_record()])

@@ -236,13 +236,13 @@ def test_errors_made_anyway_are_no_protection(judged):
   assert 'against one only' in _first(judged(intervals, **noise))
 
 
-@pytest.mark.parametrize('control', ['noise', 'envelope', 'another'])
+@pytest.mark.parametrize('control', ['noise', 'envelope'])
 def test_the_strongest_control_decides(judged, control):
   weak = {f'{c}_protection_rate': 0.1 for c in ('noise', 'envelope', 'another')}
   weak |= {name.replace('rate', 'ci'): [0, 0.2] for name in weak}
   for high, expected in (
-    (0.6, 'Wrong about these people without a cloak, too, by mere noise, or '
-     "with somebody else's cloak: mobileface 80% (60 to 100%)."),
+    (0.6, 'Wrong about these people without a cloak, too, or by mere noise: '
+     'mobileface 80% (60 to 100%).'),
     (0.59, 'Protected against: mobileface 80% (60 to 100%).'),
   ):  # fmt: skip
     strong = {
@@ -251,6 +251,33 @@ def test_the_strongest_control_decides(judged, control):
     }
     records = judged({'mobileface': (0.6, 1)}, **weak | strong)
     assert prose.verdict(records)[1] == expected
+
+
+def test_a_cloak_that_is_aimed_at_nobody_protects_and_that_is_said(judged):
+  """Anybody's mask does as much: no sign of a recognizer that is blind."""
+  another = {
+    'another_protection_rate': 0.8,
+    'another_protection_ci': [0.6, 1],
+  }
+  first, second, *_ = prose.verdict(judged({'mobileface': (0.6, 1)}, **another))
+  assert first.startswith('Of the networks tried here these cloaks protect')
+  assert second == (
+    "Protected, but as well by somebody else's cloak, so that one which "
+    'everybody knows does as much, against: mobileface 80% (60 to 100%).'
+  )
+  noise = {'noise_protection_rate': 0.8, 'noise_protection_ci': [0.6, 1]}
+  records = judged({'mobileface': (0.6, 1)}, **another, **noise)
+  assert prose.verdict(records)[1].startswith('Wrong about these people')
+
+
+def test_one_cell_is_judged_and_another_threat_is_named(judged):
+  evasion = {'gallery': 'clean', 'probe': 'cloaked'}
+  second = judged({'mobileface': (0, 0.1)}, **evasion)
+  first = judged({'mobileface': (0.9, 1)})
+  assert prose.verdict(first + second) == prose.verdict(first)
+  threat, headline, *_ = prose.verdict(second)
+  assert threat.startswith('Gallery clean, probe cloaked (2B): the recognizer')
+  assert headline.startswith('These cloaks protect against none')
 
 
 def test_a_sentence_names_the_strongest_control_of_each_network(make_record):
@@ -334,7 +361,7 @@ def test_it_stands_above_the_table_and_on_the_page(judged, tmp_path):
   assert first.startswith('These cloaks protect against none')
   assert '| Your cloaks' in rest and '<x>' not in text
   assert max(map(len, text.splitlines())) <= 100
-  page.write(tmp_path / 'report.html', arrange(records))
+  page.write(tmp_path / 'report.html', [arrange(records)])
   text = (tmp_path / 'report.html').read_text()
   assert text.index('protect against none') < text.index('<table>')
   assert '&lt;x&gt;.jpg</th><td>no face</td>' in text

@@ -1,0 +1,100 @@
+"""What is left after every move, when authors and trainers answer by turns.
+
+A record's `round` is the move after which its trainer was trained, 0 where they
+only wait, and `cloak_round` the one after which its cloak was made.
+"""
+
+from typing import NamedTuple
+
+from fr_poison.report import drawing, moves, words
+from fr_poison.report.drawing import Drawing, Series
+
+_ANSWERED = {0: (0, 0), 1: (0, 1), 2: (2, 1), 3: (2, 3)}  # move: cloak, trainer
+_LAST = 3
+_HOLDS = 0.5  # of the pictures
+
+
+class Rounds(NamedTuple):
+  """Records by cloak, those of one network that a trainer answered with."""
+
+  moves: dict[int, dict[str, dict]]  # move -> cloak -> record
+  retroactive: dict[str, dict]  # cloaks of round 0 before the last trainer
+
+
+def find(records: list[dict]) -> Rounds | None:
+  """Finds the records of every move; None where nobody answered anybody."""
+  found = [
+    r
+    for r in moves.by_one_recognizer(records)
+    if r['attack'] != 'none' and r.get('round') is not None
+  ]
+  trained = [r['network'] for r in found if r['round']]
+  found = [r for r in found if r['network'] in trained[:1]]
+  if not found:
+    return None
+  at = lambda place: {
+    _name(r): r for r in found if (r.get('cloak_round'), r['round']) == place
+  }
+  by_move = {move: at(place) for move, place in _ANSWERED.items()}
+  by_move = {move: same for move, same in by_move.items() if same}
+  return Rounds(by_move, at((0, _LAST))) if len(by_move) > 1 else None
+
+
+def answer(records: list[dict]) -> list[str]:
+  """Writes what each move left, and who holds after the last one."""
+  found, texts = find(records), words.TEXTS['rounds']
+  if found is None:
+    return []
+  sentences = [
+    texts[str(move)].format(parts=_parts(same))
+    for move, same in found.moves.items()
+  ]
+  if found.retroactive:
+    text = texts['retroactive'].replace('\n', '')
+    sentences.append(text.format(parts=_parts(found.retroactive)))
+  if last := found.moves.get(_LAST):
+    holding = [n for n, r in last.items() if r['protection_rate'] > _HOLDS]
+    key = 'holds' if holding else 'falls'
+    sentences.append(texts[key].format(names=', '.join(holding)))
+  return sentences
+
+
+def by_move(records: list[dict]) -> Drawing | None:
+  """Draws the rate after every move; None as `find`."""
+  found = find(records)
+  if found is None:
+    return None
+  cloaks = {name: {} for same in found.moves.values() for name in same}
+  for move, same in found.moves.items():
+    for name, record in same.items():
+      cloaks[name][move] = record
+  series = []
+  for i, (name, cells) in enumerate(cloaks.items()):
+    style = drawing.look(i) | {'linestyle': '-'}
+    series.append(Series(name, cells, style))
+    if late := found.retroactive.get(name):
+      cells = {move: r for move, r in cells.items() if move == 1}
+      cells[_LAST] = late
+      dashed = style | {'linestyle': '--', 'markerfacecolor': 'none'}
+      series.append(Series(name, cells, dashed, 'retroactive'))
+  figure, [[axis]] = drawing.axes(3, len(cloaks))
+  drawing.lines(axis, series)
+  axis.set(xlabel='move', xlim=(-0.3, _LAST + 0.3))
+  texts = words.TEXTS['figures']['rounds']
+  caption = texts['caption'].format(
+    words.recognizer(next(iter(series[0].cells.values())))
+  )
+  alt = '. '.join(one.alt() for one in series)
+  figure = drawing.legend(figure, axis)
+  return Drawing('rounds', texts['title'], caption, alt, figure)
+
+
+def _name(record):
+  return words.cloak_name(record['attack'], words.surrogate_name(record))
+
+
+def _parts(same):
+  return '; '.join(
+    f'{name} {words.percent(record["protection_rate"])}%'
+    for name, record in same.items()
+  )

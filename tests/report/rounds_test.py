@@ -1,0 +1,100 @@
+"""Three rounds of invented records."""
+
+import pytest
+
+from fr_poison.report import figures, kinds, prose, rounds
+from fr_poison.report import grid as grid_lib
+from fr_poison.report.sources import Sources
+from fr_poison.types import InputError
+
+NETWORK, TRAINED = 'mobileface', 'mobileface round_1'
+
+
+@pytest.fixture
+def contest(make_record):
+  """PGD, which is learnt from; then PGD on what was trained, and Protego."""
+  found = [make_record('none', '', rate=0.01, round=0)]
+  for attack, surrogate, made, rates in (
+    ('pgd', NETWORK, 0, {0: 1.0, 1: 0.04, 3: 0.03}),
+    ('pgd', TRAINED, 2, {0: 0.2, 1: 0.95, 3: 0.1}),
+    ('protego_planar', NETWORK, 2, {0: 0.9, 1: 0.7, 3: 0.6}),
+    # Nobody ever answered this one.
+    ('diverse', NETWORK, 4, {0: 0.9, 1: 0.8, 3: 0.8}),
+  ):
+    for number, rate in rates.items():
+      own = {'round': number, 'cloak_round': made}
+      name = f'round_{number}' if number else 'oblivious'
+      own |= {'adversary': name} | ({'kind': 'adaptive'} if number else {})
+      found.append(make_record(attack, surrogate, rate=rate, **own))
+  return found
+
+
+def test_every_move_is_a_trainer_and_what_was_there_before(contest):
+  found = rounds.find(contest)
+  rates = {
+    move: [r['protection_rate'] for r in same.values()]
+    for move, same in found.moves.items()
+  }
+  assert rates == {0: [1.0], 1: [0.04], 2: [0.95, 0.7], 3: [0.1, 0.6]}
+  (late,) = found.retroactive.values()
+  assert late['protection_rate'] == 0.03
+
+
+def test_the_rounds_in_words(contest):
+  assert rounds.answer(contest) == [
+    'Round 0, the tools before a trainer who waits: PGD for mobileface 100%.',
+    "Round 1, the trainer has learnt from those tools' output: PGD for "
+    'mobileface 4%.',
+    'Round 2, the authors answer that trainer: PGD for mobileface round_1 95%; '
+    'Protego, planar for mobileface 70%.',
+    'Round 3, the trainer has learnt from the answers: PGD for mobileface '
+    'round_1 10%; Protego, planar for mobileface 60%.',
+    'What was published in round 0 meets the trainer of round 3: PGD for '
+    'mobileface 3%. Those pictures cannot be called back.',
+    'After the last move these still protect most of the pictures: Protego, '
+    'planar for mobileface.',
+  ]
+  lost = [
+    r | {'protection_rate': 0.4, 'protection_ci': [0, 1]} for r in contest
+  ]
+  assert rounds.answer(lost)[-1] == (
+    'After the last move no answer protects half of the pictures.'
+  )
+  shown = grid_lib.tables(contest)
+  assert rounds.answer(contest)[0] in prose.lead(Sources(contest), shown)
+
+
+def test_the_figure_has_what_is_retroactive_beside_the_moves(contest):
+  drawing = rounds.by_move(contest)
+  assert drawing.alt == (
+    'PGD for mobileface: 100% (0), 4% (1). '
+    'PGD for mobileface, retroactive: 4% (1), 3% (3). '
+    'PGD for mobileface round_1: 95% (2), 10% (3). '
+    'Protego, planar for mobileface: 70% (2), 60% (3)'
+  )
+  assert 'svg' in drawing.svg().decode()
+  names = [x.name for x in figures.draw_all(Sources(contest)).drawings]
+  assert 'rounds' in names
+
+
+def test_there_are_no_rounds_where_nobody_answers(contest, make_record):
+  waiting = [r for r in contest if not r['round']]
+  for records in ([], waiting, [make_record()]):
+    assert rounds.find(records) is None
+    assert rounds.answer(records) == [] and rounds.by_move(records) is None
+
+
+def test_records_say_rounds_in_numbers(make_record):
+  kinds.validate(make_record(round=3, cloak_round=0))
+  for field, value in (
+    ('round', -1),
+    ('cloak_round', 'two'),
+    ('probe', 'grey'),
+    ('group', 'family'),
+    ('retrieval_recall', 2),
+  ):
+    with pytest.raises(InputError, match=f'^{field}: '):
+      kinds.validate(make_record(**{field: value}))
+  ends = {'retrieval_recall': 0.5, 'retrieval_recall_ci': [0.6, 1]}
+  with pytest.raises(InputError, match='^retrieval_recall_ci: 0.5 is not in'):
+    kinds.validate(make_record(**ends))
