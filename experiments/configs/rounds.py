@@ -38,12 +38,11 @@ def get_config(arg=None):
 
 def attacks(smoke):
   """Settings by label: the tool's, and the answers'."""
-  eot = {'epsilon': 8 / 255, 'num_steps': 2 if smoke else 30, 'scale': 0.5}
-  known = cells.attacks(smoke) | {'eot_pgd': eot}
-  # In little one other answer will do.
-  return {
-    k: known[k] for k in ((TOOL, 'diverse') if smoke else (TOOL, *ANSWERS))
-  }
+  known = cells.attacks(smoke)
+  if smoke:  # another budget will do
+    return {TOOL: known[TOOL], 'pgd_16': known[TOOL] | {'epsilon': 16 / 255}}
+  known['eot_pgd'] = {'epsilon': 8 / 255, 'num_steps': 30, 'scale': 0.5}
+  return {label: known[label] for label in (TOOL, *ANSWERS)}
 
 
 def surrogates(network):

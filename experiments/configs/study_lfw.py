@@ -19,11 +19,14 @@ import copy
 from configs import (
   adaptive,
   adversarial_training,
+  cells,
   detect_lfw,
   distractors,
   lfw,
   orl,
+  rounds,
   squeezing,
+  tracking,
 )
 from ml_collections import ConfigDict
 
@@ -34,6 +37,8 @@ _BROUGHT = 'arcface_y1', 'arcface_casia', 'reid_0095'
 _TOOLS = 'lowkey', 'fawkes_v1'
 _SMALL = ('mobileface',)
 _STRANGERS = 5709  # of LFW, in every gallery
+# Where a run has more rows than time: people, and splits.
+_FEW = {'num_protected': 15, 'num_splits': 1, 'test_fraction': 0.4}
 
 
 def get_config(arg=None):
@@ -96,12 +101,44 @@ def get_config(arg=None):
         },
         **one,
       ),
+      # Run apart, each with --only: cloaks of today, in the gallery, on
+      # probes, on both; followers and washers; three rounds.
+      'cells': _evaluate(
+        base,
+        tuple(cells.attacks(smoke)),
+        cells=('1A', '1B', '2A', '2B'),
+        networks=base['networks'][:3],
+        controls=('spectrum',),
+        **_FEW,
+      ),
+      'tracking': _evaluate(
+        base,
+        tracking.ATTACKS,
+        cells=('1A', '2A', '2B'),
+        adversaries=tracking.get_config(arg).adversaries.to_dict(),
+        networks=(network,),
+        noise_control=False,
+        **_FEW,
+      ),
+      'rounds': _evaluate(
+        base,
+        tuple(rounds.attacks(smoke)),
+        surrogates=rounds.surrogates(network),
+        adversaries=rounds.adversaries(smoke, network),
+        networks=(network,),
+        noise_control=False,
+        **_FEW,
+      ),
       'detect': _detect(base, arg),
       'distractors': _distractors(base, arg, answers['adaptive_tuned']),
     }
   )
   if smoke:
-    for name in 'baseline_two', 'baseline_fawkes_v03', 'linear', 'end_to_end':
+    # In little by their own configs.
+    for name in (
+      *('baseline_two', 'baseline_fawkes_v03', 'linear', 'end_to_end'),
+      *('cells', 'tracking', 'rounds'),
+    ):
       del config.runs[name]
   for run in config.runs.values():
     run.seed = chosen['seed']
@@ -116,6 +153,8 @@ def get_config(arg=None):
     'filters: median, blur, JPEG, non-local means.',
     'Trainers who do more than wait were tried on cloaks made for '
     f'{network}, with that network; the tuned adaptive one with another, too.',
+    'The cloaks of today, followers, PuFace and the three rounds: 15 of the '
+    'people, one division into gallery and probes.',
   )
   return config
 
@@ -131,7 +170,12 @@ def _base(arg, smoke):
     'fawkes_v03': {'mode': 'high'} | steps,
     'pgd_8': pgd | {'epsilon': 8 / 255},
     'pgd_16': pgd | {'epsilon': 16 / 255},
+    **cells.attacks(smoke),
+    **rounds.attacks(smoke),
   }
+  # As they are where nobody says so; runs without them keep their keys.
+  for name in 'cells', 'others', 'retrieval':
+    del base[name]
   base['surrogates'] = base['surrogates'][:1]
   if not smoke:
     strong, weak = base['networks'][:3], base['networks'][3:]

@@ -25,11 +25,12 @@ def get_config(arg=None):
     config.num_protected = 1
   config.test_fraction = 0.4
   config.num_splits = 1 if smoke else 10
-  known = cells.attacks(smoke)
-  config.attacks = ConfigDict({label: known[label] for label in ATTACKS})
+  known, attacks = cells.attacks(smoke), ATTACKS[:1] if smoke else ATTACKS
+  config.attacks = ConfigDict({label: known[label] for label in attacks})
   config.cells = ('1A', '2A', '2B')
+  linear = {} if smoke else {'linear': {'num_splits': 1}}
   config.recognizers = ConfigDict(
-    {'nearest_neighbor': {'normalize': True}, 'linear': {'num_splits': 1}}
+    {'nearest_neighbor': {'normalize': True}} | linear
   )
   networks = {'networks': config.networks}
   config.adversaries = ConfigDict(
@@ -45,11 +46,12 @@ def get_config(arg=None):
       }
       | networks,
       'puface': {
-        'attacks': ATTACKS,
+        'attacks': attacks,
         'amplification': (2.0, 4.0),  # so many times as large
         'feature_weight': 0.1,  # lambda, of the embeddings' distance
         'training': training(smoke),
       }
+      | ({'channels': 4, 'depth': 2} if smoke else {})
       | networks,
     }
   )

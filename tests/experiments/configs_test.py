@@ -8,7 +8,7 @@ import importlib
 import evaluate
 import pytest
 
-from fr_poison import extractors
+from fr_poison import evaluation, extractors
 from fr_poison.report import record_file
 
 _WAITING = {'baseline'}
@@ -21,6 +21,10 @@ REPLIES = {
   'linear': (_WAITING | {'oblivious'}, {'nearest_neighbor', 'linear'}),
   'end_to_end': (_WAITING, {'linear', 'end_to_end'}),
   'squeezing': (_WAITING | {'squeezing bits'}, _ONE),
+  'tracking': (
+    _WAITING | {'dyntracker_oracle', 'dyntracker_honest', 'puface'},
+    _ONE,
+  ),
 }
 
 
@@ -36,9 +40,11 @@ def test_every_reply_is_recorded(name, little, tmp_path):
   assert {r['recognizer'] for r in found} == recognizers
   names = {r.get('recipe', r['recognizer']) for r in found}
   assert names == set(config.recognizers)
-  attacks = {'none', 'lowkey', 'fawkes'}
+  attacks = {'lowkey', 'fawkes'} if name != 'tracking' else {'opom'}
   attacks |= {'history'} if name == 'linear' else set()
-  assert {r['attack'] for r in found} == attacks
+  assert {r['attack'] for r in found} == attacks | {'none'}
+  cells = {(r['gallery'], r['probe']) for r in found if r['attack'] != 'none'}
+  assert cells == {evaluation.CELLS[x][:2] for x in config.cells}
   for record in found:
     if record['adversary'] == name == 'adversarial_training':
       # The network's own weights are not those that it started from.

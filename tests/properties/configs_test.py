@@ -15,7 +15,7 @@ from properties import hostile
 from properties.ranges_test import bad, is_numeric, wrapped
 
 from fr_poison import attacks, checks, config_args, photos
-from fr_poison.adversaries import adversarial_training
+from fr_poison.adversaries import adversarial_training, puface
 from fr_poison.attacks.fawkes import fawkes_v03, fawkes_v1
 from fr_poison.detectors import (
   autoencoder,
@@ -25,7 +25,7 @@ from fr_poison.detectors import (
   squeezing,
   statistics,
 )
-from fr_poison.recognizers import linear, nearest_neighbor
+from fr_poison.recognizers import linear, nearest_neighbor, tracking
 from fr_poison.training import Recipe, heads, make_optimizer
 from fr_poison.types import InputError
 
@@ -39,6 +39,7 @@ CONFIGS = {
 CLASSES = CONFIGS | {
   'adversarial_training': settings.Settings,
   'linear': settings.Settings,
+  'tracking': settings.Settings,
 }
 # The same type as before, or ml_collections refuses it.
 _OTHERS = {
@@ -107,6 +108,12 @@ SECTIONS = {
     adversarial_training.wrap_with_attack,
   ),
   'linear': ('linear', ('recognizers', 'linear'), linear.fit),
+  'puface': ('tracking', ('adversaries', 'puface'), puface.PuFace),
+  'dyntracker': (
+    'tracking',
+    ('adversaries', 'dyntracker_honest'),
+    tracking.calibrate,
+  ),
   '1-NN': (
     'adaptive',
     ('recognizers', 'raw_nearest_neighbor'),
