@@ -42,7 +42,7 @@ ALLOWED = {
   'fr_poison/report/record_file.py': {'read_text'},
   'fr_poison/report/words.py': {'read_text'},
   # A folder, to lock it or to have its names on the disk.
-  'fr_poison/checkpoints.py': {'os.open', 'save'},
+  'fr_poison/saved_step.py': {'os.open', 'save'},
   'fr_poison/locks.py': {'os.open'},
   # Another package writes, in a new folder that nobody could foresee.
   'fr_poison/data/datasets/kept.py': {

@@ -40,7 +40,7 @@ def little_figure(monkeypatch):
 
 def _page(folder):
   page.write_folder(sources.Sources([seeds.RECORD]), folder)
-  shown = grid.arrange([seeds.RECORD])
+  shown = grid.tables([seeds.RECORD])
   page.write(folder / 'one' / 'page.html', shown)
 
 
