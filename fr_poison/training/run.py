@@ -171,8 +171,11 @@ def _event_writer(folder, step):
 
 def _describe(folder, description):
   """Notes what is trained; each step says so, too, and is compared."""
-  text = json.dumps(description) + '\n'
-  files.write_atomic(folder / 'training.json', text.encode())
+  path, data = folder / 'training.json', f'{json.dumps(description)}\n'.encode()
+  with contextlib.suppress(InputError):  # There is none yet.
+    if files.read(path) == data:
+      return
+  files.write_atomic(path, data)
 
 
 def _saved(state, sums):

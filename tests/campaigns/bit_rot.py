@@ -3,11 +3,11 @@ r"""Bit rot: whatever happens to a file, no other result without a word.
   PYTHONPATH=tests:experiments python tests/campaigns/bit_rot.py
 
 Damages every file of a checkpoint, shipped, converted and detector weights, a
-store of embeddings, records and the rows of cloaks in turn, then
-reads them the way the programs do. What comes back must be what was written,
-an InputError, or, with a warning, an older step, or a block or a row to be
-made again. Prints the counts; ends with status 1 if
-anything else came back. A short run is a test (bit_rot_test.py).
+store of embeddings, records, the rows of cloaks, a prepared data set and the
+cloaks of an evaluation in turn, then reads them the way the programs do. What
+comes back must be what was written, an InputError, or, with a warning, an older
+step, or what was made again. Prints the counts; ends with status 1 if anything
+else came back. A short run is a test (bit_rot_test.py).
 """
 
 import argparse

@@ -1,5 +1,7 @@
 """What bit_rot.py damages: files as the programs write and read them."""
 
+import atexit
+import contextlib
 import functools
 import hashlib
 import json
@@ -14,9 +16,11 @@ import numpy as np
 import safetensors.numpy
 import toy_network
 
-from fr_poison import extractors, weights
+from fr_poison import extractors, keys, weights
 from fr_poison.checkpoints import Checkpoints
+from fr_poison.data import datasets, decode
 from fr_poison.detectors import fitting
+from fr_poison.evaluation import store as cloak_store
 from fr_poison.extractors import cache
 from fr_poison.photos import manifest
 from fr_poison.report import record_file
@@ -45,7 +49,9 @@ def _write_checkpoint(folder):
     checkpoints.save(step, _state(step))
 
 
-def _read_checkpoint(folder):
+@contextlib.contextmanager
+def _hearing():
+  """A list of what is logged meanwhile, which is not shown."""
   heard = []
   handler = logging.Handler()
   handler.emit = heard.append
@@ -53,11 +59,15 @@ def _read_checkpoint(folder):
   logger.addHandler(handler)
   logger.propagate = False
   try:
-    checkpoints = Checkpoints(folder)
-    return checkpoints.restore(_state(0))[1], bool(heard)
+    yield heard
   finally:
     logger.removeHandler(handler)
     logger.propagate = True
+
+
+def _read_checkpoint(folder):
+  with _hearing() as heard:
+    return Checkpoints(folder).restore(_state(0))[1], bool(heard)
 
 
 def _swap_steps(folder):
@@ -185,6 +195,57 @@ def _read_rows(folder):
   return {'rows': _texts(made_again, _row('a.jpg'))}, is_said
 
 
+_FACES = toy_network.pictures(np.arange(3))
+_PATHS = 'Ann/1.png', 'Ann/2.png', 'Bob/1.png'
+
+
+@functools.cache
+def _source():
+  """A folder of people, which stays as it is."""
+  folder = tempfile.TemporaryDirectory()
+  atexit.register(folder.cleanup)
+  for path, image in zip(_PATHS, _FACES, strict=True):
+    decode.write_png(pathlib.Path(folder.name, path), image)
+  return pathlib.Path(folder.name)
+
+
+def _prepare(folder):
+  os.environ['TFDS_DATA_DIR'] = str(folder)
+  return datasets.prepare('folder', _source(), size=_FACES.shape[1])
+
+
+def _read_prepared(folder):
+  with _hearing() as heard:
+    faces = _prepare(folder).faces()
+  found = {'images': faces.images, 'labels': faces.labels}
+  found |= {'paths': np.array(faces.paths), 'names': np.array(faces.names)}
+  return found, bool(heard)
+
+
+def _cloaks(folder, person):
+  """The place of a person's cloaks, these and what is noted of them."""
+  own = [i for i, path in enumerate(_PATHS) if path.startswith(person)]
+  paths = [_PATHS[i] for i in own]
+  kept = cloak_store.Kept(folder, person, keys.of(paths), paths)
+  return kept, _FACES[own], {'num_improved': len(own), 'seconds': 1.5}
+
+
+def _write_cloaks(folder):
+  for person in ('Ann', 'Bob'):
+    kept, images, note = _cloaks(folder, person)
+    kept.save(images, note)
+
+
+def _read_cloaks(folder):
+  result = {}
+  with _hearing() as heard:
+    for person in ('Ann', 'Bob'):
+      kept, images, note = _cloaks(folder, person)
+      found, about = kept.load() or kept.save(images, note)
+      result |= {person: found, f'{person} is': _texts([about], note)}
+  return result, bool(heard)
+
+
 def files_of(folder):
   return sorted(p for p in folder.rglob('*') if p.is_file())
 
@@ -204,4 +265,6 @@ TARGETS = {
   'embedding store': Target(_fill, _read_store, _all_pairs),
   'records': Target(_write_records, _read_records, _all_pairs),
   'rows of cloaks': Target(_write_rows, _read_rows, _all_pairs),
+  'prepared data set': Target(_prepare, _read_prepared, _all_pairs),
+  'cloaks of an evaluation': Target(_write_cloaks, _read_cloaks, _all_pairs),
 }

@@ -1,6 +1,7 @@
 """No network judges people on pictures that it was trained on."""
 
 import dataclasses
+import types
 
 import inputs
 import numpy as np
@@ -62,7 +63,8 @@ def test_a_config_whose_network_knows_the_people_is_refused(
   config['extractor'] = {'checkpoint': 'the/path'}
   monkeypatch.setattr(inputs.extractors, 'load', lambda _: TOY)
   described = {'trained_on': known}
-  monkeypatch.setattr(inputs.checkpoints, 'read', lambda _: (None, described))
+  saved = types.SimpleNamespace(description=described)
+  monkeypatch.setattr(inputs.checkpoints, 'find', lambda _: saved)
   settings = Settings.from_config(config)
   with pytest.raises(InputError, match=message):
     inputs.load_checkpoint(settings, _faces('b'))

@@ -137,8 +137,11 @@ def build(
           logging.warning('%s', text.clean(message))
         _clear(place, wanted, is_alone)
         _prepare(path, wanted)
-  with builder.quiet_tfds():
-    return wanted.open(root())
+  try:
+    with builder.quiet_tfds():
+      return wanted.open(root())
+  except Exception as error:  # Its sums were right: somebody made these, too.
+    raise InputError(f'{path}: damaged, delete it and run again') from error
 
 
 def _problem(path, wanted):

@@ -16,7 +16,7 @@ from concurrent import futures
 import numpy as np
 import pytest
 
-from fr_poison import locks, strict_json
+from fr_poison import locks, strict_json, sums
 from fr_poison.data import datasets
 from fr_poison.data.datasets import builder, kept
 from fr_poison.types import InputError
@@ -93,16 +93,31 @@ def test_a_note_without_its_sum_vouches_for_nothing(made, people, caplog):
   assert caplog.text.count('sums.json damaged; prepared anew') == 4
 
 
-def test_counts_that_were_forged_are_one_line(made, people):
-  # With sums of it, too: what is read is counted.
-  for counts in ({'Ann': 1, 'Bob': 1}, {'Ann': 1, 'Bob': 2}, None):
-    text = {'people': counts, 'skipped': [], 'assumed': []}
-    (made / 'metadata.json').write_text(json.dumps(text))
-    note = kept._read(made)
-    note['files'] = kept.sums.of_folder(made, kept.NOTE)
-    kept._write(made, note)
-    with pytest.raises(InputError, match='damaged, delete it'):
-      prepare(people).faces()
+@pytest.mark.parametrize(
+  'name, text',
+  [
+    ('metadata.json', '{"people": {"Ann": 1, "Bob": 1}}'),
+    ('metadata.json', '{"people": {"Ann": 1, "Bob": 2}}'),
+    ('metadata.json', '{"people": null}'),
+    ('dataset_info.json', '{}'),
+    ('folder-train.array_record-00000', ''),
+  ],
+)
+def test_what_was_forged_with_its_sums_is_one_line(name, text, made, people):
+  if name == 'metadata.json':
+    text = json.dumps(json.loads(text) | {'skipped': [], 'assumed': []})
+  (made / name).write_text(text)
+  note = kept._read(made)
+  kept._write(made, note | {'files': sums.of_folder(made, kept.NOTE)})
+  with pytest.raises(InputError, match='damaged, delete it'):
+    prepare(people).faces()
+
+
+@pytest.mark.parametrize('files', [5, {'metadata.json': 5}, {'a': None}])
+def test_a_forged_note_is_written_anew(files, made, people, caplog):
+  kept._write(made, kept._read(made) | {'files': files})
+  assert _levels(prepare(people)) == [10, 11, 12]
+  assert 'prepared anew' in caplog.text
 
 
 def test_a_source_that_cannot_be_read_is_one_line(made, people):
