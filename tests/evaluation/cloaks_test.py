@@ -91,6 +91,7 @@ TARGETED = {
   'fawkes_v03': {'num_steps': 2},
   'feature_shift': {},
   'protected_set': {'num_steps': 2},
+  'tip_im': {'num_steps': 2},
   'pgd': PGD | {'targeted': True},
 }
 

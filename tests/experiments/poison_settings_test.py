@@ -47,6 +47,7 @@ ROOT = pathlib.Path(__file__).parents[2]
       'config.attack: .*people',
     ),
     ({'attack': {'name': 'feature_shift'}}, 'config.attack: targets: .*people'),
+    ({'attack': {'name': 'opom'}}, 'config.attack: groups: .* each is cloaked'),
     ({'output': {'format': 'bmp'}}, "config.output.format: 'bmp'"),
     ({'output': {'format': 'png', 'dpi': 1}}, 'config.output.dpi: unknown'),
     ({'output': CONFIG['output'] | {'quality': 0}}, 'config.output.quality: 0'),
