@@ -135,6 +135,7 @@ RESULTS = {
     and it['mine_too'].sha256 != it['ex'].sha256
   ),
   'attacks.md': lambda it: it['info']['improved'].all(),
+  'cells.md': lambda it: it['wrong']['2B'] == 1 > it['wrong']['2A'],
   'data.md': lambda it: it['matches'].indices[:, 0].tolist() == [3, 4],
   'detection.md': lambda it: it['auc'] > 0.9 and it['cut'] < 0,
   'extending.md': lambda it: it['embeddings'].shape == (2, 16),

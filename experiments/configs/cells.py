@@ -10,9 +10,10 @@ The argument `budgets` measures each cloak at four L-infinity budgets, its
 authors' own among them, before the network that it was made on. On LFW, with
 either, add
 
-  --config.dataset=lfw --config.num_people=60 --config.min_pictures=20
+  --config.dataset=lfw --config.num_people=60 --config.min_pictures=20 \
+    --data_dir=LFW
 
-and --data_dir. --config.others=cloaked cloaks the other protected people in the
+--config.others=cloaked cloaks the other protected people in the
 gallery, too; --config.test_fraction=0.5 asks with half of the pictures.
 
 `smoke` is the same in little; its numbers mean nothing.
