@@ -45,6 +45,7 @@ TESTED = {
   'cells_test.test_budgets_are_those_of_every_cloak': (
     'evaluate cells:budgets',
   ),
+  'configs_test.test_every_reply_is_recorded': ('evaluate tracking',),
   'convert_weights_test.test_a_converted_file_is_loaded_by_its_name': (
     'convert_weights --network --source',
     'evaluate orl --config.networks',
@@ -98,6 +99,7 @@ TESTED = {
     'prepared_pictures --delete',
   ),
   'remat_test.test_remat_needs_less_memory': ('benchmark --remat',),
+  'rounds_test.test_each_move_answers_the_one_before': ('evaluate rounds',),
   'scripts_test.test_benchmark_prints_a_line_of_ratios_per_network': (
     'benchmark --networks',
   ),

@@ -13,6 +13,7 @@ _MOVE_OF = {
   'squeezing': 'cleaning',
   'purifying': 'cleaning',
   'puface': 'cleaning',
+  'dyntracker': 'following',
 }
 # Of those who only take another network: how near it is to the cloak's.
 OTHERS = 'same family', 'another family', 'oblivious'

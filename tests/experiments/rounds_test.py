@@ -94,5 +94,5 @@ def _times(folder):
     path: path.stat().st_mtime_ns
     for part in ('cloaks', 'public_cloaks', 'trained')
     for path in (folder / part).rglob('*.*')
-    if path.name != 'metrics.jsonl'
+    if path.name not in ('metrics.jsonl', 'training.json')
   }

@@ -15,6 +15,7 @@ from fr_poison.report import moves as moves_lib
     ('squeezing bits', 'mobileface', 'cleaning'),
     ('purifying: jpeg', 'mobileface', 'cleaning'),
     ('puface', 'mobileface', 'cleaning'),
+    ('dyntracker', 'mobileface', 'following'),
     ('detecting: alexnet', 'mobileface', 'detecting'),
     ('praying', 'mobileface', 'praying'),
     ('\x1b', 'mobileface', r'\x1b'),
