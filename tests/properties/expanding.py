@@ -172,7 +172,7 @@ def pickled(rng: random.Random) -> bytes:
   return rng.choice(
     [
       lambda: memo_graph(place, rng.choice([2, 40, 90]), rng.choice([2, 3])),
-      lambda: deep(place, rng.choice([10, 3000, 100_000])),
+      lambda: deep(place, rng.choice([10, 3000, 20_000])),
       lambda: many(rng.choice([b'}', b'K\1\x85', b']\x94', b'N']), 10_000),
     ]
   )()
