@@ -22,6 +22,8 @@ from fr_poison.types import InputError
 _SVG, _XLINK = '{http://www.w3.org/2000/svg}', '{http://www.w3.org/1999/xlink}'
 ElementTree.register_namespace('', _SVG[1:-1])
 _WIDTH = 4.6  # inches, at 72 points each: on a phone, text keeps its size
+_TALLEST, _CM = 100, 2.54  # inches; of one
+_MOST_TICKS = 20
 # Okabe and Ito's, of those that have a contrast of 3:1 on white and on black.
 _COLORS = ('#0072B2', '#D55E00', '#009E73', '#B8609A', '#8A7A00', '#7570D5')
 _MARKERS = 'osD^vPX*'  # so that colour is never the only difference
@@ -66,6 +68,10 @@ def styled():
     # A name may hold letters that the font for measuring lacks.
     warnings.filterwarnings('ignore', 'Glyph')
     yield
+
+
+class TooMuchError(InputError):
+  """There is more to draw than a figure bears."""
 
 
 class Drawing(NamedTuple):
@@ -153,9 +159,16 @@ def look(index: int | None) -> dict:
 
 
 def axes(height: float, num_series: int, rows: int = 1, columns: int = 1):
-  """Makes a figure of so many inches and series in its legend, and its axes."""
+  """Makes a figure of so many inches and series in its legend, and its axes.
+
+  Raises:
+    TooMuchError: nobody would read it, nor could it be drawn in time.
+  """
+  height += 0.7 + 0.22 * num_series
+  if height > _TALLEST:
+    raise TooMuchError(f'left out, it would be {height * _CM:.0f} cm high')
   with styled():
-    figure = Figure(figsize=(_WIDTH, height + 0.7 + 0.22 * num_series))
+    figure = Figure(figsize=(_WIDTH, height))
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
@@ -229,7 +242,7 @@ def lines(axis: Axes, series: Sequence[Series], scale: str = 'linear') -> None:
     # Of two numbers too near for a label each, the larger one has it.
     pairs = zip(ticks, [*ticks[1:], np.inf], strict=True)
     ticks = [x for x, larger in pairs if larger > 2 * x]
-  axis.set_xticks(ticks)
+  axis.set_xticks(ticks[:: -(-len(ticks) // _MOST_TICKS) or 1])
   axis.set_xticks([], minor=True)
   axis.xaxis.set_major_formatter(ticker.EngFormatter(sep=''))
 

@@ -38,22 +38,31 @@ class Figures(NamedTuple):
 def draw_all(sources: Sources) -> Figures:
   """Draws every figure that the records can fill, the answer first."""
   records = sources.protection
-  drawn = {
-    'answer': by_move(records + sources.trainers),
-    'cells': who_cloaks.by_cell(records),
-    'cell_budgets': who_cloaks.by_budget(records),
-    'rounds': rounds.by_move(records),
-    'timeline': timeline(records),
-    'epsilon': by_epsilon(records),
-    'distractors': by_distractors(sources.distractors),
-    'roc': roc(sources.detection),
-    'verification': verification(sources.verification),
-    'accuracy_robustness': trade_off(records),
-    'embedding_map': embedding_map(records),
-  }
-  texts = words.TEXTS['figures']
-  missing = [texts[name]['lacking'] for name, x in drawn.items() if x is None]
-  return Figures([x for x in drawn.values() if x], missing)
+  drawings, missing = [], []
+  for name, draw, given in (
+    ('answer', by_move, records + sources.trainers),
+    ('cells', who_cloaks.by_cell, records),
+    ('cell_budgets', who_cloaks.by_budget, records),
+    ('rounds', rounds.by_move, records),
+    ('timeline', timeline, records),
+    ('epsilon', by_epsilon, records),
+    ('distractors', by_distractors, sources.distractors),
+    ('roc', roc, sources.detection),
+    ('verification', verification, sources.verification),
+    ('accuracy_robustness', trade_off, records),
+    ('embedding_map', embedding_map, records),
+  ):
+    texts = words.TEXTS['figures'][name]
+    try:
+      drawn = draw(given)
+    except drawing.TooMuchError as error:
+      missing.append(f'{texts["title"]}: {error}.')
+      continue
+    if drawn is None:
+      missing.append(texts['lacking'])
+    else:
+      drawings.append(drawn)
+  return Figures(drawings, missing)
 
 
 def by_move(records: list[dict]) -> Drawing | None:
@@ -145,9 +154,10 @@ def by_epsilon(records: list[dict]) -> Drawing | None:
   """
   found = [r for r in records if r['attack'] != 'none' and r['epsilon']]
   found, lines = moves.by_one_recognizer(found), {}
-  rate = operator.itemgetter('protection_rate')
-  for epsilon in sorted({r['epsilon'] for r in found}):
-    same = [r for r in found if r['epsilon'] == epsilon]
+  rate, budgets = operator.itemgetter('protection_rate'), {}
+  for record in found:
+    budgets.setdefault(record['epsilon'], []).append(record)
+  for epsilon, same in sorted(budgets.items()):
     for attack, cells in moves.lowest(same).items():
       others = [cells[move] for move in moves.OTHERS if move in cells]
       found_at = {'baseline': cells.get('baseline')}
@@ -188,23 +198,24 @@ def roc(records: list[dict]) -> Drawing | None:
   found = [r for r, variant in variants if 'roc' in r and not any(variant)]
   if not found:
     return None
-  attacks = list(dict.fromkeys(r['test_attack'] for r in found))
-  names = list(dict.fromkeys(map(words.detector_name, found)))
+  attacks, names = {}, {}
+  for record in found:
+    attacks.setdefault(record['test_attack'], []).append(record)
+    names.setdefault(words.detector_name(record), len(names))
   rows = -(-len(attacks) // 2)
   figure, axes = drawing.axes(_PANEL * rows, len(names), rows, 2)
   for axis in axes.flat[len(attacks) :]:
     axis.remove()
-  for attack, axis in zip(attacks, axes.flat, strict=False):
+  for (attack, same), axis in zip(attacks.items(), axes.flat, strict=False):
     axis.plot([0, 100], [0, 100], ':', color=drawing.GREY)
     axis.set_title(words.short(words.attack_name(attack)), fontsize=9)
     axis.set(aspect='equal', xticks=[0, 50, 100], yticks=[0, 50, 100])
     axis.set(xlabel='clean flagged, %', ylabel='cloaked found, %')
-    for record in found:
-      if record['test_attack'] == attack:
-        fpr, tpr = (np.multiply(100, record['roc'][x]) for x in ('fpr', 'tpr'))
-        name = words.detector_name(record)
-        style = drawing.look(names.index(name)) | {'marker': ''}
-        axis.plot(fpr, tpr, label=words.short(name, 44), **style)
+    for record in same:
+      fpr, tpr = (np.multiply(100, record['roc'][x]) for x in ('fpr', 'tpr'))
+      name = words.detector_name(record)
+      style = drawing.look(names[name]) | {'marker': ''}
+      axis.plot(fpr, tpr, label=words.short(name, 44), **style)
   alt = '. '.join(
     f'{words.detector_name(r)} on {words.attack_name(r["test_attack"])}: '
     f'area {words.percent(r["auc"])}%'

@@ -2,7 +2,7 @@
 
 from fr_poison.report import moves, words
 from fr_poison.report.sources import Sources
-from fr_poison.report.table import Table
+from fr_poison.report.table import Table, crossed
 
 _WAITS = 'waits'
 
@@ -26,16 +26,15 @@ def by_trainer(found: Sources) -> list[Table]:
       name = words.AND.join((cloak, words.clean(record['network'])))
       trainer = words.plain(words.clean(record['adversary']))
       trainer = _WAITS if moves.move(record) in moves.WAITING else trainer
-      rows.setdefault(name, {})[trainer, kind] = _left(record)
+      rows.setdefault((name,), {})[trainer, kind] = _left(record)
       places[trainer, kind] = f'{trainer}, {most[kind]:,} {kind}'
   if not asked:
     return []
-  trainers = list(dict.fromkeys([_WAITS, *(x for x, _ in places)]))
-  shown = sorted(places, key=lambda x: (trainers.index(x[0]), x[1] == 'model'))
-  body = [
-    [name, *(x.get(key, '') for key in shown)] for name, x in rows.items()
-  ]
-  head = ['cloak, network', *map(places.get, shown)]
+  trainers = dict.fromkeys([_WAITS, *(x for x, _ in places)])
+  order = {trainer: i for i, trainer in enumerate(trainers)}
+  shown = sorted(places, key=lambda x: (order[x[0]], x[1] == 'model'))
+  columns = {key: places[key] for key in shown}
+  head, body = crossed(['cloak, network'], rows, columns)
   return [Table('galleries', head, body, words.TEXTS['tables']['galleries'])]
 
 

@@ -5,7 +5,7 @@ their networks in columns.
 import json
 from typing import NamedTuple
 
-from fr_poison.report import kinds, words
+from fr_poison.report import kinds, table, words
 from fr_poison.types import InputError
 
 # What two runs differ in, the least of it first.
@@ -69,6 +69,22 @@ class Grid(NamedTuple):
       if not row.is_minor and any(map(has_recall, row.cells.values()))
     ]
 
+  @property
+  def size(self) -> int:
+    """The number of its cells, filled or not."""
+    return len(self.rows) * len(self.columns)
+
+  @property
+  def is_sparse(self) -> bool:
+    """Whether it is too empty to be shown, see `table.is_sparse`."""
+    filled = sum(len(row.cells) for row in self.rows)
+    return table.is_sparse(len(self.rows), len(self.columns), filled)
+
+  @property
+  def sparse_text(self) -> str:
+    """Why it is not."""
+    return table.sparse_text(len(self.rows), len(self.columns))
+
 
 def arrange(records: list[dict], title: str = '', run: str = '') -> Grid:
   """Sorts valid records into a grid.
@@ -85,34 +101,66 @@ def arrange(records: list[dict], title: str = '', run: str = '') -> Grid:
     dict.fromkeys(map(words.column, records)), key=words.PIXELS.__eq__
   )
   bare, attacks = {}, {}
-  minor = {('noise', control): {} for control in kinds.CONTROLS}
-  for record in sorted(records, key=lambda r: _under(r) is not None):
-    if place := _under(record):
-      _place(minor.setdefault(place, {}), record, attacks)
-    else:
-      _place(bare if record['attack'] == 'none' else attacks, record, ())
+  for record in records:
+    if not _under(record):
+      rows = bare if record['attack'] == 'none' else attacks
+      _put(rows.setdefault(_key(record), {}), record)
+  minor = _minor(records, attacks)
+  controls = {('noise', control): {} for control in kinds.CONTROLS}
+  places = dict.fromkeys([*controls, *filter(None, map(_under, records))])
+  order = {place: i for i, place in enumerate(places)}
 
-  rows = [
-    Row('none', _label('no cloak', key, bare), cells, cells)
-    for key, cells in bare.items()
-  ]
+  rows, varying = [], _varying(bare)
+  for key, cells in bare.items():
+    rows.append(Row('none', _label('no cloak', key, varying), cells, cells))
+  varying = _varying(attacks)
   for key, cells in attacks.items():
-    rows.append(Row('attack', _label('{}', key, attacks), cells, cells))
-    for (kind, name), found in minor.items():
-      own = found.pop(key, {})
+    rows.append(Row('attack', _label('{}', key, varying), cells, cells))
+    under = controls | minor.pop(key, {})
+    for kind, name in sorted(under, key=order.get):
+      own = under[kind, name]
       stand_ins = _stand_ins(cells, name) if kind == 'noise' else {}
-      if under := stand_ins | own:
-        label = words.version_name(under[next(iter(under))])
-        rows.append(Row(kind, label, under, cells | own))
-  for (kind, name), found in minor.items():
-    for key, cells in found.items():
-      first = next(iter(cells.values()))
-      is_noise = kind == 'noise'
-      text = words.control_name(first, name, 'alone') if is_noise else '{}'
-      label = _label(text, key, found)
+      if shown := stand_ins | own:
+        label = words.version_name(shown[next(iter(shown))])
+        rows.append(Row(kind, label, shown, cells | own))
+  rows += _alone(minor, order)
+  return Grid(title, run, columns, rows, records)
+
+
+def _minor(records, attacks):
+  """Key -> what is under the row of that key -> its cells.
+
+  What takes the budget of an attack's row has that row's key.
+  """
+  minor, budgets = {}, {}
+  for key in attacks:
+    budgets.setdefault((*key[:2], *key[3:]), []).append(key)
+  for record in records:
+    if place := _under(record):
+      key = _key(record)
+      twins = budgets.get((*key[:2], *key[3:]), ())
+      if key not in attacks and len(twins) == 1:
+        (key,) = twins
+      _put(minor.setdefault(key, {}).setdefault(place, {}), record)
+  return minor
+
+
+def _alone(minor, order):
+  """Rows of what has no attack's row to stand under."""
+  found, rows = {}, []
+  for key, own in minor.items():
+    for place, cells in own.items():
+      found.setdefault(place, {})[key] = cells
+  for kind, name in sorted(found, key=order.get):
+    varying = _varying(found[kind, name])
+    for key, cells in found[kind, name].items():
+      first, text = next(iter(cells.values())), '{}'
+      if kind == 'noise':
+        text = words.control_name(first, name, 'alone')
+      label = _label(text, key, varying)
       label += f', after {name}' if kind == 'saved' else ''
       rows.append(Row('alone', label, cells, cells))
-  return Grid(title, run, columns, rows, records)
+  return rows
 
 
 def by_cell(records: list[dict], title: str = '', run: str = '') -> list[Grid]:
@@ -190,13 +238,9 @@ def _by_run(records, fields):
   return grids
 
 
-def _place(rows, record, attacks):
-  """Adds to a row's cells; a control takes the budget of its attack's row."""
-  key, column = _key(record), words.column(record)
-  twins = [k for k in attacks if (*k[:2], *k[3:]) == (*key[:2], *key[3:])]
-  if key not in twins and len(twins) == 1:
-    (key,) = twins
-  cells = rows.setdefault(key, {})
+def _put(cells, record):
+  """Adds to a row's cells."""
+  column = words.column(record)
   if column in cells:
     raise InputError(
       f'records: two of {record["attack"]} for '
@@ -218,15 +262,24 @@ def _key(record):
   return attack, surrogate, *(details[name] for name in _DETAILS)
 
 
-def _label(text, key, rivals):
+def _varying(keys):
+  """Attack -> of each detail, whether its rows differ in it."""
+  found = {}
+  for attack, _, *details in keys:
+    found.setdefault(attack, []).append(details)
+  return {
+    attack: [len({*column}) > 1 for column in zip(*rows, strict=True)]
+    for attack, rows in found.items()
+  }
+
+
+def _label(text, key, varying):
   """Labels a row, with what the others of its attack lack."""
   attack, surrogate, *details = key
-  rivals = [rival[2:] for rival in rivals if rival[0] == attack]
-  columns = zip(*rivals, strict=True)
-  shown = zip(details, columns, _DETAILS.values(), strict=True)
-  varying = [write(x) for x, rest, write in shown if len({*rest}) > 1]
+  shown = zip(details, varying[attack], _DETAILS.values(), strict=True)
+  parts = [write(x) for x, varies, write in shown if varies]
   name = text.format(words.cloak_name(attack, surrogate))
-  return ', '.join(filter(None, [name, *varying]))
+  return ', '.join(filter(None, [name, *parts]))
 
 
 def _under(record):

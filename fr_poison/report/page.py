@@ -18,6 +18,7 @@ from fr_poison.report import (
   prose,
   record_file,
   rounds,
+  spreadsheet,
   tables,
   who_cloaks,
   words,
@@ -33,6 +34,7 @@ _TEMPLATE = jinja2.Environment(
   trim_blocks=True,
   lstrip_blocks=True,
 ).get_template('template.html')
+_MOST_MAPS, _MOST_CELLS = 20, 1000  # heat maps, and cells in one
 _COLUMNS = (
   *('Cloak', 'Who is cloaked', 'Budget', 'Made for'),
   *('Network', 'Trainer', 'Recognizer'),
@@ -91,10 +93,14 @@ def write_folder(
     InputError: as `grid.tables` and `drawing.strip`, or a file cannot be
       written.
   """
-  shown, drawn = grids.tables(found.protection), figures.draw_all(found)
-  csv = tables.csv_text(found.all())
+  arranged, drawn = grids.tables(found.protection), figures.draw_all(found)
+  shown = [grid for grid in arranged if not grid.is_sparse]
+  left_out = [f'Protection: {x.sparse_text}.' for x in arranged if x.is_sparse]
+  if count := len(shown) - len(_mapped(shown)):
+    left_out.append(f'Heat maps: {count} left out, of large tables or of many.')
+  csv = spreadsheet.csv_text(found.all())
   with files.output(folder):
-    for i, grid in enumerate(shown, 1):
+    for i, grid in _mapped(shown).items():
       name = 'heat_map.svg' if i == 1 else f'heat_map_{i}.svg'
       files.write_atomic(folder / name, heat_map.draw(grid).svg())
     for one in drawn.drawings:
@@ -116,7 +122,7 @@ def write_folder(
       title='What is left of cloaks when the trainer moves',
       sentences=prose.lead(found, shown),
       drawings=drawn.drawings,
-      skipped=[*map(words.clean, found.skipped), *drawn.missing],
+      skipped=[*map(words.clean, found.skipped), *drawn.missing, *left_out],
       columns=_COLUMNS,
       rows=list(map(_row, found.all())),
       csv=_data_uri('text/csv;charset=utf-8', csv.encode(errors='replace')),
@@ -125,10 +131,10 @@ def write_folder(
 
 def _write(path, found, shown, strips, is_study=False, **fields):
   records = found.protection
-  maps = [
-    heat_map.draw(grid, f'heat_map_{i}', linked=is_study)
-    for i, grid in enumerate(shown, 1)
-  ]
+  maps = {
+    i: heat_map.draw(grid, f'heat_map_{i}', linked=is_study)
+    for i, grid in _mapped(shown).items()
+  }
   pictures = [
     _data_uri('image/png', drawing.strip(one.original, one.cloaked))
     for one in strips
@@ -137,7 +143,7 @@ def _write(path, found, shown, strips, is_study=False, **fields):
   html = _TEMPLATE.render(
     {'drawings': []} | fields,
     is_study=is_study,
-    grids=[*zip(shown, maps, strict=True)],
+    grids=[(grid, maps.get(i)) for i, grid in enumerate(shown, 1)],
     beside=tables.beside(found) if is_study else [],
     flags=tables.flags(found.detection),
     not_tested=prose.limits(found),
@@ -159,6 +165,12 @@ def _write(path, found, shown, strips, is_study=False, **fields):
     version=version.__version__,
   )
   record_file.write_text(path, html)
+
+
+def _mapped(shown):
+  """The tables that have a heat map, by their number."""
+  numbered = enumerate(shown[:_MOST_MAPS], 1)
+  return {i: grid for i, grid in numbered if grid.size <= _MOST_CELLS}
 
 
 def _row(record):
@@ -188,7 +200,7 @@ def _row(record):
     *words.rate(record, 'accuracy', '–'),
     str(record.get('seed', '')),
   ]
-  fields = {k: words.clean(v) for k, v in tables.flat(record).items()}
+  fields = {k: words.clean(v) for k, v in spreadsheet.flat(record).items()}
   return record_file.anchor(record), [*map(words.clean, cells)], fields
 
 

@@ -40,7 +40,10 @@ def beside(found: Sources) -> list[Table]:
   )
   rows = []
   for row in _PAPER['rows']:
-    alike = [r for r in records if _is_like(r, row['here'])]
+    alike = {}
+    for record in records:
+      if _is_like(record, row['here']):
+        alike.setdefault(_whose(record), []).append(record)
     cells = [_here(row, alike, *cloak) for cloak in cloaks]
     if any(cells):
       paper = [row.get('paper', {}).get(attack, '') for attack in _ATTACKS]
@@ -57,14 +60,20 @@ def _is_like(record, wanted):
   )
 
 
+def _whose(record):
+  """Attack and surrogate; the network, where there is no attack."""
+  is_bare = record['attack'] == 'none'
+  own = record.get('network') if is_bare else words.surrogate_name(record)
+  return record['attack'], own
+
+
 def _here(row, alike, attack, surrogate):
   """The cell of a row and cloak; '' where nothing asked that."""
   if row.get('cloaked', True):
-    made = lambda r: (r['attack'], words.surrogate_name(r))
-    same = [r for r in alike if made(r) == (attack, surrogate)]
+    same = alike.get((attack, surrogate), [])
   else:
-    own = surrogate.split(' + ')
-    same = [r for r in alike if r['attack'] == 'none' and r['network'] in own]
+    own = dict.fromkeys(surrogate.split(' + '))
+    same = [r for name in own for r in alike.get(('none', name), [])]
   if not same:
     return ''
   if 'network' not in same[0]:

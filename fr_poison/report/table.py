@@ -1,9 +1,13 @@
 """A table as text, and its Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 from fr_poison import text
+
+_SMALL = 400  # cells, which any table may have
+_MOST_EMPTY = 8  # cells for one that is filled
+_WIDEST = 200  # characters that a column is padded to
 
 
 class Table(NamedTuple):
@@ -17,6 +21,46 @@ class Table(NamedTuple):
   def markdown(self) -> str:
     """Writes it with its legend."""
     return f'{plain(self.head, self.rows)}\n\n{self.legend}'
+
+
+def is_sparse(num_rows: int, num_columns: int, num_filled: int) -> bool:
+  """Says whether a table is large and nearly empty: of more cells than bear it.
+
+  Else there would be as many as the square of the records that share nothing.
+  """
+  return num_rows * num_columns > max(_SMALL, _MOST_EMPTY * num_filled)
+
+
+def crossed(
+  stubs: Sequence[str],
+  rows: Mapping[tuple[str, ...], Mapping[Hashable, str]],
+  columns: Mapping[Hashable, str],
+) -> tuple[list[str], list[list[str]]]:
+  """Arranges cells by row and column: a head and rows of a `Table`.
+
+  Of one that `is_sparse` there is a sentence in its place.
+
+  Args:
+    stubs: the heads of what a row begins with.
+    rows: of each its beginning and its cells, by column.
+    columns: the heads, by column, in their order.
+  """
+  head = [*stubs, *columns.values()]
+  if is_sparse(len(rows), len(columns), sum(map(len, rows.values()))):
+    text = sparse_text(len(rows), len(columns))
+    return list(stubs), [[text, *[''] * (len(stubs) - 1)]]
+  return head, [
+    [*key, *(cells.get(column, '') for column in columns)]
+    for key, cells in rows.items()
+  ]
+
+
+def sparse_text(num_rows: int, num_columns: int) -> str:
+  """Says why a table is left out."""
+  return (
+    f'a table of {num_rows} rows and {num_columns} columns, nearly all of it '
+    'empty, is left out; the records have its numbers'
+  )
 
 
 def escaped(name: str) -> str:
@@ -39,7 +83,7 @@ def padded(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rows: as long.
   """
   columns = zip(head, *rows, strict=True)
-  widths = [max(3, *map(len, column)) for column in columns]
+  widths = [min(max(3, *map(len, x)), _WIDEST) for x in columns]
   rule = ['-' * widths[0]] + ['-' * (width - 1) + ':' for width in widths[1:]]
   lines = []
   for cells in (head, rule, *rows):

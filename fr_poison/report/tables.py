@@ -1,26 +1,25 @@
-"""Tables of every kind of record: Markdown for terminals, LaTeX, and CSV."""
+"""Tables of every kind of record: Markdown for terminals, and LaTeX."""
 
-import csv
-import io
-import json
 import textwrap
 
 from fr_poison.report import (
   galleries,
   paper,
   prose,
-  record_file,
   who_cloaks,
   words,
 )
 from fr_poison.report.grid import Grid
 from fr_poison.report.sources import Sources
-from fr_poison.report.table import Table, escaped, padded, plain
-from fr_poison.text import clean
+from fr_poison.report.table import (
+  Table,
+  crossed,
+  escaped,
+  padded,
+  plain,
+)
 
 _LEGENDS = words.TEXTS['tables']
-# Of many numbers, no cells of a table.
-_CURVES = ('roc', 'embedding_map', 'protection_counts')
 _SPECIAL = {
   '\\': r'\textbackslash{}',
   '~': r'\textasciitilde{}',
@@ -154,7 +153,7 @@ def detection(records: list[dict]) -> str:
   for record, (title, row) in zip(records, variants(records), strict=True):
     key = words.detector_name(record), row
     cells = sections.setdefault(title, {}).setdefault(key, {})
-    cells[record['test_attack']] = record
+    cells[record['test_attack']] = _area(record)
   found = [_section(title, rows) for title, rows in sorted(sections.items())]
   found.append(_LEGENDS['detection'])
   found += [one.markdown() for one in flags(records)]
@@ -189,9 +188,7 @@ def _decisions(records):
       text = ' / '.join(words.cell(record, x) or '-' for x in shares)
       key = words.detector_name(record), name
       rows.setdefault(key, {})[record['test_attack']] = text
-  attacks = dict.fromkeys(a for cells in rows.values() for a in cells)
-  body = [[*key, *(c.get(a, '') for a in attacks)] for key, c in rows.items()]
-  return ['detector', 'decides by', *map(words.attack_name, attacks)], body
+  return crossed(['detector', 'decides by'], rows, _attacks(rows))
 
 
 def _innocent(records):
@@ -199,22 +196,23 @@ def _innocent(records):
   rows = {}
   for record in records:
     if {'false_positive_rates', 'false_positive_rates_ci'} <= record.keys():
-      rows.setdefault(words.detector_name(record), _flagged(record))
-  kinds = list(dict.fromkeys(kind for cells in rows.values() for kind in cells))
-  body = [
-    [name, *(words.cell(cells.get(kind), 'flagged') for kind in kinds)]
-    for name, cells in rows.items()
-  ]
-  return ['flagged though innocent', *kinds], body
+      rows.setdefault((words.detector_name(record),), _flagged(record))
+  kinds = {kind: kind for cells in rows.values() for kind in cells}
+  return crossed(['flagged though innocent'], rows, kinds)
 
 
 def _flagged(record):
-  """A record of `flagged` for each kind of innocent picture."""
+  """The cell of each kind of innocent picture."""
   rates, ends = (record[f'false_positive_rates{x}'] for x in ('', '_ci'))
   return {
-    kind: {'flagged': rate, 'flagged_ci': ends[kind]}
+    kind: words.cell({'flagged': rate, 'flagged_ci': ends[kind]}, 'flagged')
     for kind, rate in rates.items()
   }
+
+
+def _attacks(rows):
+  """Heads of the attacks that rows have cells of."""
+  return {a: words.attack_name(a) for cells in rows.values() for a in cells}
 
 
 def variants(records: list[dict]) -> list[tuple[str, str]]:
@@ -249,18 +247,13 @@ def variants(records: list[dict]) -> list[tuple[str, str]]:
 
 def distractors(records: list[dict]) -> str:
   """Writes protection and accuracy among strangers, how good their model is."""
-  numbers = sorted({r['num_distractors'] for r in records})
+  numbers = {r['num_distractors'] for r in records}
+  numbers = {n: f'{n:,}' for n in sorted(numbers)}
   rows = {}
   for record, cloak, kind in among_strangers(records):
     name = words.AND.join((cloak, words.column(record), kind))
-    rows.setdefault(name, {})[record['num_distractors']] = record
-  table = lambda head, name: plain(
-    [head, *(f'{n:,}' for n in numbers)],
-    [
-      [label, *(words.cell(row.get(n), name) for n in numbers)]
-      for label, row in rows.items()
-    ],
-  )
+    rows.setdefault((name,), {})[record['num_distractors']] = record
+  table = lambda head, of: plain(*crossed([head], _cells(rows, of), numbers))
   checked = {r['network']: r['check'] for r in records if 'check' in r}
   head = ['distance of the nearest', 'strangers', 'real', 'model', 'difference']
   fits = [
@@ -275,6 +268,14 @@ def distractors(records: list[dict]) -> str:
     plain(head, fits),
     _LEGENDS['distractors_model'],
   )
+
+
+def _cells(rows, name):
+  """Rows of records as rows of one of their rates."""
+  return {
+    key: {column: words.cell(record, name) for column, record in cells.items()}
+    for key, cells in rows.items()
+  }
 
 
 def verification(records: list[dict]) -> str:
@@ -314,38 +315,6 @@ def accuracy_behind(record: dict) -> dict:
   return record | {'accuracy': accuracy, 'accuracy_ci': (1 - high, 1 - low)}
 
 
-def flat(record: dict) -> dict[str, str]:
-  """Writes a record's fields as text, its anchor first, without long curves."""
-  return {'record': record_file.anchor(record)} | {
-    k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)
-    for k, v in sorted(record.items())
-    if v is not None and k not in _CURVES
-  }
-
-
-def csv_text(records: list[dict]) -> str:
-  """Writes all records, a line each, columns in order of their appearance.
-
-  A text that a spreadsheet would take for a formula is led by an apostrophe,
-  that of a column's name, too.
-  """
-  rows = list(map(flat, records))
-  file = io.StringIO()
-  columns = dict.fromkeys(name for row in rows for name in row)
-  writer = csv.writer(file, lineterminator='\n')
-  writer.writerow(map(_inert, columns))
-  for row, record in zip(rows, records, strict=True):
-    row |= {k: _inert(v) for k, v in record.items() if isinstance(v, str)}
-    writer.writerow(clean(row.get(name, '')) for name in columns)
-  return file.getvalue()
-
-
-def _inert(cell):
-  """A text of a cell that no spreadsheet computes."""
-  is_formula = cell.startswith(('=', '+', '-', '@', '\t', '\r', '\n'))
-  return "'" * is_formula + clean(cell)
-
-
 def latex(grids: list[Grid]) -> str:
   """Writes the protection tables, for the packages booktabs and graphicx."""
   escape = lambda name: ''.join(_SPECIAL.get(c, c) for c in words.clean(name))
@@ -377,18 +346,12 @@ def _rates(grid, indent, escape, bold, dash='-'):
 
 
 def _section(title, rows):
-  attacks = dict.fromkeys(a for cells in rows.values() for a in cells)
-  body = [
-    [*key[: 2 if title else 1], *(_area(cells.get(a)) for a in attacks)]
-    for key, cells in rows.items()
-  ]
-  head = ['detector', title] if title else ['detector']
-  return plain(head + [words.attack_name(a) for a in attacks], body)
+  stubs = ['detector', title] if title else ['detector']
+  rows = {key[: len(stubs)]: cells for key, cells in rows.items()}
+  return plain(*crossed(stubs, rows, _attacks(rows)))
 
 
 def _area(record):
-  if record is None:
-    return ''
   found = words.percent(record['tpr_at_fpr']['0.01'])
   return f'{words.cell(record, "auc")}, TPR {found}'
 

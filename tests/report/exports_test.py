@@ -1,6 +1,6 @@
 import csv
 
-from fr_poison.report import record_file, tables
+from fr_poison.report import record_file, spreadsheet, tables
 from fr_poison.report.grid import arrange
 
 
@@ -8,7 +8,7 @@ def test_csv_has_every_field_of_every_kind(make_record):
   record = make_record(network='naïve, "quoted"\nname', roc={'fpr': [0, 1]})
   other = {'detector': 'statistics', 'auc': 0.5, 'jpeg': ''}
   first, second = csv.DictReader(
-    tables.csv_text([record, other]).splitlines(keepends=True)
+    spreadsheet.csv_text([record, other]).splitlines(keepends=True)
   )
   assert first['record'] == record_file.anchor(record)
   assert first['network'] == record['network'] and first['seed'] == '0'
@@ -18,7 +18,7 @@ def test_csv_has_every_field_of_every_kind(make_record):
 
 def test_no_cell_is_a_formula(make_record):
   record = make_record(network='=cmd()', device='@x', rate=0.5)
-  (row,) = csv.DictReader(tables.csv_text([record]).splitlines())
+  (row,) = csv.DictReader(spreadsheet.csv_text([record]).splitlines())
   assert (row['network'], row['device']) == ("'=cmd()", "'@x")
   assert row['protection_rate'] == '0.5'
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from text_test import HOSTILE, is_clean
 
-from fr_poison.report import page, record_file, sources, tables
+from fr_poison.report import page, record_file, sources, spreadsheet, tables
 from fr_poison.report.grid import arrange
 
 _CHOSEN = ('attack', 'recognizer', 'distractors')  # one of a few words
@@ -99,7 +99,7 @@ def test_no_name_adds_a_cell_or_a_line(records):
 
 @pytest.mark.parametrize('sign', ['=', '+', '-', '@', '\t', '\r', '\n'])
 def test_no_head_or_cell_of_a_csv_is_a_formula(records, sign):
-  rows = csv.reader(io.StringIO(tables.csv_text(records(f'{sign}cmd()'))))
+  rows = csv.reader(io.StringIO(spreadsheet.csv_text(records(f'{sign}cmd()'))))
   for row in rows:
     assert not any(cell.startswith(sign) for cell in row), row
 
