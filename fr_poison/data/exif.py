@@ -22,14 +22,22 @@ _KEPT = (
   0x013C,  # HostComputer
   0x8298,  # Copyright
 )
-# Makers hide previews in their note; size and colours are the new file's own.
-_DROPPED = (
-  0x927C,  # MakerNote
-  0xA001,  # ColorSpace
-  0xA002,  # PixelXDimension
-  0xA003,  # PixelYDimension
-  0xA005,  # Interoperability
+# When, and how it was exposed; but no maker's note and no comment, in which
+# previews of the face without its cloak hide, and no serial number.
+_KEPT_OF_EXPOSURE = (
+  *(0x829A, 0x829D, 0x8822, 0x8827),  # time, aperture, program, sensitivity
+  *(0x9000, 0x9003, 0x9004, 0x9010, 0x9011, 0x9012),  # version, dates, zones
+  *range(0x9201, 0x920B),  # shutter to focal length, flash among them
+  *(0x9290, 0x9291, 0x9292),  # fractions of the dates' seconds
+  *range(0xA402, 0xA407),  # mode, white balance, zoom, 35 mm, kind of scene
+  *(0xA432, 0xA433, 0xA434),  # the lens, by its maker's name and its own
 )
+_KEPT_OF_PLACE = range(32)  # what EXIF 3.0 defines
+_KEPT_IN = {
+  ExifTags.IFD.Exif: _KEPT_OF_EXPOSURE,
+  ExifTags.IFD.GPSInfo: _KEPT_OF_PLACE,
+}
+_LONGEST = 256  # Bytes of a value that is no text: more are something else's.
 _MAX_BYTES = 65_000  # A JPEG has 65,533 for it.
 # Without these segments the same numbers would be other colours; a longer one
 # holds something else: a thumbnail.
@@ -44,8 +52,8 @@ def kept(data: bytes) -> bytes:
 
   Returns:
     Who took it, with what, when and where (GPS), and Orientation 1; no
-    thumbnail, no maker's note. b'' if there is nothing of this, if it is
-    damaged, or longer than a JPEG can hold.
+    thumbnail, no maker's note, no comment and no serial number. b'' if there
+    is nothing of this, if it is damaged, or longer than a JPEG can hold.
   """
   new = Image.Exif()
   try:
@@ -53,8 +61,9 @@ def kept(data: bytes) -> bytes:
       with decode.opened(data) as image:
         old = image.getexif()
       new.update({tag: old[tag] for tag in _KEPT if tag in old})
-      for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-        tags = {k: v for k, v in old.get_ifd(ifd).items() if k not in _DROPPED}
+      for ifd, names in _KEPT_IN.items():
+        found = old.get_ifd(ifd)
+        tags = {k: found[k] for k in names if _is_plain(found.get(k))}
         if tags:
           new[ifd] = tags
       if not new:
@@ -64,6 +73,11 @@ def kept(data: bytes) -> bytes:
   except Exception:  # Pillow raises nearly everything on damage.
     return b''
   return block if len(block) <= _MAX_BYTES else b''
+
+
+def _is_plain(value):
+  is_data = isinstance(value, bytes)
+  return value is not None and not (is_data and len(value) > _LONGEST)
 
 
 def pixels_only(data: bytes, image: np.ndarray) -> bytes:

@@ -87,6 +87,24 @@ def test_no_picture_of_the_face_without_its_cloak_is():
   assert small.getvalue() not in exif.kept(data)
 
 
+def test_what_nobody_listed_is_left_out():
+  # Comment, number of the body, owner, an unknown one; data in a known one.
+  block, image = photos.exif(1), Image.fromarray(photos.picture(16, 16, 1))
+  tags = block.get_ifd(0x8769)
+  tags |= {
+    0x9286: b'ASCII\0\0\0face',
+    0xA430: 'Ann',
+    0xA431: '12',
+    0xEA1C: b'x',
+  }
+  tags |= {0x829D: 2.0, 0xA434: '50 mm'}
+  block.get_ifd(0x8825)[28] = bytes(257)
+  image.save(buffer := io.BytesIO(), 'JPEG', exif=block.tobytes())
+  read = _read(exif.kept(buffer.getvalue()))
+  assert read.get_ifd(0x8769) == {0x829D: 2.0, 0xA434: '50 mm'}
+  assert 28 not in read.get_ifd(0x8825) and 27 in read.get_ifd(0x8825)
+
+
 def test_none_is_none():
   buffer = io.BytesIO()
   Image.fromarray(photos.picture(16, 16, 1)).save(buffer, 'JPEG')
