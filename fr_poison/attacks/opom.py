@@ -19,7 +19,6 @@ from fr_poison.types import Array, EmbedFn
 VARIANTS = 'class_center', 'fi_uap', 'convex_hull', 'affine_hull'
 _MEAN_STEPS = 5  # in which a hull's variants still go away from its centre
 _ITERATIONS = 300  # of the projection onto a convex hull
-_LOWEST = -1e9  # what fills up takes no part in a hull
 _product = functools.partial(jnp.matmul, precision='highest')
 
 
@@ -95,9 +94,9 @@ def nearest_in_hull(y: Array, points: Array, weights: Array) -> Array:
     points: [N, D], those whose weight is not 0.
     weights: [N].
   """
-  is_point = weights > 0
   centre = groups.mean(points, weights)  # moved to 0, no digits are lost
-  points = jnp.where(is_point[:, None], points - centre, 0)
+  # What fills up is put there: inside the hull it changes nothing.
+  points = jnp.where(weights[:, None] > 0, points - centre, 0)
   products = _product(points, points.T)
   wanted = _product(y - centre, points.T)
   # No eigenvalue is larger than the largest sum of a row.
@@ -108,9 +107,9 @@ def nearest_in_hull(y: Array, points: Array, weights: Array) -> Array:
   def step(k, state):
     shares, ahead = state
     moved = ahead - rate * (_product(ahead, products) - wanted)
-    new = project(jnp.where(is_point, moved, _LOWEST)).astype(moved.dtype)
-    pace = jnp.asarray(k, jnp.float32) / (jnp.asarray(k, jnp.float32) + 3)
-    return new, new + pace * (new - shares)
+    new = project(moved).astype(moved.dtype)
+    count = jnp.asarray(k, jnp.float32)
+    return new, new + count / (count + 3) * (new - shares)
 
   equal = jnp.broadcast_to(weights / jnp.sum(weights), wanted.shape)
   with jax.numpy_dtype_promotion('standard'):  # optax's projection needs it

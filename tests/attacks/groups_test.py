@@ -111,6 +111,17 @@ def test_deterministic_in_seed_and_in_all_pictures_of_the_person(name):
   assert (changed - other != first - IMAGES)[GROUPS == 7].any()
 
 
+def test_the_key_is_of_all_pictures_whatever_their_order():
+  init = jax.jit(ATTACKS['chameleon'].init)
+  key = lambda images: jax.random.key_data(init(_params(), RNG, images).rng)
+  images = IMAGES[:3]
+  np.testing.assert_array_equal(key(images[::-1]), key(images))
+  for number in range(3):
+    other = images.copy()
+    other[number, 0, 0] = 1 - other[number, 0, 0]
+    assert (key(other) != key(images)).any()
+
+
 @pytest.mark.parametrize('spoil', [0, np.nan])
 def test_what_finds_nothing_gives_the_originals_back(name, spoil):
   adv_images, info = _run(name, params=[_params()[0] * spoil])

@@ -58,16 +58,17 @@ def test_signs_move_every_pixel_that_counts(monkeypatch):
 
 
 def test_gradients_of_the_targets_taken_are_summed(monkeypatch):
-  # The first step of .3 goes to FAR, with the direction (0, 1). From there
-  # NEAR's candidate has the sum of (0, 1) and (1, 0), so a step along (.7,
-  # .7), and FAR's goes straight on. Gains: NEAR (.712, 1.012) is cut to the
-  # ball, (.712, 1): .543 away from the start, .291 from FAR: .252. FAR (.5, 1):
-  # .5 - .2 = .3 is more.
-  found = _step([FAR, NEAR], 0.3, steps=2, monkeypatch=monkeypatch)
-  np.testing.assert_allclose(found, [0.5, 1.0], atol=1e-6)
-  # With one target the sum points where each does, whatever its length.
-  found = _step([[0.8, 0.9]], 0.1, steps=2, monkeypatch=monkeypatch)
-  np.testing.assert_allclose(found, [0.5 + 0.12, 0.5 + 0.16], atol=1e-6)
+  # Steps of .1. The first ends on (.6, .5), a gain of .1; towards (.7, .6) it
+  # would end at (.589, .545), .046 from the nearest target: .1 - .046. Of mean
+  # absolute value 1 over the picture's six numbers the gradient is (6, 0).
+  # Then the other one's, (4, 2), is added: along (10, 2) to (.698, .520), which
+  # is .199 away and .080 from (.7, .6), a gain of .119; straight on .2 - .1.
+  targets = [[0.6, 0.5], [0.7, 0.6]]
+  found = _step(targets, 0.1, monkeypatch=monkeypatch)
+  np.testing.assert_allclose(found, [0.6, 0.5], atol=1e-6)
+  found = _step(targets, 0.1, steps=2, monkeypatch=monkeypatch)
+  way = np.array([10, 2]) / 104**0.5
+  np.testing.assert_allclose(found, [0.6, 0.5] + 0.1 * way, atol=1e-5)
 
 
 def test_the_authors_step_and_what_it_gains():
