@@ -8,6 +8,7 @@ know them: an oracle, and an upper bound. The honest form lets those join that
 are near enough, right or wrong.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -22,10 +23,22 @@ from fr_poison.types import Array, Embeddings, InputError, Labels
 CLASSIFIERS = ('nearest_neighbor', 'linear')
 
 
-class Tracker(NamedTuple):
-  """What lets a picture join the gallery."""
+@dataclasses.dataclass(frozen=True)
+class Tracker:
+  """What lets a picture join the gallery.
 
-  max_distance: float | None = None  # see `follow`; None: the oracle
+  Attributes:
+    max_distance: see `follow`; None: the oracle.
+
+  Raises:
+    InputError: a distance below 0.
+  """
+
+  max_distance: checks.NotNegative | None = None
+
+  def __post_init__(self):
+    """Checks the distance."""
+    checks.check_fields(self)
 
 
 class Tracked(NamedTuple):
@@ -36,6 +49,7 @@ class Tracked(NamedTuple):
   rounds: np.ndarray  # [M], in which it joined; 0 for those that never did
 
 
+@checks.checked
 def follow(
   classifier: str,
   embeddings: Embeddings,
@@ -43,7 +57,7 @@ def follow(
   known: np.ndarray,
   asked: np.ndarray,
   *,
-  max_distance: float | None = None,
+  max_distance: checks.NotNegative | None = None,
   strangers: Array | None = None,
   **settings,
 ) -> Tracked:
@@ -65,8 +79,8 @@ def follow(
     **settings: of the classifier's `fit`: `normalize`; `C`, ...
 
   Raises:
-    InputError: an unknown classifier or setting, strangers for another one than
-      nearest_neighbor; as the classifier's `fit`.
+    InputError: an unknown classifier or setting, a distance below 0, strangers
+      for another one than nearest_neighbor; as the classifier's `fit`.
   """
   checks.known('classifier', classifier, CLASSIFIERS)
   embeddings = np.asarray(embeddings, np.float64)
