@@ -50,7 +50,7 @@ def test_every_cell_has_a_grid_with_the_control_in_it(cells):
   grids = grid.tables(cells)
   assert [one.title for one in grids] == [
     'gallery cloaked, probe clean (1A)',
-    'gallery and probe cloaked (2A)',
+    'gallery cloaked, probe cloaked (2A)',
     'gallery clean, probe cloaked (2B)',
   ]
   for one in grids:
@@ -111,10 +111,10 @@ def test_words_say_which_threat_is_meant(cells):
     'was made for (a search finds 70% of the pictures), 10% before others; '
     'PGD 99% before the network that it was made for (a search finds 1% of the '
     'pictures), 20% before others.',
-    'Gallery and probe cloaked (2A): OPOM 5% before the network that it was '
-    'made for (a search finds 95% of the pictures), 0% before others; PGD 10% '
-    'before the network that it was made for (a search finds 90% of the '
-    'pictures), 0% before others.',
+    'Gallery cloaked, probe cloaked (2A): OPOM 5% before the network that it '
+    'was made for (a search finds 95% of the pictures), 0% before others; '
+    'PGD 10% before the network that it was made for (a search finds 90% of '
+    'the pictures), 0% before others.',
     'Gallery clean, probe cloaked (2B): OPOM 97% before the network that it '
     'was made for (a search finds 3% of the pictures), 40% before others; '
     'PGD 90% before the network that it was made for (a search finds 10% of '
