@@ -107,10 +107,10 @@ def follow(
     if max_distance is None:
       joins = found[rest] == truth[rest]
     else:
-      own = is_in[:, None] & (names[:, None] == found[rest])
+      own = is_in[:, None] & (names[:, None] == found[rest])  # nobody's: none
       near = np.where(own, apart[:, rest], np.inf).min(0)
       joins = near < max_distance
-    new = rest[joins & (found[rest] != NOBODY)]
+    new = rest[joins]
     if not len(new):
       break
     names[len(known) + new], is_in[len(known) + new] = found[new], True
