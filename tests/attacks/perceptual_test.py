@@ -52,7 +52,8 @@ def test_lpips_of_equal_pictures_is_zero_with_a_zero_gradient():
   value, grad = jax.value_and_grad(
     lambda x: perceptual.lpips(params, x, image).sum()
   )(image)
-  assert value == 0
-  np.testing.assert_array_equal(grad, 0)
+  # On some processors both are computed in another order: by rounding alone.
+  assert value < 1e-12
+  np.testing.assert_allclose(grad, 0, atol=1e-6)
   with pytest.raises(InputError, match='30x33, but LPIPS needs at least 31x31'):
     perceptual.lpips(params, image[:, 1:], image[:, 1:])

@@ -136,5 +136,5 @@ def test_mistakes_are_one_line_and_exit_status_2(tmp_path, config_file):
   )
   assert result.returncode == 2 and result.stdout == ''
   (line,) = result.stderr.splitlines()
-  assert line == f'error: --input: {tmp_path}/a\\n\\x1b[31m: no such folder'
+  assert line == f'error: --input: {tmp_path}/a \\x1b[31m: no such folder'
   assert not (tmp_path / 'out').exists()

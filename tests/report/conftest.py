@@ -131,5 +131,6 @@ def moves(make_record):
     make('top2', 0.05),
     make('squeezing blur', 0.5),
     make('purifying: jpeg', 0.8),
+    make('dyntracker', 0.6),
     make('detecting: statistics', 1.0) | gone,
   ]
