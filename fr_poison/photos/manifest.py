@@ -13,10 +13,14 @@ import math
 import pathlib
 from collections.abc import Iterable
 
-from fr_poison import files, strict_json
+from fr_poison import checks, files, strict_json
 from fr_poison.photos.tree import MANIFEST
 from fr_poison.types import InputError
 
+_TEXTS = (
+  *('status', 'output', 'reason', 'sha256', 'input_sha256'),
+  *('format', 'align'),
+)
 _ORPHAN = {'status': 'orphaned', 'reason': 'its picture is gone'}
 
 
@@ -115,14 +119,22 @@ def _read(path):
   for i, line in enumerate(data.split(b'\n')[:-1], 1):
     try:
       rows.append(strict_json.loads(line))
-      if not isinstance(rows[-1]['input'], str):
-        raise TypeError
+      _check(rows[-1])
     except (KeyError, TypeError, ValueError, RecursionError) as error:
       raise InputError(
         f'--output: {path}, line {i}: not a row of poison.py, or altered; '
         'repair it, choose another folder or --overwrite'
       ) from error
   return rows
+
+
+def _check(row):
+  """Raises what `_read` expects where a field is of another kind."""
+  texts = [row['input'], *(row[x] for x in _TEXTS if row.get(x) is not None)]
+  if not all(isinstance(text, str) for text in texts):
+    raise TypeError
+  for number in dict(row.get('feature_displacement') or {}).values():
+    checks.number('feature_displacement', number, -math.inf)
 
 
 def _line(row):

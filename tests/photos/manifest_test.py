@@ -189,6 +189,10 @@ def test_rows_of_before_there_were_sums_are_kept(folders):
     b'{}',
     b'{"input": 3}',
     b'{"input": "a", "x": NaN}',
+    b'{"input": "a", "output": ["a.png"]}',
+    b'{"input": "a", "status": {}}',
+    b'{"input": "a", "feature_displacement": [1]}',
+    b'{"input": "a", "feature_displacement": {"saved": "1"}}',
     b'\xff',
   ],
 )
