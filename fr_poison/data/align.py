@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from fr_poison import checks
+from fr_poison.bands import Rows, bands
 from fr_poison.types import InputError
 
 # dlib's get_face_chip_details: outer and inner corner of one eye, outer and
@@ -130,7 +131,7 @@ def align(
 
 
 def warp(
-  image: np.ndarray, landmarks: np.ndarray, size: int, template: str
+  image: np.ndarray | Rows, landmarks: np.ndarray, size: int, template: str
 ) -> np.ndarray:
   """Turns, scales and shifts a face onto a template.
 
@@ -138,7 +139,7 @@ def warp(
   channel is treated alike, so grey pictures stay exactly grey.
 
   Args:
-    image: uint8 or float32 [H, W, C], in any unit.
+    image: uint8 or float32 [H, W, C], in any unit; an array, or `Rows`.
     landmarks: [5, 2], in the template's order.
     size: side of the result, float64 [size, size, C], in pixels.
     template: one of `TEMPLATES`.
@@ -154,7 +155,8 @@ def warp(
     landmarks = (np.float64(landmarks) + 0.5) / factor - 0.5
     transform = _onto(landmarks, size, template)
   inverse = np.linalg.inv(transform[:, :2])
-  return _bilinear(image, (_grid(size, size) - transform[:, 2]) @ inverse.T)
+  grid = _grid(range(size), size)
+  return _bilinear(image[:], (grid - transform[:, 2]) @ inverse.T)
 
 
 def warp_back(
@@ -162,16 +164,18 @@ def warp_back(
   landmarks: np.ndarray,
   shape: tuple[int, int],
   template: str,
+  rows: slice = slice(None),
 ) -> np.ndarray:
   """Brings what is to be added to `warp` of a picture to where its face is.
 
-  Of float32 [S, S, C] it makes float64 [H, W, C], the picture's `shape`; 0
-  beyond the aligned square, and nowhere more than the greatest change.
-  Landmarks are those in the picture. Raises as `warp`.
+  Of float32 [S, S, C] it makes float64 [H, W, C], the picture's `shape`, or
+  some `rows` of that; 0 beyond the aligned square, and nowhere more than the
+  greatest change. Landmarks are those in the picture. Raises as `warp`.
   """
   size = len(change)
   transform = _onto(landmarks, size, template)
-  xy = _moved(_grid(*shape), transform)
+  height, width = shape
+  xy = _moved(_grid(range(*rows.indices(height)), width), transform)
   is_inside = ((xy >= -0.5) & (xy <= size - 0.5)).all(-1, keepdims=True)
   factor = int(_scale(transform))
   if factor > 1:  # The face is smaller than its template: see `warp`.
@@ -194,15 +198,20 @@ def _scale(transform):
   return np.linalg.det(transform[:, :2]) ** 0.5
 
 
-def _grid(height, width):
-  """[height, width, 2]: the (x, y) of every pixel."""
-  return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
+def _grid(rows, width):
+  """[rows, width, 2]: the (x, y) of every pixel."""
+  return np.stack(np.meshgrid(np.arange(width), rows), axis=-1)
 
 
 def _reduce(image, factor):
   """Means of `factor` x `factor` pixels; of uint8, rounded."""
-  planes = [np.ascontiguousarray(p) for p in np.moveaxis(image, -1, 0)]
-  return np.stack([Image.fromarray(p).reduce(factor) for p in planes], -1)
+  reduced = []
+  for rows in bands(*image.shape[:2], multiple=factor):
+    planes = map(np.ascontiguousarray, np.moveaxis(image[rows], -1, 0))
+    reduced.append(
+      np.stack([Image.fromarray(p).reduce(factor) for p in planes], -1)
+    )
+  return np.concatenate(reduced)
 
 
 def _bilinear(image: np.ndarray, xy: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ Pillow's own conversions take the whole picture, and make a copy of it each.
 import numpy as np
 from PIL import ExifTags, Image
 
+from fr_poison.bands import bands
 from fr_poison.data import srgb
-from fr_poison.data.bands import bands
 
 # How the picture that is stored lies in the upright one, by EXIF's orientation.
 _LYING = {

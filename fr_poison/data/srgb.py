@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageCms
 
-from fr_poison.data.bands import bands
+from fr_poison.bands import bands
 
 _MODES = {'RGB': 'RGB', 'GRAY': 'L', 'CMYK': 'CMYK'}
 _MAX_BYTES = 1 << 22  # of a profile; the largest that printers have

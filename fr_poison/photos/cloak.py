@@ -1,7 +1,8 @@
 """The cloak of a photograph: attacked at one working size, put back, measured.
 
 Arrays of one fixed shape go into every compiled function, whatever the
-pictures' sizes and however many there are, so each is compiled once.
+pictures' sizes and however many there are, so each is compiled once. What is
+computed of a whole picture is computed a band of rows at a time.
 """
 
 from collections.abc import Sequence
@@ -11,9 +12,9 @@ import jax
 import numpy as np
 
 from fr_poison import attacks, extractors, metrics
+from fr_poison.bands import Rows, bands
 from fr_poison.data import align, decode
 from fr_poison.data.batches import map_batches, pictures_a_call
-from fr_poison.data.faces import to_float
 from fr_poison.distances import normalize
 from fr_poison.photos import pixels
 from fr_poison.photos.settings import Settings
@@ -29,7 +30,7 @@ class Part(NamedTuple):
   """What became of one face, or of the picture as a whole."""
 
   frame: Frame
-  unrounded: np.ndarray  # float32 [h, w, 3] in [0, 1], before 8 bits
+  seen: dict[int, np.ndarray]  # before 8 bits, by the side of what is shown
   scale: float = 1.0  # of the perturbation; 0: nothing is left
   budget_used: float | None = None  # of the attack's; None: it does not say
   reason: str | None = None  # why it is not cloaked
@@ -112,17 +113,26 @@ class Cloaker:
     taken = np.zeros(image.shape[:2], bool)
     for frame, (levels, used) in zip(frames, changes, strict=True):
       part, base = image[frame.box], codes[frame.box]
-      unrounded, scale = to_float(base), 0.0
+      change, cloaked, scale = None, base, 0.0
       reason = 'the attack found nothing better than the picture'
       if levels is not None:
-        change = frame.back(levels, part)
-        change[taken[frame.box]] = 0
-        budget = self._settings.max_dssim
-        base[:], unrounded, scale = add(part, change, budget, base)
+        change = _outside(taken[frame.box], frame.back(levels, *part.shape[:2]))
+        cloaked, scale = add(part, change, self._settings.max_dssim, base)
         reason = None if scale else 'no change is left within the budget'
-      taken[frame.box] = True
-      parts.append(Part(frame, unrounded, scale, used, reason))
+      unrounded = _in_float(_sum(base, change, scale) if scale else base)
+      sides = set(self._sides(frame))
+      seen = {side: frame.look(unrounded, side) for side in sides}
+      base[:], taken[frame.box] = cloaked, True
+      parts.append(Part(frame, seen, scale, used, reason))
     return codes, parts
+
+  def _sides(self, frame):
+    """Of what each network is shown of a frame."""
+    side = align.TEMPLATES[frame.template].side
+    return [
+      side if network.crop else network.input_size
+      for network in self._shown(frame.alignment)
+    ]
 
   def fields(
     self, image: np.ndarray, saved: np.ndarray, parts: Sequence[Part]
@@ -159,16 +169,16 @@ class Cloaker:
 
   def _measure(self, part, image, saved, posted):
     """`_MEASURED`; the last is a mean over networks of |f(x) - f(image)|^2."""
-    views = to_float(image), part.unrounded, to_float(saved), to_float(posted)
-    total = np.zeros(3)
-    for network in self._shown(part.frame.alignment):
-      # Always these four, and no other pictures: nothing that another picture
-      # or the order could change even in the last digit.
-      size = network.input_size
-      if network.crop:
-        size = align.TEMPLATES[part.frame.template].side
-      seen = np.stack([part.frame.look(x, size) for x in views])
-      embeddings = _embed(network.embed_fn, network.params, seen)
+    frame, total, seen = part.frame, np.zeros(3), {}
+    # Always these four, and no other pictures: nothing that another picture or
+    # the order could change even in the last digit.
+    for side, unrounded in part.seen.items():
+      views = (frame.look(_in_float(x), side) for x in (image, saved, posted))
+      original, *others = views
+      seen[side] = np.stack([original, unrounded, *others])
+    networks = self._shown(frame.alignment)
+    for network, side in zip(networks, self._sides(frame), strict=True):
+      embeddings = _embed(network.embed_fn, network.params, seen[side])
       embeddings = normalize(np.float64(embeddings))
       total += np.sum((embeddings[1:] - embeddings[0]) ** 2, 1)
     displacement = (total / len(self._networks)).tolist()
@@ -187,10 +197,10 @@ _embed = jax.jit(
 
 def add(
   image: np.ndarray,
-  change: np.ndarray,
+  change: np.ndarray | Rows,
   max_dssim: float | None,
   base: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, float]:
+) -> tuple[np.ndarray, float]:
   """Adds a perturbation to a picture, as much of it as the budget allows.
 
   No pixel moves by more levels than the perturbation has, rounded or not.
@@ -203,17 +213,44 @@ def add(
     base: the picture with what it has already, its neighbour's cloak.
 
   Returns:
-    uint8 [H, W, 3]; the same before rounding, float32 in [0, 1]; and the scale
-    of the perturbation, 0 if what is left of it changes no pixel.
+    uint8 [H, W, 3], and the scale of the perturbation, 0 if what is left of it
+    changes no pixel.
   """
+  codes = np.empty(base.shape, np.uint8)
   for percent in range(100, 0, -5):
-    levels = base + np.float32(percent / 100) * change
-    codes = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
-    if (codes == base).all():
+    levels, is_changed = _sum(base, change, percent / 100), False
+    for rows in bands(*base.shape[:2]):
+      codes[rows] = np.rint(levels[rows])
+      is_changed = is_changed or bool((codes[rows] != base[rows]).any())
+    if not is_changed:
       break
     if max_dssim is None or pixels.dssim(image, codes) <= max_dssim:
-      return codes, np.clip(levels, 0, 255) / 255, percent / 100
-  return base, to_float(base), 0.0
+      return codes, percent / 100
+  return base, 0.0
+
+
+def _sum(base, change, scale):
+  """A picture with its perturbation scaled, not rounded: levels in 0..255."""
+  scale = np.float32(scale)
+  return Rows(
+    base.shape,
+    lambda rows: np.clip(base[rows] + scale * change[rows], 0, 255),
+  )
+
+
+def _in_float(levels):
+  """The same in [0, 1], as `to_float` has it."""
+  return Rows(
+    levels.shape, lambda rows: np.float32(levels[rows]) / np.float32(255)
+  )
+
+
+def _outside(taken, change):
+  """A perturbation without what pixels of others would get of it."""
+  return Rows(
+    change.shape,
+    lambda rows: np.where(taken[rows][..., None], np.float32(0), change[rows]),
+  )
 
 
 def _rounded(value):

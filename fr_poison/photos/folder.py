@@ -18,6 +18,9 @@ from fr_poison.photos.cloak import NUMBERS, Cloaker
 from fr_poison.photos.settings import Settings
 from fr_poison.types import InputError
 
+# Bytes of decoded pictures that are attacked at a time: three of the largest.
+_MAX_HELD = 3 * 3 * decode.MAX_PIXELS
+
 
 class Run:
   """Cloaks a tree of pictures, and goes on where it was stopped.
@@ -107,12 +110,7 @@ class Run:
       InputError: a file cannot be written; with `strict`, a picture cannot be
         cloaked.
     """
-    left, number = self.left, self._cloaker.number
-    for start in range(0, len(left), number):
-      photos = []
-      for path in left[start : start + number]:
-        photos.append(tree.read(self._source, path, self._settings))
-        self._refuse(path, photos[-1].reason)
+    for photos in self._read():
       parts = [
         (photo.image[frame.box], frame)
         for photo in photos
@@ -120,12 +118,31 @@ class Run:
         for frame in photo.view.frames
       ]
       changes = iter(self._cloaker.changes(parts))
-      for photo in photos:
+      del parts  # They hold all of the pictures.
+      while photos:
+        photo = photos.pop(0)
         row = self._unsaved(photo)
         if not photo.status:
           row |= self._save(photo, [next(changes) for _ in photo.view.frames])
         self.manifest.append(row)
         yield row
+
+  def _read(self):
+    """Some pictures of those left at a time, a list that becomes the caller's.
+
+    Fewer are attacked at a time than could be if they are large.
+    """
+    photos, held = [], 0
+    for path in self.left:
+      photos.append(tree.read(self._source, path, self._settings))
+      self._refuse(path, photos[-1].reason)
+      image = photos[-1].image
+      held += 0 if image is None else image.nbytes
+      if len(photos) == self._cloaker.number or held > _MAX_HELD:
+        yield photos
+        photos, held = [], 0
+    if photos:
+      yield photos
 
   def _refuse(self, path, reason):
     if self._strict and reason:
@@ -151,15 +168,17 @@ class Run:
     format = 'png' if name.lower().endswith('.png') else 'jpeg'
     codes, parts = self._cloaker.put(photo.image, photo.view.frames, changes)
     file = self._settings.output.encode(codes, format, photo.exif)
+    del codes  # Of the largest picture it is 192 MB.
     path = self._output / name
     files.write_atomic(path, file)
     file = files.read(path)
-    saved = decode.decode(file, name)
+    digest, saved = hashlib.sha256(file).hexdigest(), decode.decode(file, name)
+    del file
     return {
       **{'output': name, 'format': format, 'align': photo.view.align},
       'face_share': None if share is None else round(share, 3),
       **self._cloaker.fields(photo.image, saved, parts),
-      'sha256': hashlib.sha256(file).hexdigest(),
+      'sha256': digest,
     }
 
   def _check_output(self, overwrite):

@@ -1,29 +1,61 @@
 """Pictures of every size, resized and compared with NumPy and Pillow.
 
 JAX would compile anew, and keep the program, for each size. The tests hold
-`resize` and `dssim` to those of networks and attacks.
+`resize` and `dssim` to those of networks and attacks. None takes more memory
+than a small part of a large picture.
 """
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
+
+from fr_poison.bands import Rows, bands
+from fr_poison.data import placement
 
 MIN_SIDE = 11  # of SSIM's window
 _TILE = 64  # SSIM's windows at a time, rows and columns
 
 
-def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+def resize(image: np.ndarray | Rows, height: int, width: int) -> Rows:
   """Resizes bilinearly, antialiased when shrinking, as `network.resize`.
 
   From [H, W, C] to float32 [height, width, C], never beyond the extreme values
-  of `image`.
+  of `image`. What Pillow makes of the whole picture, which resizes rows and
+  then columns: its rows are resized here, columns where rows of the result are
+  asked for. To the bit, but for the last one of what becomes lower and is twice
+  as high as wide, or narrower than the result: Pillow begins with its columns.
   """
-  planes = [
-    Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR)
-    for plane in np.moveaxis(image.astype(np.float32), -1, 0)
-  ]
-  result = np.stack([np.asarray(plane) for plane in planes], -1)
-  return np.clip(result, image.min(), image.max())  # rounding errors, too
+  low, high, resized = np.inf, -np.inf, []
+  for rows in bands(*image.shape[:2]):
+    band = np.asarray(image[rows], np.float32)
+    low, high = min(low, band.min()), max(high, band.max())
+    resized.append(placement.resize(band, len(band), width))
+  resized = np.concatenate(resized)
+  first, weights = _taps(len(resized), height)
+
+  def of(rows):
+    total = np.float64(0)
+    for tap, weight in enumerate(weights[:, rows]):
+      pixels = resized[np.minimum(first[rows] + tap, len(resized) - 1)]
+      total = total + weight[:, None, None] * pixels
+    return np.clip(total.astype(np.float32), low, high)
+
+  return Rows((height, width, image.shape[2]), of)
+
+
+def _taps(length, number):
+  """The first of `length` pixels of each of `number`, [N]; weights [K, N].
+
+  In the order of precompute_coeffs in Pillow's Resample.c.
+  """
+  scale = length / number
+  support = max(scale, 1.0)
+  centres = (np.arange(number) + 0.5) * scale
+  first = np.maximum((centres - support + 0.5).astype(int), 0)
+  count = np.minimum((centres + support + 0.5).astype(int), length) - first
+  tap = np.arange(count.max())[:, None]
+  apart = np.abs((tap + first - centres + 0.5) * (1 / support))
+  weights = np.where(tap < count, np.maximum(1 - apart, 0), 0)
+  return first, weights / np.cumsum(weights, 0)[-1]
 
 
 def dssim(a: np.ndarray, b: np.ndarray) -> float:

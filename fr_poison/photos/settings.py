@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from fr_poison import checks, extractors, keys, stages, strict_json, version
+from fr_poison.bands import bands
 from fr_poison.data import decode, detect_faces
 from fr_poison.evaluation import cloaks
 from fr_poison.photos import view
@@ -57,7 +58,11 @@ class Output:
 
   def encode(self, image: np.ndarray, format: str, exif: bytes) -> bytes:
     """Encodes a cloak, uint8 [H, W, 3], a grey one with one channel."""
-    if (image == image[..., :1]).all():
+    is_grey = (
+      (image[rows] == image[rows, :, :1]).all()
+      for rows in bands(*image.shape[:2])
+    )
+    if all(is_grey):
       image = image[..., 0]
     if format == 'png':
       return decode.encode_png(image, exif=exif)

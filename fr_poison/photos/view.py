@@ -5,10 +5,12 @@ was made on a loose photograph as a whole is not what they see then; what was
 made on the template, and put back, is.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 
+from fr_poison.bands import Rows
 from fr_poison.data import align, detect_faces
 from fr_poison.photos import pixels
 from fr_poison.types import InputError
@@ -53,16 +55,15 @@ class Frame(NamedTuple):
     edges = [columns.start, rows.start, columns.stop, rows.stop]
     return None if whole else edges
 
-  def look(self, part: np.ndarray, size: int) -> np.ndarray:
+  def look(self, part: np.ndarray | Rows, size: int) -> np.ndarray:
     """Shows a network the part [h, w, 3]: float32 [size, size, 3]."""
     if self.landmarks is None:
-      return pixels.resize(part, size, size)
+      return pixels.resize(part, size, size)[:]
     shown = align.warp(part, self.landmarks, size, self.template)
     return shown.astype(np.float32)
 
-  def back(self, change: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """Takes a change of what is shown [S, S, 3] to the part [h, w, 3]."""
-    height, width = part.shape[:2]
+  def back(self, change: np.ndarray, height: int, width: int) -> Rows:
+    """Takes a change of what is shown [S, S, 3] to the part: float32."""
     if self.landmarks is None:
       return pixels.resize(change, height, width)
     # Pixels at an edge are in few of SSIM's windows, and so hardly cost an
@@ -70,9 +71,12 @@ class Frame(NamedTuple):
     edge = np.arange(len(change))
     weight = np.minimum(1, (np.minimum(edge, edge[::-1]) + 0.5) / _FADING)
     change = change * np.minimum(weight[:, None], weight)[..., None]
-    return align.warp_back(
-      change.astype(np.float32), self.landmarks, (height, width), self.template
-    ).astype(np.float32)
+    known = self.landmarks, (height, width), self.template
+    warp_back = functools.partial(
+      align.warp_back, change.astype(np.float32), *known
+    )
+    shape = height, width, change.shape[2]
+    return Rows(shape, lambda rows: warp_back(rows).astype(np.float32))
 
 
 class View(NamedTuple):

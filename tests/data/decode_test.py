@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fr_poison.data import bands, decode
+from fr_poison import bands
+from fr_poison.data import decode
 from fr_poison.types import InputError
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)

@@ -12,6 +12,7 @@ from fr_poison import locks
 from fr_poison.data import decode
 from fr_poison.extractors import network
 from fr_poison.photos import Run, Settings
+from fr_poison.photos import folder as folder_lib
 from fr_poison.types import InputError
 
 SETTINGS = Settings(
@@ -183,3 +184,26 @@ def test_a_full_disk_leaves_what_was_there(source, tmp_path, monkeypatch):
         with pytest.raises(InputError, match='sub/b.png: No space left'):
           next(run.cloak())
     assert photos.files_of(output) == before
+
+
+def test_large_pictures_are_attacked_fewer_at_a_time(
+  source, tmp_path, monkeypatch
+):
+  decode.write_png(source / 'c.png', photos.picture(40, 30, 2))
+
+  def counts(folder, most):
+    monkeypatch.setattr(folder_lib, '_MAX_HELD', most)
+    run, seen = _run(source, tmp_path / folder), []
+    changes = run._cloaker.changes
+    monkeypatch.setattr(
+      run._cloaker, 'changes', lambda x: seen.append(len(x)) or changes(x)
+    )
+    with run.opened():
+      rows = list(run.cloak())
+    assert [row['input'] for row in rows] == ['a.png', 'c.png', 'sub/b.png']
+    return seen, [row['sha256'] for row in rows]
+
+  size = 40 * 30 * 3
+  together, alone = counts('out', size), counts('other', size - 1)
+  assert (together[0], alone[0]) == ([2, 1], [1, 1, 1])
+  assert together[1] == alone[1]

@@ -57,7 +57,10 @@ def test_a_network_sees_the_aligned_face(find, place):
 def test_only_the_face_is_changed_and_softly_at_its_edges(find):
   (frame,) = find([FACE + (50, 70)]).frames
   part = IMAGE[frame.box]
-  change = frame.back(np.full((112, 112, 3), 8, np.int16), part)
+  rows = frame.back(np.full((112, 112, 3), 8, np.int16), *part.shape[:2])
+  change = rows[:]
+  assert rows.shape == part.shape
+  np.testing.assert_array_equal(rows[20:31], change[20:31])
   assert change.shape == part.shape and change.dtype == np.float32
   assert change.max() == 8 and change.min() == 0
   middle = change[45]
