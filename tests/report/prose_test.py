@@ -21,10 +21,10 @@ def test_the_answer_is_one_sentence(moves):
     'trainer cleans the pictures first (cleaning); nobody is enrolled when the '
     'trainer drops what a detector finds (detecting); 60% when the trainer '
     'follows people from one clean picture of each (following). Without a '
-    'cloak: at most 1%. This holds for these pictures, networks and settings only: a cloak '
-    'made on another network, or with a larger budget, may cross to networks '
-    'that this one '
-    'does not, and a detector may flag clean pictures of another camera.'
+    'cloak: at most 1%. This holds for these pictures, networks and settings '
+    'only: a cloak made on another network, or with a larger budget, may cross '
+    'to networks that this one does not, and a detector may flag clean '
+    'pictures of another camera.'
   )
 
 
