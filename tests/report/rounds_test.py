@@ -46,13 +46,13 @@ def test_the_rounds_in_words(contest):
     "Round 1, the trainer has learnt from those tools' output: PGD for "
     'mobileface 4%.',
     'Round 2, the authors answer that trainer: PGD for mobileface round_1 95%; '
-    'Protego, planar for mobileface 70%.',
+    'Planar Protego for mobileface 70%.',
     'Round 3, the trainer has learnt from the answers: PGD for mobileface '
-    'round_1 10%; Protego, planar for mobileface 60%.',
+    'round_1 10%; Planar Protego for mobileface 60%.',
     'What was published in round 0 meets the trainer of round 3: PGD for '
     'mobileface 3%. Those pictures cannot be called back.',
-    'After the last move these still protect most of the pictures: Protego, '
-    'planar for mobileface.',
+    'After the last move these still protect most of the pictures: Planar '
+    'Protego for mobileface.',
   ]
   lost = [
     r | {'protection_rate': 0.4, 'protection_ci': [0, 1]} for r in contest
@@ -70,7 +70,7 @@ def test_the_figure_has_what_is_retroactive_beside_the_moves(contest):
     'PGD for mobileface: 100% (0), 4% (1). '
     'PGD for mobileface, retroactive: 4% (1), 3% (3). '
     'PGD for mobileface round_1: 95% (2), 10% (3). '
-    'Protego, planar for mobileface: 70% (2), 60% (3)'
+    'Planar Protego for mobileface: 70% (2), 60% (3)'
   )
   assert 'svg' in drawing.svg().decode()
   names = [x.name for x in figures.draw_all(Sources(contest)).drawings]
