@@ -110,8 +110,10 @@ class _Greedy(NamedTuple):
 
   def gradients(self, params, state, rngs):
     """Towards each target, of mean absolute value 1 per picture."""
-    view = lambda x: networks.embed_all(self.embed_fns, params, _VIEW(rngs, x))
-    _, pull = jax.vjp(view, state.adv_images)
+    view = lambda x: _VIEW(rngs, x)
+    embed = lambda x: networks.embed_all(self.embed_fns, params, x)
+    seen, pull_view = jax.vjp(view, state.adv_images)
+    _, pull_network = jax.vjp(embed, seen)
 
     def toward(number):
       # Of |y - t|^2 - |y - f(x)|^2: the squares of y itself cancel.
@@ -119,13 +121,17 @@ class _Greedy(NamedTuple):
         2 * (own - targets[:, number]) / own.shape[1]
         for own, targets in state.reference
       ]
-      (grads,) = pull(slopes)
-      grads = base.mono(grads, state.one_channel)
+      return pull_network(slopes)[0]
+
+    def normalized(slope):
+      grads = base.mono(pull_view(slope)[0], state.one_channel)
       size = jnp.mean(jnp.abs(grads), (1, 2, 3), keepdims=True)
       return grads / jnp.maximum(size, 1e-30)
 
     _, targets = state.reference[0]
-    return jax.vmap(toward)(jnp.arange(targets.shape[1]))
+    slopes = jax.vmap(toward)(jnp.arange(targets.shape[1]))
+    # One after the other: scattering pixels is slow for several at once.
+    return jax.lax.map(normalized, slopes)
 
   def moved(self, state, summed):
     """A step along the sum of a target's gradients, inside the ball."""
