@@ -34,6 +34,9 @@ _HOSTS = '--coordinator_address --num_processes --process_id'
 TESTED = {
   'bit_rot_test.test_no_damage_is_silently_another_result': ('bit_rot',),
   'crash_test.test_killed_programs_end_with_the_same_bytes': ('crash --kills',),
+  'at_writes_test.test_a_disturbed_program_ends_with_the_same_bytes': (
+    'at_writes',
+  ),
   'fuzz_test.test_without_atheris_damage_is_by_chance': (
     'fuzz --seconds --target',
   ),
