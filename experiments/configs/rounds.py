@@ -7,9 +7,9 @@ the trainer learns from what it makes of public people (`tuned`, see
 adaptive.py). Round 2: the author answers, on what that trainer trained as well:
 by the same tool, by Protego's loss, by a queue of cloaks that differ, by PGD
 through blur, JPEG, a mirror and half the size. Round 3: the trainer learns from
-these. Pictures published in round 0 meet the trainer of round 3, too. Each move
-is on public people, none of whom is protected; started again after a stop, it
-goes on.
+these. Pictures published in round 0 meet the trainer of round 3, too. Both
+sides learn from public people; the protected ones are others. A run that was
+stopped and is started again goes on.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """

@@ -1,8 +1,8 @@
 """TIP-IM (Yang et al., ICCV 2021): towards the one of ten targets that helps.
 
 A picture moves towards all targets for one step, and the step is taken that
-does most for hiding whose it is. Meant for probes: it is to be taken for one
-of the targets, of whom the recognizer's gallery has clean pictures or none.
+does most for hiding whose it is. Meant for probes: a recognizer is to take the
+picture for one of the targets, whether they are in its gallery or not.
 """
 
 import math

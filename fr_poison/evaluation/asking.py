@@ -1,4 +1,4 @@
-"""Asking a recognizer: whom it takes every probe for, in each person's turn."""
+"""Names the person whom a recognizer sees in a probe, in each person's turn."""
 
 from collections.abc import Callable, Sequence
 from types import ModuleType

@@ -89,7 +89,7 @@ def test_it_learns_to_take_away_what_the_tool_adds():
   training, pairs = _made(clean, (clean + CLOAK).astype(np.uint8))
   purify = puface.purifier(training, variables(training.fit(*pairs)))
   error = lambda images: np.abs(purify(images) - others.astype(int)).mean()
-  # 6 levels; of people whom it never saw.
+  # 6 levels, of people who were not in its training.
   assert error((others + CLOAK).astype(np.uint8)) < 2
   assert error(others) < 2
   grey = np.repeat(others[..., :1], 3, -1)

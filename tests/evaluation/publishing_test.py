@@ -1,4 +1,4 @@
-"""What is cloaked of whom, and from what a mask on a probe is made."""
+"""Which pictures are cloaked, and which ones a mask on a probe is made from."""
 
 import dataclasses
 

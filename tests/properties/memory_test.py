@@ -232,7 +232,7 @@ def _written(tmp_path, cases):
 
 @pytest.fixture(scope='module')
 def measured(tmp_path_factory):
-  """All of them, read in one process: (path, bytes, allowed, taken, told)."""
+  """All of them, read in one process: (path, bytes, allowed, taken, said)."""
   folder = tmp_path_factory.mktemp('files')
   cases = [*_written(folder, GOOD + HOSTILE)]
   result = subprocess.run(
@@ -244,7 +244,7 @@ def measured(tmp_path_factory):
     check=True,
   )
   found = zip(cases, json.loads(result.stdout), strict=True)
-  return [(*case[1:], *taken_and_told) for case, taken_and_told in found]
+  return [(*case[1:], *measured_and_said) for case, measured_and_said in found]
 
 
 def test_every_format_is_measured():
@@ -254,12 +254,12 @@ def test_every_format_is_measured():
 
 
 def test_good_files_take_what_is_promised(measured):
-  for path, size, allowed, taken, told in measured[: len(GOOD)]:
-    assert told.startswith('read '), told
-    assert taken <= allowed, (path, size, taken, allowed, told)
+  for path, size, allowed, taken, said in measured[: len(GOOD)]:
+    assert said.startswith('read '), said
+    assert taken <= allowed, (path, size, taken, allowed, said)
 
 
 def test_hostile_files_take_no_more(measured):
-  for path, size, allowed, taken, told in measured[len(GOOD) :]:
-    assert told.startswith(('read ', str(path.parent))), told
-    assert taken <= allowed, (path, size, taken, allowed, told)
+  for path, size, allowed, taken, said in measured[len(GOOD) :]:
+    assert said.startswith(('read ', str(path.parent))), said
+    assert taken <= allowed, (path, size, taken, allowed, said)

@@ -51,12 +51,12 @@ def _measure(reader, path):
     before = peak()
     try:
       kept = READERS[reader](pathlib.Path(path))
-      told = f'read {type(kept).__name__}'
+      said = f'read {type(kept).__name__}'
     except InputError as error:
-      told = str(error)
+      said = str(error)
     except BaseException as error:
-      told = f'{type(error).__name__}: {error}'
-    result = json.dumps([peak() - before, told[:200]])
+      said = f'{type(error).__name__}: {error}'
+    result = json.dumps([peak() - before, said[:200]])
     os.write(write_end, result.encode())
     os._exit(0)
   os.close(write_end)
