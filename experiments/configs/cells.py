@@ -36,6 +36,7 @@ def get_config(arg=None):
   config.test_fraction = 0.4
   config.num_splits = 1 if smoke else 3
   if not smoke:
+    config.num_protected = 5  # half a minute a picture for TIP-IM
     config.surrogates = ('mobilefacenet_tf',)
     config.networks = ('mobilefacenet_tf', 'faceplugin', 'dlib_resnet')
   config.controls = ('spectrum', 'another')
