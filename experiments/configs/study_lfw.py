@@ -48,6 +48,11 @@ def get_config(arg=None):
   network, *_ = base['networks']
   answers = _adversaries(arg, smoke)
   one = {'networks': (network,), 'saved': orl.SAVED}
+  today = _FEW | {
+    'cells': ('1A', '1B', '2A', '2B'),
+    'networks': base['networks'][:3],
+    'controls': ('spectrum',),
+  }
   config = ConfigDict()
   # Runs by name, each a `program` with everything that its own config has.
   config.runs = ConfigDict(
@@ -104,12 +109,11 @@ def get_config(arg=None):
       # Run apart, each with --only: cloaks of today, in the gallery, on
       # probes, on both; followers and washers; three rounds.
       'cells': _evaluate(
-        base,
-        tuple(cells.attacks(smoke)),
-        cells=('1A', '1B', '2A', '2B'),
-        networks=base['networks'][:3],
-        controls=('spectrum',),
-        **_FEW,
+        base, tuple(n for n in cells.attacks(smoke) if n != 'tip_im'), **today
+      ),
+      # Ten targets a step, a hundred steps: half a minute a picture.
+      'cells_tip_im': _evaluate(
+        base, ('tip_im',), **today | {'num_protected': 5}
       ),
       'tracking': _evaluate(
         base,
@@ -137,7 +141,7 @@ def get_config(arg=None):
     # In little by their own configs.
     for name in (
       *('baseline_two', 'baseline_fawkes_v03', 'linear', 'end_to_end'),
-      *('cells', 'tracking', 'rounds'),
+      *('cells', 'cells_tip_im', 'tracking', 'rounds'),
     ):
       del config.runs[name]
   for run in config.runs.values():
@@ -154,7 +158,8 @@ def get_config(arg=None):
     'Trainers who do more than wait were tried on cloaks made for '
     f'{network}, with that network; the tuned adaptive one with another, too.',
     'The cloaks of today, followers, PuFace and the three rounds: 15 of the '
-    'people, one division into gallery and probes.',
+    'people, one division into gallery and probes; TIP-IM, which takes half a '
+    'minute a picture: 5 of them.',
   )
   return config
 
