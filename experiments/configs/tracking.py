@@ -24,7 +24,7 @@ def get_config(arg=None):
   if smoke:
     config.num_protected = 1
   config.test_fraction = 0.4
-  config.num_splits = 1 if smoke else 10
+  config.num_splits = 1 if smoke else 2
   known, attacks = cells.attacks(smoke), ATTACKS[:1] if smoke else ATTACKS
   config.attacks = ConfigDict({label: known[label] for label in attacks})
   config.cells = ('1A', '2A', '2B')
