@@ -231,7 +231,11 @@ class Settings(config_fields.Fields):
 
   def _check_tracker(self, field, settings):
     is_set, is_oracle = 'false_rate' in settings, settings['oracle']
-    if is_set == bool(is_oracle):
+    if not isinstance(is_oracle, bool):
+      raise InputError(
+        f'config.{field}.oracle: {is_oracle!r:.80}; True or False expected'
+      )
+    if is_set == is_oracle:
       state = 'given for an oracle' if is_set else 'missing'
       raise InputError(f'config.{field}.false_rate: {state}')
     if is_set:

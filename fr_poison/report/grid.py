@@ -300,5 +300,6 @@ def _stand_ins(cells, control):
     rate, ci = words.control(record, control)
     if rate is not None and ci is not None:
       rates = {'protection_rate': rate, 'protection_ci': ci}
-      controls[column] = record | unknown | rates
+      of = {'control_of': record['attack']}
+      controls[column] = record | unknown | of | rates
   return controls

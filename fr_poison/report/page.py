@@ -71,8 +71,10 @@ def write(
   """
   records = [r for grid in shown for r in grid.records]
   found = Sources([*{id(r): r for r in records}.values()])
-  sentences = prose.verdict(found.protection) or prose.sentences(shown[0])
+  sentences = prose.verdict(found.protection)
   more = who_cloaks.answer(found.protection) + rounds.answer(found.protection)
+  if not (sentences or rounds.find(records) or who_cloaks.is_compared(records)):
+    sentences = prose.sentences(shown[0])
   _write(path, found, shown, strips, title=title, sentences=sentences + more)
 
 

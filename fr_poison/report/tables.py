@@ -112,7 +112,7 @@ def legends(grid: Grid) -> list[str]:
   shown = []
   for row in grid.rows:
     kind = row.record.get('control') or row.kind
-    is_mask = kind == 'another' and row.record.get('group') == 'person'
+    is_mask = kind == 'another' and words.has_mask(row.record)
     shown.append('another_mask' if is_mask else kind)
   return [text for k, text in _LEGENDS['rows'].items() if k in shown]
 

@@ -20,7 +20,7 @@ def answer(records: list[dict]) -> list[str]:
   """
   texts, names = words.TEXTS['cell_answer'], tried(records)
   sentences = []
-  if names not in ([], ['1A']):
+  if is_compared(records):
     for name in names:
       parts = [_part(*cells) for cells in _by_attack(records, name).values()]
       if parts:
@@ -34,12 +34,28 @@ def answer(records: list[dict]) -> list[str]:
     if bare:
       rate = words.percent(max(bare))
       sentences.append(texts['bare'].format(rate=rate))
-  persons = [r['attack'] for r in records if r.get('group') == 'person']
-  cloaks = [a for a in dict.fromkeys(persons) if a != 'noise']
-  if cloaks:
-    attacks = ', '.join(map(words.attack_name, cloaks))
-    sentences.append(_line(texts['group']).format(attacks=attacks))
-  return sentences
+  return sentences + _groups(records)
+
+
+def is_compared(records: list[dict]) -> bool:
+  """Whether more was cloaked than galleries."""
+  return tried(records) not in ([], ['1A'])
+
+
+def _groups(records):
+  """Which cloaks were made for people, and which of these are masks."""
+  texts, persons = words.TEXTS['cell_answer'], {}
+  for record in records:
+    if record.get('group') == 'person' and record['attack'] != 'noise':
+      name = words.attack_name(record['attack'])
+      persons[name] = words.has_mask(record)
+  if not persons:
+    return []
+  masks = [name for name, has_mask in persons.items() if has_mask]
+  text = _line(texts['group']).format(attacks=', '.join(persons))
+  if masks:
+    text += _line(texts['masks']).format(attacks=', '.join(masks))
+  return [text]
 
 
 def asked(records: list[dict]) -> str:
@@ -57,7 +73,7 @@ def threats(records: list[dict]) -> list[str]:
 def by_cell(records: list[dict]) -> Drawing | None:
   """Draws each cloak's rate by cell; None where only galleries were cloaked."""
   names = tried(records)
-  if names in ([], ['1A']):
+  if not is_compared(records):
     return None
   found, rows = {}, {name: words.TEXTS['cells'][name] for name in CELLS}
   for name in names:
@@ -94,7 +110,7 @@ def by_budget(records: list[dict]) -> Drawing | None:
 
   None where no cloak was tried at two, or only galleries were cloaked.
   """
-  if tried(records) in ([], ['1A']):
+  if not is_compared(records):
     return None
   panels = {name: _curves(records, name) for name in tried(records)}
   panels = {name: lines for name, lines in panels.items() if lines}

@@ -66,8 +66,15 @@ def control_name(record: dict, name: str, where: str = 'row') -> str:
     where: it is written, see `controls` in texts.toml.
   """
   texts = TEXTS['controls']
-  is_mask = record.get('group') == 'person' and name == 'another'
+  is_mask = name == 'another' and has_mask(record)
   return (texts['another_mask'] if is_mask else texts[name])[where]
+
+
+def has_mask(record: dict) -> bool:
+  """Whether a cloak is one change for all pictures of a person."""
+  attack = record.get('control_of') or record['attack']
+  claims = TEXTS['claims'].get(attack, {})
+  return record.get('group') == 'person' and claims.get('mask', True)
 
 
 def control(record: dict, name: str) -> tuple[float | None, list | None]:

@@ -246,6 +246,27 @@ def test_several_of_a_kind_have_names_of_their_own(
     Settings.from_config(trained_config)
 
 
+@pytest.mark.parametrize(
+  'change, message',
+  [
+    ({'oracle': 'False'}, "follows.oracle: 'False'; True or False"),
+    ({'oracle': 1}, 'follows.oracle: 1; True or False'),
+    ({'oracle': False}, 'follows.false_rate: missing'),
+    ({'oracle': True, 'false_rate': 0.1}, 'false_rate: given for an oracle'),
+    ({'oracle': False, 'false_rate': 2}, 'follows.false_rate: 2'),
+  ],
+)
+def test_who_follows_people_is_an_oracle_or_has_a_threshold(
+  trained_config, change, message
+):
+  follows = {'kind': 'dyntracker', 'networks': ('mobileface',), 'oracle': True}
+  trained_config['adversaries']['follows'] = follows
+  Settings.from_config(trained_config)
+  trained_config['adversaries']['follows'] = follows | change
+  with pytest.raises(InputError, match=message):
+    Settings.from_config(trained_config)
+
+
 def test_a_threshold_needs_distances(trained_config):
   trained_config['recognizers'] = {'linear': {}}
   with pytest.raises(InputError, match="recognizers: 'nearest_neighbor'"):

@@ -120,8 +120,8 @@ def test_words_say_which_threat_is_meant(cells):
     'PGD 90% before the network that it was made for (a search finds 10% of '
     'the pictures), 30% before others.',
     'Nobody cloaked (1B): at most 2%.',
-    'Made for a person, not for a picture: OPOM; each mask is put on test '
-    'pictures that it was not made from.',
+    'Made for a person, not for a picture: OPOM. A mask is put on pictures '
+    'that it was not made from: OPOM.',
   ]
   threats = ' '.join(who_cloaks.threats(cells))
   assert 'evasion' in threats and 'cloaks everything' in threats
@@ -145,6 +145,9 @@ def test_somebody_elses_mask_is_called_that(make_record):
   records = [make_record('opom', another_protection_ci=[0.8, 1], **mask)]
   text = tables.protection(grid.arrange(records))
   assert "- somebody else's mask" in text and 'any mask of this tool' in text
-  records[0]['group'] = 'picture'
-  text = tables.protection(grid.arrange(records))
-  assert "- somebody else's cloak" in text and 'mask' not in text
+  # A cloak of the picture; a queue of cloaks, which has no mask.
+  for changed in {'group': 'picture'}, {'attack': 'diverse'}:
+    other = [records[0] | changed]
+    text = tables.protection(grid.arrange(other))
+    assert "- somebody else's cloak" in text and 'mask' not in text
+  assert 'mask' not in who_cloaks.answer(other)[-1]
