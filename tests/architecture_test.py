@@ -14,7 +14,7 @@ ROOMS = [
     *('weights', 'checkpoints', 'checks', 'processes', 'roc'),
     'distances',
     *('verification', 'strict_json', 'stages', 'files', 'locks', 'sums'),
-    *('text', 'leaves', 'saved_step', 'bands'),
+    *('text', 'leaves', 'saved_step', 'bands', 'parallel'),
   },
   {'data'},
   {'keys'},

@@ -7,11 +7,12 @@ pixel units.
 """
 
 from fr_poison.attacks.base import Attack, AttackState
+from fr_poison.attacks.by_person import make_masks
 from fr_poison.attacks.chameleon import chameleon
 from fr_poison.attacks.diverse import diverse
 from fr_poison.attacks.fawkes import fawkes
 from fr_poison.attacks.gradient import gradient_attack
-from fr_poison.attacks.loop import make_masks, run
+from fr_poison.attacks.loop import run
 from fr_poison.attacks.lowkey import lowkey
 from fr_poison.attacks.masks import apply, apply_to_each, load_mask, save_mask
 from fr_poison.attacks.opom import opom

@@ -66,16 +66,10 @@ def by_value(make: Callable) -> Callable:
   return call
 
 
-class Shared(flax.struct.PyTreeNode):
-  """A part of a state that belongs to no single picture."""
-
-  value: Any
-
-
 class AttackState(flax.struct.PyTreeNode):
   """Everything an attack carries from one step to the next.
 
-  All arrays but scalars and those in a `Shared` have one entry per picture.
+  All arrays but scalars and the weights of LPIPS have one entry per picture.
   `terms` are what the last step computed, at the iterate before its update:
   `objective` (what is ascended), `feature_distance`, and where the attack has
   them `dssim`, `lpips` and `penalty_weight`, Fawkes's weight per picture.
@@ -111,6 +105,7 @@ class Attack(NamedTuple):
   finish: Callable[..., tuple[Images, dict[str, Array]]]  # (params, state)
   num_steps: int
   is_targeted: bool = True  # `init` takes targets; where not, it refuses them
+  from_set: bool = False  # targets are candidates, the same for all pictures
   # 'picture', or 'group': `init` takes all pictures of one person, see groups.
   unit: str = 'picture'
   # Of a group, how many pictures a step looks at, of which `num_steps` is how
@@ -207,12 +202,3 @@ def own(leaf: Any) -> Any:
   Within jit the results are that already.
   """
   return leaf if isinstance(leaf, jax.core.Tracer) else jnp.copy(leaf)
-
-
-@jax.jit
-def take_pictures(state: AttackState, index: Array) -> AttackState:
-  """Takes the state of the pictures `index` [b] alone."""
-  is_shared = lambda leaf: isinstance(leaf, Shared)
-  has_pictures = lambda leaf: not is_shared(leaf) and np.ndim(leaf) > 0
-  take = lambda leaf: leaf[index] if has_pictures(leaf) else leaf
-  return jax.tree.map(take, state, is_leaf=is_shared)

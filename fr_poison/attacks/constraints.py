@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from fr_poison import checks
 from fr_poison.attacks import perceptual
-from fr_poison.attacks.base import Shared, by_value
+from fr_poison.attacks.base import by_value
 from fr_poison.types import Params
 
 # The authors' factor: it keeps arctanh finite at black and white.
@@ -205,12 +205,12 @@ def lpips_penalty(
   """
 
   def init(images):
-    shared = Shared(jax.tree.map(jnp.asarray, params))
-    return shared, perceptual.lpips_features(shared.value, images)
+    shared = jax.tree.map(jnp.asarray, params)
+    return shared, perceptual.lpips_features(shared, images)
 
   def measure(state, adv_images, images):
     shared, own = state
-    features = perceptual.lpips_features(shared.value, adv_images)
+    features = perceptual.lpips_features(shared, adv_images)
     lpips = perceptual.feature_lpips(features, own)
     return weight * lpips, {'lpips': lpips}
 

@@ -70,6 +70,7 @@ def gradient_attack(
     *(ascent.init, ascent.step, ascent.finish),
     ascent.total_steps,
     objective.is_targeted,
+    objective.from_set,
   )
 
 

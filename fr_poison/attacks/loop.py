@@ -1,17 +1,17 @@
 """The only loop over an attack's steps."""
 
-import functools
-import operator
-from collections.abc import Iterator
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fr_poison.attacks import masks
-from fr_poison.attacks.base import Attack, check_inputs, take_pictures
+from fr_poison import parallel
+from fr_poison.attacks import by_person, masks, steps
+from fr_poison.attacks.base import Attack, check_inputs
 from fr_poison.types import Array, Images, InputError, Labels, Rng
+
+# A device's program is of so many on CPU, where another number would add in
+# another order. One would waste a matrix product; more save little.
+CPU_PICTURES = 2
 
 
 def run(
@@ -23,8 +23,13 @@ def run(
   targets=None,
   start=None,
   groups: Labels | None = None,
+  devices: parallel.Devices = None,
 ) -> tuple[Images, dict[str, Array]]:
   """Runs a whole attack: init, `attack.num_steps` steps, finish.
+
+  Each device has its part of the pictures, or of the people, and runs the
+  program of one: what comes out does not depend on how many there are, nor on
+  CPU on how many pictures. Traced arrays stay where they are.
 
   On CPU a Python loop over the compiled step: XLA:CPU runs the gradient of an
   ordinary convolution 10-40 times slower inside a compiled loop
@@ -61,114 +66,67 @@ def run(
 
   Raises:
     InputError: pictures that are not RGB float32 in [0, 1], no key, params,
-      targets or groups that do not fit the networks or the attack. What a
-      network raises passes through with a note.
+      targets or groups that do not fit the networks or the attack, devices that
+      are not there. What a network raises passes through with a note.
     MemoryError: not even one picture, or not all of a person's, fits the
       accelerator's memory.
   """
   check_inputs(attack.is_targeted, rng, images, targets, start)
+  devices = parallel.chosen(devices, images)
   if attack.unit == 'group':
-    return _run_groups(attack, params, rng, images, start, groups)
-  if groups is not None:
+    if start is not None:
+      raise InputError('start: given, but an attack on groups takes none')
+    masks.check_groups(groups, images)
+  elif groups is not None:
     raise InputError(
       'groups: given, but this attack works on each picture by itself and '
       'takes none'
     )
   extra = {'targets': targets, 'start': start}
   if not len(images):
+    extra = extra if attack.unit == 'picture' else {}
     return _of_none(attack, params, rng, images, extra)
+  if attack.unit == 'group':
+    return by_person.run(attack, params, rng, images, groups, devices)
   if isinstance(images, jax.core.Tracer):
     state = attack.init(params, rng, images, **extra)
-    return attack.finish(
-      params, _advance(attack, params, state, attack.num_steps)
-    )
+    state = steps.all_steps((attack, attack.num_steps), params, state)
+    return attack.finish(params, state)
+  return _run_pictures(attack, params, rng, images, extra, devices)
+
+
+def _run_pictures(attack, params, rng, images, extra, devices):
+  """As many pictures at a time as the devices take."""
+  count = len(images)
+  size = -(-count // len(devices))
+  if devices[0].platform == 'cpu':
+    size = CPU_PICTURES
+  mesh = parallel.mesh(devices[: -(-count // size)])
+  own, others = _per_picture(attack, images, extra)
   # Here and not by jit, so that a transfer guard sees that it is meant.
-  params, images, extra = jax.device_put((params, images, extra))
-  # jit caches by function, so these compile once per attack and shape.
-  state = jax.jit(attack.init)(params, rng, images, **extra)
-  return _finished(attack, params, state)
+  whole = parallel.put(mesh, (params, rng, others), parallel.WHOLE)
+  results = []
+  for first in range(0, count, mesh.size * size):
+    # What fills up are copies, whose results are dropped.
+    rows = first + np.arange(mesh.size * size).reshape(mesh.size, size)
+    rows = jax.device_put(np.minimum(rows, count - 1))
+    parts = jax.tree.map(lambda x, rows=rows: x[rows], (images, own))
+    parts = parallel.put(mesh, parts, parallel.SPLIT)
+    found = _finished(attack, mesh, whole, parts)
+    results.append(parallel.join(mesh, found))
+  return jax.tree.map(lambda *x: jnp.concatenate(x)[:count], *results)
 
 
-def make_masks(
-  attack: Attack, params, rng: Rng, images: Images, groups: Labels
-) -> dict[Any, Array]:
-  """Makes every person's mask, [1, H, W, 3] by label: for `apply`.
-
-  Args:
-    attack: on groups, with a mask.
-    params: see `run`, as for the rest.
-    rng: a key.
-    images: [B, H, W, 3], RGB float32 in [0, 1].
-    groups: [B], whose each picture is.
-
-  Raises:
-    InputError: an attack that makes no masks; or as `run`.
-  """
-  check_inputs(attack.is_targeted, rng, images, None, None)
-  if attack.mask is None:
-    raise InputError(
-      'attack: what it adds to a picture is for that picture alone, so there '
-      'is no mask'
-    )
-  return {
-    label: jax.jit(attack.mask)(params, state)
-    for label, _, state in _advanced(attack, params, rng, images, groups)
-  }
-
-
-def _run_groups(attack, params, rng, images, start, groups):
-  """One person after the other, put back in the order given."""
-  if start is not None:
-    raise InputError('start: given, but an attack on groups takes none')
-  masks.check_groups(groups, images)
-  if not len(images):
-    return _of_none(attack, params, rng, images, {})
-  parts, places = [], []
-  for _, rows, state in _advanced(attack, params, rng, images, groups):
-    found = jax.jit(attack.finish)(params, state)
-    first = operator.itemgetter(slice(len(rows)))
-    parts.append(jax.tree.map(first, found))
-    places.append(rows)
-  back = jax.device_put(np.argsort(np.concatenate(places)))
-  return jax.tree.map(lambda *x: jnp.concatenate(x)[back], *parts)
-
-
-def _advanced(
-  attack, params, rng, images, groups
-) -> Iterator[tuple[Any, np.ndarray, Any]]:
-  """By person: the label, the places [M] of the pictures, the last state.
-
-  Sizes that are near each other share a program: what fills up has no weight.
-  """
-  labels = np.asarray(masks.check_groups(groups, images))
-  params = jax.device_put(params)
-  for label in np.unique(labels).tolist():
-    rows = np.flatnonzero(labels == label)
-    size = padded_size(len(rows))
-    filled = np.concatenate([rows, np.full(size - len(rows), rows[0])])
-    weights = (np.arange(size) < len(rows)).astype(np.float32)
-    filled, weights = jax.device_put((filled, weights))
-    own = images[filled]
-    try:
-      state = jax.jit(attack.init)(params, rng, own, weights=weights)
-      steps = attack.steps_for(len(rows))
-      state = _advance(attack, params, state, steps)
-      yield label, rows, jax.block_until_ready(state)
-    except InputError as error:
-      raise InputError(f'groups, {label}: {error}') from error
-    except jax.errors.JaxRuntimeError as error:
-      _check_memory(error)
-      raise MemoryError(
-        f'groups, {label}: the {len(rows)} pictures of one person do not fit '
-        'the memory: load the network with remat=True or attack fewer networks '
-        'at once'
-      ) from error
-
-
-def padded_size(count: int) -> int:
-  """Rounds a number of pictures up: by a quarter at most, 4 in an octave."""
-  unit = max(1, 2 ** (max(count - 1, 1).bit_length() - 3))
-  return -(-count // unit) * unit
+def _per_picture(attack, images, extra):
+  """What a device gets its part of, and what all of them get."""
+  own, whole = {}, {}
+  if extra['start'] is not None:
+    own['start'] = extra['start']
+  if (targets := extra['targets']) is not None:
+    shapes = [np.shape(target) for target in jax.tree.leaves(targets)]
+    is_own = all(s[:-1] == (len(images),) for s in shapes)
+    (own if is_own and not attack.from_set else whole)['targets'] = targets
+  return own, whole
 
 
 def _of_none(attack, params, rng, images, extra):
@@ -188,45 +146,25 @@ def _of_none(attack, params, rng, images, extra):
   return jax.tree.map(lambda x: jnp.zeros((0, *x.shape[1:]), x.dtype), found)
 
 
-def _finished(attack, params, state):
-  """All steps and finish; the batch is halved when memory runs out."""
-  count, start = len(state.images), state
+def _finished(attack, mesh, whole, parts):
+  """All steps and finish; each part is halved when memory runs out."""
+  count = parts[0].shape[1]
   try:
-    state = _advance(attack, params, state, attack.num_steps)
-    return jax.block_until_ready(jax.jit(attack.finish)(params, state))
+    states = steps.init(attack, mesh, whole, parts)
+    states = steps.advance(attack, mesh, whole[0], states, attack.num_steps)
+    found = steps.finish(attack, mesh, whole[0], states)
+    return jax.block_until_ready(found)
   except jax.errors.JaxRuntimeError as error:
-    _check_memory(error)
+    steps.check_memory(error)
     if count == 1:
       raise MemoryError(
         'one picture does not fit the memory: load the network with remat=True '
         'or attack fewer networks at once'
       ) from error
   # Outside the handler, which would keep the failed call's arrays alive.
-  halves = jax.device_put(np.array_split(np.arange(count), 2))
-  results = [
-    _finished(attack, params, take_pictures(start, half)) for half in halves
-  ]
-  return jax.tree.map(lambda *parts: jnp.concatenate(parts), *results)
-
-
-def _check_memory(error):
-  """Raises again what is about something else."""
-  if 'RESOURCE_EXHAUSTED' not in str(error):
-    raise error
-
-
-def _advance(attack, params, state, num_steps):
-  """All steps."""
-  is_traced = isinstance(state.step, jax.core.Tracer)
-  if jax.default_backend() != 'cpu' or is_traced:
-    return _advance_compiled(attack, params, state, num_steps)
-  step = jax.jit(attack.step)
-  for _ in range(num_steps):
-    state = step(params, state)
-  return state
-
-
-@functools.partial(jax.jit, static_argnums=(0, 3))
-def _advance_compiled(attack, params, state, num_steps):
-  body = lambda _, state: attack.step(params, state)
-  return jax.lax.fori_loop(0, num_steps, body, state)
+  results = []
+  for half in (slice(count // 2), slice(count // 2, None)):
+    own = jax.tree.map(lambda x, half=half: x[:, half], parts)
+    own = parallel.put(mesh, own, parallel.SPLIT)
+    results.append(_finished(attack, mesh, whole, own))
+  return jax.tree.map(lambda *x: jnp.concatenate(x, 1), *results)

@@ -1,7 +1,7 @@
 """A person's mask: put on pictures that it was not made from, and kept.
 
-`loop.make_masks` makes them, by person. A mask is what a group attack adds to
-every picture of one person, [1, H, W, 3] in whole grey levels k / 255.
+`by_person.make_masks` makes them. A mask is what a group attack adds to every
+picture of one person, [1, H, W, 3] in whole grey levels k / 255.
 """
 
 import os

@@ -31,6 +31,7 @@ class Objective(NamedTuple):
   distance: Callable[..., Any]  # (params, reference, adv_images, rngs) -> [B]
   sign: float = 1.0
   is_targeted: bool = True  # `reference` looks at targets
+  from_set: bool = False  # these are candidates, the same for all pictures
 
 
 def normalize(embeddings):
@@ -165,7 +166,7 @@ def approach(
     total = sum(jnp.sum((normalize(e) - t) ** 2, -1) for e, t in pairs)
     return total / len(embed_fns)
 
-  return Objective(reference, distance, sign=-1.0)
+  return Objective(reference, distance, sign=-1.0, from_set=from_set)
 
 
 @by_value

@@ -62,7 +62,9 @@ def tip_im(
     objective, constraints.linf_ball(epsilon), _SUM, num_steps
   )
   greedy = _Greedy(tuple(embed_fns), ascent, rate, norm)
-  return base.Attack(ascent.init, greedy.step, ascent.finish, num_steps)
+  return base.Attack(
+    ascent.init, greedy.step, ascent.finish, num_steps, from_set=True
+  )
 
 
 def _gain(embed_fns):
@@ -84,7 +86,7 @@ def _gain(embed_fns):
       gains += away[:, None] - jnp.linalg.norm(y[:, None] - targets, axis=-1)
     return jnp.max(gains, 1)
 
-  return objectives.Objective(reference, distance)
+  return objectives.Objective(reference, distance, from_set=True)
 
 
 class _Greedy(NamedTuple):

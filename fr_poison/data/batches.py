@@ -10,14 +10,19 @@ from fr_poison.data.faces import to_float
 Progress = Callable[..., Iterable]  # as `silent`
 
 
-def pictures_a_call(wanted: int, on_cpu: int) -> int:
-  """Says how many pictures a compiled function is given at a time.
+def pictures_a_call(
+  wanted: int, on_cpu: int, device: jax.Device | None = None
+) -> int:
+  """Says how many pictures a device's program is given at a time.
+
+  `device`: None for JAX's own choice.
 
   XLA:CPU compiles another program for another shape, which adds in another
   order. There the number is always `on_cpu` (one alone would waste a matrix
   product), so that not a bit of a result depends on what was wanted.
   """
-  return on_cpu if jax.default_backend() == 'cpu' else wanted
+  platform = jax.default_backend() if device is None else device.platform
+  return on_cpu if platform == 'cpu' else wanted
 
 
 def silent(items: Iterable, total: int | None, each: int = 1) -> Iterable:

@@ -9,9 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from fr_poison import checks, weights
+from fr_poison import checks, parallel, weights
 from fr_poison.data.batches import (
   Progress,
   map_batches,
@@ -55,7 +54,6 @@ _PIXELS_SPEC = NetworkSpec(PIXELS, nn.Module, 0, 0)
 # With 20, mobileface and dlib_resnet would embed many a fifth faster (faceres
 # would not), and all of them one picture as slowly as 20.
 _CPU_BATCH = 8
-_AXIS = 'batch'
 
 
 def names() -> tuple[str, ...]:
@@ -324,11 +322,13 @@ def embed(
   images: np.ndarray,
   batch_size: int = 20,
   progress: Progress = silent,
+  *,
+  devices: parallel.Devices = None,
 ) -> Embeddings:
   """Embeds uint8 pictures [N, H, W, 3], N at least 1: gives [N, D].
 
-  Where there are pictures for all of this process's devices, each has its
-  part, and runs the program of one: nothing depends on how many there are.
+  Each device has its part, and runs the program of one: nothing depends on how
+  many there are.
 
   Args:
     extractor: the network; of one graph, any weights share a program.
@@ -336,44 +336,34 @@ def embed(
     batch_size: pictures on a device at a time, if that is an accelerator; on
       CPU it changes nothing.
     progress: is given the loop over batches; see `data.batches.silent`.
+    devices: see `parallel.chosen`.
 
   Raises:
-    InputError: the network gives something else than [B, D]. What it raises
-      itself passes through, with a note.
+    InputError: the network gives something else than [B, D], or devices that
+      are not there. What it raises itself passes through, with a note.
   """
-  size, params = pictures_a_call(batch_size, _CPU_BATCH), extractor.params
-  devices, mesh, put = jax.local_devices(), None, lambda batch: batch
-  if len(devices) > 1 and len(images) >= size * len(devices):
-    mesh, size = Mesh(np.array(devices), (_AXIS,)), size * len(devices)
-    params = jax.device_put(params, NamedSharding(mesh, PartitionSpec()))
-    split = NamedSharding(mesh, PartitionSpec(_AXIS))
-    put = lambda batch: jax.device_put(batch, split)
-  run = lambda batch: _embed(extractor.embed_fn, mesh, params, put(batch))
-  return map_batches(run, images, size, progress)
+  devices = parallel.chosen(devices)
+  size = pictures_a_call(batch_size, _CPU_BATCH, devices[0])
+  is_enough = len(images) >= size * len(devices)
+  mesh = parallel.mesh(devices if is_enough else devices[:1])
+  params = parallel.put(mesh, extractor.params, parallel.WHOLE)
+
+  def run(batch):
+    parts = batch.reshape(mesh.size, size, *batch.shape[1:])
+    parts = parallel.put(mesh, parts, parallel.SPLIT)
+    found = parallel.each(_embed, extractor.embed_fn, mesh, params, parts)
+    return parallel.join(mesh, found)
+
+  return map_batches(run, images, size * mesh.size, progress)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _embed(embed_fn, mesh, params, images):
-  def checked(params, images):
-    with calling('extractor.embed_fn'):
-      embeddings = embed_fn(params, images)
-    shape = getattr(embeddings, 'shape', ())
-    if len(shape) != 2 or shape[0] != len(images):
-      raise InputError(
-        f'extractor.embed_fn: gave {type(embeddings).__name__} {list(shape)}; '
-        f'one array [{len(images)}, D] expected'
-      )
-    return embeddings
-
-  if mesh is None:
-    return checked(params, images)
-  split = PartitionSpec(_AXIS)
-  # Not jit's own partitioning, which would round otherwise for every number
-  # of devices.
-  return jax.shard_map(
-    checked,
-    mesh=mesh,
-    in_specs=(PartitionSpec(), split),
-    out_specs=split,
-    check_vma=False,
-  )(params, images)
+def _embed(embed_fn, params, images):
+  with calling('extractor.embed_fn'):
+    embeddings = embed_fn(params, images)
+  shape = getattr(embeddings, 'shape', ())
+  if len(shape) != 2 or shape[0] != len(images):
+    raise InputError(
+      f'extractor.embed_fn: gave {type(embeddings).__name__} {list(shape)}; '
+      f'one array [{len(images)}, D] expected'
+    )
+  return embeddings

@@ -12,14 +12,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from fr_poison import checks
+from fr_poison import checks, parallel
+from fr_poison.parallel import SPLIT, WHOLE
 from fr_poison.types import Embeddings, InputError
 
 METRICS = ('inner_product', 'squared_euclidean')
-_AXIS = 'gallery'
-_SPLIT, _WHOLE = PartitionSpec(_AXIS), PartitionSpec()
 # Of columns; a power of two, of which the rows of a block are a multiple.
 _LARGEST_GROUP = 64
 _SPARE = 6  # kept beyond k, since rounding may swap close ones
@@ -106,8 +104,8 @@ def _sift_all(probes, gallery, metric, recall_target, depth, rows, columns):
   Returns:
     what was kept, and the centre [D] that was subtracted before the products.
   """
-  mesh = Mesh(np.array(jax.local_devices()), (_AXIS,))
-  put = lambda x, spec: jax.device_put(x, NamedSharding(mesh, spec))
+  mesh = parallel.mesh(jax.local_devices())
+  put = functools.partial(parallel.put, mesh)
   up = lambda count: -(-count // _LARGEST_GROUP) * _LARGEST_GROUP
   rows = mesh.size * min(up(rows), up(-(-len(gallery) // mesh.size)))
   columns = min(columns, len(probes))
@@ -117,17 +115,17 @@ def _sift_all(probes, gallery, metric, recall_target, depth, rows, columns):
     # together.
     centre = np.mean(gallery[:rows], 0, np.float32)
   parts = [
-    put(_filled(probes[i : i + columns] - centre, columns), _WHOLE)
+    put(_filled(probes[i : i + columns] - centre, columns), WHOLE)
     for i in range(0, len(probes), columns)
   ]
   values = np.full((mesh.size, columns, depth), -np.inf, np.float32)
   shortest = np.zeros(mesh.size, np.float32)
   nothing = _Kept(values, np.zeros(values.shape, np.int32), shortest)
-  kept = [put(nothing, _SPLIT)] * len(parts)
+  kept = [put(nothing, SPLIT)] * len(parts)
   for first in range(0, len(gallery), rows):
     block = np.asarray(gallery[first : first + rows], np.float32)
     count = len(block)
-    block = put(_filled(block, rows), _SPLIT)  # while the last one is sifted
+    block = put(_filled(block, rows), SPLIT)  # while the last one is sifted
     jax.block_until_ready(kept)  # else blocks pile up
     sift = _sift_on(mesh, metric, recall_target, count == rows)
     kept = [
@@ -156,7 +154,9 @@ def _sift_on(mesh, metric, recall_target, is_full):
 
   def sift(kept, probes, block, centre, first, count):
     values, indices, longest = (x[0] for x in kept)
-    row = jax.lax.axis_index(_AXIS) * len(block) + jnp.arange(len(block))
+    row = jax.lax.axis_index(parallel.AXIS) * len(block) + jnp.arange(
+      len(block)
+    )
     if metric != METRICS[0]:
       block = jnp.where((row < count)[:, None], block - centre, 0)
     squares = jnp.sum(block**2, 1)
@@ -173,9 +173,9 @@ def _sift_on(mesh, metric, recall_target, is_full):
     longest = jnp.maximum(longest, jnp.max(squares))
     return _Kept(values[None], indices[None], longest[None])
 
-  specs = _SPLIT, _WHOLE, _SPLIT, _WHOLE, _WHOLE, _WHOLE
+  specs = SPLIT, WHOLE, SPLIT, WHOLE, WHOLE, WHOLE
   return jax.jit(
-    jax.shard_map(sift, mesh=mesh, in_specs=specs, out_specs=_SPLIT)
+    jax.shard_map(sift, mesh=mesh, in_specs=specs, out_specs=SPLIT)
   )
 
 

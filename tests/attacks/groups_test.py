@@ -7,7 +7,7 @@ import pytest
 import toys
 
 from fr_poison import attacks
-from fr_poison.attacks import loop, perceptual
+from fr_poison.attacks import by_person, perceptual
 from fr_poison.types import InputError
 
 RNG = jax.random.key(3)
@@ -165,10 +165,11 @@ def test_what_fills_up_changes_nothing(name):
 
 
 def test_sizes_near_each_other_share_a_program():
-  sizes = [loop.padded_size(n) for n in (1, 2, 3, 5, 8, 9, 11, 17, 33, 530)]
+  counts = 1, 2, 3, 5, 8, 9, 11, 17, 33, 530
+  sizes = [by_person.padded_size(n) for n in counts]
   assert sizes == [1, 2, 3, 5, 8, 10, 12, 20, 40, 640]
   counts = np.arange(1, 1000)
-  padded = np.array([loop.padded_size(n) for n in counts.tolist()])
+  padded = np.array([by_person.padded_size(n) for n in counts.tolist()])
   assert (padded >= counts).all() and (padded < 1.25 * counts).all()
   assert len(np.unique(padded)) == 36
 
@@ -192,7 +193,7 @@ def test_the_pictures_of_a_person_that_do_not_fit_are_said_to():
     raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: out of memory')
 
   attack = ATTACKS['opom']._replace(step=step)
-  with pytest.raises(MemoryError, match='groups, 2: the 3 pictures of one'):
+  with pytest.raises(MemoryError, match='groups, 2, 7: the 3 pictures of one'):
     attacks.run(attack, _params(), RNG, IMAGES, groups=GROUPS)
 
 

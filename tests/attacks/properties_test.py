@@ -8,7 +8,6 @@ import toys
 
 from fr_poison import attacks
 from fr_poison.attacks import loop, perceptual
-from fr_poison.attacks.base import Shared, take_pictures
 
 # Those that start from the picture itself, or a constant.
 NOT_RANDOM = {'fawkes_v03', 'fawkes_plain', 'feature_shift', 'protected_set'}
@@ -82,10 +81,11 @@ def test_a_picture_does_not_depend_on_its_batch(name):
   order = [2, 3, 0, 4, 1]
   shuffled, _ = _run(name, images[order])
   np.testing.assert_array_equal(shuffled, together[order])
-  # With one picture, matrix products take another path and round otherwise.
+  # Nor on how many devices there are: one here, three above.
   alone, alone_info = _run(name, images[4:])
-  _close(name, alone, together[4:], images[4:])
-  np.testing.assert_allclose(alone_info['score'], info['score'][4:], rtol=0.03)
+  np.testing.assert_array_equal(alone, together[4:])
+  for key, value in alone_info.items():
+    np.testing.assert_array_equal(value, info[key][4:])
 
 
 def test_padding_changes_nothing(name):
@@ -117,7 +117,7 @@ def test_a_compiled_loop_and_an_eager_step_give_the_same(name):
   _close(name, eager.adv_images, jitted.adv_images, images)
 
 
-def test_the_same_on_four_devices_and_under_vmap(name):
+def test_the_same_in_the_callers_pmap_and_vmap(name):
   images, params = toys.images(5)[:4], [toys.params()]
   attack, extra = toys.ATTACKS[name]
 
@@ -163,17 +163,3 @@ def test_more_batches_do_not_compile_again(name):
       counting, [toys.params()], RNG, toys.images(1, seed=seed), **extra
     )
   assert len(traces) == 1
-
-
-def test_a_state_of_some_pictures_goes_on_as_in_the_whole(name):
-  attack, extra = toys.ATTACKS[name]
-  params = [toys.params()]
-  state = jax.jit(attack.init)(params, RNG, toys.images(), **extra)
-  index = jnp.array([3, 1])
-  part = take_pictures(state, index)
-  shared = lambda leaf: isinstance(leaf, Shared)
-  for leaf in jax.tree.leaves(part, is_leaf=shared):
-    assert shared(leaf) or jnp.ndim(leaf) == 0 or len(leaf) == 2
-  step = jax.jit(attack.step)
-  whole = step(params, state).adv_images[index]
-  _close(name, step(params, part).adv_images, whole, state.images[index])
