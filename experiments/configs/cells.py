@@ -44,7 +44,7 @@ def get_config(arg=None):
   if budgets:
     config.networks = config.surrogates
     config.noise_control = False
-    config.num_splits = 1 if smoke else 2
+    config.num_splits = 1
     config.attacks = ConfigDict(_at_budgets(attacks(smoke)))
   return config
 
