@@ -19,8 +19,9 @@ from fr_poison.report import (
   record_file,
   sources,
   tables,
+  who_cloaks,
 )
-from fr_poison.report.grid import arrange
+from fr_poison.report.grid import arrange, by_cell
 from fr_poison.report.grid import tables as grids
 
 _FLAGS = 'decisions', 'innocent'
@@ -39,7 +40,10 @@ def _shown(name, page):
 
 @pytest.mark.parametrize(
   'page',
-  ['README.md', 'docs/detection.md', 'docs/study.md', 'docs/trainers.md'],
+  [
+    *('README.md', 'docs/cells.md', 'docs/detection.md', 'docs/study.md'),
+    'docs/trainers.md',
+  ],
 )
 def test_numbers_in_sentences_are_those_of_the_records(page, root):
   found = quoted.read((root / page).read_text(encoding='utf-8'))
@@ -82,6 +86,23 @@ def test_the_tables_are_those_of_the_records(root, name):
   found = record_file.read(folder / 'records.jsonl')
   table = tables.protection(arrange(found))
   assert (folder / 'table.md').read_text() == table
+
+
+# Folders of docs/ with the table and the figures of one run's page.
+_PAGES = {
+  'cells': {'cells': who_cloaks.by_cell},
+}
+
+
+@pytest.mark.parametrize('name', _PAGES)
+def test_tables_and_figures_are_those_of_the_records(root, name):
+  folder = root / 'docs' / name
+  found = record_file.read(folder / 'records.jsonl')
+  table = tables.by_cell(by_cell(found))
+  assert (folder / 'table.md').read_text() == table
+  for figure, draw in _PAGES[name].items():
+    shown = _texts((folder / f'{figure}.svg').read_bytes())
+    assert shown == _texts(draw(found).svg())
 
 
 def test_the_rates_of_photographs_are_those_of_the_records(root):
