@@ -27,7 +27,7 @@ def answer(records: list[dict]) -> list[str]:
         title = words.TEXTS['cells'][name]
         title = title[0].upper() + title[1:]
         sentences.append(
-          texts['part'].format(title=title, parts='; '.join(parts))
+          _line(texts['part']).format(title=title, parts='; '.join(parts))
         )
     found = moves.by_one_recognizer(records)
     bare = [r['protection_rate'] for r in found if r['attack'] == 'none']
@@ -192,15 +192,11 @@ def _part(own, others):
   rates = sorted(r['protection_rate'] for r in others)
   ends = dict.fromkeys(map(words.percent, rates[:1] + rates[-1:]))
   ends = f'{" to ".join(ends)}%'
+  shown = texts['others'].format(rates=ends) if others else ''
   if own is None:
-    return f'{cloak} {ends} before networks that it was not made for'
-  text = texts['attack'].format(
-    cloak=cloak, own=words.percent(own['protection_rate'])
-  )
-  if own.get('retrieval_recall') is not None:
-    rate = words.percent(own['retrieval_recall'])
-    text += texts['recall'].format(rate=rate)
-  return text + (texts['others'].format(rates=ends) if others else '')
+    return cloak + shown
+  rate = words.percent(own['protection_rate'])
+  return texts['attack'].format(cloak=cloak, own=rate) + shown
 
 
 def _drawing(name, figure, series):

@@ -97,7 +97,7 @@ def test_a_cloak_is_shown_at_its_authors_budget(make_record):
     for levels, rate in rates.items()
   ]
   assert 'OPOM: 60%' in who_cloaks.by_cell(records).alt
-  assert 'OPOM 60% before' in ' '.join(who_cloaks.answer(records))
+  assert 'OPOM 60%' in ' '.join(who_cloaks.answer(records))
   drawing = who_cloaks.by_budget(records)
   title = words.TEXTS['cells']['2B']
   assert drawing.alt == f'OPOM, {title}: 20% (4), 60% (8), 90% (16)'
@@ -106,19 +106,16 @@ def test_a_cloak_is_shown_at_its_authors_budget(make_record):
 
 def test_words_say_which_threat_is_meant(cells):
   texts = who_cloaks.answer(cells)
+  made_for = (
+    'What the network that a cloak was made for gets wrong (and others)'
+  )
   assert texts == [
-    'Gallery cloaked, probe clean (1A): OPOM 30% before the network that it '
-    'was made for (a search finds 70% of the pictures), 10% before others; '
-    'PGD 99% before the network that it was made for (a search finds 1% of the '
-    'pictures), 20% before others.',
-    'Gallery cloaked, probe cloaked (2A): OPOM 5% before the network that it '
-    'was made for (a search finds 95% of the pictures), 0% before others; '
-    'PGD 10% before the network that it was made for (a search finds 90% of '
-    'the pictures), 0% before others.',
-    'Gallery clean, probe cloaked (2B): OPOM 97% before the network that it '
-    'was made for (a search finds 3% of the pictures), 40% before others; '
-    'PGD 90% before the network that it was made for (a search finds 10% of '
-    'the pictures), 30% before others.',
+    f'Gallery cloaked, probe clean (1A). {made_for}: '
+    'OPOM 30% (10%); PGD 99% (20%).',
+    f'Gallery cloaked, probe cloaked (2A). {made_for}: '
+    'OPOM 5% (0%); PGD 10% (0%).',
+    f'Gallery clean, probe cloaked (2B). {made_for}: '
+    'OPOM 97% (40%); PGD 90% (30%).',
     'Nobody cloaked (1B): at most 2%.',
     'Made for a person, not for a picture: OPOM. A mask is put on pictures '
     'that it was not made from: OPOM.',
