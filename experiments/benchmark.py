@@ -28,12 +28,29 @@ Compares the recognizers, for all people protected in turn, with scikit-learn
 
 Compares the search in a gallery of a million faces with faiss-cpu (of the same
 extra). Takes 5 GB of memory.
+
+  python experiments/benchmark.py --accelerator
+
+Measures in eight minutes what an accelerator is worth: embeddings against
+those of the original programs, embedding, the search, adversarial training,
+and LowKey's step against PyTorch where that is installed. Writes
+accelerator.json and accelerator.md into --output after each measurement.
+Without an accelerator it runs in little.
 """
+
+import pathlib
 
 import cli
 import jax
 from absl import flags
-from benchmarks import convolutions, loop, pytorch, recognizers, search
+from benchmarks import (
+  accelerator,
+  convolutions,
+  loop,
+  pytorch,
+  recognizers,
+  search,
+)
 
 from fr_poison.report import record_file
 from fr_poison.text import show
@@ -63,6 +80,15 @@ _SEARCH = flags.DEFINE_bool('search', False, 'Compare the search instead.')
 _GALLERY = flags.DEFINE_list(
   'gallery', ['1000000', '512', '1000'], 'Of that: faces, dimensions, probes.'
 )
+_ACCELERATOR = flags.DEFINE_bool(
+  'accelerator', False, 'Measure all of it on an accelerator instead.'
+)
+_OUTPUT = flags.DEFINE_string(
+  'output', 'results/accelerator', 'Of that: the folder of both files.'
+)
+_TIME_LIMIT = flags.DEFINE_integer(
+  'time_limit', 460, 'Of that: seconds, then it ends.', lower_bound=1
+)
 _REMAT = flags.DEFINE_bool('remat', False, 'Less memory, more time.')
 _DTYPE = flags.DEFINE_enum(
   'dtype', 'float32', ['float32', 'bfloat16'], 'Of the networks.'
@@ -91,6 +117,8 @@ def _networks():
 
 
 def _lines():
+  if _ACCELERATOR.value:
+    return accelerator.lines(pathlib.Path(_OUTPUT.value), _TIME_LIMIT.value)
   how = _DTYPE.value, _BATCH_SIZE.value, _REPEATS.value
   if _RECOGNIZERS.value:
     return recognizers.lines(*_sizes(_FACES))
@@ -108,6 +136,8 @@ def _lines():
 def main(argv):
   """Prints one line per network."""
   del argv
+  if _ACCELERATOR.value:
+    accelerator.prepare()
   show(record_file.environment()['device'], 'jax', jax.__version__)
   for line in _lines():
     show(line)

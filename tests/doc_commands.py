@@ -32,6 +32,9 @@ RUN = {
 _HOSTS = '--coordinator_address --num_processes --process_id'
 # The test that runs them in little -> others.
 TESTED = {
+  'accelerator_test.test_everything_is_measured_in_little': (
+    'benchmark --accelerator --output',
+  ),
   'bit_rot_test.test_no_damage_is_silently_another_result': ('bit_rot',),
   'crash_test.test_killed_programs_end_with_the_same_bytes': ('crash --kills',),
   'at_writes_test.test_a_disturbed_program_ends_with_the_same_bytes': (

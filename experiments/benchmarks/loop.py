@@ -10,19 +10,24 @@ import numpy as np
 from benchmarks import timing
 from fr_poison import attacks, extractors
 from fr_poison.attacks import perceptual
+from fr_poison.types import EmbedFn
 
 
-def _measure(extractor, images, num_steps, repeats):
-  """Seconds of each way to run the attack, by name; a step's megabytes."""
-  params, rng = [extractor.params], jax.random.key(0)
-  # Without LPIPS and mirror images: what the loop adds to its network.
-  attack = attacks.lowkey(
-    [extractor.embed_fn],
+def plain_lowkey(embed_fn: EmbedFn, num_steps: int) -> attacks.Attack:
+  """Makes LowKey without LPIPS and mirror images: little but its network."""
+  return attacks.lowkey(
+    [embed_fn],
     epsilon=8 / 255,
     num_steps=num_steps,
     lpips_weight=0.0,
     mirrored=False,
   )
+
+
+def _measure(extractor, images, num_steps, repeats):
+  """Seconds of each way to run the attack, by name; a step's megabytes."""
+  params, rng = [extractor.params], jax.random.key(0)
+  attack = plain_lowkey(extractor.embed_fn, num_steps)
   init, step, finish = (
     jax.jit(f) for f in (attack.init, attack.step, attack.finish)
   )

@@ -19,7 +19,8 @@ _APPROXIMATE, _RECALL_TARGET = 10, 0.95
 _DRAWN = 8192  # rows at a time
 
 
-def _directions(count, num_columns, seed):
+def directions(count: int, num_columns: int, seed: int) -> np.ndarray:
+  """Draws random embeddings of length 1, float32 [count, num_columns]."""
   rng = np.random.default_rng(seed)
   result = np.empty((count, num_columns), np.float32)
   for start in range(0, count, _DRAWN):
@@ -46,8 +47,8 @@ def lines(
     repeats: turns of each.
   """
   before = _peak_bytes()
-  gallery = _directions(num_faces, num_columns, 0)
-  probes = _directions(num_probes, num_columns, 1)
+  gallery = directions(num_faces, num_columns, 0)
+  probes = directions(num_probes, num_columns, 1)
   exact = nearest.top_k(probes, gallery, _APPROXIMATE)
   peak = _peak_bytes()
   import faiss

@@ -48,6 +48,7 @@ MISSING = {
     '--recognizers --faces=1,a,2': "--faces: 'a': a whole number from 1",
     '--search --gallery=1': '--gallery: three whole numbers expected',
     '--repeats=0': "--repeats: '0': ",
+    '--accelerator --output={file}/x': '{file}/x: ',
   },
 }
 
