@@ -87,7 +87,20 @@ def _flops(name):
   """Of a step, for one picture."""
   extractor = network(name, 'float32')
   step = loop.plain_lowkey(extractor.embed_fn, 1).step
-  return peaks.flops(step, [extractor.params], _start(extractor, 1))
+  state = jax.eval_shape(lambda: _start(extractor, 1))
+  return peaks.flops(step, [extractor.params], state)
+
+
+def _compiled(extractor, state):
+  """(params, state, number of steps) -> state."""
+  step = loop.plain_lowkey(extractor.embed_fn, 1).step
+
+  @jax.jit
+  def advance(params, state, number):
+    body = lambda _, state: step(params, state)
+    return jax.lax.fori_loop(0, number, body, state)
+
+  return advance.lower([extractor.params], state, np.int32(1)).compile()
 
 
 def measure(
@@ -113,16 +126,9 @@ def measure(
     JaxRuntimeError: it does not fit the memory.
   """
   extractor = network(name, dtype, remat=remat)
-  step = loop.plain_lowkey(extractor.embed_fn, 1).step
-
-  @jax.jit
-  def advance(params, state, number):
-    body = lambda _, state: step(params, state)
-    return jax.lax.fori_loop(0, number, body, state)
-
   state, params = _start(extractor, batch_size), [extractor.params]
   start = time.perf_counter()
-  compiled = advance.lower(params, state, np.int32(1)).compile()
+  compiled = _compiled(extractor, state)
   compile_seconds = time.perf_counter() - start
   first = compiled(params, state, np.int32(1)).terms['feature_distance']
   run = lambda: compiled(params, state, np.int32(num_steps))

@@ -46,6 +46,23 @@ def _distances(measured, where, torch):
   return distances
 
 
+def _torch(measured):
+  """The package, set up to compute as JAX does by default."""
+  if not torch_networks.is_known(measured.extractor):
+    raise InputError('no such network in PyTorch')
+  try:
+    import torch
+  except ImportError as error:
+    raise InputError('PyTorch cannot be imported') from error
+  where, _ = torch_networks.place('float32', torch)
+  if (where == 'cpu') != (jax.default_backend() == 'cpu'):
+    raise InputError('PyTorch does not see this device')
+  # Products of float32 in TF32, by the fastest kernels.
+  torch.set_float32_matmul_precision('high')
+  torch.backends.cudnn.benchmark = True
+  return torch
+
+
 def measure(
   measured: Measured,
   dtype: str,
@@ -67,18 +84,8 @@ def measure(
     AssertionError: PyTorch finds other distances than JAX.
     InputError: PyTorch is not there, or has no such network or device.
   """
-  if not torch_networks.is_known(measured.extractor):
-    raise InputError('no such network in PyTorch')
-  try:
-    import torch
-  except ImportError as error:
-    raise InputError('PyTorch cannot be imported') from error
-  # As JAX does by default: products of float32 in TF32, the fastest kernels.
-  torch.set_float32_matmul_precision('high')
-  torch.backends.cudnn.benchmark = True
+  torch = _torch(measured)
   where = torch_networks.place(dtype, torch)
-  if (where[0] == 'cpu') != (jax.default_backend() == 'cpu'):
-    raise InputError('PyTorch does not see this device')
   distances = _distances(measured, where, torch)
   if compiled:
     torch.compiler.reset()  # of one function it compiles only a few forms

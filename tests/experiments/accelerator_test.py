@@ -10,7 +10,7 @@ import numpy as np
 import programs
 import pytest
 from benchmarks import accelerator, accelerator_page, golden, peaks
-from benchmarks.accelerator import Section
+from benchmarks.accelerator_plan import Section
 
 from fr_poison import extractors, layers
 
