@@ -10,12 +10,14 @@ import fractions
 import itertools
 import logging as std_logging
 import sys
+import textwrap
 import warnings
 
 import interruption
+import jax
 from absl import app, flags, logging
 
-from fr_poison import checks, text
+from fr_poison import checks, processes, text
 from fr_poison.types import InputError, Stopped
 
 # What absl and ml_collections raise for a command line.
@@ -108,8 +110,7 @@ def _clean_warnings(format_warning=warnings.formatwarning):
 def exit_with(error: Exception) -> None:
   """Ends with one line, whatever the names in it hold, and status 2."""
   message = str(error.args[0] if error.args else error)
-  text.show(f'error: {text.line(message)}', file=sys.stderr)
-  sys.exit(2)
+  interruption.exit_with(f'error: {text.line(message)}', 2)
 
 
 def _parse_or_exit(argv):
@@ -145,13 +146,21 @@ def run(main, kept: str | None = None) -> None:
     try:
       _refuse_strays(argv)
       main(argv)
-      sys.stdout.flush()  # or it would fail where nobody listens
+      processes.barrier()  # Those who are done wait for the others.
+      if sys.stdout:  # or it would fail where nobody listens
+        sys.stdout.flush()
     except InputError as error:
       exit_with(error)
     except Stopped as stop:
       if str(stop):
         text.show(f'{stop}; to go on: {interruption.command()}')
       sys.exit(stop.status)
+    except jax.errors.JaxRuntimeError as error:
+      if processes.is_alone():
+        raise
+      # A collective fails at once where JAX takes its time to be sure.
+      reason = textwrap.shorten(str(error), 200)
+      interruption.exit_with(f'error: {interruption.lost()} ({reason})', 1)
     except (KeyboardInterrupt, BrokenPipeError) as error:
       interruption.end(error, kept)
     except OSError as error:

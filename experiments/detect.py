@@ -24,7 +24,14 @@ import run_flags
 from detect_settings import FILTERS, Settings, threshold_name
 from progress import Progress, say
 
-from fr_poison import detectors, evaluation, files, locks, strict_json
+from fr_poison import (
+  detectors,
+  evaluation,
+  files,
+  locks,
+  processes,
+  strict_json,
+)
 from fr_poison.evaluation import detection, scrape
 from fr_poison.evaluation.protocol import Memory
 from fr_poison.report import record_file, tables
@@ -100,11 +107,15 @@ def _run(material, shared, workdir):
   # How well detectors find them, and what is left of the protection then.
   found, filters = _detection(material, fit, versions, shared, workdir)
   results = _protection(material, known + evading, filters, shared)
+  processes.on_first(lambda: _write(workdir, found, results))
+  return found + results
+
+
+def _write(workdir, found, results):
   record_file.write(workdir / 'detection.jsonl', found)
   record_file.write_text(workdir / 'detection.md', tables.detection(found))
   record_file.write(workdir / 'trainers.jsonl', results)
   record_file.write_text(workdir / 'trainers.md', tables.trainers(results))
-  return found + results
 
 
 def _detection(material, fit, versions, shared, workdir):
@@ -182,7 +193,8 @@ def _threshold(material, fitted, workdir, name):
     'num_clean': len(fitted.scores),
   }
   text = json.dumps(strict_json.sealed(content), indent=2) + '\n'
-  record_file.write_text(workdir / 'thresholds' / name, text)
+  path = workdir / 'thresholds' / name
+  processes.on_first(lambda: record_file.write_text(path, text))
   return cut, whose
 
 

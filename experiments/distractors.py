@@ -27,7 +27,7 @@ from absl import flags
 from inputs import Inputs
 from settings import Settings
 
-from fr_poison import checks, evaluation, extractors, locks
+from fr_poison import checks, evaluation, extractors, locks, processes
 from fr_poison.adversaries import purifying
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import gallery, scrape
@@ -225,11 +225,15 @@ def run(
     results = measure(found, scrape.clean(found.protocol), answers, shared)
     for *_, cloak in inputs.cloaks(found, folder):
       results += measure(found, cloak, answers, shared)
-    record_file.write(workdir / 'distractors.jsonl', results)
-    record_file.write_text(
-      workdir / 'distractors.md', tables.distractors(results)
-    )
+    processes.on_first(lambda: _write(workdir, results))
   return results
+
+
+def _write(workdir, results):
+  record_file.write(workdir / 'distractors.jsonl', results)
+  record_file.write_text(
+    workdir / 'distractors.md', tables.distractors(results)
+  )
 
 
 def main(argv):

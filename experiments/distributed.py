@@ -1,9 +1,17 @@
-"""Flags of what trains: several processes, one a host, and event files."""
+"""Flags of several processes, one a host, of which each does its share.
 
+The same command is started on all of them. They share the folder that is
+written to, where the first process alone writes results; and it alone prints
+them. One that is gone ends all, in a line.
+"""
+
+import sys
+
+import interruption
 import jax
 from absl import flags
 
-from fr_poison import checks
+from fr_poison import checks, processes
 from fr_poison.types import InputError
 
 _DISTRIBUTED = flags.DEFINE_bool(
@@ -16,11 +24,11 @@ _FLAGS = (
   flags.DEFINE_integer('num_processes', None, 'On all hosts together.'),
   flags.DEFINE_integer('process_id', None, "This one's number, from 0."),
 )
-
-
-# Here, since the programs that train are those that run on several hosts.
-TENSORBOARD = flags.DEFINE_bool(
-  'tensorboard', False, 'Write event files beside metrics.jsonl.'
+_TIMEOUT = flags.DEFINE_integer(
+  'host_timeout',
+  100,
+  'Seconds after which a process that is not heard of is gone.',
+  lower_bound=10,
 )
 
 
@@ -48,8 +56,17 @@ def start() -> None:
   if given:
     count = checks.whole('--num_processes', given['num_processes'])
     checks.whole('--process_id', given['process_id'], 0, count - 1)
+  # SIGTERM stays ours, but while a network is trained: see `Preemption`.
+  jax.config.update('jax_enable_preemption_service', False)
+  interruption.on_abort()
   try:
-    jax.distributed.initialize(**given)
+    jax.distributed.initialize(
+      **given,
+      heartbeat_timeout_seconds=_TIMEOUT.value,
+      shutdown_timeout_seconds=interruption.PATIENCE,
+    )
   except (RuntimeError, ValueError) as error:
     flag = '--coordinator_address' if given else '--distributed'
     raise InputError(f'{flag}: {error}') from error
+  if not processes.is_first():
+    sys.stdout = None  # Its results are the same.

@@ -5,13 +5,15 @@ r"""Embeds a data set into a store on disk, once, whatever happens on the way.
 
 Started again it computes what is missing, damaged, or of other pictures.
 `numpy.memmap` reads the file that it names, `fr_poison.search` searches it, and
-`distractors.py --strangers` puts its faces into every gallery.
+`distractors.py --strangers` puts its faces into every gallery. On several hosts
+(distributed.py) each takes its share of the blocks.
 """
 
 import pathlib
 
 import cli
 import config_fields
+import distributed
 import people
 import progress
 from absl import flags
@@ -57,6 +59,7 @@ def _open(dataset, data_dir):
 def main(argv):
   """Fills --output and says what had to be computed."""
   del argv
+  distributed.start()
   with config_fields.naming('--network'):
     extractor = extractors.load(_NETWORK.value)
   with config_fields.naming('--data_dir'):

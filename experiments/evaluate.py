@@ -27,7 +27,7 @@ from config_fields import entries
 from inputs import Inputs
 from settings import Settings
 
-from fr_poison import evaluation, locks, text
+from fr_poison import evaluation, locks, processes, text
 from fr_poison.data import squeeze
 from fr_poison.evaluation import scrape
 from fr_poison.report import page, record_file, tables
@@ -273,7 +273,7 @@ def run(
       strips = [show(found, cloak, 'As the recognizers see them.')]
     else:
       more, strips = measure_attacks(found, folder, answers, shared)
-    _write(workdir, results + more, strips)
+    processes.on_first(lambda: _write(workdir, results + more, strips))
   return results + more
 
 

@@ -4,6 +4,7 @@ Imported first by cli.py, so that Ctrl-C while JAX is loading is a line, too.
 """
 
 import contextlib
+import ctypes
 import os
 import shlex
 import signal
@@ -13,6 +14,9 @@ from traceback import format_exception
 from fr_poison import text
 
 _ANEW = ('--overwrite', '-overwrite')  # would throw away what is kept
+PATIENCE = 10  # seconds in which other processes end as well, or are told to
+_ABORTED = []  # what C calls
+_last = []  # line and status of an end that is under way
 
 
 class Terminated(KeyboardInterrupt):
@@ -32,6 +36,44 @@ def command() -> str:
   """Writes the command line of this process as a shell takes it."""
   words = [word for word in sys.argv if word.partition('=')[0] not in _ANEW]
   return ' '.join(['python', *map(_quoted, words)])
+
+
+def on_abort() -> None:
+  """Makes a line of the abort by which JAX ends where a process is gone.
+
+  It comes from another thread, so no exception can reach this one; the runtime
+  has said by then, in many lines of its own, what it knows.
+  """
+  if os.name != 'posix':
+    return
+
+  @ctypes.CFUNCTYPE(None, ctypes.c_int)
+  def aborted(number):
+    line, status = _last or (f'error: {lost()}', 1)
+    os.write(2, f'{line}\n'.encode(errors='backslashreplace'))
+    os._exit(status)
+
+  _ABORTED.append(aborted)
+  ctypes.CDLL(None).signal(signal.SIGABRT, aborted)
+
+
+def exit_with(line: str, status: int) -> None:
+  """Ends with a line on stderr.
+
+  Other processes of the run have some seconds to end as well; if they do not,
+  JAX aborts them and this one, which then says its line again.
+  """
+  text.show(line, file=sys.stderr)
+  _last[:] = line, status
+  sys.exit(status)
+
+
+def lost() -> str:
+  """Writes what to do where another process of this run is gone."""
+  return (
+    'another process of this run ended, or was not heard of; what is finished '
+    f'is kept; to go on, start all of them again, this one by: {command()}'
+  )
 
 
 def describe(kept: str | None) -> str:

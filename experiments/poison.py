@@ -10,7 +10,8 @@ also after the JPEG compression of a site it is posted on. Pictures that stay
 uncloaked are listed at the end. EXIF data, the place it was taken among them,
 is not copied; with --keep_exif it is, without its thumbnail. Started again, it
 goes on where it was stopped; the result is the same to the byte. Other files
-and hidden ones are left alone.
+and hidden ones are left alone. On several hosts (distributed.py) each takes its
+share of the pictures.
 """
 
 import collections
@@ -19,6 +20,7 @@ import statistics
 import sys
 
 import cli
+import distributed
 import jax
 import network_loader
 from absl import flags
@@ -64,9 +66,9 @@ def run(
   ]
   found = photos.Run(source, output, settings, networks, strict=strict)
   with found.opened(overwrite=overwrite):
-    left = found.left
+    left, total = found.left, len(found.paths)
     device = record_file.environment()['device']
-    count = f'{len(left)} of {len(found.paths)} pictures to do'
+    count = f'{total - len(found.manifest.rows)} of {total} pictures to do'
     text.show(f'{device}, jax {jax.__version__}: {count}')
     if settings.cannot_look:
       what = 'every picture is taken for a face crop, and attacked as a whole'
@@ -133,6 +135,7 @@ def _where(cloaked):
 def main(argv):
   """Cloaks --input into --output and prints how many."""
   del argv
+  distributed.start()
   for flag in ('config', 'input', 'output'):
     if not flags.FLAGS[flag].value:
       raise InputError(f'--{flag}: missing')

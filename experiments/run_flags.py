@@ -5,6 +5,7 @@ import pathlib
 import re
 from typing import NamedTuple
 
+import distributed
 from absl import flags
 from config_flag import CONFIG
 from ml_collections import config_flags
@@ -31,7 +32,7 @@ class Run(NamedTuple):
 
 
 def parse(argv: list[str], example: str) -> Run:
-  """Returns the flags' values.
+  """Finds the other processes, if there are any; returns the flags' values.
 
   Args:
     argv: what is left of the command line: nothing, see cli.py.
@@ -43,6 +44,7 @@ def parse(argv: list[str], example: str) -> Run:
   del argv
   if CONFIG.value is None:
     raise InputError(f'--config: missing, e.g. experiments/configs/{example}')
+  distributed.start()
   path = config_flags.get_config_filename(flags.FLAGS['config'])
   workdir = pathlib.Path(_WORKDIR.value or default_workdir(path))
   return Run(CONFIG.value.to_dict(), workdir, _DATA_DIR.value)

@@ -7,10 +7,10 @@ train_extractor.py on one data set, which share cloaks and trained networks. A
 finished run is noted under a key of all that it depends on, so that a study
 that was stopped, or changed, makes only what is missing. --only=NAME runs one
 (and may be given again), --dry_run lists what would run and how long it took
-last time. Several processes, one a GPU or a host, may be started with one
---workdir: each takes the next run that nobody is at. Writes the files of
-report.py, how long each run took (runs.md), a folder a run, cloaks and networks
-into --workdir.
+last time. On several hosts (distributed.py) all share each run's people; of
+several such studies, or processes, with one --workdir each takes the next run
+that nobody is at. Writes the files of report.py, how long each run took
+(runs.md), a folder a run, cloaks and networks into --workdir.
 """
 
 import json
@@ -35,11 +35,19 @@ from inputs import Inputs
 from progress import say
 from settings import Settings
 
-from fr_poison import checks, extractors, files, keys, locks, strict_json
+from fr_poison import (
+  checks,
+  extractors,
+  files,
+  keys,
+  locks,
+  processes,
+  strict_json,
+)
 from fr_poison.data import file_names
 from fr_poison.report import record_file
 from fr_poison.text import show
-from fr_poison.types import InputError
+from fr_poison.types import BusyError, InputError
 
 _ONLY = flags.DEFINE_multi_string('only', [], 'Names of runs; default: all.')
 _DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Only list what would run.')
@@ -166,6 +174,9 @@ class Study:
 
   def is_done(self, run: Run) -> bool:
     """Whether a run's records are there, made of what the config says."""
+    return processes.on_first(lambda: self._is_done(run))
+
+  def _is_done(self, run):
     note = self.note(run)
     try:
       found = self.files(run)
@@ -191,9 +202,13 @@ class Study:
       dict(run.config), folder, self.data_dir, **arguments
     )
     seconds = round(time.monotonic() - start, 1)
-    note = {'key': self.key(run), 'seconds': seconds, 'files': self.files(run)}
-    record_file.write_text(folder / 'done.json', json.dumps(note))
+    processes.on_first(lambda: self._note(run, seconds))
     say(f'{run.name}: {seconds:.0f} s')
+
+  def _note(self, run, seconds):
+    note = {'key': self.key(run), 'seconds': seconds, 'files': self.files(run)}
+    path = self.workdir / run.name / 'done.json'
+    record_file.write_text(path, json.dumps(note))
 
 
 def _run_of(name, chosen, names, workdir, absent) -> Run:
@@ -263,7 +278,7 @@ def make_all(study: Study, only: Sequence[str]) -> None:
       continue
     try:
       study.make(run)
-    except locks.BusyError:
+    except BusyError:
       say(f'{run.name}: another process is at it')
 
 
@@ -286,10 +301,10 @@ def main(argv):
     return
   with files.output(given.workdir):
     make_all(study, only)
-  with locks.turn(given.workdir):
-    found = study_page.write(study)
+  with locks.turn_together(given.workdir):
+    count = processes.on_first(lambda: len(study_page.write(study).all()))
   seconds = time.monotonic() - start
-  show(f'{len(found.all())} records, {seconds:.0f} s.')
+  show(f'{count} records, {seconds:.0f} s.')
   show(f'See {given.workdir}/report.html')
 
 

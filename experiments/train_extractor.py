@@ -17,15 +17,15 @@ from typing import Annotated
 
 import cli
 import config_fields
-import distributed
 import jax
 import network_loader
 import numpy as np
 import people
 import run_flags
+import training_flags
 from progress import over
 
-from fr_poison import checks, extractors, processes, roc, verification
+from fr_poison import checks, extractors, roc, verification
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.splits import split_per_person
 from fr_poison.evaluation import learning
@@ -241,17 +241,15 @@ def run(
 def main(argv):
   """Runs --config and prints where the network is."""
   given = run_flags.parse(argv, 'arcface_from_scratch.py')
-  distributed.start()
-  metrics = run(*given, tensorboard=distributed.TENSORBOARD.value)
-  if processes.is_first():
-    show(
-      f'accuracy on {given.config["num_eval_people"]} people never seen: '
-      f'{metrics["eval_accuracy"]:.1%} by 1-NN\n'
-      f'verification AUC {metrics["verification_auc"]:.3f}, EER '
-      f'{metrics["verification_eer"]:.1%}, accuracy '
-      f'{metrics["verification_accuracy"]:.1%}\n'
-      f'--config.extractor.checkpoint={given.workdir / "checkpoints"}'
-    )
+  metrics = run(*given, tensorboard=training_flags.TENSORBOARD.value)
+  show(
+    f'accuracy on {given.config["num_eval_people"]} people never seen: '
+    f'{metrics["eval_accuracy"]:.1%} by 1-NN\n'
+    f'verification AUC {metrics["verification_auc"]:.3f}, EER '
+    f'{metrics["verification_eer"]:.1%}, accuracy '
+    f'{metrics["verification_accuracy"]:.1%}\n'
+    f'--config.extractor.checkpoint={given.workdir / "checkpoints"}'
+  )
 
 
 if __name__ == '__main__':

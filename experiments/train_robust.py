@@ -9,17 +9,16 @@ a line per network with the path that --config.extractor.checkpoint takes.
 Started again after a stop, it goes on. On several hosts: distributed.py.
 """
 
-import functools
 import pathlib
 
 import cli
-import distributed
 import inputs
 import run_flags
 import trained_surrogates
+import training_flags
 from settings import Settings
 
-from fr_poison import locks, processes
+from fr_poison import locks
 from fr_poison.evaluation import learning
 from fr_poison.text import show
 from fr_poison.types import InputError
@@ -48,25 +47,19 @@ def run(
 
   with locks.held(workdir):
     for label, kind, adversary, network in chosen:
-      # What the tools make of the public people; the others read it afterwards.
-      cloak = functools.partial(public.training_set, adversary)
-      processes.on_first(lambda cloak=cloak: cloak() and None)
-      found = {}
       for seed, one in learning.retrainings(adversary).items():
-        found[seed], path = learning.train(
+        _, path = learning.train(
           kind, one, public.networks[network], public, tensorboard=tensorboard
         )
         many = adversary.get('training_seeds', 1) > 1
         what = f'{label} {network}' + f', seed {seed}' * many
-        if processes.is_first():
-          show(f'{what}: --config.extractor.checkpoint={path}')
+        show(f'{what}: --config.extractor.checkpoint={path}')
 
 
 def main(argv):
   """Runs --config."""
   given = run_flags.parse(argv, 'adaptive.py')
-  distributed.start()
-  run(*given, tensorboard=distributed.TENSORBOARD.value)
+  run(*given, tensorboard=training_flags.TENSORBOARD.value)
 
 
 if __name__ == '__main__':

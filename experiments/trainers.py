@@ -129,7 +129,7 @@ def _place(given, adversaries):
 def _train(train, chosen, name, public):
   """What `train` makes of (settings, network, public), by training seed."""
   # Another run of a study may be at the same training.
-  with locks.turn(public.folder / 'trained'):
+  with locks.turn_together(public.folder / 'trained'):
     return {
       seed: train(settings, public.networks[name], public)
       for seed, settings in learning.retrainings(chosen).items()

@@ -35,6 +35,7 @@ from fr_poison import (
   files,
   keys,
   locks,
+  processes,
   roc,
   verification,
 )
@@ -284,12 +285,16 @@ def run(
         settings, images, prepared.alignment, folder
       )
     ]
-    record_file.write(workdir / 'records.jsonl', results)
-    record_file.write_text(workdir / 'table.md', tables.verification(results))
-    if not settings.crops:  # or a network has several lines
-      drawing = figures.verification(results).svg()
-      files.write_atomic(workdir / 'roc.svg', drawing)
+    processes.on_first(lambda: _write(settings, workdir, results))
   return results
+
+
+def _write(settings, workdir, results):
+  record_file.write(workdir / 'records.jsonl', results)
+  record_file.write_text(workdir / 'table.md', tables.verification(results))
+  if not settings.crops:  # or a network has several lines
+    drawing = figures.verification(results).svg()
+    files.write_atomic(workdir / 'roc.svg', drawing)
 
 
 def main(argv):

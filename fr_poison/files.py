@@ -112,13 +112,13 @@ def write_atomic(path: str | os.PathLike, data: bytes) -> None:
   """
   path = pathlib.Path(path)
   make_folder(path.parent)
-  # A short name: with that of `path` in it, it could be too long.
-  name = f'{os.getpid()}.{next(_counter)}'
+  # A short name: with that of `path` in it, it could be too long. A process of
+  # our number may be on another host, or was killed here.
+  name = f'{os.getpid()}.{next(_counter)}-{os.urandom(4).hex()}'
   temporary = path.with_name(TEMPORARY.replace('*', name))
   try:
     if not (path.is_symlink() or path.is_file()) and path.exists():
       raise InputError(f'{path}: not a regular file')  # as /dev/null
-    temporary.unlink(missing_ok=True)  # A killed process may have had our id.
     with open(temporary, 'xb') as file:
       file.write(data)
       file.flush()

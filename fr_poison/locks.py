@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from absl import logging
 
 from fr_poison import files, processes, text
-from fr_poison.types import InputError
+from fr_poison.types import BusyError, InputError
 
 try:
   import fcntl
@@ -19,10 +19,6 @@ except ImportError:  # Windows, where nothing keeps two runs apart
 
 # Says who holds the lock, and only that: a killed run leaves it behind.
 OWNER = '.pid'
-
-
-class BusyError(InputError):
-  """Another run is at a folder."""
 
 
 @contextlib.contextmanager
@@ -74,6 +70,17 @@ def turn(
       descriptor = os.open(folder, os.O_RDONLY)
     stack.callback(os.close, descriptor)
     yield _is_alone(descriptor, wait, waiting)
+
+
+@contextlib.contextmanager
+def turn_together(folder: pathlib.Path) -> Iterator[None]:
+  """Lets one run at a time into `folder`, with all of its processes.
+
+  All of them call it; the first one waits for other runs, as in `turn`.
+  """
+  with contextlib.ExitStack() as stack, files.output(folder):
+    processes.on_first(lambda: stack.enter_context(turn(folder)))
+    yield
 
 
 def _is_alone(descriptor, wait, waiting):

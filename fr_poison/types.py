@@ -41,6 +41,10 @@ class NotKeptError(InputError):
   """A cache cannot be written; the message says which variable moves it."""
 
 
+class BusyError(InputError):
+  """Another run is at a folder."""
+
+
 class Stopped(Exception):
   """A signal asked for the end, and what was done is saved.
 

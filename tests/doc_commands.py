@@ -40,6 +40,13 @@ TESTED = {
   'at_writes_test.test_a_disturbed_program_ends_with_the_same_bytes': (
     'at_writes',
   ),
+  'hosts_test.test_a_study_of_two_hosts_is_that_of_one': (
+    'study study --distributed --workdir',
+    f'study study {_HOSTS} --workdir',
+  ),
+  'hosts_test.test_poison_goes_on_from_what_two_hosts_made': (
+    'poison fawkes_high --distributed --input --output',
+  ),
   'fuzz_test.test_without_atheris_damage_is_by_chance': (
     'fuzz --seconds --target',
   ),
@@ -68,9 +75,6 @@ TESTED = {
     'benchmark --search',
   ),
   'distributed_test.test_two_processes_train_like_one_with_two_devices': (
-    'train_extractor arcface_from_scratch --distributed --workdir',
-    f'train_extractor arcface_from_scratch {_HOSTS} --workdir',
-    'train_robust adaptive --distributed --workdir',
     f'train_robust adaptive {_HOSTS}',
   ),
   'embedding_store_test.test_a_data_set_is_embedded_block_by_block': (

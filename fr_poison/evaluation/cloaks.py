@@ -3,8 +3,10 @@
 The unit of work is one person, whose cloaked pictures appear in their store
 all at once, under a key of everything that went into them. A killed run started
 again skips finished people, and what is evaluated is always what was read back
-from the files. Whom a cloak should look like is one of the people outside the
-evaluation: the cloak of one person must not depend on who else is tested.
+from the files. Of several processes each takes the next person that no other
+one is at, and all read everybody's back. Whom a cloak should look like is one
+of the people outside the evaluation: the cloak of one person must not depend on
+who else is tested.
 """
 
 import functools
@@ -17,7 +19,7 @@ from typing import Protocol as Interface
 import jax
 import numpy as np
 
-from fr_poison import attacks, checks, extractors, keys
+from fr_poison import attacks, checks, extractors, keys, processes
 from fr_poison.attacks import targets
 from fr_poison.data.faces import FaceSet, to_float
 from fr_poison.evaluation.store import Kept
@@ -256,6 +258,9 @@ def each_person(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, dict]]:
   """Makes what belongs to a person, or reads what was kept.
 
+  Several processes make it together where it is kept, and each of them all of
+  it where it is not.
+
   Args:
     job: as of `cloak_people`, like the rest.
     faces: see there.
@@ -273,21 +278,30 @@ def each_person(
   extractors.check_on_frame(job.networks, faces.alignment)
   people = np.unique(faces.labels).tolist() if people is None else people
   indices = np.arange(len(faces)) if indices is None else indices
+  turns, ours = [], set()
   for person, key in job.keys(faces, people, indices, **more).items():
     own, name = indices[faces.labels[indices] == person], faces.names[person]
-    kept = found = None
-    if folder is not None:
-      kept = Kept(folder, name, key, files or [faces.paths[i] for i in own])
-      found = kept.load()
-    if found is not None and progress:
+    paths = files or [faces.paths[i] for i in own]
+    turns.append((name, own, folder and Kept(folder, name, key, paths)))
+
+  def made(name, own, kept):
+    if progress:
+      on = '+'.join(network.origin for network in job.networks)
+      progress.update(f'{job.label} on {on}, {name}')
+    ours.add(name)
+    found = make(name, faces.images[own])
+    return kept.save(*found) if kept else found
+
+  if folder and not processes.is_alone():
+    for turn in processes.share(turns):
+      if turn[-1].load() is None:
+        made(*turn)
+    processes.barrier()
+  for name, own, kept in turns:
+    found = kept and kept.load()
+    if found and progress and name not in ours:
       progress.skip()
-    if found is None:
-      if progress:
-        on = '+'.join(network.origin for network in job.networks)
-        progress.update(f'{job.label} on {on}, {name}')
-      found = make(name, faces.images[own])
-      found = kept.save(*found) if kept else found
-    yield own, *found
+    yield own, *(found or made(name, own, kept))
 
 
 def _attacked(job, attack, name, images, batch_size):

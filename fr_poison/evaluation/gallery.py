@@ -96,7 +96,7 @@ def _stored(folder, network, images, batch_size):
   parts = lambda size: (
     images[start : start + size] for start in range(0, len(images), size)
   )
-  with locks.turn(folder):
+  with locks.turn_together(folder):
     found = store.fill(
       folder, network, parts, len(images), batch_size=batch_size
     )

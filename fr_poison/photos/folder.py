@@ -10,7 +10,7 @@ import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
-from fr_poison import files, locks
+from fr_poison import files, locks, processes
 from fr_poison.data import decode
 from fr_poison.extractors import Extractor
 from fr_poison.photos import manifest, tree
@@ -69,12 +69,12 @@ class Run:
     self._settings, self._strict = settings, strict
     self._digest = settings.digest(networks)
     self._cloaker = Cloaker(settings, networks)
-    self.manifest = None
+    self.manifest, self._own = None, self.paths
 
   @property
   def left(self) -> list[str]:
-    """Pictures without a row that holds."""
-    return [path for path in self.paths if path not in self.manifest.rows]
+    """Pictures of this process without a row that holds."""
+    return self._undone(self._own)
 
   @contextlib.contextmanager
   def opened(self, *, overwrite: bool = False) -> Iterator[None]:
@@ -90,15 +90,17 @@ class Run:
     """
     output = self._output
     with locks.held(output, '--output'):
-      self._check_output(overwrite)
-      if overwrite:
-        manifest.discard(output)
-      known = self._source, output, self._names, self._digest
-      self.manifest = manifest.Manifest(*known)
+      # Which tidies it, and the others read that.
+      processes.on_first(lambda: self._read_manifest(overwrite))
+      if not processes.is_first():
+        self._read_manifest(False)
+      processes.barrier()
+      self._own = processes.part(self._undone(self.paths))
       for path, row in self.manifest.rows.items():
         self._refuse(path, not row.get('output') and row.get('reason'))
       yield
-      self.manifest.tidy()
+      self.manifest.gather()
+      processes.on_first(self.manifest.tidy)
 
   def cloak(self) -> Iterator[dict]:
     """Cloaks what is left, some at a time.
@@ -180,6 +182,16 @@ class Run:
       **self._cloaker.fields(photo.image, saved, parts),
       'sha256': digest,
     }
+
+  def _undone(self, paths):
+    return [path for path in paths if path not in self.manifest.rows]
+
+  def _read_manifest(self, overwrite):
+    self._check_output(overwrite)
+    if overwrite:
+      manifest.discard(self._output)
+    known = self._source, self._output, self._names, self._digest
+    self.manifest = manifest.Manifest(*known)
 
   def _check_output(self, overwrite):
     """Refuses links, what is in the way, and others' files."""

@@ -3,7 +3,8 @@
 The manifest is what a run goes by when it is started again: a picture is done
 if its row is there and the files still have the hashes that the row says. It
 only grows, one flushed line at a time; where a row in the middle has to be
-made again, the whole file is replaced at the end.
+made again, the whole file is replaced at the end. Of several processes each but
+the first writes to a hidden file beside it, which goes when its rows are in.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import math
 import pathlib
 from collections.abc import Iterable
 
-from fr_poison import checks, files, strict_json
+from fr_poison import checks, files, processes, strict_json
 from fr_poison.photos.tree import MANIFEST
 from fr_poison.types import InputError
 
@@ -21,6 +22,7 @@ _TEXTS = (
   *('status', 'output', 'reason', 'sha256', 'input_sha256'),
   *('format', 'align'),
 )
+_PARTS = '.manifest-*.jsonl'  # of processes but the first
 _ORPHAN = {'status': 'orphaned', 'reason': 'its picture is gone'}
 
 
@@ -54,7 +56,7 @@ class Manifest:
     """
     self._path, self._output = output / MANIFEST, output
     self.rows, self.orphans = {}, {}
-    found = _read(self._path)
+    found = _read_all(output)
     if any(row.get('config_hash') != config_hash for row in found):
       raise InputError(
         f'--output: {output}: holds cloaks made with other settings or '
@@ -73,7 +75,8 @@ class Manifest:
         self.orphans[name] = row | _ORPHAN
     for row in self.rows.values():
       self.orphans.pop(row.get('output'), None)
-    self.tidy()
+    if processes.is_first():
+      self.tidy()
 
   def append(self, row: dict) -> None:
     """Adds a row; it is on disk on return.
@@ -83,7 +86,19 @@ class Manifest:
     """
     self.rows[row['input']] = row
     self.orphans.pop(row['output'], None)  # overwritten
-    files.append(self._path, _line(row))
+    path = self._path
+    if not processes.is_first():
+      path = self._output / _PARTS.replace('*', str(processes.number()))
+    files.append(path, _line(row))
+
+  def gather(self) -> None:
+    """Waits for the other processes, and adds their rows."""
+    processes.barrier()
+    for row in [] if processes.is_alone() else _read_all(self._output):
+      if row['status'] != _ORPHAN['status']:
+        self.rows[row['input']] = row
+        self.orphans.pop(row['output'], None)
+    processes.barrier()  # before the first one changes the files
 
   def delete_orphans(self) -> None:
     """Deletes the cloaks left over, and their rows; `tidy` has still to run.
@@ -91,24 +106,36 @@ class Manifest:
     Raises:
       InputError: one cannot be deleted.
     """
-    _delete(self._output, self.orphans.values())
+    self.gather()
+    processes.on_first(lambda: _delete(self._output, self.orphans.values()))
     self.orphans.clear()
 
   def tidy(self) -> None:
-    """Leaves exactly one line per row, in order of the pictures' paths."""
+    """Leaves exactly one line per row, in order of the pictures' paths.
+
+    That is for the first process alone.
+    """
     rows = [x[key] for x in (self.rows, self.orphans) for key in sorted(x)]
     text = b''.join(map(_line, rows))
     is_there = self._path.exists()
     if not is_there or files.read(self._path, max_bytes=files.LARGE) != text:
       files.write_atomic(self._path, text)
+    for path in self._output.glob(_PARTS):
+      files.remove(path)
 
 
 def discard(output: pathlib.Path) -> None:
   """Removes the manifest and, of the cloaks it lists, those left unaltered."""
-  path = output / MANIFEST
   with contextlib.suppress(InputError):  # damaged, or it stays
-    _delete(output, _read(path))
-  files.remove(path)
+    _delete(output, _read_all(output))
+  for path in (output / MANIFEST, *output.glob(_PARTS)):
+    files.remove(path)
+
+
+def _read_all(output):
+  """All rows, those of a stopped run of several processes among them."""
+  paths = output / MANIFEST, *sorted(output.glob(_PARTS))
+  return [row for path in paths for row in _read(path)]
 
 
 def _read(path):

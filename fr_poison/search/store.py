@@ -3,7 +3,9 @@
 A folder holds them by network: `embeddings.f32`, [N, D] float32 row by row, and
 `manifest.json`, with the SHA-256 of every block and of its pictures. A block is
 computed when it is not there, when its pictures are others, and when its bytes
-are not those of the manifest.
+are not those of the manifest. Of several processes each takes the next block
+that no other one is at; what they note of it is in files of their own until all
+is there.
 """
 
 import json
@@ -15,13 +17,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fr_poison import checks, extractors, files, keys
+from fr_poison import checks, extractors, files, keys, processes
 from fr_poison.data.batches import Progress, silent
 from fr_poison.types import InputError
 
 MANIFEST = 'manifest.json'
 BLOCK_SIZE = 1024  # pictures
 _EMBEDDINGS = 'embeddings.f32'
+_PARTS = 'manifest-*.json'  # of processes but the first
 
 
 class Store(NamedTuple):
@@ -113,14 +116,14 @@ def _place(folder, extractor):
 
 
 def _fill(folder, shape, embed, stream):
+  # The size of a block is one of pages, of which no two hosts may write one.
   embeddings = _open(folder / _EMBEDDINGS, shape)
-  known, blocks, damaged = _read_manifest(folder), {}, []
-  num_computed = stop = 0
-  for number, images in enumerate(stream):
-    start, stop = stop, stop + len(images)
-    if stop > len(embeddings):
-      break
-    key, rows = f'{start}:{stop}', embeddings[start:stop]
+  known, blocks, damaged = _read_manifests(folder), {}, []
+  num_computed = 0
+  placed = enumerate(_placed(stream, len(embeddings)))
+  for number, (start, images) in processes.share(placed):
+    rows = embeddings[start : start + len(images)]
+    key = f'{start}:{start + len(images)}'
     pictures = keys.of(keys.of_pictures(images))
     blocks[key] = known.pop(key, {})
     if blocks[key].get('pictures') == pictures:
@@ -130,13 +133,37 @@ def _fill(folder, shape, embed, stream):
     rows[:] = embed(images)
     embeddings.flush()  # on disk before the manifest says so
     blocks[key] = {'pictures': pictures, 'embeddings': keys.of_array(rows)}
-    _write_manifest(folder, blocks | known)
+    _write_manifest(folder, (known if processes.is_first() else {}) | blocks)
     num_computed += 1
-  if stop != len(embeddings):
-    raise InputError(f'pictures: {shape[0]} expected, there are others')
-  _write_manifest(folder, blocks)
+  blocks, counts, damaged = zip(
+    *processes.gather([blocks, num_computed, damaged]), strict=True
+  )
+  processes.on_first(lambda: _merge(folder, blocks))
   result = _map(folder / _EMBEDDINGS).reshape(shape)
-  return Store(result, num_computed, tuple(damaged))
+  return Store(result, sum(counts), tuple(sorted(sum(damaged, []))))
+
+
+def _placed(stream, count):
+  """Each block, after the number of its first row."""
+  stop = 0
+  for images in stream:
+    start, stop = stop, stop + len(images)
+    if stop > count:
+      break
+    yield start, images
+  if stop != count:
+    raise InputError(f'pictures: {count} expected, there are others')
+
+
+def _merge(folder, blocks):
+  """One manifest of all processes' blocks."""
+  found = {rows: block for part in blocks for rows, block in part.items()}
+  first = lambda rows: int(rows.partition(':')[0])
+  _write_manifest(
+    folder, {rows: found[rows] for rows in sorted(found, key=first)}
+  )
+  for path in folder.glob(_PARTS):
+    files.remove(path)
 
 
 def _map(path):
@@ -159,10 +186,18 @@ def _open(path, shape):
     return np.memmap(file, np.float32, 'r+', 0, shape)
 
 
-def _read_manifest(folder):
+def _read_manifests(folder):
+  """As `_read_manifest`, and what a stopped run of several processes left."""
+  blocks = _read_manifest(folder)
+  for path in sorted(folder.glob(_PARTS)):
+    blocks |= _read_manifest(folder, path.name)
+  return blocks
+
+
+def _read_manifest(folder, name=MANIFEST):
   """The blocks that are finished, by their rows 'start:stop'."""
   try:
-    manifest = json.loads(files.read_text(folder / MANIFEST, files.LARGE))
+    manifest = json.loads(files.read_text(folder / name, files.LARGE))
     if manifest['network'] == folder.name:  # no other's, that changed places
       return {rows: dict(block) for rows, block in manifest['blocks'].items()}
   except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -171,6 +206,8 @@ def _read_manifest(folder):
 
 
 def _write_manifest(folder, blocks):
-  manifest = {'network': folder.name, 'blocks': blocks}
+  manifest, name = {'network': folder.name, 'blocks': blocks}, MANIFEST
+  if not processes.is_first():
+    name = _PARTS.replace('*', str(processes.number()))
   data = json.dumps(manifest, indent=1).encode()
-  files.write_atomic(folder / MANIFEST, data)
+  files.write_atomic(folder / name, data)

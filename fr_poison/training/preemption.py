@@ -4,7 +4,10 @@ import os
 import signal
 
 import jax
+from jax._src import distributed
 from jax.experimental import multihost_utils
+
+from fr_poison import processes
 
 _NOTICE = b'\nstopping after this step; Ctrl-C again stops at once\n'
 
@@ -28,13 +31,16 @@ class Preemption:
   def __enter__(self) -> 'Preemption':
     """Installs the handlers."""
     self._old = {signal.SIGINT: signal.signal(signal.SIGINT, self._interrupt)}
-    if jax.process_count() == 1:
-      old = signal.signal(signal.SIGTERM, self._terminate)
-      self._old[signal.SIGTERM] = old
+    old = signal.signal(signal.SIGTERM, self._terminate)
+    self._old[signal.SIGTERM] = old
+    if not processes.is_alone():
+      _listen()
     return self
 
   def __exit__(self, *error) -> None:
     """Puts the old handlers back."""
+    if not processes.is_alone():
+      _stop_listening()
     for number, handler in self._old.items():
       # None: it was not Python that installed it, and Python cannot again.
       signal.signal(number, signal.SIG_DFL if handler is None else handler)
@@ -45,7 +51,7 @@ class Preemption:
     With several processes each of them asks at every step, from the same one
     on.
     """
-    if jax.process_count() > 1:
+    if not processes.is_alone():
       self.requested |= multihost_utils.reached_preemption_sync_point(step)
     return self.requested
 
@@ -57,7 +63,21 @@ class Preemption:
       raise KeyboardInterrupt
     self.status = 128 + signal.SIGINT
     os.write(2, _NOTICE)  # print is not allowed in a signal handler
-    if jax.process_count() == 1:
+    if processes.is_alone():
       self.requested = True
     else:
       os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _listen():
+  """Makes SIGTERM what JAX's service spreads; elsewhere it is the program's."""
+  state = distributed.global_state
+  if state.preemption_sync_manager is None:
+    jax.config.update('jax_enable_preemption_service', True)
+    state.initialize_preemption_sync_manager()
+
+
+def _stop_listening():
+  state = distributed.global_state
+  state.preemption_sync_manager.shutdown()
+  state.preemption_sync_manager = None

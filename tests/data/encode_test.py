@@ -13,12 +13,17 @@ from fr_poison.data import decode
 def test_write_does_not_stumble(tmp_path, monkeypatch):
   long = 'ä' * 125 + '.png'  # 254 bytes, of 255 that a name may have
   files.write_atomic(tmp_path / long, b'a')
-  # A killed process had the same id: containers give them out again.
-  monkeypatch.setattr(files, '_counter', iter([7]))
-  stale = tmp_path / files.TEMPORARY.replace('*', f'{os.getpid()}.7')
-  stale.symlink_to(tmp_path / long)
-  files.write_atomic(tmp_path / 'b.png', b'b')
+  # A process of our number is at it on another host, or was killed here:
+  # containers give them out again.
+  used, replace = [], os.replace
+  monkeypatch.setattr(
+    os, 'replace', lambda old, new: used.append(old) or replace(old, new)
+  )
+  for _ in range(2):
+    monkeypatch.setattr(files, '_counter', iter([7]))
+    files.write_atomic(tmp_path / 'b.png', b'b')
   assert (tmp_path / long).read_bytes() == b'a'
+  assert len(set(used)) == 2
   assert sorted(p.name for p in tmp_path.iterdir()) == ['b.png', long]
 
 

@@ -47,6 +47,19 @@ def _text(output):
   return (output / 'manifest.jsonl').read_bytes()
 
 
+def test_rows_of_a_killed_process_of_several_are_found(folders):
+  source, output, lines = folders
+  before = _text(output)
+  part = output / '.manifest-1.jsonl'
+  (output / 'manifest.jsonl').write_bytes(lines[1])
+  part.write_bytes(lines[0] + lines[2] + b'{"cut')
+  assert list(_open(source, output).rows) == ['b.jpg', 'a.jpg', 'c.jpg']
+  assert _text(output) == before and not part.exists()
+  part.write_bytes(lines[0])
+  manifest.discard(output)  # --overwrite
+  assert not list(output.iterdir())
+
+
 def test_true_rows_are_kept_to_the_byte(folders):
   source, output, lines = folders
   before = (output / 'manifest.jsonl').stat()

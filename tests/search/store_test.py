@@ -77,6 +77,22 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path):
   assert _files(tmp_path / 'killed') == _files(tmp_path / 'whole')
 
 
+def test_what_a_killed_process_of_several_noted_is_found(tmp_path):
+  _fill(tmp_path)
+  before = _files(tmp_path)
+  (path,) = tmp_path.glob('*/manifest.json')
+  manifest = json.loads(path.read_text())
+  blocks = manifest['blocks']
+  # The first one of them had finished block 0, and knew an old block 1.
+  for name, own in (
+    ('manifest.json', {'0:4': blocks['0:4'], '4:8': {'pictures': 'old'}}),
+    ('manifest-1.json', {'4:8': blocks['4:8']}),
+  ):
+    path.with_name(name).write_text(json.dumps(manifest | {'blocks': own}))
+  assert _fill(tmp_path).num_computed == 1
+  assert _files(tmp_path) == before
+
+
 def test_damage_is_reported_and_mended(tmp_path):
   _fill(tmp_path)
   before = _files(tmp_path)

@@ -1,0 +1,95 @@
+"""What processes of one run share, give each other and wait for."""
+
+import json
+import os
+import subprocess
+import sys
+
+import hosts
+import little_networks
+import numpy as np
+
+from fr_poison import extractors, locks, processes
+from fr_poison.search import store
+
+# What each of two processes sees of it.
+TWO = """
+import json, pathlib, sys
+import jax
+import numpy as np
+port, process = int(sys.argv[1]), int(sys.argv[2])
+folder = pathlib.Path(sys.argv[3])
+jax.distributed.initialize(f'127.0.0.1:{port}', 2, process)
+import processes_test as here
+from fr_poison import locks, processes
+from fr_poison.types import BusyError
+
+mine = list(processes.share(iter('abcdefg')))
+seen = {'share': sorted(sum(processes.gather(mine), []))}
+seen['part'] = processes.part('abcde')
+
+def apart():
+  # Nobody answers: the other one waits.
+  return [processes.is_alone(), processes.gather(1), *processes.share('ab')]
+
+seen['apart'] = processes.on_first(apart)
+try:
+  with locks.held(folder / 'busy'):
+    pass
+except BusyError as error:
+  seen['busy'] = str(error).replace(str(folder), '')
+with locks.turn_together(folder / 'turn'):
+  seen['store'] = here.fill(folder / 'two')
+processes.barrier()
+print(json.dumps(seen))
+"""
+
+
+def fill(folder):
+  """Embeds 70 pictures; says what was computed."""
+  images = np.random.default_rng(0).integers(0, 256, (70, 16, 16, 3), np.uint8)
+  parts = lambda size: (images[i : i + size] for i in range(0, 70, size))
+  with little_networks.instead():
+    network = extractors.load('mobileface')
+    return store.fill(folder, network, parts, 70, block_size=8)[1:]
+
+
+def test_two_processes_share_what_there_is(tmp_path):
+  port = hosts.free_port()
+  command = [sys.executable, '-c', TWO, str(port)]
+  with locks.held(tmp_path / 'busy'):
+    both = [
+      subprocess.Popen(
+        [*command, str(i), str(tmp_path)],
+        env=os.environ | {'PYTHONPATH': os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+      )
+      for i in (0, 1)
+    ]
+    try:
+      outputs = [process.communicate(timeout=300)[0] for process in both]
+    finally:
+      for process in both:
+        process.kill()
+  first, second = (json.loads(output.splitlines()[-1]) for output in outputs)
+  assert first.pop('part') == 'ace' and second.pop('part') == 'bd'
+  assert 'another run is writing there' in first.pop('busy')
+  assert second.pop('busy') == 'process 0 gave up, see its message'
+  assert first == second
+  assert first == {
+    'share': [*'abcdefg'],
+    'apart': [True, [1], 'a', 'b'],
+    'store': [9, []],
+  }
+  fill(tmp_path / 'one')
+  found, expected = (
+    {p.name: p.read_bytes() for p in (tmp_path / n).rglob('*') if p.is_file()}
+    for n in ('two', 'one')
+  )
+  assert found == expected and len(found) == 2
+
+
+def test_one_process_has_all_of_it():
+  assert [*processes.share('ab')] == ['a', 'b'] == [*processes.part('ab')]
+  assert processes.gather(3) == [3] and processes.on_first(lambda: 4) == 4
