@@ -16,8 +16,9 @@ class Preemption:
   """Within it the first signal only sets `requested`; a second Ctrl-C raises.
 
   Enter it in the main thread, after `jax.distributed.initialize`. With
-  several processes SIGTERM is JAX's own: its service informs all of them, and
-  `reached` is true on all at the same step. Ctrl-C is passed on as SIGTERM.
+  several processes SIGTERM is JAX's own meanwhile: its service informs all of
+  them, and `reached` is true on all at the same step. Ctrl-C is passed on as
+  SIGTERM.
 
   Attributes:
     requested: whether a signal came.
@@ -31,16 +32,22 @@ class Preemption:
   def __enter__(self) -> 'Preemption':
     """Installs the handlers."""
     self._old = {signal.SIGINT: signal.signal(signal.SIGINT, self._interrupt)}
-    old = signal.signal(signal.SIGTERM, self._terminate)
-    self._old[signal.SIGTERM] = old
-    if not processes.is_alone():
-      _listen()
+    if processes.is_alone():
+      old = signal.signal(signal.SIGTERM, self._terminate)
+      self._old[signal.SIGTERM] = old
+    elif distributed.global_state.preemption_sync_manager is None:
+      # JAX's own handler takes the place of this one.
+      self._old[signal.SIGTERM] = signal.getsignal(signal.SIGTERM)
+      jax.config.update('jax_enable_preemption_service', True)
+      distributed.global_state.initialize_preemption_sync_manager()
     return self
 
   def __exit__(self, *error) -> None:
     """Puts the old handlers back."""
-    if not processes.is_alone():
-      _stop_listening()
+    state = distributed.global_state
+    if not processes.is_alone() and signal.SIGTERM in self._old:
+      state.preemption_sync_manager.shutdown()
+      state.preemption_sync_manager = None
     for number, handler in self._old.items():
       # None: it was not Python that installed it, and Python cannot again.
       signal.signal(number, signal.SIG_DFL if handler is None else handler)
@@ -67,17 +74,3 @@ class Preemption:
       self.requested = True
     else:
       os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _listen():
-  """Makes SIGTERM what JAX's service spreads; elsewhere it is the program's."""
-  state = distributed.global_state
-  if state.preemption_sync_manager is None:
-    jax.config.update('jax_enable_preemption_service', True)
-    state.initialize_preemption_sync_manager()
-
-
-def _stop_listening():
-  state = distributed.global_state
-  state.preemption_sync_manager.shutdown()
-  state.preemption_sync_manager = None

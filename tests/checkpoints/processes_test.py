@@ -3,11 +3,11 @@
 import json
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
 
+import hosts
 import jax
 import numpy as np
 import pytest
@@ -117,14 +117,8 @@ def test_a_killed_save_leaves_a_whole_step(started, tmp_path):
     last = step
 
 
-def _free_port():
-  with socket.socket() as server:
-    server.bind(('127.0.0.1', 0))
-    return server.getsockname()[1]
-
-
 def test_two_processes_agree(started, tmp_path):
-  port = _free_port()
+  port = hosts.free_port()
   both = [started(TWO, port, process, tmp_path) for process in (0, 1)]
   first, second = (_result(process) for process in both)
   parts = 'state: w is spread over several processes'

@@ -1,8 +1,7 @@
 """Two processes of one device each against one process of two."""
 
-import socket
-
 import distributed
+import hosts
 import numpy as np
 import programs
 import pytest
@@ -65,35 +64,14 @@ def test_without_flags_there_is_one_process(parse):
   assert processes.is_first() and called == [True]
 
 
-def _free_port():
-  with socket.socket() as server:
-    server.bind(('127.0.0.1', 0))
-    return server.getsockname()[1]
-
-
 def test_two_processes_train_like_one_with_two_devices(
   little, tmp_path, tmp_path_factory
 ):
   env = programs.environment(tmp_path_factory, num_devices=2)
   one = programs.start(*PROGRAM, tmp_path / 'one', *TINY, env=env, little=True)
   programs.finish(one)  # first: it prepares the pictures, too
-  address = (
-    f'--coordinator_address=127.0.0.1:{_free_port()}',
-    '--num_processes=2',
-  )
   env = programs.environment(tmp_path_factory, num_devices=1)
-  both = [
-    programs.start(
-      *PROGRAM,
-      tmp_path / 'two',
-      *TINY,
-      *address,
-      f'--process_id={i}',
-      env=env,
-      little=True,
-    )
-    for i in (0, 1)
-  ]
+  both = hosts.launch(*PROGRAM, f'--workdir={tmp_path / "two"}', *TINY, env=env)
   try:
     first, second = (programs.finish(process) for process in both)
   finally:

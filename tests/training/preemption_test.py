@@ -1,9 +1,9 @@
 import os
 import signal
-import socket
 import subprocess
 import sys
 
+import hosts
 import pytest
 
 from fr_poison.training.preemption import Preemption
@@ -12,8 +12,11 @@ from fr_poison.training.preemption import Preemption
 TWO = """
 import sys, time
 import jax
+jax.config.update('jax_enable_preemption_service', False)  # as programs do
 jax.distributed.initialize(f'127.0.0.1:{sys.argv[1]}', 2, int(sys.argv[2]))
 from fr_poison.training.preemption import Preemption
+with Preemption():
+  pass  # of a network that was trained before
 with Preemption() as preemption:
   print('ready', flush=True)
   for step in range(3000):
@@ -71,9 +74,7 @@ def test_a_second_interrupt_stops_at_once(handlers):
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
 def test_two_processes_stop_at_the_same_step(number):
-  with socket.socket() as server:
-    server.bind(('127.0.0.1', 0))
-    port = str(server.getsockname()[1])
+  port = str(hosts.free_port())
   both = [
     subprocess.Popen(
       [sys.executable, '-c', TWO, port, rank],
