@@ -36,6 +36,11 @@ those of the original programs, embedding, the search, adversarial training,
 and LowKey's step against PyTorch where that is installed. Writes
 accelerator.json and accelerator.md into --output after each measurement.
 Without an accelerator it runs in little.
+
+  python experiments/benchmark.py --pipeline
+
+Compares what poison.py takes for small and for 12-megapixel JPEGs with its
+attacks and embeddings alone: how long the device waits for the other work.
 """
 
 import pathlib
@@ -47,6 +52,7 @@ from benchmarks import (
   accelerator,
   convolutions,
   loop,
+  pipeline,
   pytorch,
   recognizers,
   search,
@@ -89,6 +95,10 @@ _OUTPUT = flags.DEFINE_string(
 _TIME_LIMIT = flags.DEFINE_integer(
   'time_limit', 460, 'Of that: seconds, then it ends.', lower_bound=1
 )
+_PIPELINE = flags.DEFINE_bool('pipeline', False, 'Time poison.py instead.')
+_PICTURES = flags.DEFINE_list(
+  'pictures', ['64', '8'], 'Of that: JPEGs of 250x250, and of 4000x3000.'
+)
 _REMAT = flags.DEFINE_bool('remat', False, 'Less memory, more time.')
 _DTYPE = flags.DEFINE_enum(
   'dtype', 'float32', ['float32', 'bfloat16'], 'Of the networks.'
@@ -102,8 +112,9 @@ def _size(name, text):
 
 
 def _sizes(flag):
-  if len(flag.value) != 3:
-    raise InputError(f'--{flag.name}: three whole numbers expected')
+  if len(flag.value) != len(flag.default):
+    count = {2: 'two', 3: 'three'}[len(flag.default)]
+    raise InputError(f'--{flag.name}: {count} whole numbers expected')
   return [_size(f'--{flag.name}', text) for text in flag.value]
 
 
@@ -124,6 +135,13 @@ def _lines():
     return recognizers.lines(*_sizes(_FACES))
   if _SEARCH.value:
     return search.lines(*_sizes(_GALLERY), _REPEATS.value)
+  if _PIPELINE.value:
+    return pipeline.lines(
+      *_sizes(_PICTURES),
+      num_steps=_NUM_STEPS.value,
+      batch_size=_BATCH_SIZE.value,
+      repeats=_REPEATS.value,
+    )
   if _PEER.value:
     return pytorch.lines(*how)
   if _CONVOLUTIONS.value:

@@ -4,6 +4,7 @@ import io
 import itertools
 import os
 import warnings
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -73,11 +74,26 @@ def decode(data: bytes, name: str) -> np.ndarray:
     raise InputError(f'{name}: {reason}') from error
 
 
+def num_bytes(file: BinaryIO) -> int:
+  """Says from its header how many bytes `decode` gives; 0 if it refuses it."""
+  try:
+    with warnings.catch_warnings(action='ignore'), _opened(file) as image:
+      _check_size(image)
+      return 3 * image.width * image.height
+  except Exception:  # Pillow raises nearly everything on damage.
+    return 0
+
+
 def opened(data: bytes) -> Image.Image:
   """Opens one of `FORMATS` or HEIC with Pillow, and decodes nothing yet."""
-  is_heif = data[4:8] == b'ftyp' and _has_heif()
+  return _opened(io.BytesIO(data))
+
+
+def _opened(file):
+  is_heif = file.read(8)[4:] == b'ftyp' and _has_heif()
+  file.seek(0)
   formats = (*FORMATS, 'HEIF') if is_heif else FORMATS
-  return Image.open(io.BytesIO(data), formats=formats)
+  return Image.open(file, formats=formats)
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:

@@ -36,8 +36,20 @@ class Part(NamedTuple):
   reason: str | None = None  # why it is not cloaked
 
 
+class Measured(NamedTuple):
+  """A part of a saved picture: what is known of it but for the embeddings."""
+
+  part: Part
+  numbers: tuple[float, ...]  # `_MEASURED` but the last
+  # By the side of what is shown, [4, side, side, 3]: of the original, of the
+  # cloak before 8 bits, as it was saved, and as sites post it.
+  seen: dict[int, np.ndarray]
+
+
 class Cloaker:
   """An attack on surrogate networks, ready for pictures of any size.
+
+  Only `changes` and `embed` use the device; the others may run in any thread.
 
   Attributes:
     number: pictures that are attacked at a time.
@@ -52,10 +64,14 @@ class Cloaker:
     # Never one alone: a matrix product with one row rounds otherwise.
     self.number = pictures_a_call(max(2, settings.batch_size), on_cpu=2)
 
+  def show(self, part: np.ndarray, frame: Frame) -> np.ndarray:
+    """Gives what networks see of a part of a picture: uint8 [S, S, 3]."""
+    return np.rint(frame.look(part, self._settings.size)).astype(np.uint8)
+
   def changes(
     self, parts: Sequence[tuple[np.ndarray, Frame]]
   ) -> list[tuple[np.ndarray | None, float | None]]:
-    """Attacks parts of pictures, uint8 [h, w, 3] each, as networks see them.
+    """Attacks what is seen of parts of pictures, each `show`'s result.
 
     Returns:
       For each the grey levels to add to what is seen, int16 [S, S, 3], None
@@ -74,8 +90,7 @@ class Cloaker:
     return [extractors.on_frame(n, alignment) for n in self._networks]
 
   def _changes(self, parts, alignment):
-    seen = [np.rint(f.look(part, self._settings.size)) for part, f in parts]
-    codes = np.stack(seen).astype(np.uint8)
+    codes = np.stack([shown for shown, _ in parts])
     infos = []  # the last one is also of what filled up the batch
     networks = self._shown(alignment)
     attack = self._settings.make_attack([n.embed_fn for n in networks])
@@ -134,25 +149,51 @@ class Cloaker:
       for network in self._shown(frame.alignment)
     ]
 
-  def fields(
+  def measure(
     self, image: np.ndarray, saved: np.ndarray, parts: Sequence[Part]
-  ) -> dict:
-    """Measures a saved cloak within its frames: fields of a manifest's row.
+  ) -> list[Measured]:
+    """Measures a saved cloak within its frames, as far as without networks.
 
     Args:
       image: the original, uint8 [H, W, 3].
-      saved: uint8 [H, W, 3], as read back from the file.
+      saved: uint8 [H, W, 3], as decoded from the file.
       parts: of `put`.
+    """
+    posted = decode.decode(decode.encode_jpeg(saved, **_POSTED), 'JPEG')
+    return [
+      _measure(part, *(x[part.frame.box] for x in (image, saved, posted)))
+      for part in parts
+    ]
+
+  def embed(self, measured: Sequence[Measured]) -> list[list[jax.Array]]:
+    """Has every network embed what is seen: a list for each, [4, D] a network.
+
+    The device may still be at it on return.
+    """
+    # Always these four, and no other pictures: nothing that another picture or
+    # the order could change even in the last digit.
+    found = []
+    for (frame, *_), _, seen in measured:
+      pairs = zip(self._shown(frame.alignment), self._sides(frame), strict=True)
+      found.append(
+        [_embed(net.embed_fn, net.params, seen[side]) for net, side in pairs]
+      )
+    return found
+
+  def fields(
+    self,
+    measured: Sequence[Measured],
+    embeddings: Sequence[Sequence[jax.Array]],
+  ) -> dict:
+    """Gives the fields of a manifest's row, once the device has `embed`'s.
 
     Returns:
       `faces`: a dict for each; the numbers of the one that moved least stand
       for the picture.
     """
-    posted = decode.decode(decode.encode_jpeg(saved, **_POSTED), 'JPEG')
-    rows = []
-    for part in parts:
-      views = (x[part.frame.box] for x in (image, saved, posted))
-      numbers = (part.budget_used, part.scale, *self._measure(part, *views))
+    rows, parts = [], [part for part, _, _ in measured]
+    for (part, known, _), found in zip(measured, embeddings, strict=True):
+      numbers = (part.budget_used, part.scale, *known, _displacement(found))
       numbers = dict(zip(NUMBERS, map(_rounded, numbers), strict=True))
       rows.append({'box': part.frame.edges, 'reason': part.reason, **numbers})
     least = min(rows, key=lambda row: row['feature_displacement']['saved'])
@@ -167,27 +208,31 @@ class Cloaker:
       'faces': [row for row in rows if row['box']],
     }
 
-  def _measure(self, part, image, saved, posted):
-    """`_MEASURED`; the last is a mean over networks of |f(x) - f(image)|^2."""
-    frame, total, seen = part.frame, np.zeros(3), {}
-    # Always these four, and no other pictures: nothing that another picture or
-    # the order could change even in the last digit.
-    for side, unrounded in part.seen.items():
-      views = (frame.look(_in_float(x), side) for x in (image, saved, posted))
-      original, *others = views
-      seen[side] = np.stack([original, unrounded, *others])
-    networks = self._shown(frame.alignment)
-    for network, side in zip(networks, self._sides(frame), strict=True):
-      embeddings = _embed(network.embed_fn, network.params, seen[side])
-      embeddings = normalize(np.float64(embeddings))
-      total += np.sum((embeddings[1:] - embeddings[0]) ** 2, 1)
-    displacement = (total / len(self._networks)).tolist()
-    return (
-      metrics.linf(image, saved),
-      pixels.dssim(image, saved),
-      metrics.psnr(image, saved),
-      dict(zip(('float', 'saved', 'jpeg'), displacement, strict=True)),
+
+def _measure(part, image, saved, posted):
+  seen = {}
+  for side, unrounded in part.seen.items():
+    views = (
+      part.frame.look(_in_float(x), side) for x in (image, saved, posted)
     )
+    original, *others = views
+    seen[side] = np.stack([original, unrounded, *others])
+  numbers = (
+    metrics.linf(image, saved),
+    pixels.dssim(image, saved),
+    metrics.psnr(image, saved),
+  )
+  return Measured(part, numbers, seen)
+
+
+def _displacement(embeddings):
+  """Of the cloak in its three forms: means of |f(x) - f(image)|^2."""
+  total = np.zeros(3)
+  for found in embeddings:
+    found = normalize(np.float64(found))
+    total += np.sum((found[1:] - found[0]) ** 2, 1)
+  total /= len(embeddings)
+  return dict(zip(('float', 'saved', 'jpeg'), total.tolist(), strict=True))
 
 
 _embed = jax.jit(

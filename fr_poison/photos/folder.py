@@ -5,21 +5,17 @@ Below it symbolic links are not followed, so that nothing outside it changes.
 """
 
 import contextlib
-import hashlib
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
-from fr_poison import files, locks, processes
-from fr_poison.data import decode
+from fr_poison import locks, processes
 from fr_poison.extractors import Extractor
 from fr_poison.photos import manifest, tree
-from fr_poison.photos.cloak import NUMBERS, Cloaker
+from fr_poison.photos.cloak import Cloaker
+from fr_poison.photos.pipeline import Job, Pipeline
 from fr_poison.photos.settings import Settings
 from fr_poison.types import InputError
-
-# Bytes of decoded pictures that are attacked at a time: three of the largest.
-_MAX_HELD = 3 * 3 * decode.MAX_PIXELS
 
 
 class Run:
@@ -63,13 +59,13 @@ class Run:
     if not self.paths:
       others = f'{self.num_ignored} others'
       raise InputError(f'--input: {source}: no pictures, {others}')
-    self._names, self._folders = tree.name_outputs(
+    names, self._folders = tree.name_outputs(
       self.paths, settings.output.extension_of
     )
-    self._settings, self._strict = settings, strict
-    self._digest = settings.digest(networks)
+    digest = settings.digest(networks)
+    self._job = Job(self._source, self._output, names, settings, digest, strict)
     self._cloaker = Cloaker(settings, networks)
-    self.manifest, self._own = None, self.paths
+    self._threads, self.manifest, self._own = None, None, self.paths
 
   @property
   def left(self) -> list[str]:
@@ -97,13 +93,15 @@ class Run:
       processes.barrier()
       self._own = processes.part(self._undone(self.paths))
       for path, row in self.manifest.rows.items():
-        self._refuse(path, not row.get('output') and row.get('reason'))
-      yield
+        self._job.refuse(path, not row.get('output') and row.get('reason'))
+      # Nobody writes there once the folder is let go.
+      with contextlib.ExitStack() as self._threads:
+        yield
       self.manifest.gather()
       processes.on_first(self.manifest.tidy)
 
   def cloak(self) -> Iterator[dict]:
-    """Cloaks what is left, some at a time.
+    """Cloaks what is left, some at a time, in threads until the last row.
 
     Yields:
       Every picture's row, once it and the cloak are on disk.
@@ -112,76 +110,10 @@ class Run:
       InputError: a file cannot be written; with `strict`, a picture cannot be
         cloaked.
     """
-    for photos in self._read():
-      parts = [
-        (photo.image[frame.box], frame)
-        for photo in photos
-        if not photo.status
-        for frame in photo.view.frames
-      ]
-      changes = iter(self._cloaker.changes(parts))
-      del parts  # They hold all of the pictures.
-      while photos:
-        photo = photos.pop(0)
-        row = self._unsaved(photo)
-        if not photo.status:
-          row |= self._save(photo, [next(changes) for _ in photo.view.frames])
-        self.manifest.append(row)
-        yield row
-
-  def _read(self):
-    """Some pictures of those left at a time, a list that becomes the caller's.
-
-    Fewer are attacked at a time than could be if they are large.
-    """
-    photos, held = [], 0
-    for path in self.left:
-      photos.append(tree.read(self._source, path, self._settings))
-      self._refuse(path, photos[-1].reason)
-      image = photos[-1].image
-      held += 0 if image is None else image.nbytes
-      if len(photos) == self._cloaker.number or held > _MAX_HELD:
-        yield photos
-        photos, held = [], 0
-    if photos:
-      yield photos
-
-  def _refuse(self, path, reason):
-    if self._strict and reason:
-      raise InputError(f'{self._source / path}: {reason}')
-
-  def _unsaved(self, photo):
-    """The row of a picture that there is no cloak of."""
-    size = None if photo.image is None else list(photo.image.shape[:2])
-    return {
-      **{'input': photo.path, 'output': None, 'format': None},
-      **{'status': photo.status, 'reason': photo.reason},
-      'attack': self._settings.attack['name'],
-      'seed': self._settings.seed,
-      **{'size': size, 'align': None, 'face_share': None},
-      **dict.fromkeys(NUMBERS),
-      **{'faces': [], 'sha256': None, 'input_sha256': photo.sha256},
-      'config_hash': self._digest,
-    }
-
-  def _save(self, photo, changes):
-    """Writes one cloak; its fields of the row, measured on the file."""
-    name, share = self._names[photo.path], photo.view.face_share
-    format = 'png' if name.lower().endswith('.png') else 'jpeg'
-    codes, parts = self._cloaker.put(photo.image, photo.view.frames, changes)
-    file = self._settings.output.encode(codes, format, photo.exif)
-    del codes  # Of the largest picture it is 192 MB.
-    path = self._output / name
-    files.write_atomic(path, file)
-    file = files.read(path)
-    digest, saved = hashlib.sha256(file).hexdigest(), decode.decode(file, name)
-    del file
-    return {
-      **{'output': name, 'format': format, 'align': photo.view.align},
-      'face_share': None if share is None else round(share, 3),
-      **self._cloaker.fields(photo.image, saved, parts),
-      'sha256': digest,
-    }
+    stages = Pipeline(self._job, self._cloaker, self.manifest, self.left)
+    rows = stages.rows()
+    self._threads.callback(rows.close)
+    return rows
 
   def _undone(self, paths):
     return [path for path in paths if path not in self.manifest.rows]
@@ -190,8 +122,10 @@ class Run:
     self._check_output(overwrite)
     if overwrite:
       manifest.discard(self._output)
-    known = self._source, self._output, self._names, self._digest
-    self.manifest = manifest.Manifest(*known)
+    job = self._job
+    self.manifest = manifest.Manifest(
+      job.source, job.output, job.names, job.config_hash
+    )
 
   def _check_output(self, overwrite):
     """Refuses links, what is in the way, and others' files."""
@@ -201,7 +135,7 @@ class Run:
         raise InputError(f'--output: {path}: a symbolic link, will not follow')
       if path.exists() and not path.is_dir():
         raise InputError(f'--output: {path}: a file where a folder should be')
-    for name in (tree.MANIFEST, *self._names.values()):
+    for name in (tree.MANIFEST, *self._job.names.values()):
       path = output / name
       if path.is_symlink() and name == tree.MANIFEST:
         raise InputError(f'--output: {path}: a symbolic link')

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fr_poison import files
 from fr_poison.data import decode, exif, file_names
 from fr_poison.data import folder as folder_lib
 from fr_poison.photos import pixels
@@ -80,16 +81,33 @@ class Photo(NamedTuple):
   view: View = View()  # where it is attacked
 
 
+def num_bytes(source: pathlib.Path, path: str) -> int:
+  """Says how large `read`'s image will be, by its header; 0 if that is bad."""
+  try:
+    with files.opened(_place(source, path)) as file:
+      return decode.num_bytes(file)
+  except InputError:
+    return 0  # `read` says why
+
+
+def _place(source, path):
+  """Where a picture is, if it may be opened."""
+  place = source / path
+  if place.is_symlink():
+    raise InputError('a link, not followed')
+  if place.exists() and not place.is_file():  # to open it might never end
+    raise InputError('not a file')
+  return place
+
+
 def read(source: pathlib.Path, path: str, settings: Settings) -> Photo:
-  """Reads a picture of a tree; whatever is wrong with it is in the result."""
+  """Reads a picture of a tree; whatever is wrong with it is in the result.
+
+  Where it is attacked is not looked for yet.
+  """
   photo, status = Photo(path), 'unreadable'
   try:
-    place = source / path
-    if place.is_symlink():
-      raise InputError('a link, not followed')
-    if place.exists() and not place.is_file():  # to open it might never end
-      raise InputError('not a file')
-    data = folder_lib.reading(place, path)()
+    data = folder_lib.reading(_place(source, path), path)()
     photo = photo._replace(sha256=hashlib.sha256(data).hexdigest())
     image = decode.decode(data, path)
     kept = exif.kept(data) if settings.output.keep_exif else b''
@@ -99,8 +117,18 @@ def read(source: pathlib.Path, path: str, settings: Settings) -> Photo:
       raise InputError(f'{size} is too small')
     if max(image.shape[:2]) > _MAX_SIDE:
       raise InputError(f'{size} is too large for JPEG')
-    view = find(image, settings.alignment, settings.several_faces)
-    return photo._replace(view=view)
+    return photo
   except InputError as error:
     reason = str(error).removeprefix(f'{path}: ')
     return photo._replace(status=status, reason=reason)
+
+
+def look(photo: Photo, settings: Settings) -> Photo:
+  """Finds where a picture that was read is attacked, or why it is not."""
+  if photo.status:
+    return photo
+  try:
+    view = find(photo.image, settings.alignment, settings.several_faces)
+  except InputError as error:
+    return photo._replace(status='failed', reason=str(error))
+  return photo._replace(view=view)

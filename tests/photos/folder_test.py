@@ -11,8 +11,7 @@ import toy_network
 from fr_poison import locks
 from fr_poison.data import decode
 from fr_poison.extractors import network
-from fr_poison.photos import Run, Settings
-from fr_poison.photos import folder as folder_lib
+from fr_poison.photos import Run, Settings, pipeline
 from fr_poison.types import InputError
 
 SETTINGS = Settings(
@@ -192,7 +191,8 @@ def test_large_pictures_are_attacked_fewer_at_a_time(
   decode.write_png(source / 'c.png', photos.picture(40, 30, 2))
 
   def counts(folder, most):
-    monkeypatch.setattr(folder_lib, '_MAX_HELD', most)
+    monkeypatch.setattr(pipeline, '_LEAST', 1)
+    monkeypatch.setattr(pipeline, '_HELD', most)  # for each of two
     run, seen = _run(source, tmp_path / folder), []
     changes = run._cloaker.changes
     monkeypatch.setattr(
