@@ -17,8 +17,9 @@ from fr_poison.data import decode
 from fr_poison.photos.cloak import Cloaker
 from fr_poison.photos.view import Frame
 
-_NETWORK = 'mobileface'
+_NETWORK, _ATTACK = 'mobileface', {'name': 'lowkey'}
 _SIZES = {'250x250': (250, 250), '4000x3000': (3000, 4000)}  # height, width
+_TILE = 250
 
 
 def _draw(height, width, seed):
@@ -26,8 +27,9 @@ def _draw(height, width, seed):
   rng = np.random.default_rng(seed)
   coarse = Image.fromarray(rng.integers(40, 216, (6, 6, 3)).astype(np.uint8))
   soft = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
-  tile = rng.integers(-8, 9, (250, 250, 3), np.int16)
-  noise = np.tile(tile, (height // 250, width // 250, 1))
+  tile = rng.integers(-8, 9, (_TILE, _TILE, 3), np.int16)
+  noise = np.tile(tile, (-(-height // _TILE), -(-width // _TILE), 1))
+  noise = noise[:height, :width]
   return decode.encode_jpeg(np.clip(soft + noise, 0, 255).astype(np.uint8))
 
 
@@ -35,7 +37,7 @@ def _measure(shape, num_pictures, num_steps, batch_size, repeats):
   """Seconds of the whole and of the device."""
   settings = photos.Settings(
     surrogates=(_NETWORK,),
-    attack={'name': 'lowkey', 'num_steps': num_steps},
+    attack=_ATTACK | {'num_steps': num_steps},
     size=112,
     batch_size=batch_size,
     align='none',
@@ -86,7 +88,7 @@ def lines(
     repeats: turns of each.
   """
   yield (
-    f'LowKey on {_NETWORK}, {num_steps} steps\n'
+    f'{_ATTACK["name"]} on {_NETWORK}, {num_steps} steps\n'
     'pictures   number  poison [s]  device [s]  poison/device'
   )
   numbers = num_small, num_large

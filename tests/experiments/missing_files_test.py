@@ -47,6 +47,7 @@ MISSING = {
     '--networks=mobileface:x': "--networks: 'x': a whole number from 1",
     '--recognizers --faces=1,a,2': "--faces: 'a': a whole number from 1",
     '--search --gallery=1': '--gallery: three whole numbers expected',
+    '--pipeline --pictures=1,2,3': '--pictures: two whole numbers expected',
     '--repeats=0': "--repeats: '0': ",
     '--accelerator --output={file}/x': '{file}/x: ',
   },

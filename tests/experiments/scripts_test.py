@@ -7,6 +7,7 @@ import sys
 
 import programs
 import pytest
+from benchmarks import pipeline
 
 from fr_poison import weights
 
@@ -83,6 +84,19 @@ def test_benchmark_prints_a_line_of_ratios_per_network(tmp_path):
   name, *ratios = result.stdout.strip().splitlines()[-1].split()
   assert name == 'mobileface' and len(ratios) == 6
   assert all(float(ratio) >= 0 for ratio in ratios)
+
+
+def test_poison_is_timed_against_its_device(little, monkeypatch):
+  # Of the programs that it is of, and of pictures, the smallest there are.
+  monkeypatch.setattr(pipeline, '_ATTACK', {'name': 'pgd'})
+  monkeypatch.setattr(pipeline, '_SIZES', {'a': (20, 30), 'b': (40, 30)})
+  how = {'num_steps': 1, 'batch_size': 1, 'repeats': 1}
+  head, *rows = '\n'.join(pipeline.lines(3, 1, **how)).splitlines()
+  assert head == 'pgd on mobileface, 1 steps'
+  for row, name, number in zip(rows[1:], 'ab', (3, 1), strict=True):
+    found, count, whole, device, ratio = row.split()
+    assert (found, int(count)) == (name, number)
+    assert 0 <= float(device) <= float(whole) and float(ratio) >= 1
 
 
 def test_recognizers_agree_with_scikit_learn_in_the_benchmark(tmp_path):
