@@ -30,7 +30,7 @@ _LEAST = 1 << 24  # bytes, as which a small picture counts
 # their attack, are in it, or are not yet on disk.
 _HELD = 4 * _LEAST
 # For each thread: of those that are being decoded, or put back, encoded and
-# measured, which takes three times as much beside them.
+# measured, which takes up to three times as much beside them.
 _WORKED_ON = _LEAST
 _MAX_THREADS = 16
 
@@ -97,8 +97,8 @@ class Pipeline:
     """Yields every row, in the pictures' order, once it is on disk.
 
     Raises:
-      InputError: a file cannot be written, or a picture is refused; the rows
-        before it are on disk.
+      InputError: a file cannot be written, or a picture is refused. Whatever
+        goes wrong with a picture, the rows before it are on disk.
     """
     try:
       feeding = self._submit(self._feeder, self._feed)
@@ -113,7 +113,7 @@ class Pipeline:
         elif feeding.done() and not (self._ahead or self._behind or self._rows):
           return feeding.result()
         else:
-          self._news.wait()
+          self._news.wait(1)  # or Windows would keep Ctrl-C waiting
     finally:
       self._close()
 
@@ -176,13 +176,13 @@ class Pipeline:
 
   def _attack(self, batch):
     """Attacks a batch; what it finds is put back meanwhile."""
-    found = [future.result() for future in batch]
     try:
+      found = [future.result() for future in batch]
       for photo, _, _ in found:
         self._job.refuse(photo.path, photo.reason)
       parts = [part for _, _, shown in found for part in shown]
       changes = iter(self._cloaker.changes(parts))
-    except InputError as error:  # for whoever comes to its place in the order
+    except Exception as error:  # for whoever comes to its place in the order
       self._is_refused = True
       self._held.close()
       self._behind.append(futures.Future())

@@ -164,20 +164,27 @@ def test_no_more_is_held_than_there_is_room_for(start, monkeypatch):
   assert counts == [8]
 
 
-def test_an_error_comes_after_the_rows_before_it(start, tmp_path):
-  cloaker = Cloaker()
-  bad = decode.read_image(tmp_path / 'in' / NAMES[4]).tobytes()
+@pytest.mark.parametrize('stage', ['show', 'changes', 'put', 'fields'])
+def test_an_error_comes_after_the_rows_before_it(start, tmp_path, stage):
+  cloaker, calls = Cloaker(), []
+  work = getattr(cloaker, stage)
 
-  def put(image, frames, changes):
-    if image.tobytes() == bad:
+  def fail(*args):
+    calls.append(args)
+    if len(calls) == (3 if stage == 'changes' else 5):
       raise MemoryError('of a thread')
-    return image, []
+    return work(*args)
 
-  cloaker.put = put
+  setattr(cloaker, stage, fail)
+  # One thread, so that the fifth picture is the fifth.
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(os, 'cpu_count', lambda: 1)
+    rows = start(cloaker)
   with pytest.raises(MemoryError, match='of a thread'):
-    list(start(cloaker))
+    list(rows)
   assert _on_disk(tmp_path) == NAMES[:4]
-  assert not (tmp_path / 'out' / NAMES[4]).exists()
+  # The cloak of that row, whose numbers failed, is there.
+  assert (tmp_path / 'out' / NAMES[4]).exists() == (stage == 'fields')
 
 
 def test_a_picture_that_is_refused_ends_it_after_those_before_it(
