@@ -113,6 +113,9 @@ TESTED = {
   'scripts_test.test_benchmark_prints_a_line_of_ratios_per_network': (
     'benchmark --networks',
   ),
+  'scripts_test.test_poison_is_timed_against_its_device': (
+    'benchmark --pipeline',
+  ),
   'scripts_test.test_recognizers_agree_with_scikit_learn_in_the_benchmark': (
     'benchmark --recognizers',
   ),
