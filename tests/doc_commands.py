@@ -13,20 +13,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 
 # A command's script, config and flags, without values -> what is put in place
-# of these values to run it in little. {folder} has made-up people.
+# of these values to run it in little. {folder} is empty.
 RUN = {
   'benchmark --convolutions --repeats': ('--repeats=1', '--batch_size=1'),
-  'evaluate orl --config.dataset --data_dir': (
-    '--config=experiments/configs/orl.py:smoke',
-    '--config.align=none',  # there is no face to find
-    '--config.num_people=3',
-    '--config.num_targets=1',
-    '--config.num_protected=1',
-    '--config.networks=("pixels",)',
-    '--config.surrogates=("pixels",)',
-    '--data_dir={folder}/people',
-    '--workdir={folder}/out',
-  ),
   'interval_coverage': ('--num_draws=2', '--workdir={folder}/coverage'),
 }
 _HOSTS = '--coordinator_address --num_processes --process_id'
@@ -80,6 +69,9 @@ TESTED = {
   'embedding_store_test.test_a_data_set_is_embedded_block_by_block': (
     'embedding_store --network --output',
     'embedding_store --data_dir --dataset --network --output',
+  ),
+  'evaluate_test.test_a_data_set_of_ones_own_may_be_small': (
+    'evaluate orl --config.dataset --data_dir',
   ),
   'evaluate_test.test_smoke_run_writes_everything_twice_the_same': (
     'evaluate orl',

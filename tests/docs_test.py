@@ -16,14 +16,11 @@ import sys
 import doc_commands
 import little_networks
 import numpy as np
-import photos
 import programs
 import pytest
 from absl import flags
 from configs import my_cloaks
 from doc_commands import ALL, NOT_HERE, PAGES, ROOT, RUN, TESTED
-
-from fr_poison.data import decode
 
 
 def test_every_command_is_in_a_table():
@@ -94,21 +91,11 @@ def test_extras_are_those_of_the_package():
       assert set(extras.split(',')) <= known
 
 
-@pytest.fixture
-def folder(tmp_path):
-  """With people/ of three people, three pictures each."""
-  for seed in range(9):
-    path = tmp_path / 'people' / 'abc'[seed // 3] / f'{seed}.png'
-    path.parent.mkdir(parents=True, exist_ok=True)
-    decode.write_png(path, photos.picture(112, 112, seed))
-  return tmp_path
-
-
 @pytest.mark.parametrize('shape', RUN)
-def test_it_runs(shape, folder, tmp_path_factory):
+def test_it_runs(shape, tmp_path, tmp_path_factory):
   (words, *_) = (words for words in ALL if doc_commands.shape(words) == shape)
   changed = {word.partition('=')[0] for word in RUN[shape]}
-  args = [word.format(folder=folder) for word in RUN[shape]]
+  args = [word.format(folder=tmp_path) for word in RUN[shape]]
   for word in words:
     if word.startswith('-') and word.partition('=')[0] not in changed:
       args.append(word)
@@ -149,7 +136,7 @@ def _snippets(page):
 
 # Pages that say what to do with networks, not what these are. A notebook does
 # much of the same with the real ones.
-LITTLE = {'README.md'}
+LITTLE = {'README.md', 'attacks.md'}
 
 
 @pytest.mark.parametrize(

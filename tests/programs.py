@@ -13,8 +13,14 @@ EXPERIMENTS = pathlib.Path(__file__).parents[1] / 'experiments'
 LITTLE = pathlib.Path(__file__).with_name('little_networks.py')
 
 
-def environment(tmp_path_factory, num_devices: int = 1) -> dict:
-  """With one copy of the pictures and of each compiled program a session."""
+def environment(tmp_path_factory, num_devices: int = 4) -> dict:
+  """With one copy of the pictures and of each compiled program a session.
+
+  Args:
+    tmp_path_factory: pytest's.
+    num_devices: as many as the tests' own processes have, by default: among
+      others JAX finds nothing of what those have compiled.
+  """
   folder = tmp_path_factory.getbasetemp() / 'programs'
   compiled = {
     # A session of pytest has its own, see conftest.py.

@@ -73,9 +73,8 @@ def test_gradients_at_recorded_iterates(recorded, iteration, before):
   signs = arrays[f'signsum_after_it{before}'] if before else 0
   signed = attacks.lowkey(NETWORKS, luminance_only=False)
   ascent = signed.step.__self__._replace(optimizer=optax.sgd(RATE))
-  state = signed.init(
-    params, RNG, images, start=arrays['noise'] + np.float32(0.0025) * signs
-  )
+  start = arrays['noise'] + np.float32(0.0025) * signs
+  state = jax.jit(signed.init)(params, RNG, images, start=start)
   state = state.replace(optimizer=ascent.optimizer.init(state.variable))
   after = jax.jit(ascent.step)(params, state)
   grads = (after.variable - state.variable)[1] / RATE

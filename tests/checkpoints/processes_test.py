@@ -102,7 +102,7 @@ def test_a_killed_save_leaves_a_whole_step(started, tmp_path):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(0, {'w': sharded})
   rng, last = random.Random(0), 0
-  for _ in range(3):
+  for _ in range(2):
     process = started(SAVES, tmp_path)
     for _ in range(3):
       line = process.stdout.readline()

@@ -66,6 +66,9 @@ SLIPS = {
     '--config.atacks.lowkey.epsilon: no such field; did you mean '
     '--config.attacks.lowkey.epsilon?'
   ),
+  f'--config={ORL} --config.recognizers.nearest_neighbor.normalise=1': (
+    '--config.recognizers.nearest_neighbor.normalise: no such field; did you '
+  ),
   f'--config={HIGH} --config.xyz=1': (
     '--config.xyz: no such field; fields: align, '
   ),

@@ -8,10 +8,13 @@ from fr_poison import extractors
 from fr_poison.data import datasets
 
 
-def test_a_data_set_is_embedded_block_by_block(tmp_path, tmp_path_factory):
+def test_a_data_set_is_embedded_block_by_block(
+  little, tmp_path, tmp_path_factory
+):
   path = programs.EXPERIMENTS / 'embedding_store.py'
+  words = [sys.executable, str(programs.LITTLE), str(path)]
   result = subprocess.run(
-    [sys.executable, str(path), '--network=mobileface', '--output=store'],
+    [*words, '--network=mobileface', '--output=store'],
     capture_output=True,
     text=True,
     cwd=tmp_path,
@@ -21,8 +24,8 @@ def test_a_data_set_is_embedded_block_by_block(tmp_path, tmp_path_factory):
   computed, named = result.stdout.splitlines()
   assert computed == '1 of 1 blocks computed'
   (file,) = tmp_path.glob('store/mobileface-*/embeddings.f32')
-  assert named == f'{file}: float32 [400, 256]'
-  found = np.memmap(file, np.float32, 'r', 0, (400, 256))
+  assert named == f'{file}: float32 [400, 16]'
+  found = np.memmap(file, np.float32, 'r', 0, (400, 16))
   faces = datasets.load('orl')
   network = extractors.load('mobileface')
   network = extractors.on_frame(network, faces.alignment)

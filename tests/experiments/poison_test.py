@@ -187,7 +187,7 @@ def test_what_the_attack_could_not_improve_is_saved_unchanged(
 
 
 @pytest.mark.parametrize('name', ['fawkes_high', 'lowkey'])
-def test_shipped_configs_run_in_little(done, tmp_path, name):
+def test_shipped_configs_run_in_little(done, little, tmp_path, name):
   path = ROOT / 'experiments' / 'configs' / f'{name}.py'
   config = runpy.run_path(str(path))['get_config']('smoke').to_dict()
   config['batch_size'] = 1

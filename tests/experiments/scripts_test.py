@@ -37,21 +37,17 @@ def test_converting_the_published_file_gives_the_shipped_bytes(tmp_path):
 
 def test_other_sources_are_refused_and_nothing_is_written(tmp_path):
   source, output = tmp_path / 'net.dat', tmp_path / 'output'
-  source.write_bytes(b'<html>')
-  for path, message in (
-    (source, 'is not the published dlib_face_recognition_resnet'),
-    (tmp_path / 'nowhere.dat', 'nowhere.dat is not a file'),
-  ):
-    result = _run(
-      'convert_weights',
-      '--network=dlib_resnet',
-      f'--source={path}',
-      f'--output={output}',
-      cwd=tmp_path,
-    )
-    assert result.returncode == 2
-    assert len(result.stderr.strip().splitlines()) == 1
-    assert message in result.stderr
+  source.write_bytes(b'<html>')  # one that is not there: missing_files_test.py
+  result = _run(
+    'convert_weights',
+    '--network=dlib_resnet',
+    f'--source={source}',
+    f'--output={output}',
+    cwd=tmp_path,
+  )
+  assert result.returncode == 2
+  (line,) = result.stderr.strip().splitlines()
+  assert 'is not the published dlib_face_recognition_resnet' in line
   assert not output.exists()
 
 

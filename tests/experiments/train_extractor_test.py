@@ -1,5 +1,6 @@
 """The program, killed and started again; what it refuses; what it leaves."""
 
+import importlib
 import json
 import pathlib
 import signal
@@ -9,7 +10,8 @@ import evaluate
 import numpy as np
 import programs
 import pytest
-from configs import orl
+import train_extractor
+from configs import arcface_from_scratch, orl
 
 from fr_poison import checkpoints, extractors
 from fr_poison.report import record_file
@@ -27,7 +29,7 @@ TINY = (
 
 @pytest.fixture(scope='module')
 def start(tmp_path_factory):
-  env = programs.environment(tmp_path_factory)
+  env = programs.environment(tmp_path_factory, num_devices=1)
 
   def run(folder, *args):
     return programs.start(
@@ -104,19 +106,24 @@ def test_what_it_prints_is_what_evaluate_takes(done, here, little, tmp_path):
   assert all(r['weights'][network].startswith(network[-8:]) for r in own)
 
 
-@pytest.mark.parametrize('name', ['arcface', 'facenet'])
-def test_each_config_trains_its_network(name, tmp_path, tmp_path_factory):
+def test_each_config_trains_its_network(done, tmp_path, tmp_path_factory):
   # In a process with one device: of four, none would have triplets.
-  env = programs.environment(tmp_path_factory)
-  config, once = f'{name}_from_scratch', '--config.training.num_epochs=1'
+  env = programs.environment(tmp_path_factory, num_devices=1)
+  once = '--config.training.num_epochs=1'
   programs.finish(
-    programs.start('train_extractor', config, tmp_path, once, env=env)
+    programs.start(
+      'train_extractor', 'facenet_from_scratch', tmp_path, once, env=env
+    )
   )
-  first, last = _metrics(tmp_path)
-  assert last['loss'] > 0 and last['held_out_loss'] > 0
-  # Triplets have no classes.
-  assert ('accuracy' in last) == (name == 'arcface')
-  assert last['verification_auc'] != first['verification_auc']
+  # The other one's are those of a little network; both have the same of theirs.
+  for name, folder in (('facenet', tmp_path), ('arcface', done[0])):
+    first, *_, last = _metrics(folder)
+    assert last['loss'] > 0 and last['held_out_loss'] > 0
+    # Triplets have no classes.
+    assert ('accuracy' in last) == (name == 'arcface')
+    assert last['verification_auc'] != first['verification_auc']
+    config = importlib.import_module(f'configs.{name}_from_scratch')
+    assert config.get_config('smoke').network == 'arcface_small'
   network = extractors.load(tmp_path / 'checkpoints')
   assert network.spec.name == 'arcface_small' and network.input_size == 32
 
@@ -164,19 +171,38 @@ def test_a_loss_that_is_not_finite_ends_it(train, little, tmp_path):
   assert path.is_dir() and extractors.load(path).spec.name == 'mobileface'
 
 
-def test_another_training_in_the_folder_is_refused(done, train):
+def _config(**changes):
+  """As TINY has it, with other values of some fields."""
+  config = arcface_from_scratch.get_config('smoke')
+  config.update(network='mobileface', input_size=112, num_splits=1)
+  config.training.num_epochs = 4
+  config.update_from_flattened_dict(changes)
+  return config.to_dict()
+
+
+@pytest.mark.parametrize(
+  'field, value, message',
+  [
+    ('training.head.name', 'cosface', "head.name 'arcface', now 'cosface'"),
+    (
+      'num_train_people',
+      5,
+      r'another architecture.*params/head/centres \(float32\[4, 16\], wanted '
+      r'float32\[5, 16\]\)',
+    ),
+  ],
+)
+def test_another_training_in_the_folder_is_refused(
+  done, here, little, field, value, message
+):
   folder, _ = done
   before = (folder / 'metrics.jsonl').read_bytes()
-  head = train(folder, '--config.training.head.name=cosface', status=2)
-  assert "training.head.name 'arcface', now 'cosface'" in head
-  people = train(folder, '--config.num_train_people=5', status=2)
-  assert 'another architecture' in people
-  assert 'params/head/centres (float32[4, 16], wanted float32[5, 16])' in people
+  with pytest.raises(InputError, match=message):
+    here(train_extractor, _config(**{field: value}), folder)
   assert (folder / 'metrics.jsonl').read_bytes() == before
 
 
-def test_a_bad_value_is_one_line_and_no_folder(train, tmp_path):
-  errors = train(tmp_path / 'new', '--config.training.seed=-1', status=2)
-  assert errors.startswith('error: config.training.seed: -1; a whole number')
-  assert errors.count('\n') == 1
+def test_a_bad_value_is_one_line_and_no_folder(here, tmp_path):
+  with pytest.raises(InputError, match='^config.training.seed: -1; a whole '):
+    here(train_extractor, _config(**{'training.seed': -1}), tmp_path / 'new')
   assert not (tmp_path / 'new').exists()

@@ -290,6 +290,7 @@ def test_smoke_run(lfw, tmp_path, tmp_path_factory):
     '--config.align=none',
     "--config.networks=('mobileface mirrored',)",
     env=env,
+    little=True,
   )
   printed = programs.finish(process)
   found = record_file.read(tmp_path / 'out' / 'records.jsonl')
