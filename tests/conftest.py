@@ -1,3 +1,5 @@
+import dataclasses
+import functools
 import os
 import pathlib
 import shutil
@@ -41,6 +43,34 @@ def bounded_memory():
     return
   if pages * os.sysconf('SC_PAGE_SIZE') > _MAX_RESIDENT:
     jax.clear_caches()
+
+
+@pytest.fixture(scope='session', autouse=True)
+def no_waiting_for_the_disk():
+  """What is written need not survive a loss of power: 10 ms for each file."""
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(os, 'fsync', lambda descriptor: None)
+    yield
+
+
+@pytest.fixture(scope='session', autouse=True)
+def orl_once():
+  """Reads and aligns ORL's installed pictures once: it takes two seconds."""
+  from fr_poison.data import datasets  # once all that is above is set
+
+  load = datasets.load
+  kept = functools.cache(load)
+
+  @functools.wraps(load)
+  def load_once(name, **options):
+    if name != 'orl' or options.get('source_dir'):
+      return load(name, **options)
+    faces = kept(name, **options)
+    return dataclasses.replace(faces, images=faces.images.copy())
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(datasets, 'load', load_once)
+    yield
 
 
 @pytest.fixture

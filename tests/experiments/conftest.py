@@ -13,13 +13,15 @@ from fr_poison.evaluation import cloaks as cloaking
 def here(monkeypatch, capsys):
   """here(program, config, workdir) -> what its `main` prints, in this process.
 
+  A --data_dir may follow.
+
   Which has compiled most of what a program needs. That command lines get there
   is for cli_test.py, and for every test that starts a process.
   """
   flags.FLAGS(['program'])
 
-  def call(program, config, workdir):
-    given = run_flags.Run(config, workdir, None)
+  def call(program, config, workdir, data_dir=None):
+    given = run_flags.Run(config, workdir, data_dir)
     monkeypatch.setattr(run_flags, 'parse', lambda argv, example: given)
     program.main([])
     return capsys.readouterr().out

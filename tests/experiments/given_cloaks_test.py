@@ -4,7 +4,6 @@ import evaluate
 import given_cloaks
 import numpy as np
 import photos
-import programs
 import pytest
 from configs import my_cloaks
 from PIL import Image
@@ -67,22 +66,11 @@ def _load(config):
   return given_cloaks.load(*given_cloaks.split_config(config), None)
 
 
-def test_from_folders_to_a_report(trees, tmp_path_factory):
+def test_from_folders_to_a_report(config, here, trees):
+  config['adversaries']['squeezing']['networks'] = ('pixels',)
+  config |= {'networks': ('pixels',), 'num_splits': 4}
   out = trees / 'out'
-  process = programs.start(
-    'evaluate',
-    'my_cloaks',
-    out,
-    f'--config.originals={trees}/A',
-    f'--config.cloaked={trees}/B',
-    f'--config.gallery={trees}/G',
-    '--config.align=none',
-    "--config.networks=('pixels',)",
-    "--config.adversaries.squeezing.networks=('pixels',)",
-    '--config.num_splits=4',
-    env=programs.environment(tmp_path_factory),
-  )
-  printed = programs.finish(process)
+  printed = here(evaluate, config, out)
   assert (out / 'table.md').read_text() in printed
   found = record_file.read(out / 'records.jsonl')
   given, *_ = (r for r in found if r['attack'] == 'given')

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import inputs
 import little_networks
-import programs
 import pytest
 import study
 import study_page
@@ -263,27 +262,14 @@ def test_only_has_to_be_a_run(done):
     study.choose(done[0], ['mixt'])
 
 
-_TINY = """
-from configs import study
-from ml_collections import ConfigDict
-
-def get_config(arg=None):
-  config = study.get_config(arg)
-  run = config.runs.baseline.to_dict() | {
-    'num_people': 8, 'num_public': 0, 'num_targets': 2,
-    'networks': ('pixels',), 'surrogates': (), 'attacks': {},
+def test_the_command_prints_where_the_page_is(smoke, here, tmp_path):
+  tiny = smoke['runs']['baseline'] | {
+    **{'num_people': 8, 'num_public': 0, 'num_targets': 2},
+    **{'networks': ('pixels',), 'surrogates': (), 'attacks': {}},
     'histories': {},
   }
-  config.runs = ConfigDict({'tiny': run})
-  return config
-"""
-
-
-def test_the_command_prints_where_the_page_is(tmp_path, tmp_path_factory):
-  (tmp_path / 'tiny.py').write_text(_TINY)
-  folder, env = tmp_path / 'out', programs.environment(tmp_path_factory)
-  printed = programs.finish(
-    programs.start('study', tmp_path / 'tiny', folder, env=env)
-  )
+  folder = tmp_path / 'out'
+  printed = here(study, smoke | {'runs': {'tiny': tiny}}, folder)
   assert 'tiny: ' in printed and '1 records' in printed
+  assert f'See {folder}/report.html' in printed
   assert (folder / 'report.html').exists()

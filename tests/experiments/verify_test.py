@@ -4,7 +4,6 @@ import hashlib
 
 import jax.numpy as jnp
 import numpy as np
-import programs
 import pytest
 import verify
 from configs import lfw_verification
@@ -280,19 +279,10 @@ def test_the_config_compares_networks_that_ship():
     assert (network.input_size, *network.crop) in rows
 
 
-def test_smoke_run(lfw, tmp_path, tmp_path_factory):
-  env = programs.environment(tmp_path_factory)
-  process = programs.start(
-    'verify',
-    'lfw_verification',
-    tmp_path / 'out',
-    f'--data_dir={lfw}',
-    '--config.align=none',
-    "--config.networks=('mobileface mirrored',)",
-    env=env,
-    little=True,
-  )
-  printed = programs.finish(process)
+def test_smoke_run(here, little, lfw, tmp_path):
+  config = lfw_verification.get_config('smoke').to_dict()
+  config |= {'align': 'none', 'networks': ('mobileface mirrored',)}
+  printed = here(verify, config, tmp_path / 'out', str(lfw))
   found = record_file.read(tmp_path / 'out' / 'records.jsonl')
   assert tables.verification(found) in printed
   assert kinds.of(found[0]) is kinds.Verification
