@@ -18,8 +18,8 @@ def environment(tmp_path_factory, num_devices: int = 4) -> dict:
 
   Args:
     tmp_path_factory: pytest's.
-    num_devices: as many as the tests' own processes have, by default: among
-      others JAX finds nothing of what those have compiled.
+    num_devices: by default as many as the tests' own processes have: for any
+      other number all is compiled anew.
   """
   folder = tmp_path_factory.getbasetemp() / 'programs'
   compiled = {

@@ -99,7 +99,12 @@ class Outcome(NamedTuple):
 
 
 def run(
-  start: Callable, kills: int, seed: int, root: pathlib.Path, env: dict
+  start: Callable,
+  kills: int,
+  seed: int,
+  root: pathlib.Path,
+  env: dict,
+  whole: tuple[str, ...] = ('cold', 'warm'),
 ) -> Outcome:
   """Kills one program `kills` times.
 
@@ -109,6 +114,8 @@ def run(
     seed: of the moments.
     root: a folder for its runs.
     env: of `programs.environment`.
+    whole: runs that nothing interrupts. The first one compiles; the last one
+      shows when a run writes.
   """
   root.mkdir(exist_ok=True)
   rng, places, wrong = random.Random(seed), collections.Counter(), []
@@ -117,11 +124,10 @@ def run(
     _, errors = process.communicate()
     if process.returncode:
       wrong.append(f'{folder.name}: {process.returncode}: {errors[-500:]}')
-    found = differences(root / 'cold', folder)
+    found = differences(root / whole[0], folder)
     wrong.extend(f'{folder.name}: {x}' for x in found)
 
-  # The first one compiles; the second one shows when a run writes.
-  for name in ('cold', 'warm'):
+  for name in whole:
     process, begin = start(root / name, env), time.monotonic()
     changes = 1
     while _wait_for_change(process, root / name):

@@ -25,7 +25,8 @@ SAFE, UNSAFE = LINES.format('path.stat().st_size // 3'), LINES.format('0')
 
 def test_killed_programs_end_with_the_same_bytes(tmp_path, tmp_path_factory):
   env = programs.environment(tmp_path_factory)
-  found = crash.run(crash.PROGRAMS['poison'], 1, 0, tmp_path, env)
+  start = crash.PROGRAMS['poison']
+  found = crash.run(start, 1, 0, tmp_path, env, whole=('cold',))
   assert found.places.total() == 1
   assert not found.wrong
 
