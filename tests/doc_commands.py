@@ -15,7 +15,6 @@ PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 # A command's script, config and flags, without values -> what is put in place
 # of these values to run it in little. {folder} is empty.
 RUN = {
-  'benchmark --convolutions --repeats': ('--repeats=1', '--batch_size=1'),
   'interval_coverage': ('--num_draws=2', '--workdir={folder}/coverage'),
 }
 _HOSTS = '--coordinator_address --num_processes --process_id'
@@ -107,6 +106,9 @@ TESTED = {
   ),
   'scripts_test.test_poison_is_timed_against_its_device': (
     'benchmark --pipeline',
+  ),
+  'scripts_test.test_convolutions_are_timed_beside_those_of_xla': (
+    'benchmark --convolutions --repeats',
   ),
   'scripts_test.test_recognizers_agree_with_scikit_learn_in_the_benchmark': (
     'benchmark --recognizers',

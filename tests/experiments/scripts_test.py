@@ -1,4 +1,4 @@
-"""The small programs beside evaluate.py, each run as a user would."""
+"""The small programs beside evaluate.py, most run as a user would."""
 
 import importlib.util
 import pathlib
@@ -7,7 +7,7 @@ import sys
 
 import programs
 import pytest
-from benchmarks import pipeline
+from benchmarks import convolutions, pipeline
 
 from fr_poison import weights
 
@@ -93,6 +93,16 @@ def test_poison_is_timed_against_its_device(little, monkeypatch):
     found, count, whole, device, ratio = row.split()
     assert (found, int(count)) == (name, number)
     assert min(map(float, (whole, device, ratio))) >= 0
+
+
+def test_convolutions_are_timed_beside_those_of_xla(monkeypatch):
+  *_, small = convolutions._SHAPES
+  monkeypatch.setattr(convolutions, '_SHAPES', [small])
+  *_, line = convolutions.lines('float32', batch_size=1, repeats=1)
+  sizes, times = line.split()[:5], [float(x) for x in line.split()[5:]]
+  assert sizes == ['14', '256', '256', '3', '1']
+  # Forward and both gradients: XLA's, ours, and the ratio.
+  assert len(times) == 9 and min(times) >= 0
 
 
 def test_recognizers_agree_with_scikit_learn_in_the_benchmark(tmp_path):
