@@ -24,7 +24,7 @@ for name, lines in json.loads(sys.argv[1]).items():
       main(cli.parse(['program', *line]))
     except InputError as error:
       print(json.dumps([name, str(error)]))
-  for flag in flags.FLAGS.flags_by_module_dict()[name]:
+  for flag in [*flags.FLAGS.flags_by_module_dict()[name]]:
     delattr(flags.FLAGS, flag.name)
 """
 # By program: command lines, and how their messages begin.
