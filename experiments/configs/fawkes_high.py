@@ -47,6 +47,6 @@ def get_config(arg=None):
   config.output = ConfigDict(
     {'format': 'source', 'quality': 95, 'subsampling': '4:4:4'}
   )
-  config.batch_size = 8  # pictures at a time; on CPU two, whatever it says
+  config.batch_size = 8  # pictures a device at a time; on CPU two in all
   config.seed = 0
   return config

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from fr_poison import attacks, extractors, metrics
+from fr_poison import attacks, extractors, metrics, parallel
 from fr_poison.bands import Rows, bands
 from fr_poison.data import align, decode
 from fr_poison.data.batches import map_batches, pictures_a_call
@@ -62,7 +62,8 @@ class Cloaker:
     self._settings, self._networks = settings, networks
     self._rng = jax.random.key(settings.seed)
     # Never one alone: a matrix product with one row rounds otherwise.
-    self.number = pictures_a_call(max(2, settings.batch_size), on_cpu=2)
+    wanted = max(2, settings.batch_size) * len(parallel.chosen(None))
+    self.number = pictures_a_call(wanted, on_cpu=2)
 
   def show(self, part: np.ndarray, frame: Frame) -> np.ndarray:
     """Gives what networks see of a part of a picture: uint8 [S, S, 3]."""
