@@ -36,7 +36,7 @@ def get_config(arg):
 
 @pytest.fixture
 def environment(tmp_path_factory):
-  return programs.environment(tmp_path_factory)
+  return programs.environment(tmp_path_factory, num_devices=1)
 
 
 def _stable(path):
