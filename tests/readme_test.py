@@ -17,6 +17,7 @@ from fr_poison.report import (
   heat_map,
   paper,
   record_file,
+  rounds,
   sources,
   tables,
   who_cloaks,
@@ -91,6 +92,7 @@ def test_the_tables_are_those_of_the_records(root, name):
 # Folders of docs/ with the table and the figures of one run's page.
 _PAGES = {
   'cells': {'cells': who_cloaks.by_cell},
+  'rounds': {'rounds': rounds.by_move},
 }
 
 

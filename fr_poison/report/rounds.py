@@ -64,28 +64,22 @@ def by_move(records: list[dict]) -> Drawing | None:
   found = find(records)
   if found is None:
     return None
-  cloaks = {name: {} for same in found.moves.values() for name in same}
-  for move, same in found.moves.items():
+  texts, cloaks = words.TEXTS['figures']['rounds'], {}
+  places = {str(move): same for move, same in found.moves.items()}
+  if found.retroactive:
+    places['late'] = found.retroactive
+  for place, same in places.items():
     for name, record in same.items():
-      cloaks[name][move] = record
-  series = []
-  for i, (name, cells) in enumerate(cloaks.items()):
-    style = drawing.look(i) | {'linestyle': '-'}
-    series.append(Series(name, cells, style))
-    if late := found.retroactive.get(name):
-      cells = {move: r for move, r in cells.items() if move == 1}
-      cells[_LAST] = late
-      dashed = style | {'linestyle': '--', 'markerfacecolor': 'none'}
-      series.append(Series(name, cells, dashed, 'retroactive'))
-  figure, [[axis]] = drawing.axes(3, len(cloaks))
-  drawing.lines(axis, series)
-  axis.set(xlabel='move', xlim=(-0.3, _LAST + 0.3))
-  texts = words.TEXTS['figures']['rounds']
-  caption = texts['caption'].format(
-    words.recognizer(next(iter(series[0].cells.values())))
-  )
+      cloaks.setdefault(name, {})[texts['rows'][place]] = record
+  series = [
+    Series(name, cells, drawing.look(i))
+    for i, (name, cells) in enumerate(cloaks.items())
+  ]
+  rows = [texts['rows'][place] for place in places]
+  figure = drawing.dot_plot(rows, series, 'protection rate, %')
+  first = next(iter(series[0].cells.values()))
+  caption = texts['caption'].format(words.recognizer(first))
   alt = '. '.join(one.alt() for one in series)
-  figure = drawing.legend(figure, axis)
   return Drawing('rounds', texts['title'], caption, alt, figure)
 
 

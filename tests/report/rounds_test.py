@@ -2,7 +2,7 @@
 
 import pytest
 
-from fr_poison.report import figures, kinds, prose, rounds
+from fr_poison.report import figures, kinds, prose, rounds, words
 from fr_poison.report import grid as grid_lib
 from fr_poison.report.sources import Sources
 from fr_poison.types import InputError
@@ -66,11 +66,12 @@ def test_the_rounds_in_words(contest):
 
 def test_the_figure_has_what_is_retroactive_beside_the_moves(contest):
   drawing = rounds.by_move(contest)
+  rows = words.TEXTS['figures']['rounds']['rows']
   assert drawing.alt == (
-    'PGD for mobileface: 100% (0), 4% (1). '
-    'PGD for mobileface, retroactive: 4% (1), 3% (3). '
-    'PGD for mobileface round_1: 95% (2), 10% (3). '
-    'Planar Protego for mobileface: 70% (2), 60% (3)'
+    f'PGD for mobileface: 100% ({rows["0"]}), 4% ({rows["1"]}), '
+    f'3% ({rows["late"]}). '
+    f'PGD for mobileface round_1: 95% ({rows["2"]}), 10% ({rows["3"]}). '
+    f'Planar Protego for mobileface: 70% ({rows["2"]}), 60% ({rows["3"]})'
   )
   assert 'svg' in drawing.svg().decode()
   names = [x.name for x in figures.draw_all(Sources(contest)).drawings]
