@@ -73,7 +73,7 @@ def test_a_number_that_is_none_or_of_no_process_is_not_printed(
 
 
 # They write whole files, each of them anew.
-UNHELD = 'convert_weights', 'report'
+UNHELD = 'benchmark', 'convert_weights', 'report'
 
 
 def test_every_program_that_can_be_gone_on_with_holds_its_folder(root):

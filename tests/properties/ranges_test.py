@@ -28,7 +28,8 @@ INNER = {
   *('base.uniform_noise', 'optimizers.default_rate', 'residual.crops'),
   *('autoencoder.Network', 'residual.Network', 'loop.Means'),
   'fitting.kept',
-  *('base.num_batches', 'loop.padded_size', 'groups', 'universal'),
+  *('base.num_batches', 'by_person.padded_size', 'groups', 'universal'),
+  'steps',
   *('gradient.Ascent', 'protego.log_determinant'),
   *('logistic', 'flags'),
   # Results and values, not settings.
@@ -38,8 +39,9 @@ INNER = {
   # Thresholds of scores, which infinity may cut; they refuse NaN themselves.
   *('combining.threshold', 'detecting.filter_scrape', 'detecting.evaluate'),
 }
-# Labels, and heights and widths of pictures.
-NOT_SETTINGS = {'protected', 'size'}
+# Labels, heights and widths of pictures, and devices, of which a number is one
+# form (`parallel.chosen` refuses others).
+NOT_SETTINGS = {'protected', 'size', 'devices'}
 
 
 def is_numeric(annotation):
