@@ -40,8 +40,6 @@ TESTED = {
   ),
   'cells_test.test_every_cell_is_recorded_beside_the_control': (
     'evaluate cells',
-    'evaluate cells --config.dataset --config.min_pictures --config.num_people '
-    '--data_dir',
   ),
   'cells_test.test_budgets_are_those_of_every_cloak': (
     'evaluate cells:budgets',

@@ -92,6 +92,7 @@ def test_the_tables_are_those_of_the_records(root, name):
 # Folders of docs/ with the table and the figures of one run's page.
 _PAGES = {
   'cells': {'cells': who_cloaks.by_cell},
+  'cells_lfw': {'cells': who_cloaks.by_cell},
   'rounds': {'rounds': rounds.by_move},
 }
 
