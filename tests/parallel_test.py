@@ -85,8 +85,9 @@ def test_the_same_bytes_on_any_number_of_devices(case):
   for number in (2, 3, 4):
     adv_images, other = run(number)
     np.testing.assert_array_equal(adv_images, expected)
+    # What is measured of them, jaxlib 0.10 puts together in another order.
     for key, values in info.items():
-      np.testing.assert_array_equal(other[key], values)
+      np.testing.assert_allclose(other[key], values, rtol=1e-5)
 
 
 def test_embeddings_are_the_same_on_any_number_of_devices(little):
