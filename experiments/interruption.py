@@ -14,7 +14,7 @@ from traceback import format_exception
 from fr_poison import text
 
 _ANEW = ('--overwrite', '-overwrite')  # would throw away what is kept
-PATIENCE = 10  # seconds in which other processes end as well, or are told to
+PATIENCE = 10  # seconds that other processes have to end, before JAX ends them
 _ABORTED = []  # what C calls
 _last = []  # line and status of an end that is under way
 

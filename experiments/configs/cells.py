@@ -6,9 +6,9 @@ ORL, one network that the cloaks are made on, and two others. Masks are made
 from 60% of a person's pictures, those in the gallery, and put on the rest. The
 cells, as error of 1-NN and as recall of a search: docs/cells.md.
 
-The argument `budgets` measures each cloak but TIP-IM, which takes half a minute
-a picture, at four L-infinity budgets, its authors' own among them, before the
-network that it was made on. On LFW, with either, add
+The argument `budgets` measures each cloak but TIP-IM, which takes 46 seconds of
+a core a picture, at four L-infinity budgets, its authors' own among them,
+before the network that it was made on. On LFW, with either, add
 
   --config.dataset=lfw --config.num_people=60 --config.min_pictures=20 \
     --data_dir=LFW
@@ -36,7 +36,7 @@ def get_config(arg=None):
   config.test_fraction = 0.4
   config.num_splits = 1 if smoke else 3
   if not smoke:
-    config.num_protected = 5  # half a minute a picture for TIP-IM
+    config.num_protected = 5  # TIP-IM takes 46 s of a core a picture
     config.surrogates = ('mobilefacenet_tf',)
     config.networks = ('mobilefacenet_tf', 'faceplugin', 'dlib_resnet')
   config.controls = ('spectrum', 'another')

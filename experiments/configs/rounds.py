@@ -57,7 +57,7 @@ def adversaries(smoke, network):
     'kind': 'adaptive',
     'networks': (network,),
     'training': adaptive.training(smoke, 'tuned'),
-    # Round 3 learns from eight cloaks of each picture, forty minutes on a core;
+    # Round 3 learns from eight cloaks of each picture, half an hour on a core;
     # three seeds, as in adaptive.py, would show how much one is worth.
     'training_seeds': 1,
   }

@@ -111,7 +111,7 @@ def get_config(arg=None):
       'cells': _evaluate(
         base, tuple(n for n in cells.attacks(smoke) if n != 'tip_im'), **today
       ),
-      # Ten targets a step, a hundred steps: half a minute a picture.
+      # Ten targets a step, a hundred steps: 46 seconds of a core a picture.
       'cells_tip_im': _evaluate(
         base, ('tip_im',), **today | {'num_protected': 5}
       ),
@@ -158,8 +158,8 @@ def get_config(arg=None):
     'Trainers who do more than wait were tried on cloaks made for '
     f'{network}, with that network; the tuned adaptive one with another, too.',
     'The cloaks of today, followers, PuFace and the three rounds: 15 of the '
-    'people, one division into gallery and probes; TIP-IM, which takes half a '
-    'minute a picture: 5 of them.',
+    'people, one division into gallery and probes; TIP-IM, which takes 46 '
+    'seconds of a core a picture: 5 of them.',
   )
   return config
 

@@ -34,18 +34,20 @@ def advance(
     steps = attack, num_steps
     return parallel.each(all_steps, steps, mesh, params, states, donate=True)
   for _ in range(num_steps):
-    states = parallel.each(_step, attack, mesh, params, states, donate=True)
+    states = parallel.each(
+      _call, (attack, 'step'), mesh, params, states, donate=True
+    )
   return states
 
 
 def finish(attack: Attack, mesh: Mesh, params: Any, states: Any) -> Any:
   """Gives what `attack.finish` does, [devices, n, ...]."""
-  return parallel.each(_finish, attack, mesh, params, states)
+  return parallel.each(_call, (attack, 'finish'), mesh, params, states)
 
 
 def mask(attack: Attack, mesh: Mesh, params: Any, states: Any) -> Any:
   """Gives the masks, [devices, 1, H, W, 3]."""
-  return parallel.each(_mask, attack, mesh, params, states)
+  return parallel.each(_call, (attack, 'mask'), mesh, params, states)
 
 
 def check_memory(error: jax.errors.JaxRuntimeError) -> None:
@@ -67,13 +69,6 @@ def _init(attack, whole, part):
   return attack.init(params, rng, images, **own, **others)
 
 
-def _step(attack, params, state):
-  return attack.step(params, state)
-
-
-def _finish(attack, params, state):
-  return attack.finish(params, state)
-
-
-def _mask(attack, params, state):
-  return attack.mask(params, state)
+def _call(static, params, state):
+  attack, name = static
+  return getattr(attack, name)(params, state)

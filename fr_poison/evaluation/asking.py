@@ -1,4 +1,4 @@
-"""Names the person whom a recognizer sees in a probe, in each person's turn."""
+"""Asks recognizers whose each probe is, once for each protected person."""
 
 from collections.abc import Callable, Sequence
 from types import ModuleType

@@ -3,10 +3,10 @@
 The unit of work is one person, whose cloaked pictures appear in their store
 all at once, under a key of everything that went into them. A killed run started
 again skips finished people, and what is evaluated is always what was read back
-from the files. Of several processes each takes the next person that no other
-one is at, and all read everybody's back. Whom a cloak should look like is one
-of the people outside the evaluation: the cloak of one person must not depend on
-who else is tested.
+from the files. Where several processes run, each makes the cloaks of the next
+person whom no other one has taken, and then reads the cloaks of all. A cloak
+imitates one of the people outside the evaluation, since the cloak of one person
+must not depend on who else is tested.
 """
 
 import functools
