@@ -93,6 +93,8 @@ def test_the_tables_are_those_of_the_records(root, name):
 _PAGES = {
   'cells': {'cells': who_cloaks.by_cell},
   'cells_lfw': {'cells': who_cloaks.by_cell},
+  'cells_tip_im': {'cells': who_cloaks.by_cell},
+  'cell_budgets': {'cell_budgets': who_cloaks.by_budget},
   'rounds': {'rounds': rounds.by_move},
 }
 

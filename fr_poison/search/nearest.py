@@ -20,6 +20,7 @@ from fr_poison.types import Embeddings, InputError
 METRICS = ('inner_product', 'squared_euclidean')
 # Of columns; a power of two, of which the rows of a block are a multiple.
 _LARGEST_GROUP = 64
+_FEWER = 6  # times less than the first blocks bring
 _SPARE = 6  # kept beyond k, since rounding may swap close ones
 
 
@@ -165,11 +166,9 @@ def _sift_on(mesh, metric, recall_target, is_full):
       scores = 2 * scores - squares
     if not is_full:  # a pass over all scores, which full blocks are spared
       scores = jnp.where(row < count, scores, -jnp.inf)
-    best, which = _best(scores, values.shape[1], recall_target)
-    best = jnp.concatenate([values, best], 1)
-    which = jnp.concatenate([indices, first + row[which]], 1)
-    values, order = jax.lax.top_k(best, values.shape[1])
-    indices = jnp.take_along_axis(which, order, 1)
+    values, indices = _merged(
+      values, indices, scores, first + row, recall_target
+    )
     longest = jnp.maximum(longest, jnp.max(squares))
     return _Kept(values[None], indices[None], longest[None])
 
@@ -179,23 +178,43 @@ def _sift_on(mesh, metric, recall_target, is_full):
   )
 
 
-def _best(scores, depth, recall_target):
-  """Some columns of [M, B] with the `depth` best among them, and which."""
-  depth = min(depth, scores.shape[1])
+def _merged(values, indices, scores, rows, recall_target):
+  """The best of what was kept, [M, depth], and of a block's scores, [M, B]."""
+  depth = values.shape[1]
+
+  def keep(best, which):
+    best = jnp.concatenate([values, best], 1)
+    which = jnp.concatenate([indices, rows[which]], 1)
+    best, order = jax.lax.top_k(best, depth)
+    return best, jnp.take_along_axis(which, order, 1)
+
+  wanted = min(depth, scores.shape[1])
   if recall_target is not None:
-    return jax.lax.approx_max_k(scores, depth, recall_target=recall_target)
-  # The best are in the `depth` groups with the best maxima: few columns, while
-  # top_k on all of them would take longer than the products on a CPU. Maxima
-  # and what is left to sort are fewest at this size.
-  size = 2 ** round(np.log2(scores.shape[1] / depth) / 2)
+    return keep(
+      *jax.lax.approx_max_k(scores, wanted, recall_target=recall_target)
+    )
+  # The best are in the groups with the best maxima: few columns, while top_k
+  # on all of them would take longer than the products on a CPU. Maxima and
+  # what is left to sort are fewest at this size.
+  size = 2 ** round(np.log2(scores.shape[1] / wanted) / 2)
   size = min(size, _LARGEST_GROUP)
   # Column c is in group c % number: a maximum over rows of columns is fast.
   groups = scores.reshape(len(scores), size, -1)
-  number = groups.shape[2]
-  _, good = jax.lax.top_k(jnp.max(groups, 1), min(depth, number))
-  best = jnp.take_along_axis(groups, good[:, None], 2)
-  which = good[:, None] + number * jnp.arange(size)[:, None]
-  return tuple(x.reshape(len(scores), -1) for x in (best, which))
+  maxima, number = jnp.max(groups, 1), groups.shape[2]
+
+  def of_groups(count):
+    _, good = jax.lax.top_k(maxima, count)
+    best = jnp.take_along_axis(groups, good[:, None], 2)
+    which = good[:, None] + number * jnp.arange(size)[:, None]
+    return keep(*(x.reshape(len(scores), -1) for x in (best, which)))
+
+  # The first blocks bring many that are better than what was kept, the others
+  # few.
+  most, few = min(wanted, number), min(-(-wanted // _FEWER), number)
+  better = jnp.sum(maxima > values[:, -1:], 1)
+  return jax.lax.cond(
+    jnp.max(better) > few, lambda: of_groups(most), lambda: of_groups(few)
+  )
 
 
 def _measure(probes, gallery, k, metric, kept, centre):
