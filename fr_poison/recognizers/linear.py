@@ -129,11 +129,9 @@ def rank_protected(
   rankings = []
   for train, test in splits:
     gallery = _standardized(clean[train], labels[train])
-    base = _solve_clean(gallery, C, max_steps, tolerance)
+    solution = _solve_clean(gallery, C, max_steps, tolerance)
     probes = _standardize(clean[test], gallery)
-    logits = tuple(
-      logistic.logits(base.params, x) for x in (gallery.embeddings, probes)
-    )
+    base = logistic.base(solution, gallery.embeddings, probes)
     size = min(_chunk_size(gallery, len(test)), len(protected))
     parts = []
     for start in range(0, len(protected), size):
@@ -142,11 +140,15 @@ def rank_protected(
       problems = _cloaked_problems(
         gallery, cloaked[train], protected[chunk], protected, C
       )
-      params, steps, ranking = logistic.solve_near(
-        base, logits, problems, probes, max_steps, tolerance, top_k=top_k
+      columns, are_sure, ranking = logistic.solve_column(
+        base, problems, probes, max_steps, tolerance, top_k=top_k
       )
-      if np.any(steps):
-        ranking = logistic.rank(params, problems, probes, top_k=top_k)
+      if not np.all(are_sure):
+        params, steps = logistic.solve_near(
+          base, columns, problems, max_steps, tolerance
+        )
+        if np.any(steps):
+          ranking = logistic.rank(params, problems, probes, top_k=top_k)
       parts.append(ranking)
     scores, index = (
       np.concatenate(x)[: len(protected)] for x in zip(*parts, strict=True)
@@ -204,6 +206,7 @@ def _solve_clean(gallery, C, max_steps, tolerance, is_in=None):
     weights=np.float32(
       np.ones_like(gallery.targets) if is_in is None else is_in
     ),
+    rows=np.zeros(0, np.int32),
     own=np.zeros((0, columns), np.float32),
     own_target=np.int32(0),
     own_weights=np.zeros(0, np.float32),
@@ -225,11 +228,13 @@ def _cloaked_problems(gallery, cloaked, people, padded_for, C):
   most = np.bincount(targets[most]).max()
   own = np.zeros((len(people), most, clean.shape[1]), np.float32)
   own_weights = np.zeros(own.shape[:2], np.float32)
+  replaced = np.zeros(own.shape[:2], np.int32)
   means, scales = np.empty((2, len(people), clean.shape[1]))
   for i, place in enumerate(places):
     rows = np.flatnonzero(targets == place)
     mine = _standardize(cloaked[rows], gallery)
     own[i, : len(rows)], own_weights[i, : len(rows)] = mine, 1
+    replaced[i, : len(rows)] = rows
     sums = gallery.sums + _sums(mine) - _sums(clean[rows])
     means[i], square = sums / len(targets)
     variance = square - means[i] ** 2
@@ -239,6 +244,7 @@ def _cloaked_problems(gallery, cloaked, people, padded_for, C):
     shared=gallery.embeddings,
     targets=targets,
     weights=(targets != places[:, None]).astype(np.float32),
+    rows=replaced,
     own=own,
     own_target=places.astype(np.int32),
     own_weights=own_weights,

@@ -1,8 +1,10 @@
 """The solver of `linear`: L-BFGS from zero, and near a solution.
 
 A gallery of which one person's pictures are replaced has nearly the solution
-of the clean one: that person's column is solved alone, and then all of them
-from there. Mostly no more than a gradient is left to do, which says so.
+of the clean one: that person's column is solved alone, and mostly that is all:
+a bound on what it does to the other columns' derivatives says so, without
+another gradient over all pictures. Where it does not, all of them are solved
+from there.
 
 Losses are sums over pictures, not means: then the first step, of length 1 at
 most, is neither tiny nor too long, as in scikit-learn's solver.
@@ -44,6 +46,7 @@ class Problem(NamedTuple):
   shared: Embeddings  # [N, D]
   targets: Array  # [N], whose
   weights: Array  # [N], 0 where the own ones replace them, else 1
+  rows: Array  # [M], of `shared`, which the own ones replace; any for padding
   own: Embeddings  # [M, D]
   own_target: Array  # [], whose
   own_weights: Array  # [M], 0 for padding, else 1
@@ -53,7 +56,7 @@ class Problem(NamedTuple):
 
 
 # Of a Problem under vmap: what several people share, and what they do not.
-_AXES = Problem(None, None, 0, 0, 0, 0, 0, 0, None)
+_AXES = Problem(None, None, 0, 0, 0, 0, 0, 0, 0, None)
 
 
 class Progress(NamedTuple):
@@ -83,10 +86,32 @@ def solve(
   return _minimize(loss, params, max_steps, limit)
 
 
+class Base(NamedTuple):
+  """A solved clean gallery, which others differ little from."""
+
+  solution: Progress  # of `solve`, of columns with mean 0 and scale 1
+  logits: Array  # [N, C], of the shared pictures
+  probabilities: Array  # [N, C], likewise
+  reach: Array  # [D], the largest size of each column of them
+  probe_logits: Array  # [T, C]
+
+
+@jax.jit
+def base(solution: Progress, shared: Embeddings, probes: Embeddings) -> Base:
+  """Computes what all problems near a solved one share."""
+  known = logits(solution.params, shared)
+  return Base(
+    solution,
+    known,
+    jax.nn.softmax(known),
+    jnp.max(jnp.abs(shared), 0),
+    logits(solution.params, probes),
+  )
+
+
 @functools.partial(jax.jit, static_argnames='top_k')
-def solve_near(
-  base: Progress,
-  base_logits: tuple[Array, Array],
+def solve_column(
+  base: Base,
   problems: Problem,
   probes: Embeddings,
   max_steps: int,
@@ -94,13 +119,10 @@ def solve_near(
   *,
   top_k: int,
 ) -> tuple[Params, Array, tuple[Array, Array]]:
-  """Solves problems that differ little from a solved one; ranks people.
-
-  Where the own column was enough, all other logits are still the base's.
+  """Solves the own columns of problems near a solved one; ranks people.
 
   Args:
-    base: of `solve`, on the same shared pictures with mean 0 and scale 1.
-    base_logits: its of the shared pictures, [N, C], and of the probes, [T, C].
+    base: of the same shared pictures.
     problems: P of them, stacked but for what they share.
     probes: [T, D].
     max_steps: as in `solve`, and `tolerance`.
@@ -108,28 +130,45 @@ def solve_near(
     top_k: how many people to name.
 
   Returns:
-    The parameters; steps [P] beyond the own column; where these are 0,
-    probabilities and people [P, T, top_k], for others see `rank`.
+    The columns, weights [P, D] and biases [P]; whether the other columns are
+    solved with them for sure, [P]; probabilities and people [P, T, top_k].
   """
 
   def one(problem):
-    limit, person = tolerance * len(problem.targets), problem.own_target
-    # The very same function of pictures as the base's.
-    weights, bias = base.params
-    params = (weights * problem.scale[:, None], bias + problem.mean @ weights)
+    limit, params = tolerance * len(problem.targets), _carried(base, problem)
+    rest = _log_others(base.logits, problem.own_target)
     # Less than is asked for, as the others' columns make a little more of it.
-    column = _solve_column(
-      params, base_logits[0], problem, max_steps, limit / 2
-    )
-    params = jax.tree.map(lambda x, y: x.at[..., person].set(y), params, column)
-    start = _start(base, params, base_logits[0], column, problem)
-    loss = functools.partial(_total_loss, problem=problem)
-    end = _advance(loss, start, max_steps, limit)
+    column = _solve_column(params, rest, problem, max_steps, limit / 2)
+    largest = _largest_of_others(base, rest, params, column, problem)
     known = logits(_on_shared_scale(column, problem), probes)
-    known = base_logits[1].at[:, person].set(known)
-    return end.params, end.steps, _top_people(known, top_k)
+    known = base.probe_logits.at[:, problem.own_target].set(known)
+    return column, largest <= limit, _top_people(known, top_k)
 
   return jax.vmap(one, in_axes=(_AXES,))(problems)
+
+
+@jax.jit
+def solve_near(
+  base: Base,
+  columns: Params,
+  problems: Problem,
+  max_steps: int,
+  tolerance: float,
+) -> tuple[Params, Array]:
+  """Solves all columns of problems whose own ones `solve_column` solved.
+
+  Returns:
+    The parameters, and steps [P]: where these are 0, the own column was enough.
+  """
+
+  def one(problem, column):
+    limit = tolerance * len(problem.targets)
+    start = _start(base, _carried(base, problem), column, problem)
+    loss = functools.partial(_total_loss, problem=problem)
+    end = _advance(loss, start, max_steps, limit)
+    return end.params, end.steps
+
+  return jax.vmap(one, in_axes=(_AXES, 0))(problems, columns)
 
 
 @functools.partial(jax.jit, static_argnames='top_k')
@@ -218,14 +257,22 @@ def _advance(
   return jax.lax.while_loop(unfinished, step, start)
 
 
-def _solve_column(params, base_logits, problem, max_steps, limit):
+def _carried(base, problem):
+  """The base's very function of pictures, standardised by the problem."""
+  weights, bias = base.solution.params
+  return weights * problem.scale[:, None], bias + problem.mean @ weights
+
+
+def _log_others(logits, person):
+  """Log of the sum of all other people's exponentials, [N] of [N, C]."""
+  is_own = jnp.arange(logits.shape[1]) == person
+  return jax.nn.logsumexp(jnp.where(is_own, -jnp.inf, logits), 1)
+
+
+def _solve_column(params, rest, problem, max_steps, limit):
   """Weights [D] and bias of the cloaked person, all others' kept."""
-  person = problem.own_target
-  others = lambda x: jax.nn.logsumexp(
-    jnp.where(jnp.arange(x.shape[1]) == person, -jnp.inf, x), 1
-  )
   folded = _on_shared_scale(params, problem)
-  rest, own_rest = others(base_logits), others(logits(folded, problem.own))
+  own_rest = _log_others(logits(folded, problem.own), problem.own_target)
 
   def loss(column):
     unscaled = _on_shared_scale(column, problem)
@@ -239,15 +286,54 @@ def _solve_column(params, base_logits, problem, max_steps, limit):
       + jnp.sum(problem.own_weights * own)
     )
 
-  column = jax.tree.map(lambda x: x[..., person], params)
+  column = jax.tree.map(lambda x: x[..., problem.own_target], params)
   return _minimize(loss, column, max_steps, limit).params
 
 
-def _start(base, params, base_logits, column, problem):
+def _with_column(params, column, problem):
+  return jax.tree.map(
+    lambda x, y: x.at[..., problem.own_target].set(y), params, column
+  )
+
+
+def _largest_of_others(base, rest, params, column, problem):
+  """Bounds all derivatives but the own column's from above.
+
+  They are the base's, less the replaced pictures and with the own ones, and
+  with what the new column takes of the other pictures' probabilities. That is
+  next to nothing for nearly all of them, and only bounded here.
+  """
+  person = problem.own_target
+  after = logits(_on_shared_scale(column, problem), problem.shared)
+  before = base.logits[:, person]
+  # Probabilities of others are multiplied by 1 + this.
+  change = jnp.expm1(jnp.logaddexp(rest, before) - jnp.logaddexp(rest, after))
+  error = jnp.abs(problem.weights * change) @ base.probabilities  # [C]
+  folded = _on_shared_scale(_with_column(params, column, problem), problem)
+  counts = problem.own_weights[:, None]
+  old = counts * base.probabilities[problem.rows]
+  new = counts * jax.nn.softmax(logits(folded, problem.own))
+  weights, grad = base.solution.params[0], base.solution.grad
+  of_bias = grad[1] + jnp.sum(new, 0) - jnp.sum(old, 0)
+  of_weights = grad[0] - problem.penalty * weights
+  of_weights += problem.own.T @ new - problem.shared[problem.rows].T @ old
+  of_weights -= problem.mean[:, None] * of_bias
+  of_weights /= problem.scale[:, None]
+  of_weights += problem.penalty * params[0]
+  reach = (base.reach + jnp.abs(problem.mean)) / problem.scale
+  largest = jnp.maximum(
+    jnp.max(jnp.abs(of_weights) + reach[:, None] * error, 0),
+    jnp.abs(of_bias) + error,
+  )
+  return jnp.max(jnp.where(jnp.arange(len(largest)) == person, 0, largest))
+
+
+def _start(base, params, column, problem):
   """Where all columns start from, the own one of which is solved."""
+  params = _with_column(params, column, problem)
   # Saves the product with all pictures that led to their logits.
   own_logits = logits(_on_shared_scale(column, problem), problem.shared)
-  shared_logits = base_logits.at[:, problem.own_target].set(own_logits)
+  shared_logits = base.logits.at[:, problem.own_target].set(own_logits)
   value, (grad, of_logits) = jax.value_and_grad(_loss_at, (0, 1))(
     params, shared_logits, problem
   )
@@ -259,9 +345,10 @@ def _start(base, params, base_logits, column, problem):
   move = lambda old, end, here: jax.tree.map(
     lambda a, b, c: c - (b - a), old, end, here
   )
-  memory, *rest = base.state
+  solution = base.solution
+  memory, *rest = solution.state
   memory = memory._replace(
-    params=move(memory.params, base.params, params),
-    updates=move(memory.updates, base.grad, grad),
+    params=move(memory.params, solution.params, params),
+    updates=move(memory.updates, solution.grad, grad),
   )
   return Progress(params, value, grad, (memory, *rest), 0)

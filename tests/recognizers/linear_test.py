@@ -5,7 +5,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fr_poison.data.splits import Split
-from fr_poison.recognizers import linear
+from fr_poison.recognizers import linear, logistic
 from fr_poison.types import InputError
 
 _CLOSE = dict(rtol=2e-3, atol=2e-4)  # float32 against float64
@@ -169,3 +169,30 @@ def test_pictures_that_are_not_in_count_nothing():
   np.testing.assert_array_equal(found.labels, [0, 1, 2])
   for one, other in zip(found[:4], expected[:4], strict=True):
     np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
+
+
+def test_the_own_column_is_enough_only_where_all_derivatives_are_small():
+  people, pictures, columns = 5, 10, 6
+  labels, seen = np.repeat(np.arange(people), pictures), set()
+  for seed in 3, 7:  # where the other pictures' share decides
+    rng = np.random.default_rng(seed)
+    draw = lambda *shape, rng=rng: rng.standard_normal(shape)
+    clean = draw(people, columns)[labels] + draw(len(labels), columns)
+    cloaked = (clean + 3 * draw(columns)).astype(np.float32)
+    gallery = linear._standardized(clean.astype(np.float32), labels)
+    problems = linear._cloaked_problems(
+      gallery, cloaked, np.arange(people), np.arange(people), 1.0
+    )
+    shown = np.asarray(gallery.embeddings)[:3]
+    solution = linear._solve_clean(gallery, 1.0, 1000, 1e-6)
+    base = logistic.base(solution, gallery.embeddings, shown)
+    for tolerance in np.geomspace(3e-3, 0.3, 80):
+      settings = 1000, tolerance
+      solved = logistic.solve_column(base, problems, shown, *settings, top_k=1)
+      is_sure = np.asarray(solved[1])
+      _, steps = logistic.solve_near(base, solved[0], problems, *settings)
+      assert not np.any(is_sure & (steps > 0)), (seed, tolerance)
+      seen |= {
+        *zip(is_sure.tolist(), (np.asarray(steps) > 0).tolist(), strict=True)
+      }
+  assert {(True, False), (False, True)} <= seen
