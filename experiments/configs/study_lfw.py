@@ -7,8 +7,8 @@ LFW, people, pictures and galleries are those of lfw.py (`fr_poison-lfw-1`).
 Cloaks as released, made on one network and on two of its family; trainers whose
 network is that one, another of its family, or of another family; the paper's
 recipes for training and its classifiers, and those that do better on people who
-are not tested (tuning.py). Results: README, docs/trainers.md; which runs are
-recorded: docs/study.md.
+are not tested (tuning.py). Results: docs/results.md, docs/trainers.md; which
+runs are recorded: docs/study.md.
 
 The argument `smoke` is the same in little; its numbers mean nothing. `seed=1`
 draws other splits and targets.
