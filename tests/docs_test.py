@@ -112,7 +112,13 @@ def test_it_runs(shape, tmp_path, tmp_path_factory):
 
 # What the snippets of a page come to.
 RESULTS = {
-  'README.md': lambda it: it['result'].noise_protection.value < 1,
+  # The README rounds its cloaks itself: they change, and stay in the budget.
+  'README.md': lambda it: (
+    np.abs(
+      it['cloaks'] - it['faces'].images[it['protocol'].to_cloak].astype(int)
+    ).max()
+    == 8
+  ),
   'library.md': lambda it: (
     it['info']['improved'].all()
     and it['trace'].shape == (10, 8)

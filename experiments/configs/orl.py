@@ -121,7 +121,7 @@ def get_config(arg=None):
   # What the trainer fits, with its settings; normalize=False compares raw
   # embeddings, as the paper's code does.
   config.recognizers = ConfigDict({'nearest_neighbor': {'normalize': True}})
-  # What they do with what was scraped: here they just wait for other networks.
+  # What they do with what was scraped: here they only wait for other networks.
   config.adversaries = ConfigDict({'oblivious': {}})
   # A network trained by train_robust.py or train_extractor.py, to be tried too.
   config.extractor = ConfigDict({'checkpoint': placeholder(str)})

@@ -114,7 +114,7 @@ def solve_near(
 
   def one(problem):
     limit, person = tolerance * len(problem.targets), problem.own_target
-    # The very same function of pictures as the base's.
+    # The same function of pictures as the base's.
     weights, bias = base.params
     params = (weights * problem.scale[:, None], bias + problem.mean @ weights)
     # Less than is asked for, as the others' columns make a little more of it.
