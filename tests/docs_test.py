@@ -114,10 +114,7 @@ def test_it_runs(shape, tmp_path, tmp_path_factory):
 RESULTS = {
   # The README rounds its cloaks itself: they change, and stay in the budget.
   'README.md': lambda it: (
-    np.abs(
-      it['cloaks'] - it['faces'].images[it['protocol'].to_cloak].astype(int)
-    ).max()
-    == 8
+    0 < np.abs(it['cloaks'] - 255 * np.asarray(it['images'])).max() < 8.001
   ),
   'library.md': lambda it: (
     it['info']['improved'].all()
