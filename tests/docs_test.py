@@ -162,7 +162,7 @@ def _anchor(heading):
 
 def test_the_index_lists_every_page():
   index = (ROOT / 'docs' / 'README.md').read_text(encoding='utf-8')
-  listed = re.findall(r'^\| \[.*?\]\((\w+\.md)\)', index, re.M)
+  listed = re.findall(r'^- \[.*?\]\((\w+\.md)\):', index, re.M)
   pages = {page.name for page in (ROOT / 'docs').glob('*.md')} - {'README.md'}
   assert len(listed) == len(pages) and {*listed} == pages
 
