@@ -96,9 +96,9 @@ def test_english_is_plain():
     ('It just\nworks, in the the end.', ['just: just', 'the the: the the']),
     ('What is\nbeing done.', ['is being: is\nbeing']),
     ('It `is being` code.', []),
-    (f'{"word " * 45}end.', ['46 words: word word word word word word']),
-    (f'{"word " * 40}end. {"Word " * 40}end.', []),
-    (f'{"word " * 40}end\n- {"word " * 40}', []),
+    (f'{"some word " * 23}.', ['46 words: some word some word some word']),
+    (f'{"some word " * 20}end. {"Some word " * 20}end.', []),
+    (f'{"some word " * 20}end\n- {"some word " * 20}', []),
   ],
 )
 def test_each_habit_is_found(text, expected):
