@@ -71,7 +71,7 @@ def _texts(path):
 
 _ROOMS = 'fr_poison', 'experiments', 'notebooks'
 _SOURCES = [
-  *((_page, page) for page in PAGES),
+  *((_page, page) for page in {*PAGES, *ROOT.glob('*.md')}),
   *((_program, p) for room in _ROOMS for p in (ROOT / room).rglob('*.py')),
   *((_texts, path) for path in (ROOT / 'fr_poison').rglob('*.toml')),
 ]
