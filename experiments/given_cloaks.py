@@ -220,6 +220,6 @@ def _not_tested(settings) -> list[str]:
   tools = dict.fromkeys(tool for *_, one in found for tool in one['attacks'])
   tools = ' and '.join(tools)
   return [
-    'A trainer with the very tool that made these cloaks: the adaptive one has '
+    'A trainer with the same tool that made these cloaks: the adaptive one has '
     f'{tools}, as made here for {" and ".join(settings.surrogates)}.'
   ]

@@ -112,7 +112,7 @@ def _quoted(word):
 
 
 def _excepthook(kind, error, traceback):
-  """Also while a program is being loaded; a traceback may hold any name."""
+  """Also while a program loads; a traceback may hold any name."""
   if issubclass(kind, KeyboardInterrupt):
     end(error, 'nothing was begun')
   lines = format_exception(kind, error, traceback)

@@ -4,10 +4,10 @@ r"""Counts how often 95% intervals hold the true rate, in a simulation.
 
 People's own rates are drawn from a beta distribution (in some cells another),
 5 to 15 pictures each from a binomial one. Every cell of a number of people, a
-rate and an ICC (how alike the pictures of one person are) gets a record: the
-shares of intervals that hold the rate, lie below it and lie above it, and their
-mean width; and those of the interval that records had up to version 0.2.0. Some
-cells are of 5 seeds, which shift everybody's log odds together.
+rate and an ICC (how alike the pictures of one person are) gets a record. It has
+the shares of intervals that hold the rate, lie below it and lie above it, and
+their mean width; and those of the interval that records had up to version
+0.2.0. Some cells are of 5 seeds, which shift everybody's log odds together.
 
 Takes 5 minutes on two cores; docs/interval_coverage is what it wrote.
 """

@@ -4,7 +4,7 @@ r"""Cloaks a tree of pictures.
     --input=photos/ --output=cloaked/
 
 Writes every cloak at its picture's size and relative path into --output, a JPEG
-as a JPEG and a PNG as a PNG, and beside them manifest.jsonl: one row per
+as a JPEG and a PNG as a PNG. Beside them is manifest.jsonl: one row per
 picture with what was done and how far the *saved* file moved in feature space,
 also after the JPEG compression of a site it is posted on. Pictures that stay
 uncloaked are listed at the end. EXIF data, the place it was taken among them,

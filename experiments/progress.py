@@ -1,4 +1,4 @@
-"""What is being done, how far it is, how fast, and how long yet: tqdm.
+"""What is done, how far it is, how fast, and how long yet: tqdm.
 
 On a terminal it is tqdm's bar. Elsewhere (a log, CI) it is a line now and then,
 so that nothing floods and nothing is silent.
@@ -98,7 +98,7 @@ def over(
   The library calls it; it gives the items, of which each is so many units.
 
   Args:
-    what: is being done.
+    what: is done.
     unit: see `Progress`, as is delay.
     delay: see there.
   """

@@ -167,7 +167,7 @@ class Settings(config_fields.Fields):
     if not (self.num_protected or 1) <= self.num_evaluated > 1:
       raise InputError(
         f'config.num_protected: {self.num_protected} of {self.num_evaluated} '
-        'people; one is told from the others, so two or more are needed'
+        'people; one is known from the others, so two or more are needed'
       )
 
   def _check_recognizers(self):

@@ -1,4 +1,4 @@
-r"""How well networks tell whether two pictures show one person, on LFW.
+r"""How well networks know whether two pictures show one person, on LFW.
 
   python experiments/verify.py --data_dir=LFW \
     --config=experiments/configs/lfw_verification.py

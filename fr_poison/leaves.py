@@ -57,7 +57,7 @@ def _pairs(tree):
 def check_names(names: Iterable[str], field: str) -> None:
   """Refuses names that cannot all be leaves of one tree.
 
-  Orbax joins names with dots, so neither a dot nor a slash tells two apart.
+  Orbax joins names with dots, so neither a dot nor a slash keeps two apart.
   InputError: an empty one, two that are the same, or one within another.
   """
   places, inner = set(), set()

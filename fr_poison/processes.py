@@ -22,7 +22,7 @@ _apart = []  # what process 0 is doing while the others wait
 
 
 def is_alone() -> bool:
-  """Whether no other process takes part in what is being done."""
+  """Whether no other process takes part in the work."""
   return bool(_apart) or distributed.global_state.num_processes == 1
 
 

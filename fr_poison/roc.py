@@ -1,4 +1,4 @@
-"""How well scores tell positives from negatives: the curve, and what is on it.
+"""How well scores part positives from negatives: the curve, and what is on it.
 
 A score above a threshold is accepted, so equal scores are accepted together.
 Everywhere: scores [N], finite; is_positive [N], bool, both kinds among them.

@@ -33,6 +33,11 @@ def readme(root):
   return (root / 'README.md').read_text(encoding='utf-8')
 
 
+@pytest.fixture(scope='module')
+def results(root):
+  return (root / 'docs' / 'results.md').read_text(encoding='utf-8')
+
+
 def _shown(name, page):
   """What stands between the markers of that name, or None."""
   found = re.search(rf'<!-- {name} -->\n(.*?)\n<!-- /{name} -->', page, re.S)
@@ -42,8 +47,8 @@ def _shown(name, page):
 @pytest.mark.parametrize(
   'page',
   [
-    *('README.md', 'docs/cells.md', 'docs/detection.md', 'docs/study.md'),
-    'docs/trainers.md',
+    *('README.md', 'docs/cells.md', 'docs/detection.md', 'docs/results.md'),
+    *('docs/study.md', 'docs/trainers.md'),
   ],
 )
 def test_numbers_in_sentences_are_those_of_the_records(page, root):
@@ -59,6 +64,10 @@ def _texts(svg):
   return [text.text for text in texts]
 
 
+def test_the_readme_is_short(readme):
+  assert len(readme.splitlines()) <= 200
+
+
 def test_ci_runs_the_commands(readme, root):
   ci = (root / '.ci' / 'run').read_text()
   commands = re.findall(r'```sh\n(.*?)\n```', readme, re.S)
@@ -70,7 +79,7 @@ def test_ci_runs_the_commands(readme, root):
   assert 'orl.py:smoke' in ci
 
 
-def test_the_numbers_are_those_of_the_records(readme, root):
+def test_the_numbers_are_those_of_the_records(results, root):
   folder = root / 'docs' / 'orl'
   found = record_file.read(folder / 'records.jsonl')
   table = tables.protection(arrange(found))
@@ -78,7 +87,7 @@ def test_the_numbers_are_those_of_the_records(readme, root):
   # The numbers, not the bytes, which are those of a version of matplotlib.
   shown = _texts((folder / 'heat_map.svg').read_bytes())
   assert shown == _texts(heat_map.draw(arrange(found)).svg())
-  assert _shown('table', readme) == table.split('\n\n')[0]
+  assert _shown('table', results) == table.split('\n\n')[0]
 
 
 @pytest.mark.parametrize('name', ['squeezing', 'tuning'])
@@ -160,7 +169,7 @@ def test_the_tables_of_detectors_are_those_of_the_records(root):
     assert _shown(name, page) == table.markdown().split('\n\n')[0]
 
 
-def test_the_study_is_what_its_records_say(readme, root):
+def test_the_study_is_what_its_records_say(root):
   folder = root / 'docs' / 'study'
   found = sources.read(sorted(folder.glob('*.jsonl')))
   assert not found.skipped and len(found.all()) > 200
@@ -183,14 +192,16 @@ def test_every_trainer_and_gallery_of_the_study_is_in_the_records(root):
   assert _shown('galleries', page) == table.markdown().split('\n\n')[0]
 
 
-def test_the_study_beside_the_paper_is_what_its_records_say(readme, root):
+def test_the_study_beside_the_paper_is_what_its_records_say(results, root):
   found = sources.read(sorted((root / 'docs' / 'study').glob('*.jsonl')))
   (table,) = paper.beside(found)
-  assert _shown('paper', readme) == table.markdown()
+  assert _shown('paper', results) == table.markdown()
 
 
-def test_every_share_in_a_sentence_is_quoted_from_a_record(readme):
-  rest = re.sub(r'<!-- (\w+) -->.*?<!-- /\1 -->', '', readme, flags=re.S)
+@pytest.mark.parametrize('page', ['README.md', 'docs/results.md'])
+def test_every_share_in_a_sentence_is_quoted_from_a_record(page, root):
+  text = (root / page).read_text(encoding='utf-8')
+  rest = re.sub(r'<!-- (\w+) -->.*?<!-- /\1 -->', '', text, flags=re.S)
   shares = re.findall(r'\d+(?:\.\d+)?%', quoted.rest(rest))
   assert set(shares) <= {'95%'}  # the intervals'
 

@@ -10,7 +10,7 @@ on 2 CPU cores. All epochs: docs/from_scratch.
 
 The argument `preset=casia` is the published training of IResNet-50 on
 CASIA-WebFace, `preset=ms1m` that of IResNet-100 on MS1MV2 (Deng et al., 2019,
-section 3.1), for GPUs or TPUs; --data_dir says where the pictures are, which
+section 3.1), for GPUs or TPUs. --data_dir says where the pictures are; they
 have to fit into the memory of every host (19 and 219 GB).
 The argument `smoke` is the same in little; its numbers mean nothing.
 """

@@ -6,7 +6,7 @@ r"""Can cloaks of a strong network be seen on LFW, in colour? A frozen standard.
 LFW is the folder or archive of the official lfw-deepfunneled; needs the extra
 `align`. Detectors learn from 50 public people of `fr_poison-lfw-1` (see
 lfw.py), and cloaks imitate these; the 40 test people are tested, by all of
-their 10 pictures, and 1-NN tells them from 5,709 others.
+their 10 pictures, and 1-NN separates them from 5,709 others.
 
 The argument `protect=tuning` tests the 22 tuning people instead.
 `smoke` is the same in little; its numbers mean nothing.

@@ -4,7 +4,7 @@ r"""Cloaks a folder of pictures with Fawkes 1.0, mode 'high'.
     --input=photos/ --output=cloaked/
 
 On mobileface and faceres, the networks of version 0.1.0, ten LFW pictures of
-250x250 took 59 seconds on 2 CPU cores, compiling included; their embeddings
+250x250 took 59 seconds on 2 CPU cores, compiling included. Their embeddings
 moved by 1.18 to 1.41 (`feature_displacement`, at most 4), by 1.00 to 1.28 after
 the JPEG compression of a site, at a DSSIM of .014 to .017. These were attacked
 as a whole (--config.align=none) and saved as PNG. By default photographs are

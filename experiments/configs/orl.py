@@ -7,7 +7,7 @@ against the network that a cloak was made for. What LowKey made for
 mobilefacenet_tf leaves before faceplugin and dlib_resnet is 68 and 48%; what
 crosses otherwise is 19% at most, and the controls give up to 2%, on raw pixels
 4%. All numbers: docs/orl/table.md. They hold for ORL, these networks and this
-budget (README, "What it does not show").
+budget (docs/results.md, "What it does not show").
 
 The argument `saved` adds every cloak after JPEG, and after half the size.
 `smoke` is the same in little: 8 people, 2 of them protected, two steps, one
@@ -121,7 +121,7 @@ def get_config(arg=None):
   # What the trainer fits, with its settings; normalize=False compares raw
   # embeddings, as the paper's code does.
   config.recognizers = ConfigDict({'nearest_neighbor': {'normalize': True}})
-  # What they do with what was scraped: here they just wait for other networks.
+  # What they do with what was scraped: here they only wait for other networks.
   config.adversaries = ConfigDict({'oblivious': {}})
   # A network trained by train_robust.py or train_extractor.py, to be tried too.
   config.extractor = ConfigDict({'checkpoint': placeholder(str)})

@@ -4,7 +4,7 @@ r"""The whole study on ORL: every attack, network and trainer, 20 people.
 
 The attacks as released, PGD at three budgets, and the two formulas that
 summaries of the paper give; all networks whose weights are here, and two that
-are trained here; the trainer who waits, trains on the tools' output or
+are trained here. The trainer waits, trains on the tools' output or
 adversarially, filters, combines, detects and cleans. Half of the people are the
 trainers' own material, the others cloak, one at a time. No run on today's
 networks is recorded; in colour, among strangers: study_lfw.py, docs/study.

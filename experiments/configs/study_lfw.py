@@ -5,10 +5,10 @@ r"""The study on LFW: real strangers, the paper's recipes beside the tuned ones.
 
 LFW, people, pictures and galleries are those of lfw.py (`fr_poison-lfw-1`).
 Cloaks as released, made on one network and on two of its family; trainers whose
-network is that one, another of its family, or of another family; the paper's
+network is that one, another of its family, or of another family. The paper's
 recipes for training and its classifiers, and those that do better on people who
-are not tested (tuning.py). Results: README, docs/trainers.md; which runs are
-recorded: docs/study.md.
+are not tested (tuning.py). Results: docs/results.md, docs/trainers.md; which
+runs are recorded: docs/study.md.
 
 The argument `smoke` is the same in little; its numbers mean nothing. `seed=1`
 draws other splits and targets.
@@ -57,7 +57,7 @@ def get_config(arg=None):
   # Runs by name, each a `program` with everything that its own config has.
   config.runs = ConfigDict(
     {
-      # Who waits: with the very network, another of its family, another family.
+      # Who waits: with the same network, another of its family, another family.
       'baseline': _evaluate(base, _TOOLS, saved=orl.SAVED),
       'baseline_two': _evaluate(
         base,
@@ -150,7 +150,7 @@ def get_config(arg=None):
     'Linear classifiers and networks trained end to end know the 40 people '
     'alone, no strangers: those stand in the galleries of 1-NN.',
     'Fawkes 0.3 takes 500 steps: 5 of the people; cloaks for two networks cost '
-    'twice as much: 8 of them; end to end is a training a row and person: 8, '
+    'twice as much: 8 of them. End to end is a training a row and person: 8, '
     "without controls, in 100 of the paper's 5,000 steps, and mobileface, of "
     'the family of the network that the cloaks were made on.',
     "The paper's adaptive recipe is trained once, the tuned one three times; "

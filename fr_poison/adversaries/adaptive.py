@@ -1,7 +1,7 @@
 """The trainer who uses the public tools, too.
 
 They cloak pictures of people whose clean ones they know, give clean and cloaked
-ones their true names, and train a network to tell these people apart all the
+ones their true names, and train a network to keep these people apart all the
 same. What it learns to look through are cloaks, not those people's alone
 (Radiya-Dixit et al., ICLR 2022; their train_robust_features.py). At most half
 of the people are their material, and nobody they are judged on is among them.

@@ -101,7 +101,7 @@ def deal(
       raise InputError(f'protected: label {person} has no pictures')
     if seed is not None:
       # 1: with [seed, person] alone, `split_per_person` of the same seed would
-      # take just the pictures of one version for testing.
+      # take only the pictures of one version for testing.
       rows = np.random.default_rng([seed, person, 1]).permutation(rows)
     exact = np.array(list(shares.values())) / sum(shares.values()) * len(rows)
     counts = np.floor(exact).astype(int)

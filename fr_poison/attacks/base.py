@@ -36,7 +36,7 @@ _KEPT = 32  # values of each constructor that are given out again
 
 
 def by_value(make: Callable) -> Callable:
-  """Makes a constructor give the very same value for equal arguments.
+  """Makes a constructor give the same object for equal arguments.
 
   Numbers outside the ranges that its annotations declare are refused first, by
   an `InputError` that names the argument.
@@ -96,7 +96,7 @@ class AttackState(flax.struct.PyTreeNode):
 class Attack(NamedTuple):
   """Three pure functions, and how often `step` is meant to run.
 
-  Equal arguments of a recipe make the very same attack, so its steps are
+  Equal arguments of a recipe make the same attack, so its steps are
   compiled once.
   """
 

@@ -53,16 +53,16 @@ def run(
 
   Returns:
     adv_images [B, H, W, 3], on the 8-bit grid k / 255 and inside the budget
-    there (a picture that the attack could not improve comes back unchanged),
-    and info, [B] each: `score` and `start_score` by which the result was
+    there. A picture that the attack could not improve comes back unchanged.
+    And info, [B] each: `score` and `start_score` by which the result was
     chosen, `improved`, `linf`, `budget_used` (1: all of it; 0 also where the
     attack has none), the terms of the result (`feature_distance`, `dssim`,
-    `lpips`), and what may be wrong with a weak one: `zero_gradient` in every
-    step, `saturated` (the budget is used up, and the second half of the change
-    moved the embedding nearly as far as the first: a larger one would give
-    more), `not_converged` (the last tenth of the steps still gained at half
-    the mean rate or more; one or two steps do not show it; attacks on groups
-    do not say).
+    `lpips`), and what may be wrong with a weak one. `zero_gradient`: in every
+    step. `saturated`: the budget is used up, and the second half of the change
+    moved the embedding nearly as far as the first, so a larger one would give
+    more. `not_converged`: the last tenth of the steps still gained at half the
+    mean rate or more. One or two steps do not show it, and attacks on groups
+    do not say.
 
   Raises:
     InputError: pictures that are not RGB float32 in [0, 1], no key, params,

@@ -23,21 +23,21 @@ def matched_noise(
   chance, while its values are exactly the given ones in another order (same
   L-infinity, L2 and histogram) and its power spectrum nearly so (same
   smoothness). What an attack does beyond such noise is aimed; what the noise
-  does, too, is just a damaged picture. On the host: it is sorting, mostly,
+  does, too, is only a damaged picture. On the host: it is sorting, mostly,
   which accelerators and XLA:CPU are slow at.
 
   Such noise is equally strong everywhere. With a `window` it is as strong as
   the perturbation in each place: in every step its envelope, the root mean
   square around a pixel, is made the given one's as well. Spectrum, place and
-  values cannot all be met; the values come last and are exact. What is left,
+  values cannot all be met; the values come last and are exact. This is measured
   in the mean over LowKey's cloaks of ORL, 128 x 128, as released and in a ball
-  of 8/255, with a window of 3: spectrum 8 and 10% off (of the L2 norm of its
-  moduli; 4 and 7% without a window), envelope 3 and 5% (49 and 25%), of the
-  energy 45 and 24% within 32 pixels of the middle, as the cloaks have it (21
-  and 19%), DSSIM 3% below and 3% above theirs (12% above, 2% below). The
-  correlation with the cloak is that of chance. (The cloak with another sign
-  for each 7 x 7 square keeps place and values exactly, but its spectrum is 67%
-  off, and inside the squares it is the cloak.)
+  of 8/255, with a window of 3 (in brackets without one). The spectrum is 8 and
+  10% off, of the L2 norm of its moduli (4 and 7%), the envelope 3 and 5% (49
+  and 25%). Within 32 pixels of the middle lie 45 and 24% of the energy (21 and
+  19%), as in the cloaks. DSSIM is 3% below and 3% above theirs (12% above, 2%
+  below). The correlation with the cloak is that of chance. (The cloak with
+  another sign for each 7 x 7 square keeps place and values exactly, but its
+  spectrum is 67% off, and inside the squares it is the cloak.)
 
   Args:
     perturbations: [B, H, W, C] in any unit. Channels get the same phases, so

@@ -117,10 +117,10 @@ def non_local_means(
 
   Pixel q of the search square counts exp(-d / strength^2), d the mean squared
   difference of the patches around p and q over pixels and channels (Buades,
-  Coll and Morel, CVPR 2005, with a flat patch): OpenCV's fastNlMeansDenoising
-  on the three RGB channels at once, without its fixed point. Xu et al. filter
-  lightness and colour apart. The picture is mirrored at its edges, edge pixels
-  excluded.
+  Coll and Morel, CVPR 2005, with a flat patch). It is OpenCV's
+  fastNlMeansDenoising on the three RGB channels at once, without its fixed
+  point. Xu et al. filter lightness and colour apart. The picture is mirrored at
+  its edges, edge pixels excluded.
 
   Args:
     strength: in grey levels of 0..255.

@@ -6,7 +6,7 @@ beside what it is at on another one: a change is a new name.
 
 `fr_poison-lfw-1`, of the deep-funnelled LFW (lfw-deepfunneled.tgz): of the 62
 people with 20 and more pictures 40 are tested and 22 are there for choosing
-recipes and thresholds, with 10 pictures each; the 361 with 5 to 19 are public,
+recipes and thresholds, with 10 pictures each. The 361 with 5 to 19 are public,
 with 5 each; of everybody else there is a picture in every gallery. People and
 pictures come in the order of the `keys.of` of their name after the standard's.
 """

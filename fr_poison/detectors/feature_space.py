@@ -1,7 +1,7 @@
 """The paper's detector: a classifier of clean and cloaked on learnt features.
 
 Either a linear one on the features of a network as it is, or the whole network
-trained to tell the two apart. The network is the trunk of AlexNet or VGG16,
+trained to separate the two. The network is the trunk of AlexNet or VGG16,
 which ImageNet taught and which knows no cloak's surrogate, or any face network.
 """
 

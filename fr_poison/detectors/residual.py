@@ -2,9 +2,9 @@
 
 Public tools cloak any picture, so whoever has pictures has pairs. From these a
 plain stack of convolutions learns what was added to a picture, nothing where
-it is clean: DnCNN's residual learning (Zhang et al., TIP 2017) on two by two
-pixels at a time as in FFDNet (Zhang et al., TIP 2018), for the purpose of
-LightShed (Foerster et al., USENIX Security 2025). Without batch norm, so that
+it is clean. It is DnCNN's residual learning (Zhang et al., TIP 2017) on two by
+two pixels at a time as in FFDNet (Zhang et al., TIP 2018), for the purpose of
+LightShed (Foerster et al., USENIX Security 2025). It has no batch norm, so that
 no picture's estimate depends on its batch.
 """
 

@@ -97,7 +97,7 @@ def load(name: str) -> Extractor:
   """Loads a trunk, 'alexnet' or 'vgg16', or a face network by its name.
 
   A trunk works on pictures of any one size, from its smallest on, as they are:
-  resizing would change the very noise that it is asked about.
+  resizing would change the noise that it is asked about.
 
   Raises:
     InputError: no such network; its weights are missing or altered.

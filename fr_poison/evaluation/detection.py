@@ -1,4 +1,4 @@
-"""How well a detector tells cloaked pictures from clean ones.
+"""How well a detector separates cloaked pictures from clean ones.
 
 A picture is flagged when its score is above a threshold, so pictures of equal
 scores are flagged together. Everywhere: scores [N], finite; is_cloaked [N],

@@ -136,6 +136,6 @@ def colours(
     return []
   return [
     f'of these pictures and the gallery one is grey, and {", ".join(minding)} '
-    'may tell them apart by that: rates may come out too low there; better a '
+    'may know them by that: rates may come out too low there; better a '
     '--config.gallery=FOLDER of pictures like these'
   ]

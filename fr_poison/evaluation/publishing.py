@@ -1,7 +1,7 @@
 """What protected people publish: their gallery's pictures cloaked, and probes.
 
 A cloak of one picture depends on that picture alone, so it is made once for all
-splits. An attack on a group has its say about all pictures of a person: it
+splits. An attack on a group has its say about all pictures of a person. It
 works on what the gallery of a split has of them, and a mask made there is put
 on the probes, so that these are pictures which the mask was not made from.
 Without a mask the probes are a group of their own.

@@ -191,7 +191,7 @@ def _download(entry, convert, path):
   if not entry.sha256:  # before anything is asked for
     say(
       'unpinned: nobody has noted the SHA-256 of the published file, so '
-      'nothing can tell whether what comes is that file'
+      'nobody can know whether what comes is that file'
     )
   say(f'downloading {entry.url}')
   digest = fetch(entry.url, original, sha256=entry.sha256, report=report)

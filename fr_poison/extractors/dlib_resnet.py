@@ -3,7 +3,7 @@
 The graph of `dlib_face_recognition_resnet_model_v1.dat` (Davis King, CC0), as
 in dlib's example dnn_face_recognition_ex.cpp. Its affine layers (batch norm
 frozen into a scale and a shift) are folded into the convolutions when the
-file is read, so here every convolution just has a bias.
+file is read, so here every convolution only has a bias.
 """
 
 import jax.numpy as jnp

@@ -1,6 +1,6 @@
 """The extractor and a new last layer, fine-tuned together.
 
-The paper's end-to-end recognizer: all weights learn to tell the enrolled
+The paper's end-to-end recognizer: all weights learn to keep the enrolled
 people apart by cross entropy, from pretrained ones on (section 1.2 of its
 code: Adadelta at rate 1, or the brief's Adam at 1e-3, 10 epochs).
 """

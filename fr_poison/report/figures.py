@@ -95,7 +95,7 @@ def by_move(records: list[dict]) -> Drawing | None:
 
 
 def timeline(records: list[dict]) -> Drawing | None:
-  """Draws the rate by network, old to new, of trainers who just wait.
+  """Draws the rate by network, old to new, of trainers who only wait.
 
   None where fewer than two networks of a known year were tried.
   """

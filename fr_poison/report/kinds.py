@@ -212,7 +212,7 @@ class Detection:
 
 @dataclasses.dataclass(kw_only=True)
 class Verification:
-  """How well a network tells whether two pictures show one person."""
+  """How well a network knows whether two pictures show one person."""
 
   network: Name
   input_size: Count

@@ -108,7 +108,7 @@ def lowest(records: list[dict]) -> dict[str, dict[str, dict]]:
 
 
 def protecting(records: list[dict]) -> list[dict]:
-  """Leaves out cloaks that fail before the very network they were made for.
+  """Leaves out cloaks that fail before the network that they were made for.
 
   None where no cloak does better, or where that was not tried.
   """

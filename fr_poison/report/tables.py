@@ -279,7 +279,7 @@ def _cells(rows, name):
 
 
 def verification(records: list[dict]) -> str:
-  """Writes how well each network tells people apart, the best one first."""
+  """Writes how well each network keeps people apart, the best one first."""
   percent = lambda share: f'{100 * share:.2f}'
   rows = [
     [

@@ -155,10 +155,10 @@ def triplet(
   Args:
     margin: m, in [0, 4], as squared distances are.
     mining: 'all' takes the mean over the anchor's triplets above 0, at B^3
-      numbers a batch (those that are met already would only dilute it);
-      'hard' only the farthest positive and the nearest negative (Hermans et
-      al., 2017), which can make all embeddings equal early in training
-      (FaceNet, section 3.2).
+      numbers a batch (those that are met already would only dilute it).
+      'hard' takes only the farthest positive and the nearest negative
+      (Hermans et al., 2017), which can make all embeddings equal early in
+      training (FaceNet, section 3.2).
 
   Raises:
     InputError: margin outside its range, unknown mining; in `losses`, label

@@ -12,7 +12,7 @@ class Sampler:
   """Gives the batch of a step: every picture once an epoch, or people evenly.
 
   Nothing is carried along, so training that goes on after a stop sees the
-  very batches it would have seen.
+  same batches it would have seen.
   """
 
   @checks.checked

@@ -1,8 +1,8 @@
 """One step of training, as a pure function of state, batch and key.
 
 A batch is a dict: `images` [B, H, W, 3] in [0, 1], `labels` [B] int32, `mask`
-[B] (0 where a row only fills the batch up) and `position` [B], the row's place
-in the whole batch of all devices, which its random numbers come from.
+[B] (0 where a row only fills the batch up) and `position` [B]. The last is the
+row's place in the whole batch of all devices, and gives its random numbers.
 """
 
 from collections.abc import Callable

@@ -4,9 +4,9 @@ Expected: a folder with train.rec and train.idx (faces_webface_112x112,
 faces_emore), aligned pictures of 112x112 pixels in MXNet's RecordIO, read here
 without MXNet. A `.rec` file is a row of records; the text file `.idx` beside it
 has a line `key<TAB>offset` for each. Layout after dmlc-core's recordio.h and
-MXNet's image_recordio.h: a part is the magic number, a word of which the upper
-3 bits say where in a record it stands and the other 29 how long it is, and that
-many bytes, filled up to a multiple of 4. A record that contains the magic
+MXNet's image_recordio.h: a part is the magic number, a word, and bytes. The
+upper 3 bits of the word say where in a record it stands, the other 29 how many
+bytes there are, filled up to a multiple of 4. A record that contains the magic
 number itself is cut there into several parts; where it is cut nothing is filled
 up.
 

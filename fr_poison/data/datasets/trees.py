@@ -115,7 +115,7 @@ def facescrub(source: pathlib.Path) -> Source:
 
   Expected: the face crops, as the official downloads and scripts leave them: in
   a folder named after the person, or in `face` inside of it
-  (`Adam_Sandler/face/`, as the paper's code has it), at any depth; full
+  (`Adam_Sandler/face/`, as the paper's code has it), at any depth. Full
   pictures, in folders named `image` or `images`, are passed over. The official
   lists facescrub_actors.txt and facescrub_actresses.txt are read if they lie
   beside. People that are not on them are left out, and those on them without a

@@ -1,7 +1,7 @@
 """Names the weights of ONNX models.
 
 PyTorch's exporters fold the batch norm after a convolution into it, and most
-of what they folded loses its name. For two designs the order of operators tells
+of what they folded loses its name. For two designs the order of operators says
 which it is: an IResNet's arrays get their authors' names again, those of a
 MobileFaceNet, all of whose norms are folded, are counted: conv0.weight, ...
 """
