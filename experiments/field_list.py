@@ -70,7 +70,7 @@ def _sources(path):
     for node in ast.walk(ast.parse(files.read(file))):
       if isinstance(node, ast.ImportFrom) and node.module == 'configs':
         names = [_CONFIGS / f'{alias.name}.py' for alias in node.names]
-        found += [name for name in names if name not in found]
+        found += [x for x in names if x.is_file() and x not in found]
   return found
 
 
