@@ -2,13 +2,14 @@ r"""Times the attack loop against its own steps, side by side in one run.
 
   python experiments/benchmark.py
 
-Prints, per network, plain LowKey's time for `attacks.run`, its ratios to: init,
-steps and finish called one by one (what the loop costs); the steps alone (what
-init and finish add); as many plain forward-and-gradient passes (what the
-attack costs beside the network). And the steps inside one compiled loop
-against the same one by one, which on CPU shows whether the networks'
-convolutions stay fast there. And the most temporary memory of a compiled step;
-compare with --remat. Ratios can be trusted on a noisy machine; seconds cannot.
+Prints, per network of --networks, plain LowKey's time for `attacks.run`, its
+ratios to: init, steps and finish called one by one (what the loop costs); the
+steps alone (what init and finish add); as many plain forward-and-gradient
+passes (what the attack costs beside the network). And the steps inside one
+compiled loop against the same one by one, which on CPU shows whether the
+networks' convolutions stay fast there. And the most temporary memory of a
+compiled step; compare with --remat. Ratios can be trusted on a noisy machine;
+seconds cannot.
 
   python experiments/benchmark.py --peer=torch
 
@@ -63,7 +64,9 @@ from fr_poison.text import show
 from fr_poison.types import InputError
 
 _NETWORKS = flags.DEFINE_list(
-  'networks', ['mobileface', 'faceres:128', 'dlib_resnet'], 'name[:size].'
+  'networks',
+  ['mobileface', 'faceres:128', 'dlib_resnet'],
+  'Names of networks, each with or without :SIZE.',
 )
 _NUM_STEPS = flags.DEFINE_integer(
   'num_steps', 40, 'Steps of the attack.', lower_bound=1
@@ -72,7 +75,9 @@ _BATCH_SIZE = flags.DEFINE_integer('batch_size', 8, 'Pictures.', lower_bound=1)
 _REPEATS = flags.DEFINE_integer(
   'repeats', 3, 'Turns of each; the median counts.', lower_bound=1
 )
-_PEER = flags.DEFINE_enum('peer', None, ['torch'], 'Compare with it instead.')
+_PEER = flags.DEFINE_enum(
+  'peer', None, ['torch'], 'Compare one step with PyTorch instead.'
+)
 _CONVOLUTIONS = flags.DEFINE_bool(
   'convolutions', False, 'Compare single convolutions instead.'
 )
@@ -99,7 +104,9 @@ _PIPELINE = flags.DEFINE_bool('pipeline', False, 'Time poison.py instead.')
 _PICTURES = flags.DEFINE_list(
   'pictures', ['64', '8'], 'Of that: JPEGs of 250x250, and of 4000x3000.'
 )
-_REMAT = flags.DEFINE_bool('remat', False, 'Less memory, more time.')
+_REMAT = flags.DEFINE_bool(
+  'remat', False, 'Attack in less memory and more time.'
+)
 _DTYPE = flags.DEFINE_enum(
   'dtype', 'float32', ['float32', 'bfloat16'], 'Of the networks.'
 )

@@ -5,16 +5,20 @@ is closed ends a program without a word.
 """
 
 import collections
+import contextlib
 import errno
 import fractions
 import itertools
 import logging as std_logging
+import pathlib
 import sys
 import textwrap
+import traceback
 import warnings
 
 import interruption
 import jax
+import program_help
 from absl import app, flags, logging
 
 from fr_poison import checks, processes, text
@@ -26,6 +30,10 @@ _EXPECTED = {
   'bool': 'true or false expected',
   'int': 'a whole number expected',
   'float': 'a number expected',
+}
+_HELP = {
+  program_help.brief: {'help', 'helpshort', 'h', '?'},
+  program_help.full: {'helpfull'},
 }
 # Below HOME it keeps a list of fonts, and warns where it cannot.
 std_logging.getLogger('matplotlib').setLevel(std_logging.ERROR)
@@ -113,11 +121,14 @@ def exit_with(error: Exception) -> None:
   interruption.exit_with(f'error: {text.line(message)}', 2)
 
 
-def _parse_or_exit(argv):
-  try:
-    return parse(argv)
-  except InputError as error:
-    return exit_with(error)
+def _read(argv, doc):
+  """Reads the command line; ends where it asks for help."""
+  asked = set(names(argv))
+  for write, its_names in _HELP.items():
+    if asked & its_names:
+      text.show(write(doc, flags.FLAGS))
+      raise Stopped('')
+  return parse(argv)
 
 
 def _refuse_strays(argv):
@@ -128,14 +139,54 @@ def _refuse_strays(argv):
     raise InputError(f'{argv[1]}: unexpected argument{hint}')
 
 
+@contextlib.contextmanager
+def _ended_by_a_line(kept=None):
+  """Makes whatever ends the block early one line."""
+  try:
+    yield
+  except InputError as error:
+    exit_with(error)
+  except Stopped as stop:
+    if str(stop):
+      text.show(f'{stop}; to go on: {interruption.command()}')
+    sys.exit(stop.status)
+  except jax.errors.JaxRuntimeError as error:
+    if processes.is_alone():
+      raise
+    # A collective fails at once where JAX takes its time to be sure.
+    reason = textwrap.shorten(str(error), 200)
+    interruption.exit_with(f'error: {interruption.lost()} ({reason})', 1)
+  except (KeyboardInterrupt, BrokenPipeError) as error:
+    interruption.end(error, kept)
+  except OSError as error:
+    sys.stdout = None  # It would fail again when it is flushed in the end.
+    exit_with(InputError(_of_system(error)))
+
+
+def _of_system(error):
+  """Names the file that the system refused, or where that was."""
+  reason = error.strerror or str(error) or type(error).__name__
+  if error.filename is not None:
+    return f'{error.filename}: {reason}'
+  if error.errno == errno.ENOSPC:
+    return f'standard output: {reason}'
+  *_, last = traceback.extract_tb(error.__traceback__)
+  return f'{reason} ({pathlib.Path(last.filename).name}, line {last.lineno})'
+
+
 def run(main, kept: str | None = None) -> None:
   """Runs `main` as a program, whose every early end is one line.
 
   Args:
-    main: takes what is left of the command line, which is nothing.
+    main: takes what is left of the command line, which is nothing. The
+      docstring of its module is what --help prints, see `program_help`.
     kept: what a program that is stopped leaves behind, and finds again when it
       is started anew, in words; None for nothing.
   """
+
+  def read(argv):
+    with _ended_by_a_line():
+      return _read(argv, main.__globals__['__doc__'])
 
   def guarded(argv):
     # jax announces every accelerator it does not find, at level INFO.
@@ -143,31 +194,11 @@ def run(main, kept: str | None = None) -> None:
       logging.set_verbosity(logging.WARNING)
     _clean_warnings()
     interruption.on_terminate()
-    try:
+    with _ended_by_a_line(kept):
       _refuse_strays(argv)
       main(argv)
       processes.barrier()  # Those who are done wait for the others.
       if sys.stdout:  # or it would fail where nobody listens
         sys.stdout.flush()
-    except InputError as error:
-      exit_with(error)
-    except Stopped as stop:
-      if str(stop):
-        text.show(f'{stop}; to go on: {interruption.command()}')
-      sys.exit(stop.status)
-    except jax.errors.JaxRuntimeError as error:
-      if processes.is_alone():
-        raise
-      # A collective fails at once where JAX takes its time to be sure.
-      reason = textwrap.shorten(str(error), 200)
-      interruption.exit_with(f'error: {interruption.lost()} ({reason})', 1)
-    except (KeyboardInterrupt, BrokenPipeError) as error:
-      interruption.end(error, kept)
-    except OSError as error:
-      if error.filename is None and error.errno != errno.ENOSPC:
-        raise
-      sys.stdout = None  # It would fail again when it is flushed in the end.
-      name = error.filename or 'standard output'
-      exit_with(InputError(f'{name}: {error.strerror}'))
 
-  app.run(guarded, flags_parser=_parse_or_exit)
+  app.run(guarded, flags_parser=read)

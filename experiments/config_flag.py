@@ -11,14 +11,15 @@ import pathlib
 import runpy
 import sys
 import traceback
-from collections.abc import Iterator
 
 import cli
+import field_list
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 from ml_collections.config_flags import config_path
 
-from fr_poison.types import InputError
+from fr_poison.text import show
+from fr_poison.types import InputError, Stopped
 
 _CONFIGS = pathlib.Path(__file__).parent / 'configs'
 
@@ -34,10 +35,38 @@ def define(
       process's.
   """
   holder = config_flags.DEFINE_config_file(
-    'config', None, 'What to do.', flag_values=values, sys_argv=argv
+    'config',
+    None,
+    'What to do: a config file, or FILE:ARGUMENT as the file says.',
+    flag_values=values,
+    sys_argv=argv,
   )
   values['config'].parser = _Parser(argv)
   return holder
+
+
+def given(example: str) -> ConfigDict:
+  """Returns what --config gave, or lists its fields for --list_fields.
+
+  Args:
+    example: a config file, for the message.
+
+  Raises:
+    InputError: there is no --config.
+    Stopped: the fields are listed, and nothing else is to be done.
+  """
+  if CONFIG.value is None:
+    raise InputError(f'--config: missing, e.g. experiments/configs/{example}')
+  if _LIST_FIELDS.value:
+    file = pathlib.Path(path().partition(':')[0])
+    show(*field_list.lines(file, CONFIG.value), sep='\n')
+    raise Stopped('')
+  return CONFIG.value
+
+
+def path() -> str:
+  """Returns FILE:ARGUMENT of --config."""
+  return config_flags.get_config_filename(flags.FLAGS['config'])
 
 
 class _Parser(flags.ArgumentParser):
@@ -117,7 +146,7 @@ def _check_field(config, field):
 def _fields_like(config, field):
   """'; did you mean ...?' of all fields, by their last names before all."""
   last = lambda name: name.rpartition('.')[2]
-  fields = list(_fields(config))
+  fields = [name for name, *_ in field_list.fields(config)]
   alike = difflib.get_close_matches(last(field), map(last, fields), 1, 0.7)
   found = [name for name in fields if last(name) in alike]
   found = difflib.get_close_matches(field, found, 1, 0)
@@ -126,20 +155,17 @@ def _fields_like(config, field):
 
 def _fields_beside(config, field):
   holder = field.rpartition('.')[0]
-  names = [x for x in _fields(config) if x.rpartition('.')[0] == holder]
+  names = [name for name, *_ in field_list.fields(config)]
+  names = [name for name in names if name.rpartition('.')[0] == holder]
   shown = f'; fields: {", ".join(names)}' if names else ''
   if names and holder:
     shown += f' (--config.{holder}="{{...}}" replaces them all)'
   return shown
 
 
-def _fields(config, prefix='') -> Iterator[str]:
-  for key, value in config.items():
-    yield f'{prefix}{key}'
-    if isinstance(value, ConfigDict):
-      yield from _fields(value, f'{prefix}{key}.')
-
-
+_LIST_FIELDS = flags.DEFINE_bool(
+  'list_fields', False, 'Only list the fields of --config, with their comments.'
+)
 try:
   CONFIG = define()
 except flags.Error as error:  # a --flagfile that cannot be read

@@ -55,19 +55,19 @@ from fr_poison.extractors.convert import reading, state_dict
 from fr_poison.text import show
 from fr_poison.types import InputError
 
-_NETWORK = flags.DEFINE_string('network', None, 'Which network.', required=True)
+_NETWORK = flags.DEFINE_string(
+  'network', None, 'The name of the network.', required=True
+)
 _SOURCE = flags.DEFINE_string(
   'source',
   None,
-  'The published file (of a TF.js model the .json, of OpenVINO the .xml, of '
-  'FRBench the .tar.gz or its folder).',
+  'As published (TF.js: .json, OpenVINO: .xml, FRBench: .tar.gz).',
   required=True,
 )
 _OUTPUT = flags.DEFINE_string(
   'output',
   None,
-  'The file to write; for weights that ship, the folder of weights and '
-  'manifest.',
+  'The file to write; for weights that ship, their folder.',
 )
 
 # Where each shipped file comes from: `file`, with that SHA-256, in `package`.

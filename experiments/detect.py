@@ -9,7 +9,8 @@ that they never saw, also after JPEG and at half size, and on clean pictures
 that only look as if something were wrong with them. Then a trainer drops
 what a detector flags, or cleans what was scraped, and the protection that is
 left is measured. Writes detection.jsonl and detection.md, trainers.jsonl and
-trainers.md, thresholds, trained detectors and cloaks into --workdir.
+trainers.md, thresholds, trained detectors and cloaks into --workdir. Pictures
+of another data set than ORL are in --data_dir.
 """
 
 import json
@@ -20,6 +21,7 @@ import cli
 import detect_cloaks
 import distractors
 import numpy as np
+import run_clock
 import run_flags
 from detect_settings import FILTERS, Settings, threshold_name
 from progress import Progress, say
@@ -53,9 +55,11 @@ def run(
     data_dir: the data set's own folders, or None.
     cloaks: another run's --workdir, whose cloaks are taken and added to.
   """
+  folder = cloaks or workdir
+  seconds = run_clock.start(workdir, folder)
   # Everything that can be wrong is found before anything is written.
   settings = Settings.from_config(config)
-  material = detect_cloaks.load(settings, data_dir, cloaks or workdir)
+  material = detect_cloaks.load(settings, data_dir, folder)
   with locks.held(workdir):
     shared = record_file.environment() | {
       'config_hash': record_file.config_hash(config),
@@ -65,10 +69,14 @@ def run(
       'surrogate': settings.members,
     }
     shared |= material.fields
-    return _run(material, shared, workdir)
+    found, results = _run(material, shared, workdir)
+    found[0]['run_seconds'] = seconds()
+    processes.on_first(lambda: _write(workdir, found, results))
+  return found + results
 
 
 def _run(material, shared, workdir):
+  """Returns the records of detectors, and those of trainers behind them."""
   settings, public = material.settings, material.public
   cloaked = {
     name: material.cloak('public_cloaks', public, name, chosen)
@@ -106,9 +114,7 @@ def _run(material, shared, workdir):
 
   # How well detectors find them, and what is left of the protection then.
   found, filters = _detection(material, fit, versions, shared, workdir)
-  results = _protection(material, known + evading, filters, shared)
-  processes.on_first(lambda: _write(workdir, found, results))
-  return found + results
+  return found, _protection(material, known + evading, filters, shared)
 
 
 def _write(workdir, found, results):

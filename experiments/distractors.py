@@ -21,6 +21,7 @@ import evaluate
 import inputs
 import numpy as np
 import progress
+import run_clock
 import run_flags
 import trainers
 from absl import flags
@@ -213,6 +214,7 @@ def run(
   settings = Settings.from_config(rest)
   check_config(settings, counts)
   folder = cloaks or workdir
+  seconds = run_clock.start(workdir, folder)
   found = inputs.load(settings, data_dir, folder)
   shared = evaluate.shared_fields(found, record_file.config_hash(config))
   with locks.held(workdir):
@@ -225,6 +227,7 @@ def run(
     results = measure(found, scrape.clean(found.protocol), answers, shared)
     for *_, cloak in inputs.cloaks(found, folder):
       results += measure(found, cloak, answers, shared)
+    results[0]['run_seconds'] = seconds()
     processes.on_first(lambda: _write(workdir, results))
   return results
 

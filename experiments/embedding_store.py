@@ -23,12 +23,17 @@ from fr_poison.data import datasets
 from fr_poison.search import store
 from fr_poison.text import show
 
-_DATASET = flags.DEFINE_enum('dataset', 'orl', datasets.NAMES, 'The pictures.')
+_DATASET = flags.DEFINE_enum('dataset', 'orl', datasets.NAMES, 'The data set.')
 _DATA_DIR = flags.DEFINE_string('data_dir', None, "The data set's own folder.")
 _NETWORK = flags.DEFINE_string(
-  'network', None, 'A shipped one, or the path of a checkpoint.', required=True
+  'network',
+  None,
+  'A network that ships, or the path of a checkpoint.',
+  required=True,
 )
-_OUTPUT = flags.DEFINE_string('output', None, 'A folder.', required=True)
+_OUTPUT = flags.DEFINE_string(
+  'output', None, 'The folder of the store.', required=True
+)
 _ALIGN = flags.DEFINE_enum(
   'align', 'auto', config_fields.ALIGNMENTS, 'As --config.align of evaluate.py.'
 )

@@ -5,9 +5,10 @@ r"""What is left of a cloak's protection once the model trainer has moved.
 For each attack and surrogate network, cloaks the protected people's pictures;
 for each network that a trainer may have, fits recognizers on the scraped
 pictures and measures the error on the protected people's clean ones. Writes
-records.jsonl, table.md, report.html and the cloaks into --workdir. Started
-again, it goes on after the last person whose cloaks were finished. Cloaks that
-another tool made are given with configs/my_cloaks.py.
+records.jsonl, table.md, report.html and the cloaks into --workdir. Pictures of
+another data set than ORL are in --data_dir. Started again, it goes on after the
+last person whose cloaks were finished. Cloaks that another tool made are given
+with configs/my_cloaks.py.
 """
 
 import pathlib
@@ -20,6 +21,7 @@ import given_cloaks
 import inputs
 import numpy as np
 import progress
+import run_clock
 import run_flags
 import standard_cloaks
 import trainers
@@ -252,6 +254,7 @@ def run(
       added to.
   """
   folder = cloaks or workdir
+  seconds = run_clock.start(workdir, folder)
   # Everything that can be wrong is found before anything is written.
   found, given = load(config, folder, data_dir)
   settings = found.settings
@@ -273,6 +276,7 @@ def run(
       strips = [show(found, cloak, 'As the recognizers see them.')]
     else:
       more, strips = measure_attacks(found, folder, answers, shared)
+    results[0]['run_seconds'] = seconds()
     processes.on_first(lambda: _write(workdir, results + more, strips))
   return results + more
 

@@ -20,11 +20,11 @@ import statistics
 import sys
 
 import cli
+import config_flag
 import distributed
 import jax
 import network_loader
 from absl import flags
-from config_flag import CONFIG
 from progress import Progress
 
 from fr_poison import photos, text
@@ -135,11 +135,11 @@ def _where(cloaked):
 def main(argv):
   """Cloaks --input into --output and prints how many."""
   del argv
+  config = config_flag.given('fawkes_high.py').to_dict()
   distributed.start()
-  for flag in ('config', 'input', 'output'):
+  for flag in ('input', 'output'):
     if not flags.FLAGS[flag].value:
       raise InputError(f'--{flag}: missing')
-  config = CONFIG.value.to_dict()
   if _KEEP_EXIF.value:
     config['output'] |= {'keep_exif': True}
   found = run(

@@ -21,9 +21,11 @@ from fr_poison.text import show
 from fr_poison.types import InputError
 
 _RECORDS = flags.DEFINE_multi_string(
-  'records', None, 'A file or a folder.', required=True
+  'records', None, 'A file of records, or a folder of them.', required=True
 )
-_OUTPUT = flags.DEFINE_string('output', None, 'A folder.', required=True)
+_OUTPUT = flags.DEFINE_string(
+  'output', None, 'The folder to write into.', required=True
+)
 
 
 def _files(given):

@@ -5,21 +5,21 @@ import pathlib
 import re
 from typing import NamedTuple
 
+import config_flag
 import distributed
 from absl import flags
-from config_flag import CONFIG
-from ml_collections import config_flags
 
 from fr_poison.data import file_names
-from fr_poison.types import InputError
 
 _WORKDIR = flags.DEFINE_string(
   'workdir',
   None,
-  'Results; default results/<name of the config file>-<its argument>.',
+  'The folder of results; default: results/FILE-ARGUMENT.',
 )
 _DATA_DIR = flags.DEFINE_string(
-  'data_dir', None, "The data set's own folders; default: the installed copy."
+  'data_dir',
+  None,
+  "The data set's own folder or archive; default: the installed copy.",
 )
 
 
@@ -40,14 +40,13 @@ def parse(argv: list[str], example: str) -> Run:
 
   Raises:
     InputError: there is no --config.
+    Stopped: see `config_flag.given`.
   """
   del argv
-  if CONFIG.value is None:
-    raise InputError(f'--config: missing, e.g. experiments/configs/{example}')
+  config = config_flag.given(example)
   distributed.start()
-  path = config_flags.get_config_filename(flags.FLAGS['config'])
-  workdir = pathlib.Path(_WORKDIR.value or default_workdir(path))
-  return Run(CONFIG.value.to_dict(), workdir, _DATA_DIR.value)
+  workdir = _WORKDIR.value or default_workdir(config_flag.path())
+  return Run(config.to_dict(), pathlib.Path(workdir), _DATA_DIR.value)
 
 
 def default_workdir(config: str) -> str:

@@ -49,7 +49,9 @@ from fr_poison.report import record_file
 from fr_poison.text import show
 from fr_poison.types import BusyError, InputError
 
-_ONLY = flags.DEFINE_multi_string('only', [], 'Names of runs; default: all.')
+_ONLY = flags.DEFINE_multi_string(
+  'only', [], 'A run by its name; default: all.'
+)
 _DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Only list what would run.')
 # What else is in the folder of a study.
 _OURS = (

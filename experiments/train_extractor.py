@@ -7,8 +7,9 @@ Trains on people of a data set, whom the seed draws. Every few epochs it
 measures loss and accuracy on pictures of theirs that were held out, and how
 well it knows people never seen: by the nearest neighbour, and in pairs of
 pictures. Writes metrics.jsonl and checkpoints/ into --workdir; evaluate.py
-takes the latter as --config.extractor.checkpoint. Started again after a stop,
-it goes on. On several hosts: distributed.py.
+takes the latter as --config.extractor.checkpoint. Pictures of another data set
+than ORL are in --data_dir. Started again after a stop, it goes on. On several
+hosts: distributed.py.
 """
 
 import dataclasses

@@ -6,7 +6,8 @@ Cloaks the public people's pictures with the public tools and fine-tunes each
 network that the config gives to a trained adversary, as evaluate.py does
 before anything else: with the same --workdir it finds all of it done. Prints
 a line per network with the path that --config.extractor.checkpoint takes.
-Started again after a stop, it goes on. On several hosts: distributed.py.
+Started again after a stop, it goes on. With --tensorboard there are event files
+to watch a training by. On several hosts: distributed.py.
 """
 
 import pathlib

@@ -26,6 +26,7 @@ import network_loader
 import numpy as np
 import people
 import progress
+import run_clock
 import run_flags
 from scipy import special
 
@@ -260,6 +261,7 @@ def run(
     workdir: gets the files.
     data_dir: the folder of LFW.
   """
+  seconds = run_clock.start(workdir)
   # Everything that can be wrong is found before anything is written.
   settings = Settings.from_config(config)
   settings.check_weights()
@@ -285,6 +287,7 @@ def run(
         settings, images, prepared.alignment, folder
       )
     ]
+    results[0]['run_seconds'] = seconds()
     processes.on_first(lambda: _write(settings, workdir, results))
   return results
 

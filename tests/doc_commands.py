@@ -15,6 +15,7 @@ PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 # A command's script, config and flags, without values -> what is put in place
 # of these values to run it in little. {folder} is empty.
 RUN = {
+  'evaluate orl:smoke --list_fields': (),
   'interval_coverage': ('--num_draws=2', '--workdir={folder}/coverage'),
 }
 _HOSTS = '--coordinator_address --num_processes --process_id'
@@ -217,13 +218,14 @@ def is_experiment(words):
 
 @functools.cache
 def _defined(path):
-  """(function, flag) of every flag that a program and its imports define."""
+  """(function, flag, help) of each that a program and its imports define."""
   found, tree = set(), ast.parse(path.read_text())
   for node in ast.walk(tree):
     if isinstance(node, ast.Call):
       function = getattr(node.func, 'attr', '')
       if function.startswith('DEFINE_'):
-        found.add((function, node.args[0].value))
+        words = [getattr(word, 'value', '') for word in node.args]
+        found.add((function, words[0], words[-1]))
     modules = []
     if isinstance(node, ast.Import):
       modules = [alias.name for alias in node.names]
@@ -236,17 +238,21 @@ def _defined(path):
   return frozenset(found)
 
 
+def flags_of(path, args=()):
+  """Defines the flags of a program, for itself: two may have the same one."""
+  values = flags.FlagValues()
+  for function, name, text in sorted(_defined(path)):
+    own = {'flag_values': values}
+    if function == 'DEFINE_config_file':
+      config_flags.DEFINE_config_file(name, None, text, sys_argv=args, **own)
+    elif 'enum' in function:
+      flags.DEFINE_string(name, None, text, **own)
+    else:
+      getattr(flags, function)(name, None, text, **own)
+  return values
+
+
 def parse(words):
   """Reads a command's flags and its config's fields as its program does."""
   args = ['program', *(word for word in words if word.startswith('-'))]
-  # Of its own, since two programs may define the same flag.
-  values = flags.FlagValues()
-  for function, name in sorted(_defined(script(words))):
-    own = {'flag_values': values}
-    if function == 'DEFINE_config_file':
-      config_flags.DEFINE_config_file(name, sys_argv=args, **own)
-    elif 'enum' in function:
-      flags.DEFINE_string(name, None, '', **own)
-    else:
-      getattr(flags, function)(name, None, '', **own)
-  assert values(args) == ['program']
+  assert flags_of(script(words), args)(args) == ['program']

@@ -2,9 +2,8 @@ r"""The trainer has the tools, too: ORL, adaptive training, three recognizers.
 
   python experiments/evaluate.py --config=experiments/configs/adaptive.py
 
-An hour and a half on 2 CPU cores, by what a step takes, half of it for the two
-recipes' three training seeds each. What both recipes leave of the cloaks as
-released, on LFW among strangers: the run `moves` of study_lfw.py, docs/study.
+What both recipes leave of the cloaks as released, on LFW among strangers: the
+run `moves` of study_lfw.py, docs/study. How long this takes is not recorded.
 
 Beside each other stand the recipe of the paper's code, `PAPER`, in fewer steps
 than there, and a tuned one, which tuning.py chose among others on people who

@@ -3,8 +3,8 @@ r"""The trainer attacks the network while it trains: ORL, PGD in the loop.
   python experiments/evaluate.py \
     --config=experiments/configs/adversarial_training.py
 
-Half an hour on 2 CPU cores, by what a step takes. On LFW: the run `adversarial`
-of study_lfw.py, docs/study.
+On LFW: the run `adversarial` of study_lfw.py, docs/study. How long this takes
+is not recorded.
 
 This trainer never sees a cloak: each step attacks half of its batch in feature
 space, against the network as it is by then. `--config.adversaries.\

@@ -4,7 +4,8 @@ r"""Cloaks of today, each where its authors mean it for: gallery, probes, both.
 
 ORL, one network that the cloaks are made on, and two others. Masks are made
 from 60% of a person's pictures, those in the gallery, and put on the rest. The
-cells, as error of 1-NN and as recall of a search: docs/cells.md.
+cells, as error of 1-NN and as recall of a search: docs/cells.md. How long this
+takes is not recorded.
 
 The argument `budgets` measures each cloak but TIP-IM, which takes 46 seconds of
 a core a picture, at four L-infinity budgets, its authors' own among them,

@@ -3,7 +3,7 @@ r"""Can cloaks be seen? ORL faces, detectors of every kind, and trainers behind.
   python experiments/detect.py --config=experiments/configs/detect.py
 
 What it costs: docs/detection.md. In colour: detect_lfw.py, and the run `detect`
-of study_lfw.py, docs/study.
+of study_lfw.py, docs/study. How long this takes is not recorded.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """
@@ -21,20 +21,21 @@ def get_config(arg=None):
   ball = {'epsilon': 8 / 255, 'num_steps': 2 if smoke else 30}
   config = ConfigDict(
     {
-      'dataset': 'orl',
+      'dataset': 'orl',  # see configs/orl.py
       'person_level': 'first',  # in a folder; see configs/orl.py
-      'align': 'auto',  # see there
+      'align': 'auto',  # see configs/orl.py
       'min_pictures': 2,  # people with fewer usable ones are left out
       # So many people of the data set, in an order that the seed draws; None:
-      # all. The first are public: detectors learn from them, and each one's
-      # clean pictures are scored by detectors that learnt from the other folds
-      # of them, which gives the thresholds. The rest are tested. Cloaks
-      # imitate public people, unless targets are set aside.
+      # all. Those who are not public are tested.
       'num_people': 40,
-      'num_public': 20,
+      'num_public': 20,  # the first, from whom detectors learn
+      # Each public person's clean pictures are scored by detectors that learnt
+      # from the other folds of these people, which gives the thresholds.
       'num_folds': 5,
+      # So many are set aside to be imitated; 0: cloaks imitate public people.
       'num_targets': 0,
       'surrogate': network,  # that all cloaks are aimed at
+      # That detectors learn from, and are tested on; see configs/orl.py.
       'attacks': orl.get_config(arg).attacks,
       # That no detector learns from.
       'unseen_attacks': {'pgd': dict(ball), 'eot_pgd': dict(ball)},
@@ -44,6 +45,7 @@ def get_config(arg=None):
       'processing': _processing(),
       # All tools at once, and each alone, to be tested on the other.
       'train_sets': (('lowkey', 'fawkes'), ('lowkey',), ('fawkes',)),
+      # By label: the name of a recipe, see docs/detection.md, and settings.
       'detectors': _detectors(network),
       # A cloak made against this detector, too; weight: of its log-odds.
       'evasion': ball | {'detector': 'alexnet', 'weight': 0.1},
@@ -64,7 +66,7 @@ def get_config(arg=None):
       },
       'input_size': {'faceres': 128},
       'batch_size': 20,  # pictures embedded at a time, on an accelerator
-      'seed': 0,
+      'seed': 0,  # of everything random
     }
   )
   if smoke:

@@ -6,7 +6,8 @@ r"""Can cloaks of a strong network be seen on LFW, in colour? A frozen standard.
 LFW is the folder or archive of the official lfw-deepfunneled; needs the extra
 `align`. Detectors learn from 50 public people of `fr_poison-lfw-1` (see
 lfw.py), and cloaks imitate these; the 40 test people are tested, by all of
-their 10 pictures, and 1-NN separates them from 5,709 others.
+their 10 pictures, and 1-NN separates them from 5,709 others. How long this
+takes is not recorded.
 
 The argument `protect=tuning` tests the 22 tuning people instead.
 `smoke` is the same in little; its numbers mean nothing.
@@ -26,8 +27,8 @@ def get_config(arg=None):
   args = config_args.parse(arg, smoke=False, protect=standard.PROTECTED[0])
   smoke = args['smoke']
   config = detect.get_config('smoke' if smoke else None)
-  (config.standard,) = standard.NAMES
-  config.protect = args['protect']
+  (config.standard,) = standard.NAMES  # a frozen list of people and pictures
+  config.protect = args['protect']  # 'test' people, or 'tuning' ones
   config.dataset = standard.DATASETS[config.standard]
   # With the public ones; None: everybody.
   config.num_people = 8 if smoke else placeholder(int)

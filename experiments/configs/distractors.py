@@ -5,7 +5,7 @@ r"""Protection among up to a million strangers, on ORL faces, 1-NN.
 Half of the people are the real strangers, and what the model of the others is
 fitted to. Beyond ORL's 200 pictures of public people the strangers are draws of
 a model, not faces. Among 5,709 real ones: the run `distractors` of
-study_lfw.py, docs/study.
+study_lfw.py, docs/study. How long this takes is not recorded.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """

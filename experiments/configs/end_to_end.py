@@ -3,9 +3,8 @@ r"""ORL faces as in orl.py; extractor and last layer are fine-tuned together.
   python experiments/evaluate.py --config=experiments/configs/end_to_end.py
 
 By two recipes, see adaptive.py: the paper's, in fewer steps, and a gentle one,
-which starts from logistic regression. About an hour on 2 CPU cores, by what a
-step takes, most of it for the paper's. On LFW, of a small network: the run
-`end_to_end` of study_lfw.py, docs/study.
+which starts from logistic regression. On LFW, of a small network: the run
+`end_to_end` of study_lfw.py, docs/study. How long this takes is not recorded.
 
 A network of one's own, ResNet-18 perhaps, is given by
 --config.extractor.checkpoint. The argument `smoke` is the same in little; its

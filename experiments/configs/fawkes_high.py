@@ -3,13 +3,12 @@ r"""Cloaks a folder of pictures with Fawkes 1.0, mode 'high'.
   python experiments/poison.py --config=experiments/configs/fawkes_high.py \
     --input=photos/ --output=cloaked/
 
-On mobileface and faceres, the networks of version 0.1.0, ten LFW pictures of
-250x250 took 59 seconds on 2 CPU cores, compiling included. Their embeddings
-moved by 1.18 to 1.41 (`feature_displacement`, at most 4), by 1.00 to 1.28 after
-the JPEG compression of a site, at a DSSIM of .014 to .017. These were attacked
-as a whole (--config.align=none) and saved as PNG. By default photographs are
-attacked on the face, with the extra `align`, and keep their format
-(docs/data.md).
+On mobileface and faceres, the networks of version 0.1.0, the embeddings of ten
+LFW pictures of 250x250 moved by 1.18 to 1.41 (`feature_displacement`, at most
+4), by 1.00 to 1.28 after the JPEG compression of a site, at a DSSIM of .014 to
+.017. These were attacked as a whole (--config.align=none) and saved as PNG. By
+default photographs are attacked on the face, with the extra `align`, and keep
+their format (docs/data.md). How long this takes is not recorded.
 
 The argument `smoke` takes two steps on one network; such cloaks protect from
 nothing.
@@ -30,6 +29,7 @@ def get_config(arg=None):
     config.surrogates = ('mobileface',)
   # Of networks that take any; the others work at their own.
   config.input_size = ConfigDict({'faceres': 128})
+  # Its recipe: a name, see docs/attacks.md, and settings.
   config.attack = ConfigDict({'name': 'fawkes', 'version': '1.0'})
   config.attack.mode = 'high'  # a DSSIM budget of .017, 150 steps
   config.attack.num_steps = 2 if smoke else 150
@@ -48,5 +48,5 @@ def get_config(arg=None):
     {'format': 'source', 'quality': 95, 'subsampling': '4:4:4'}
   )
   config.batch_size = 8  # pictures a device at a time; on CPU two in all
-  config.seed = 0
+  config.seed = 0  # of everything random
   return config

@@ -8,7 +8,8 @@ LFW is the folder or archive of the official lfw-deepfunneled; needs the extra
 gallery of 1-NN there are 5,709 others (`fr_poison-lfw-1`, see
 fr_poison/data/standard.py: which pictures is frozen, and none may be another).
 The attacks are the recipes as released, on one network and on two of one
-family; the trainers' networks are of that family or another one.
+family; the trainers' networks are of that family or another one. How long this
+takes is not recorded.
 
 The argument `protect=tuning` protects the 22 tuning people instead, to choose
 recipes, and nobody who is tested is even in the gallery. `smoke` is the same in
@@ -26,8 +27,8 @@ def get_config(arg=None):
   args = config_args.parse(arg, smoke=False, protect=standard.PROTECTED[0])
   smoke = args['smoke']
   config = orl_recipes.get_config('smoke' if smoke else None)
-  (config.standard,) = standard.NAMES
-  config.protect = args['protect']
+  (config.standard,) = standard.NAMES  # a frozen list of people and pictures
+  config.protect = args['protect']  # 'test' people, or 'tuning' ones
   config.dataset = standard.DATASETS[config.standard]
   config.num_people = None
   config.num_targets = 0  # the public people, see orl.py

@@ -5,8 +5,7 @@ r"""Verification on LFW: 6,000 pairs in ten folds, every network that is there.
 
 LFW is a folder with the pictures (the official lfw or lfw-deepfunneled) and,
 anywhere in it, the protocol's lists of pairs. Needs the extra `align`. Once,
-13,233 pictures are prepared in less than 4 minutes of one CPU core; then a
-network takes a fraction of a minute (mobileface) to a minute or two.
+13,233 pictures are prepared. How long this takes is not recorded.
 
 The argument `crops` asks instead, on the 3,200 pairs of view 1, which part of
 the frame suits a network, and at which size: their authors do not say. `smoke`

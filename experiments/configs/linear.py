@@ -2,7 +2,8 @@ r"""ORL faces as in orl.py, with logistic regression beside 1-NN.
 
   python experiments/evaluate.py --config=experiments/configs/linear.py
 
-On LFW: the run `linear` of study_lfw.py, docs/study.
+On LFW: the run `linear` of study_lfw.py, docs/study. How long this takes is not
+recorded.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """

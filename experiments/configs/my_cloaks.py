@@ -6,8 +6,9 @@ r"""Your pictures, cloaked by any tool: are they protected?
 Needs pip install -e '.[orl,align]'. A/ has one folder per person, or the
 pictures of one; B/ the same, cloaked. The answer stands above the table and in
 report.html, which holds faces: think before you pass it on. Nothing leaves the
-machine, and of the pictures' EXIF data nothing is kept. 100 photographs of 10
-people took 2 minutes on 2 CPU cores; what came out is in docs/data.md.
+machine, and of the pictures' EXIF data nothing is kept. What came out for 100
+photographs of 10 people is in docs/data.md. How long this takes is not
+recorded.
 
 The argument `adaptive` adds the trainer who has tools of their own, as in
 adaptive.py; `saved` the cloaks as sites keep them, as in orl.py; `smoke` is the
@@ -42,7 +43,7 @@ def get_config(arg=None):
   del config.dataset, config.num_people, config.num_protected
   del config.min_pictures
   config.num_targets = 0  # the adaptive trainer's tools take public people
-  config.originals = placeholder(str)
+  config.originals = placeholder(str)  # the folder A/ above
   # None: the cloaks lie beside the originals, and have the suffix.
   config.cloaked = placeholder(str)
   config.suffix = pairs.SUFFIX  # of the cloaks' names, a regular expression

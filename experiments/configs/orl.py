@@ -2,12 +2,12 @@ r"""ORL faces, LowKey and Fawkes, baseline and oblivious trainers, 1-NN.
 
   python experiments/evaluate.py --config=experiments/configs/orl.py
 
-Five minutes and a half on 2 CPU cores. Expect protection rates of 99-100%
-against the network that a cloak was made for. What LowKey made for
-mobilefacenet_tf leaves before faceplugin and dlib_resnet is 68 and 48%; what
-crosses otherwise is 19% at most, and the controls give up to 2%, on raw pixels
-4%. All numbers: docs/orl/table.md. They hold for ORL, these networks and this
-budget (docs/results.md, "What it does not show").
+Expect protection rates of 99-100% against the network that a cloak was made
+for. What LowKey made for mobilefacenet_tf leaves before faceplugin and
+dlib_resnet is 68 and 48%; what crosses otherwise is 19% at most, and the
+controls give up to 2%, on raw pixels 4%. All numbers: docs/orl/table.md. They
+hold for ORL, these networks and this budget (docs/results.md, "What it does not
+show"). How long this takes is not recorded.
 
 The argument `saved` adds every cloak after JPEG, and after half the size.
 `smoke` is the same in little: 8 people, 2 of them protected, two steps, one
@@ -50,6 +50,7 @@ def get_config(arg=None):
   steps = 2 if smoke else 20
 
   config = ConfigDict()
+  # A name that fr_poison.data.datasets knows: 'orl', 'lfw', 'folder', ...
   config.dataset = 'orl'
   # 'auto': ORL, casia_webface and ms1m are aligned already; faces of other data
   # sets are found (pip install 'fr_poison[align]') and put into the frame of
@@ -61,12 +62,12 @@ def get_config(arg=None):
   config.person_level = 'first'
   config.min_pictures = 2  # people with fewer usable ones are left out
   # So many people of the data set, in an order that the seed draws; None: all.
-  # The first of them are the trainer's own material, see configs/adaptive.py;
-  # the next are the targets: cloaks may imitate them. Neither group is tested;
-  # where none are set aside, the public people are the targets.
   config.num_people = placeholder(int)
+  # The first of them are the trainer's own material, see configs/adaptive.py.
   config.num_public = 0
-  # None: a quarter of all, 10 at most, where an attack needs them.
+  # The next are the targets: cloaks may imitate them. None: a quarter of all,
+  # 10 at most, where an attack needs them. Neither group is tested; where none
+  # are set aside, the public people are the targets.
   config.num_targets = placeholder(int)
   # Of the others, one at a time; None: half of them, 10 at most.
   config.num_protected = placeholder(int)
@@ -88,10 +89,10 @@ def get_config(arg=None):
   config.surrogates = (
     ('mobileface',) if smoke else ('mobilefacenet_tf', 'dlib_resnet')
   )
+  epsilon = 8 / 255  # in [0, 1] pixel units
   # Both ideas inside the same L-infinity ball, without LPIPS, mirror images
   # and tanh space, so that they can be compared, and in few steps. The
   # recipes as released: configs/orl_recipes.py.
-  epsilon = 8 / 255  # in [0, 1] pixel units
   config.attacks = ConfigDict(
     {
       'lowkey': {
@@ -106,18 +107,18 @@ def get_config(arg=None):
   )
   # Cloaks of several tools over the years: {name: {attack or 'clean': share}}.
   config.histories = ConfigDict()
-  # Measure beside every cloak what is as strong and not aimed: noise of its
-  # 'spectrum', noise of its 'envelope' as well, and 'another' person's cloak.
-  config.noise_control = True
+  config.noise_control = True  # measure `controls` beside every cloak
+  # What is as strong and not aimed: noise of a cloak's 'spectrum', noise of its
+  # 'envelope' as well, and 'another' person's cloak.
   config.controls = ('spectrum', 'envelope', 'another')
   # Measure the cloaks as sites keep them, too: {label: filters}, see SAVED.
   config.saved = ConfigDict(SAVED if args['saved'] else {})
   # Whose pictures are cloaked: 1A the gallery's, 2B the probes, 2A both; 1B is
-  # nobody's, which is always measured. `others`: what other protected people
-  # have in the gallery. `retrieval`: search it as well. See docs/cells.md.
+  # nobody's, which is always measured. See docs/cells.md.
   config.cells = ('1A',)
+  # What other protected people have in the gallery: 'clean' or 'cloaked'.
   config.others = 'clean'
-  config.retrieval = False
+  config.retrieval = False  # search the gallery as well
   # What the trainer fits, with its settings; normalize=False compares raw
   # embeddings, as the paper's code does.
   config.recognizers = ConfigDict({'nearest_neighbor': {'normalize': True}})
@@ -126,5 +127,5 @@ def get_config(arg=None):
   # A network trained by train_robust.py or train_extractor.py, to be tried too.
   config.extractor = ConfigDict({'checkpoint': placeholder(str)})
   config.batch_size = 20  # pictures embedded at a time, on an accelerator
-  config.seed = 0
+  config.seed = 0  # of everything random: people, splits, cloaks
   return config

@@ -4,7 +4,8 @@ r"""ORL faces and the attacks as their authors released them; else as orl.py.
 
 LowKey with LPIPS and mirror images, 50 steps, no pixel limit; Fawkes 1.0 in
 mode 'high', 150 steps, DSSIM .017. One surrogate, since they take their time.
-In colour, among strangers: lfw.py, and study_lfw.py, docs/study.
+In colour, among strangers: lfw.py, and study_lfw.py, docs/study. How long this
+takes is not recorded.
 
 The argument `smoke` is the same in little, as in orl.py.
 """

@@ -9,7 +9,7 @@ by the same tool, by Protego's loss, by a queue of cloaks that differ, by PGD
 through blur, JPEG, a mirror and half the size. Round 3: the trainer learns from
 these. Pictures published in round 0 meet the trainer of round 3, too. Both
 sides learn from public people; the protected ones are others. A run that was
-stopped and is started again goes on.
+stopped and is started again goes on. How long this takes is not recorded.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """
@@ -57,7 +57,7 @@ def adversaries(smoke, network):
     'kind': 'adaptive',
     'networks': (network,),
     'training': adaptive.training(smoke, 'tuned'),
-    # Round 3 learns from eight cloaks of each picture, half an hour on a core;
+    # Round 3 learns from eight cloaks of each picture, which takes its time;
     # three seeds, as in adaptive.py, would show how much one is worth.
     'training_seeds': 1,
   }

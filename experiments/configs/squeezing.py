@@ -5,7 +5,8 @@ r"""The trainer filters every picture, gallery and probe: ORL, 1-NN.
 Expect blur to bring the protection of Fawkes from 100% to 1%, and that of
 LowKey, which is made to survive blur, to 94%. Non-local means bring Fawkes to
 30%, a median filter to 75%. Fewer grey levels and JPEG change little, and
-nothing costs accuracy. All numbers: docs/squeezing/table.md.
+nothing costs accuracy, on ORL. All numbers: docs/squeezing/table.md. How long
+this takes is not recorded.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """

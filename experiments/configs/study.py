@@ -7,7 +7,8 @@ summaries of the paper give; all networks whose weights are here, and two that
 are trained here. The trainer waits, trains on the tools' output or
 adversarially, filters, combines, detects and cleans. Half of the people are the
 trainers' own material, the others cloak, one at a time. No run on today's
-networks is recorded; in colour, among strangers: study_lfw.py, docs/study.
+networks is recorded; in colour, among strangers: study_lfw.py, docs/study. How
+long this takes is not recorded.
 
 The argument `smoke` is the same in little; its numbers mean nothing. `seed=1`
 draws other people and splits.
@@ -38,11 +39,11 @@ def get_config(arg=None):
   base = _base(arg, smoke)
   (network,), second = base['surrogates'], base['networks'][1]
   config = ConfigDict()
+  history = {'both Fawkes': {'fawkes_v03': 0.5, 'fawkes_v1': 0.5}}
+  answers = _adversaries(arg)
   # Runs by name, each a `program` with everything that its own config has; see
   # orl.py. Of a record that two of them have, the first one's, in alphabetical
   # order, is on the page.
-  history = {'both Fawkes': {'fawkes_v03': 0.5, 'fawkes_v1': 0.5}}
-  answers = _adversaries(arg)
   config.runs = ConfigDict(
     {
       # Who waits.
@@ -93,6 +94,7 @@ def get_config(arg=None):
       del config.runs[name]
   for run in config.runs.values():
     (run.training if 'training' in run else run).seed = chosen['seed']
+  # What the page says of what no run is about.
   config.left_out = (
     'end_to_end is 20 trainings a row: run for no cloak, LowKey and Fawkes '
     f'1.0, where the trainer has {network} or trained it on cloaks.',

@@ -8,7 +8,7 @@ Cloaks as released, made on one network and on two of its family; trainers whose
 network is that one, another of its family, or of another family. The paper's
 recipes for training and its classifiers, and those that do better on people who
 are not tested (tuning.py). Results: docs/results.md, docs/trainers.md; which
-runs are recorded: docs/study.md.
+runs are recorded: docs/study.md. The run took 14,697 seconds (docs/study/runs.md).
 
 The argument `smoke` is the same in little; its numbers mean nothing. `seed=1`
 draws other splits and targets.
@@ -146,6 +146,7 @@ def get_config(arg=None):
       del config.runs[name]
   for run in config.runs.values():
     run.seed = chosen['seed']
+  # What the page says of what no run is about.
   config.left_out = (
     'Linear classifiers and networks trained end to end know the 40 people '
     'alone, no strangers: those stand in the galleries of 1-NN.',

@@ -7,6 +7,7 @@ it scraped, lets that join the gallery, and goes on: only what is named rightly
 (an oracle, as its authors do), or what is near enough. PuFace takes a network
 that was trained on public people's cloaks, made larger, and takes off what it
 takes for one. Before cloaks in the gallery (1A), on probes (2B), on both (2A).
+How long this takes is not recorded.
 
 The argument `smoke` is the same in little; its numbers mean nothing.
 """

@@ -6,15 +6,14 @@ The people of ORL are those who are the trainer's own material in adaptive.py,
 end_to_end.py and study.py, the first of the same draw: half of them stay that,
 the others cloak, one at a time. Each candidate is a column. Take the one whose
 worst protection is lowest, among those that cost less than two points of
-accuracy, or least if none does. Under two hours on 2 CPU cores, by what a step
-takes.
+accuracy, or least if none does.
 
 The argument `on=lfw` asks 10 of the tuning people of `fr_poison-lfw-1` instead
 (--data_dir=LFW), with the cloaks and the trainer's material of study_lfw.py;
-nobody who is tested there is even in the gallery. An hour and a half, by what a
-step takes; the records are docs/tuning. `of=end_to_end` compares recipes of
-that recognizer, a row each, on ORL. `smoke` is the same in little; its numbers
-mean nothing.
+nobody who is tested there is even in the gallery. The records are docs/tuning.
+`of=end_to_end` compares recipes of that recognizer, a row each, on ORL. `smoke`
+is the same in little; its numbers mean nothing. How long this takes is not
+recorded.
 """
 
 from configs import adaptive, study_lfw

@@ -83,6 +83,8 @@ class _Run:
   warnings: list[Name] = None  # the same
   alignment: Name = None  # see FaceSet
   left_out: list[tuple[Name, Name]] = None  # pictures and reasons
+  # Of the whole run, on its first record; None where some of it was there.
+  run_seconds: NotNegative | None = None
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -193,6 +195,7 @@ class Detection:
   roc: Curve = None
   standard: Name = None  # as above
   standard_digest: Name = None
+  run_seconds: NotNegative | None = None  # as above
   threshold: Number = None
   threshold_from: Name = None  # whose clean pictures
   threshold_folds: list[Number] = None  # of each fold of these people alone
@@ -227,6 +230,7 @@ class Verification:
   alignment: Name  # see FaceSet
   assumed: list[tuple[Name, Name]]  # pictures without a face, and reasons
   wall_seconds: NotNegative
+  run_seconds: NotNegative | None = None  # as above
   weights: dict[Name, Name]
   config_hash: Name
   versions: dict[Name, Name]

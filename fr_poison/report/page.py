@@ -202,7 +202,10 @@ def _row(record):
     *words.rate(record, 'accuracy', '–'),
     str(record.get('seed', '')),
   ]
-  fields = {k: words.clean(v) for k, v in spreadsheet.flat(record).items()}
+  fields = {
+    name: words.clean(str(value))
+    for name, value in spreadsheet.flat(record).items()
+  }
   return record_file.anchor(record), [*map(words.clean, cells)], fields
 
 

@@ -1,4 +1,4 @@
-"""Every record as a line of a spreadsheet: CSV."""
+"""Every record as a line of a spreadsheet: CSV, or a row of a data frame."""
 
 import collections
 import csv
@@ -12,15 +12,42 @@ from fr_poison.text import clean
 _MOST_COLUMNS, _MOST_EMPTY, _OTHERS = 200, 8, 'other fields'
 # Of many numbers, no cells of a table.
 _CURVES = ('roc', 'embedding_map', 'protection_counts')
+_INTERVAL = '_ci'
 
 
-def flat(record: dict) -> dict[str, str]:
-  """Writes a record's fields as text, its anchor first, without long curves."""
-  return {'record': record_file.anchor(record)} | {
-    k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)
-    for k, v in sorted(record.items())
-    if v is not None and k not in _CURVES
-  }
+def flat(record: dict) -> dict[str, str | float]:
+  """Gives each field of a record a column, or several, with one value each.
+
+  An interval `protection_ci` becomes `protection_low` and `protection_high`, a
+  table a column for each of its entries (`versions.jax`), the surrogates one
+  text 'a+b', and another list a text in JSON. Its anchor comes first; fields
+  without a value, and long curves, are left out.
+
+  Args:
+    record: one line of a file of records.
+  """
+  row = {'record': record_file.anchor(record)}
+  for name, value in sorted(record.items()):
+    if name in _CURVES:
+      continue
+    entries = value if isinstance(value, dict) else {'': value}
+    for entry, own in entries.items():
+      row |= _columns(name, f'.{entry}' if entry else '', own)
+  return row
+
+
+def _columns(name, entry, value):
+  if value is None:
+    return {}
+  if name.endswith(_INTERVAL) and isinstance(value, list | tuple):
+    share = name.removesuffix(_INTERVAL)
+    ends = zip(('low', 'high'), value, strict=False)
+    return {f'{share}_{end}{entry}': number for end, number in ends}
+  if name == 'surrogate' and isinstance(value, list):
+    value = '+'.join(map(str, value))
+  if isinstance(value, list | tuple | dict):
+    value = json.dumps(value, ensure_ascii=False)
+  return {name + entry: value}
 
 
 def csv_text(records: list[dict]) -> str:
@@ -40,15 +67,16 @@ def csv_text(records: list[dict]) -> str:
   rest = [_OTHERS] * (len(columns) < len(counts))
   writer = csv.writer(file, lineterminator='\n')
   writer.writerow(map(_inert, [*columns, *rest]))
-  for row, record in zip(rows, records, strict=True):
+  for row in rows:
     others = {k: v for k, v in row.items() if k not in columns}
-    row |= {k: _inert(v) for k, v in record.items() if isinstance(v, str)}
     row |= {_OTHERS: json.dumps(others, ensure_ascii=False)} if rest else {}
-    writer.writerow(clean(row.get(name, '')) for name in [*columns, *rest])
+    writer.writerow(_inert(row.get(name, '')) for name in [*columns, *rest])
   return file.getvalue()
 
 
 def _inert(cell):
-  """A text of a cell that no spreadsheet computes."""
+  """What is in a cell, if a text then one that no spreadsheet computes."""
+  if not isinstance(cell, str):
+    return cell
   is_formula = cell.startswith(('=', '+', '-', '@', '\t', '\r', '\n'))
   return "'" * is_formula + clean(cell)

@@ -1,7 +1,9 @@
 """Every slip on a command line is one line: field, value, what is expected."""
 
+import ast
 import contextlib
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -9,11 +11,13 @@ import sys
 
 import cli
 import config_flag
+import doc_commands
 import interruption
+import program_help
 import pytest
 from absl import flags
 
-from fr_poison.types import InputError
+from fr_poison.types import InputError, Stopped
 
 # What a config file may hold, by the name that it gets here.
 FILES = {
@@ -277,6 +281,67 @@ def test_ctrl_c_while_it_is_loaded(root):
   assert line.startswith('stopped: nothing was begun; to go on: python')
 
 
+PROGRAMS = {
+  path.stem: path
+  for path in (pathlib.Path(cli.__file__).parent).glob('*.py')
+  if '\n  cli.run(' in path.read_text()
+}
+# Flags that their docstrings have to name.
+FEWER = {'report': 2, 'interval_coverage': 2, 'prepared_pictures': 1}
+
+
+@pytest.mark.parametrize('name', PROGRAMS)
+def test_help_is_short(name):
+  doc = ast.literal_eval(ast.parse(PROGRAMS[name].read_text()).body[0].value)
+  values = doc_commands.flags_of(PROGRAMS[name])
+  lines = program_help.brief(doc, values).splitlines()
+  assert lines[0] == doc.splitlines()[0]
+  assert f'  python experiments/{name}.py' in lines[2]
+  assert len(lines) <= 25 and max(map(len, lines)) <= 80
+  # A line each, with what it is about.
+  shown = [line.split(maxsplit=1) for line in lines if line[:4] == '  --']
+  assert len(shown) == FEWER.get(name, 3)
+  for flag, text in shown:
+    assert values[flag.removeprefix('--')].help.split(';\n')[0] == text
+  assert lines[-1].startswith('--helpfull')
+  assert ('list_fields' in lines[-2]) == ('list_fields' in values)
+
+
+def test_every_program_is_in_the_list(root):
+  page = (root / 'docs' / 'programs.md').read_text()
+  rows = re.findall(r'^\| `(\w+)\.py` \| (.*) \|$', page, re.M)
+  assert dict(rows) == {
+    name: ast.get_docstring(ast.parse(path.read_text())).splitlines()[0]
+    for name, path in PROGRAMS.items()
+  }
+
+
+def test_help_is_printed_and_all_of_it(capsys):
+  doc = 'Does it.\n\n  python x.py\n\nBy --v and --logtostderr.\n\nMore.\n'
+  for word in '-h', '-?', '--help':
+    with pytest.raises(Stopped) as end:
+      cli._read(['x.py', word, '--no-such-flag'], doc)
+    assert end.value.status == 0
+    short = capsys.readouterr().out
+    assert short.startswith('Does it.\n') and 'More.' not in short
+  with pytest.raises(Stopped):
+    cli._read(['x.py', '--helpfull'], doc)
+  text = capsys.readouterr().out
+  assert text.startswith(doc) and '--alsologtostderr' in text
+
+
+def test_help_that_finds_no_room_is_a_line():
+  with open('/dev/full', 'w') as full:
+    result = subprocess.run(
+      [sys.executable, PROGRAMS['report'], '--help'],
+      stdout=full,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+  assert result.returncode == 2
+  assert result.stderr == f'error: standard output: {os.strerror(28)}\n'
+
+
 # They write whole files, or none.
 KEEPS_NOTHING = {
   *('benchmark', 'convert_weights', 'interval_coverage'),
@@ -286,10 +351,9 @@ KEEPS_NOTHING = {
 
 def test_every_program_says_what_it_keeps(root):
   texts = {p.stem: p.read_text() for p in (root / 'experiments').glob('*.py')}
-  programs = {n for n, text in texts.items() if '\n  cli.run(main' in text}
-  assert {'evaluate', 'poison', 'study'} < programs
+  assert {'evaluate', 'poison', 'study'} < PROGRAMS.keys()
   silent = {
-    n for n in programs if not re.search(r'cli.run\(\s*main, kept=', texts[n])
+    n for n in PROGRAMS if not re.search(r'cli.run\(\s*main, kept=', texts[n])
   }
   assert silent == KEEPS_NOTHING
   # Nobody else ends a program, or reads a command line.
@@ -299,19 +363,32 @@ def test_every_program_says_what_it_keeps(root):
     assert 'app.run' not in text or name == 'cli'
 
 
-def test_a_file_that_cannot_be_written_is_named(monkeypatch, capsys, tmp_path):
-  def fail(argv):
-    (tmp_path / 'none' / 'x').write_text('')
-
+def _error_of(main, monkeypatch, capsys):
+  """What a program prints whose main this is."""
   monkeypatch.setattr(
     cli.app, 'run', lambda guarded, flags_parser: guarded(['program'])
   )
-  old = signal.getsignal(signal.SIGTERM)
-  try:
-    with pytest.raises(SystemExit):
-      flags.FLAGS(['program']) if not flags.FLAGS.is_parsed() else None
-      cli.run(fail)
-  finally:
-    signal.signal(signal.SIGTERM, old)
-  line = f'error: {tmp_path}/none/x: {os.strerror(2)}\n'
-  assert capsys.readouterr().err == line
+  monkeypatch.setattr(cli.interruption, 'on_terminate', lambda: None)
+  if not flags.FLAGS.is_parsed():
+    flags.FLAGS(['program'])
+  with monkeypatch.context() as patch, pytest.raises(SystemExit) as end:
+    patch.setattr(sys, 'stdout', sys.stdout)
+    cli.run(main)
+  assert end.value.code == 2
+  return capsys.readouterr().err
+
+
+def test_what_the_system_refuses_is_a_line(monkeypatch, capsys, tmp_path):
+  def write(argv):
+    (tmp_path / 'none' / 'x').write_text('')
+
+  line = _error_of(write, monkeypatch, capsys)
+  assert line == f'error: {tmp_path}/none/x: {os.strerror(2)}\n'
+
+  def read(argv):
+    os.read(99, 1)
+
+  # Not even the system knows a name.
+  line = _error_of(read, monkeypatch, capsys)
+  place = f'cli_test.py, line {read.__code__.co_firstlineno + 1}'
+  assert line == f'error: {os.strerror(9)} ({place})\n'

@@ -16,6 +16,7 @@ def test_it_writes_everything_and_is_in_order(here, little, tmp_path):
   config['pipeline']['num_distractors'] = 10
   out = here(detect, config, folder)
   found = record_file.read(folder / 'detection.jsonl')
+  assert found[0]['run_seconds'] > 0 and 'run_seconds' not in found[1]
   assert (folder / 'detection.md').read_text().strip() in out
   assert (folder / 'trainers.md').read_text().strip() in out
   # Two that it learned from and another, and those saved in two ways.

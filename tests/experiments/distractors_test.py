@@ -189,6 +189,7 @@ def test_smoke_run_records_every_number_of_strangers(here, little, tmp_path):
   ] * 3
   assert [r['attack'] for r in found[::4]] == ['none', 'fawkes', 'lowkey']
   assert {r['num_real'] for r in found if 'num_real' in r} == {40}
+  assert found[0]['run_seconds'] > 0 and 'run_seconds' not in found[1]
 
 
 def test_the_search_finds_what_faiss_finds_in_the_benchmark(tmp_path):

@@ -46,9 +46,16 @@ def evaluate(tmp_path_factory, tmp_path):
 def _stable(path):
   """The records without what may differ between two runs."""
   return [
-    {k: v for k, v in record.items() if k != 'wall_seconds'}
+    {k: v for k, v in record.items() if not k.endswith('_seconds')}
     for record in record_file.read(path)
   ]
+
+
+def _run_seconds(folder):
+  """Of the run, which its first record alone says."""
+  first, *rest = record_file.read(folder / 'records.jsonl')
+  assert not any('run_seconds' in record for record in rest)
+  return first['run_seconds']
 
 
 def test_smoke_run_writes_everything_twice_the_same(evaluate, little, tmp_path):
@@ -60,6 +67,7 @@ def test_smoke_run_writes_everything_twice_the_same(evaluate, little, tmp_path):
   page = (folder / 'report.html').read_text()
   assert '<svg' in page and 'data:image/png;base64,' in page
 
+  assert _run_seconds(folder) > 0
   first = _stable(folder / 'records.jsonl')
   _check_records(first)
   cloaks = sorted(folder.glob('cloaks/*/*/*.png'))
@@ -76,6 +84,7 @@ def test_smoke_run_writes_everything_twice_the_same(evaluate, little, tmp_path):
   cloaks[-1].write_bytes(b'')
   run(orl.get_config('smoke').to_dict(), folder, None)
   assert _stable(folder / 'records.jsonl') == first
+  assert _run_seconds(folder) is None  # most was there before
   for path, image, when in zip(cloaks, pixels, times, strict=True):
     np.testing.assert_array_equal(decode.read_image(path), image)
     remade = path.parent in (lost, spoilt)
