@@ -22,12 +22,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Bool, Float, Int, Shaped, UInt32
 
 from fr_poison import checks
 from fr_poison.types import (
   Array,
   Images,
   InputError,
+  Params,
+  Rng,
+  Rngs,
   check_finite,
   check_images,
 )
@@ -75,22 +79,26 @@ class AttackState(flax.struct.PyTreeNode):
   them `dssim`, `lpips` and `penalty_weight`, Fawkes's weight per picture.
   """
 
-  images: Images  # [B, H, W, 3], the originals
-  variable: Array  # [B, H, W, 3], what the optimiser moves
-  adv_images: Images  # [B, H, W, 3] in [0, 1], before rounding to uint8
-  one_channel: Array  # [B] bool, the perturbation is grey
-  rngs: Array  # [B] keys
+  images: Images  # the originals
+  variable: Float[Array, 'B H W 3']  # what the optimiser moves
+  adv_images: Images  # before rounding to uint8
+  one_channel: Bool[Array, ' B']  # the perturbation is grey
+  rngs: Rngs
   reference: Any  # the objective's, computed once
   constraint: Any  # the constraint's
   optimizer: optax.OptState
-  best_images: Images  # [B, H, W, 3], the best iterate so far
-  best_score: Array  # [B], its rank
-  best_step: Array  # [B] int32, when it was found
-  first_score: Array  # [B], the rank of the first iterate
-  early_score: Array  # [B], the best rank before the last tenth of the steps
-  moved: Array  # [B] bool, some gradient was not zero
-  terms: dict[str, Array]  # [B] each
-  step: Array  # int32, updates made
+  best_images: Images  # the best iterate so far
+  best_score: Float[Array, ' B']  # its rank
+  best_step: Int[Array, ' B']  # when it was found
+  first_score: Float[Array, ' B']  # the rank of the first iterate
+  early_score: Float[Array, ' B']  # the best before the last tenth of the steps
+  moved: Bool[Array, ' B']  # some gradient was not zero
+  terms: dict[str, Float[Array, ' B']]
+  step: Int[Array, '']  # updates made
+
+
+# One entry a picture: numbers, and answers to yes or no.
+Info = dict[str, Float[Array, ' B'] | Bool[Array, ' B']]
 
 
 class Attack(NamedTuple):
@@ -100,9 +108,11 @@ class Attack(NamedTuple):
   compiled once.
   """
 
-  init: Callable[..., AttackState]  # (params, rng, images, ...) -> state
-  step: Callable[..., AttackState]  # (params, state) -> state
-  finish: Callable[..., tuple[Images, dict[str, Array]]]  # (params, state)
+  # (params, rng, images, ...) -> state, which is an `AttackState` or, where the
+  # unit is a group, a `groups.GroupState`.
+  init: Callable[..., Any]
+  step: Callable[[Params, Any], Any]  # (params, state) -> state
+  finish: Callable[[Params, Any], tuple[Images, Info]]  # (params, state)
   num_steps: int
   is_targeted: bool = True  # `init` takes targets; where not, it refuses them
   from_set: bool = False  # targets are candidates, the same for all pictures
@@ -111,8 +121,8 @@ class Attack(NamedTuple):
   # Of a group, how many pictures a step looks at, of which `num_steps` is how
   # often it looks at each; None: at all of them.
   batch_size: int | None = None
-  # (params, state) -> [1, H, W, 3], for other pictures of the person, too.
-  mask: Callable[..., Array] | None = None
+  # (params, state) -> the mask, for other pictures of the person, too.
+  mask: Callable[[Params, Any], Float[Array, '1 H W 3']] | None = None
 
   def steps_for(self, count: int) -> int:
     """How often `step` is meant to run for so many pictures."""
@@ -161,29 +171,31 @@ def check_inputs(
   check_finite('start', start)
 
 
-def is_grey(images: Images) -> Array:
-  """Finds pictures whose three channels are equal everywhere, [B] bool."""
+def is_grey(images: Images) -> Bool[Array, ' B']:
+  """Finds pictures whose three channels are equal everywhere."""
   return jnp.all(images == images[..., :1], (1, 2, 3))
 
 
-def mono(x: Array, one_channel: Array) -> Array:
-  """Makes the channels of pictures equal where [B] `one_channel` says so."""
+def mono(
+  x: Float[Array, 'B H W 3'], one_channel: Bool[Array, ' B']
+) -> Float[Array, 'B H W 3']:
+  """Makes the channels of pictures equal where `one_channel` says so."""
   mean = jnp.mean(x, -1, keepdims=True)
   return jnp.where(per_picture(one_channel), mean, x)
 
 
-def per_picture(flags: Array) -> Array:
-  """Shapes [B] so that it broadcasts over pictures [B, H, W, 3]."""
+def per_picture(flags: Shaped[Array, ' B']) -> Shaped[Array, 'B 1 1 1']:
+  """Shapes one entry a picture so that it broadcasts over pictures."""
   return flags[:, None, None, None]
 
 
-def picture_rngs(rng: jax.Array, images: Images) -> jax.Array:
-  """Folds each picture's 8-bit content into `rng`: one key a picture, [B]."""
+def picture_rngs(rng: Rng, images: Images) -> Rngs:
+  """Folds each picture's 8-bit content into `rng`: one key a picture."""
   return jax.vmap(jax.random.fold_in, (None, 0))(rng, digests(images))
 
 
-def digests(images: Images) -> jax.Array:
-  """Hashes each picture's 8-bit content, uint32 [B]."""
+def digests(images: Images) -> UInt32[Array, ' B']:
+  """Hashes each picture's 8-bit content."""
   codes = jnp.round(images * 255).astype(jnp.int32).astype(jnp.uint32)
   codes = codes.reshape(len(images), math.prod(images.shape[1:]))
   # Odd multipliers, all different: permuted pixels hash differently, too.
@@ -191,8 +203,8 @@ def digests(images: Images) -> jax.Array:
   return jnp.sum(codes * factors, 1, dtype=jnp.uint32)
 
 
-def fold_in(rngs: jax.Array, number: Array) -> jax.Array:
-  """Makes other keys [B], for step or use `number`."""
+def fold_in(rngs: Rngs, number: int | Int[Array, '']) -> Rngs:
+  """Makes other keys, for step or use `number`."""
   return jax.vmap(jax.random.fold_in, (0, None))(rngs, number)
 
 

@@ -12,6 +12,7 @@ import io
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int
 from PIL import Image
 
 from fr_poison import checks
@@ -49,10 +50,10 @@ _DCT = np.float32(np.concatenate([_LEFT, _RIGHT], 1) / 2**13)
 
 
 @checks.checked
-def quantization_tables(quality: checks.Quality) -> np.ndarray:
+def quantization_tables(quality: checks.Quality) -> Int[np.ndarray, '2 8 8']:
   """Asks libjpeg for its steps for luminance and for chrominance.
 
-  [2, 8, 8] int in 1..255, by vertical and horizontal frequency. Quality 50 is
+  In 1..255, by vertical and horizontal frequency. Quality 50 is
   the standard's own tables (ITU-T T.81, annex K), 100 is all ones.
   """
   file = io.BytesIO()
@@ -72,13 +73,13 @@ def jpeg(
   that survive, not through those quantised to zero (see `_quantize`).
 
   Args:
-    images: [B, H, W, 3] RGB in [0, 1], any H and W; taken to the 8-bit grid.
+    images: RGB in [0, 1], any H and W; taken to the 8-bit grid.
     quality: libjpeg's, 1..100.
     subsampling: '4:4:4', or '4:2:0' with chroma at half the resolution, which
       is Pillow's default.
 
   Returns:
-    [B, H, W, 3] in [0, 1], on the 8-bit grid k / 255.
+    Pictures in [0, 1], on the 8-bit grid k / 255.
 
   Raises:
     InputError: another quality or subsampling.

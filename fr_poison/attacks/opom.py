@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Float
 
 from fr_poison import checks
 from fr_poison.attacks import base, groups, masks, optimizers
@@ -84,15 +85,15 @@ def opom(
   return groups.group_attack(embed_fns, rule, num_steps=num_steps)
 
 
-def nearest_in_hull(y: Array, points: Array, weights: Array) -> Array:
-  """Finds the nearest points to `y` [B, D] in the convex hull of `points`.
+def nearest_in_hull(
+  y: Float[Array, 'B D'],
+  points: Float[Array, 'N D'],
+  weights: Float[Array, ' N'],
+) -> Float[Array, 'B D']:
+  """Finds the nearest points to `y` in the convex hull of `points`.
 
-  By accelerated projected gradient over the coefficients.
-
-  Args:
-    y: [B, D].
-    points: [N, D], those whose weight is not 0.
-    weights: [N].
+  Of those alone whose weight is not 0, by accelerated projected gradient over
+  the coefficients.
   """
   centre = groups.mean(points, weights)  # moved to 0, no digits are lost
   # What fills up is put there: inside the hull it changes nothing.
@@ -117,8 +118,10 @@ def nearest_in_hull(y: Array, points: Array, weights: Array) -> Array:
   return centre + _product(shares, points)
 
 
-def affine_basis(points: Array, weights: Array) -> Array:
-  """Gives orthonormal rows [R, D] that span the points' affine hull from 0.
+def affine_basis(
+  points: Float[Array, 'N D'], weights: Float[Array, ' N']
+) -> Float[Array, '_ D']:
+  """Gives orthonormal rows that span the points' affine hull from 0.
 
   Rows of zeros stand for directions in which the points do not differ.
   """

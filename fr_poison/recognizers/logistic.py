@@ -16,8 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Float, Int
 
 from fr_poison.types import Array, Embeddings, Params
+
+Scalar = Float[Array, '']
 
 MEMORY = 10  # pairs of L-BFGS, as in scikit-learn
 
@@ -41,15 +44,15 @@ _OPTIMIZER = optax.chain(
 class Problem(NamedTuple):
   """A gallery: pictures shared with other problems, and one person's own."""
 
-  shared: Embeddings  # [N, D]
-  targets: Array  # [N], whose
-  weights: Array  # [N], 0 where the own ones replace them, else 1
-  own: Embeddings  # [M, D]
-  own_target: Array  # [], whose
-  own_weights: Array  # [M], 0 for padding, else 1
-  mean: Array  # [D], of this gallery's columns
-  scale: Array  # [D], their standard deviation
-  penalty: Array  # [], of half the squared weights
+  shared: Embeddings
+  targets: Int[Array, ' N']  # whose
+  weights: Float[Array, ' N']  # 0 where the own ones replace them, else 1
+  own: Float[Array, 'M D']
+  own_target: Int[Array, '']  # whose
+  own_weights: Float[Array, ' M']  # 0 for padding, else 1
+  mean: Float[Array, ' D']  # of this gallery's columns
+  scale: Float[Array, ' D']  # their standard deviation
+  penalty: Scalar  # of half the squared weights
 
 
 # Of a Problem under vmap: what several people share, and what they do not.
@@ -60,10 +63,10 @@ class Progress(NamedTuple):
   """Where the solver is."""
 
   params: Params  # weights [D, C] and bias [C], of standardised columns
-  value: Array  # [], the loss at params
+  value: Scalar  # the loss at params
   grad: Params  # its gradient
   state: Any  # of _OPTIMIZER
-  steps: Array  # []
+  steps: Int[Array, '']
 
 
 @functools.partial(jax.jit, static_argnames='num_people')
@@ -86,30 +89,34 @@ def solve(
 @functools.partial(jax.jit, static_argnames='top_k')
 def solve_near(
   base: Progress,
-  base_logits: tuple[Array, Array],
+  base_logits: tuple[Float[Array, 'N C'], Float[Array, 'T C']],
   problems: Problem,
-  probes: Embeddings,
+  probes: Float[Array, 'T D'],
   max_steps: int,
   tolerance: float,
   *,
   top_k: int,
-) -> tuple[Params, Array, tuple[Array, Array]]:
+) -> tuple[
+  Params,
+  Int[Array, ' P'],
+  tuple[Float[Array, 'P T top_k'], Int[Array, 'P T top_k']],
+]:
   """Solves problems that differ little from a solved one; ranks people.
 
   Where the own column was enough, all other logits are still the base's.
 
   Args:
     base: of `solve`, on the same shared pictures with mean 0 and scale 1.
-    base_logits: its of the shared pictures, [N, C], and of the probes, [T, C].
+    base_logits: its of the shared pictures and of the probes.
     problems: P of them, stacked but for what they share.
-    probes: [T, D].
+    probes: embeddings of other pictures.
     max_steps: as in `solve`, and `tolerance`.
     tolerance: see there.
     top_k: how many people to name.
 
   Returns:
-    The parameters; steps [P] beyond the own column; where these are 0,
-    probabilities and people [P, T, top_k], for others see `rank`.
+    The parameters; steps beyond the own column; where these are 0,
+    probabilities and people, for others see `rank`.
   """
 
   def one(problem):
@@ -134,9 +141,9 @@ def solve_near(
 
 @functools.partial(jax.jit, static_argnames='top_k')
 def rank(
-  params: Params, problems: Problem, probes: Embeddings, *, top_k: int
-) -> tuple[Array, Array]:
-  """Computes probabilities and people [P, T, top_k] of solved problems."""
+  params: Params, problems: Problem, probes: Float[Array, 'T D'], *, top_k: int
+) -> tuple[Float[Array, 'P T top_k'], Int[Array, 'P T top_k']]:
+  """Computes probabilities and people of solved problems."""
   one = lambda params, problem: best(
     _on_shared_scale(params, problem), probes, top_k=top_k
   )
@@ -145,15 +152,15 @@ def rank(
 
 @functools.partial(jax.jit, static_argnames='top_k')
 def best(
-  params: Params, probes: Embeddings, *, top_k: int
-) -> tuple[Array, Array]:
-  """Computes probabilities and people [T, top_k] of [T, D], likeliest first."""
+  params: Params, probes: Float[Array, 'T D'], *, top_k: int
+) -> tuple[Float[Array, 'T top_k'], Int[Array, 'T top_k']]:
+  """Computes probabilities and people, likeliest first."""
   return _top_people(logits(params, probes), top_k)
 
 
 @jax.jit
-def logits(params: Params, embeddings: Embeddings) -> Array:
-  """Computes [N, C] of [N, D]; of one column of the parameters, [N]."""
+def logits(params: Params, embeddings: Embeddings) -> Float[Array, 'N ...']:
+  """Computes logits; of one column of the parameters, one a picture."""
   weights, bias = params
   return jnp.matmul(embeddings, weights, precision='highest') + bias
 
@@ -194,7 +201,7 @@ def _minimize(loss, params, max_steps, limit):
 
 
 def _advance(
-  loss: Callable[[Params], Array], start: Progress, max_steps, limit
+  loss: Callable[[Params], Scalar], start: Progress, max_steps, limit
 ) -> Progress:
   """Steps until no derivative is larger than `limit`."""
 
