@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int, Key, PRNGKeyArray, UInt8, UInt32
+from jaxtyping import Bool, Float, Int, Key, PRNGKeyArray, UInt8
 
 from fr_poison import text
 
@@ -30,7 +30,7 @@ Labels = Int[Array, ' N']  # whose each row is
 Flags = Bool[Array, ' N']
 Params = Any  # a pytree of arrays
 Rng = PRNGKeyArray  # a key of jax.random
-Rngs = Key[jax.Array, ' B'] | UInt32[jax.Array, 'B _']  # one a picture
+Rngs = Key[jax.Array, ' B']  # one a picture
 EmbedFn = Callable[[Params, Images], Float[Array, 'B D']]
 
 

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Bool, Float, Int, Shaped, UInt32
+from jaxtyping import Bool, Float, Float32, Int, Key, Shaped, UInt32
 
 from fr_poison import checks
 from fr_poison.types import (
@@ -48,7 +48,8 @@ def by_value(make: Callable) -> Callable:
   JAX compiles once per function, and two closures are two functions, however
   equal what they close over. It also forgets a program with its function, so
   being equal is not enough: what was made last is kept and given out again.
-  Arguments that have no hash, such as weights, make a new value each time.
+  Arguments that have no hash, such as weights, make a new value each time, and
+  so do functions of a caller's traced arrays, which must not outlive the trace.
   """
   signature = inspect.signature(make)
   kept = functools.lru_cache(_KEPT)(make)
@@ -65,9 +66,34 @@ def by_value(make: Callable) -> Callable:
       hash((*values, *named.values()))
     except TypeError:
       return make(*args, **kwargs)
+    if _holds_traced([*values, *named.values()]):
+      return make(*args, **kwargs)
     return kept(*values, **named)
 
   return call
+
+
+def _holds_traced(values):
+  """Whether a caller's traced array is among them, or closed over by them."""
+  rest, seen = list(values), set()
+  while rest:
+    value = rest.pop()
+    if isinstance(value, jax.core.Tracer):
+      return True
+    if id(value) in seen:
+      continue
+    seen.add(id(value))
+    if isinstance(value, tuple | list):
+      rest += value
+    elif isinstance(value, dict):
+      rest += value.values()
+    elif inspect.ismethod(value):
+      rest += [value.__self__, value.__func__]
+    elif isinstance(value, functools.partial):
+      rest += [value.func, value.args, value.keywords]
+    elif inspect.isfunction(value):
+      rest += inspect.getclosurevars(value).nonlocals.values()
+  return False
 
 
 class AttackState(flax.struct.PyTreeNode):
@@ -191,7 +217,16 @@ def per_picture(flags: Shaped[Array, ' B']) -> Shaped[Array, 'B 1 1 1']:
 
 def picture_rngs(rng: Rng, images: Images) -> Rngs:
   """Folds each picture's 8-bit content into `rng`: one key a picture."""
-  return jax.vmap(jax.random.fold_in, (None, 0))(rng, digests(images))
+  return jax.vmap(jax.random.fold_in, (None, 0))(threefry(rng), digests(images))
+
+
+def threefry(rng: Rng) -> Key[jax.Array, '']:
+  """Makes a key of the one generator whose numbers depend on the key alone.
+
+  Those of 'rbg', drawn side by side, depend on how many are drawn.
+  """
+  data = jax.random.key_data(rng)[:2]
+  return jax.random.wrap_key_data(data, impl='threefry2x32')
 
 
 def digests(images: Images) -> UInt32[Array, ' B']:
@@ -200,12 +235,17 @@ def digests(images: Images) -> UInt32[Array, ' B']:
   codes = codes.reshape(len(images), math.prod(images.shape[1:]))
   # Odd multipliers, all different: permuted pixels hash differently, too.
   factors = jnp.arange(codes.shape[1], dtype=jnp.uint32) * 0x3C6EF372 + 1
-  return jnp.sum(codes * factors, 1, dtype=jnp.uint32)
+  return jnp.sum(codes * factors[None], 1, dtype=jnp.uint32)
 
 
 def fold_in(rngs: Rngs, number: int | Int[Array, '']) -> Rngs:
   """Makes other keys, for step or use `number`."""
   return jax.vmap(jax.random.fold_in, (0, None))(rngs, number)
+
+
+def zeros(images: Images) -> Float32[Array, ' B']:
+  """Makes one zero a picture, on the device that has the picture."""
+  return jnp.zeros_like(images[:, 0, 0, 0], jnp.float32)
 
 
 def own(leaf: Any) -> Any:

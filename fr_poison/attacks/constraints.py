@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from fr_poison import checks
 from fr_poison.attacks import perceptual
-from fr_poison.attacks.base import by_value
+from fr_poison.attacks.base import by_value, zeros
 from fr_poison.types import Array, Images, Params
 
 Moved = Float[Array, 'B H W 3']  # a variable or levels; see `Constraint`
@@ -25,10 +25,6 @@ _SHRINK = 2 - 1e-6
 def round_codes(levels: Float[Array, '*S']) -> Float[Array, '*S']:
   """Rounds to the nearest whole levels in 0..255."""
   return jnp.clip(jnp.round(levels), 0, 255)
-
-
-def _zeros(images):
-  return jnp.zeros(len(images), jnp.float32)
 
 
 class Constraint(NamedTuple):
@@ -45,7 +41,7 @@ class Constraint(NamedTuple):
   # (state, adv_images, images) -> penalty, terms
   measure: Callable[
     [Any, Images, Images], tuple[Float[Array, ' B'], dict[str, Array]]
-  ] = lambda state, adv_images, images: (_zeros(images), {})
+  ] = lambda state, adv_images, images: (zeros(images), {})
   # state -> number or [B]
   gain: Callable[[Any], float | Float[Array, ' B']] = lambda state: 1.0
   # (state, terms) -> state
@@ -66,7 +62,7 @@ class Constraint(NamedTuple):
   )
   # (adv_images, images) -> share of the budget
   used: Callable[[Images, Images], Float[Array, ' B']] = (
-    lambda adv_images, images: _zeros(images)
+    lambda adv_images, images: zeros(images)
   )
 
 

@@ -134,8 +134,8 @@ def _controlled(priced, budget):
   """
 
   def init(images):
-    ones = jnp.ones(len(images), jnp.float32)
-    return _Controller(ones, jnp.ones(len(images), jnp.int32))
+    ones = base.zeros(images) + 1
+    return _Controller(ones, ones.astype(jnp.int32))
 
   def measure(controller, adv_images, images):
     penalty, terms = priced.measure((), adv_images, images)

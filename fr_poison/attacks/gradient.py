@@ -125,11 +125,13 @@ class Ascent(NamedTuple):
     rngs = base.picture_rngs(rng, images)
     one_channel = base.is_grey(images)
     if self.luminance_only is not None:
-      one_channel = jnp.full(len(images), self.luminance_only, bool)
+      one_channel = jnp.full_like(one_channel, self.luminance_only)
     if start is None:
       start = self.random_start(rngs, images)
     variable = self.variable(images, _float32(start), one_channel)
-    lowest = jnp.full(len(images), -jnp.inf, jnp.float32)
+    # Like the pictures: a caller's shard_map counts on each device's own.
+    zeros = base.zeros(images)
+    lowest = zeros - jnp.inf
     state = AttackState(
       images=images,
       variable=variable,
@@ -142,16 +144,16 @@ class Ascent(NamedTuple):
       best_images=images,
       # With dtypes: a weakly typed state would compile the first step twice.
       best_score=lowest,
-      best_step=jnp.zeros(len(images), jnp.int32),
+      best_step=zeros.astype(jnp.int32),
       first_score=lowest,
       early_score=lowest,
-      moved=jnp.zeros(len(images), bool),
+      moved=zeros.astype(bool),
       terms={},
       step=jnp.zeros((), jnp.int32),
     )
     _, terms = jax.eval_shape(self.evaluate, params, state, images, rngs)
-    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), terms)
-    return jax.tree.map(base.own, state.replace(terms=zeros))
+    state = state.replace(terms=dict.fromkeys(terms, zeros))
+    return jax.tree.map(base.own, state)
 
   def random_start(self, rngs: Rngs, images: Images) -> Float[Array, 'B H W 3']:
     """Uniform noise, each picture's from its own key."""

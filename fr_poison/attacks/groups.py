@@ -155,7 +155,7 @@ class _Group(NamedTuple):
         f'each other and needs {self.rule.least} or more'
       )
     images = jnp.asarray(images, jnp.float32)
-    weights = jnp.ones(len(images)) if weights is None else weights
+    weights = base.zeros(images) + 1 if weights is None else weights
     weights = jnp.asarray(weights, jnp.float32)
     hashes = jnp.where(weights > 0, base.digests(images), _LAST)
     order = jnp.argsort(hashes).astype(jnp.int32)
@@ -169,10 +169,10 @@ class _Group(NamedTuple):
       rng=_group_rng(rng, hashes, weights),
       rngs=base.picture_rngs(rng, images),
       own=embed(self.embed_fns, params, images),
-      variable=jnp.zeros((1, *images.shape[1:]), jnp.float32),
+      variable=jnp.zeros_like(images[:1]),
       adv_images=images,
       extra=(),
-      moved=zero > 0,
+      moved=weights[0] < 0,
       step=zero,
     )
     return jax.tree.map(base.own, self.rule.start(state))
@@ -251,4 +251,4 @@ def _group_rng(rng, hashes, weights):
   counted = jnp.where(weights > 0, hashes, 0).astype(jnp.uint32)
   factors = jnp.arange(len(hashes), dtype=jnp.uint32) * 0x3C6EF372 + 1
   digest = jnp.sum(counted * factors, dtype=jnp.uint32)
-  return jax.random.fold_in(rng, digest)
+  return jax.random.fold_in(base.threefry(rng), digest)

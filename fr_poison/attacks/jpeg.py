@@ -28,7 +28,7 @@ _TO_YCC = np.float32(
 _TO_RGB = np.float32(
   [[65536, 0, 91881], [65536, -22554, -46802], [65536, 116130, 0]]
 ) / np.float32(2**16)
-_GREY = np.float32([0, 128, 128])
+_GREY = np.float32([[[[0, 128, 128]]]])
 
 # DCT-II by frequency and position, the left half, in units of 2^-13 and with
 # rows of norm sqrt(8): the sums of jfdctint.c's constants. Some are one off
@@ -136,7 +136,8 @@ def _apply(spec, matrix, x):
 
 
 def _to_ycc(rgb):
-  half = np.float32([0.5, 0.5 - 2**-16, 0.5 - 2**-16])  # 255.5 fits no byte
+  # 255.5 fits no byte.
+  half = np.float32([[[[0.5, 0.5 - 2**-16, 0.5 - 2**-16]]]])
   return _round(_apply('ij,bhwj->bhwi', _TO_YCC, rgb) + _GREY, half)
 
 
@@ -155,7 +156,7 @@ def _through_blocks(planes, tables):
   """DCT, quantisation and back: [B, H, W, C] in 0..255, tables [C, 8, 8]."""
   b, h, w, c = planes.shape
   x = (planes - 128).reshape(b, h // 8, 8, w // 8, 8, c)
-  steps = np.float32(tables.transpose(1, 2, 0)[:, None])  # [8, 1, 8, C]
+  steps = np.float32(tables.transpose(1, 2, 0))[None, None, :, None]
   # Between its two passes libjpeg keeps two more bits. Its coefficients are 8
   # times too large, and divided by steps that are, too.
   x = _round(_apply('vx,bhywxc->bhywvc', _DCT, x) * 4)
@@ -170,7 +171,7 @@ def _halve(planes):
   """Means of 2x2; halves go down in even columns and up in odd ones."""
   b, h, w, c = planes.shape
   total = planes.reshape(b, h // 2, 2, w // 2, 2, c).sum((2, 4))
-  return _round(total / 4, np.float32([[1], [2]] * (w // 4)) / 4)
+  return _round(total / 4, np.float32([[[[1], [2]] * (w // 4)]]) / 4)
 
 
 def _double(planes):
@@ -179,7 +180,7 @@ def _double(planes):
   if w <= 2:  # where libjpeg does without
     return planes.repeat(2, 1).repeat(2, 2)
   total = _stretch(_stretch(planes).swapaxes(1, 2)).swapaxes(1, 2)
-  return _round(total / 16, np.float32([[8], [7]] * w) / 16)
+  return _round(total / 16, np.float32([[[[8], [7]] * w]]) / 16)
 
 
 def _stretch(planes):

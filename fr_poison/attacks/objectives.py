@@ -94,7 +94,7 @@ def displacement(
       if mirrored:
         e = e[: len(seen)] + e[len(seen) :]
       e = normalize(e).reshape(len(views), *own.shape)
-      total += jnp.mean(jnp.sum((e - own) ** 2, -1), 0)
+      total += jnp.mean(jnp.sum((e - own[None]) ** 2, -1), 0)
     return total / len(embed_fns)
 
   return Objective(reference, distance, is_targeted=False)

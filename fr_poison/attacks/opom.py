@@ -72,7 +72,7 @@ def opom(
     grads = base.mono(jax.grad(loss)(state.adv_images), state.one_channel)
     # Summed over pictures: those that fill up have no gradient.
     summed = jnp.sum(grads, 0, keepdims=True)
-    change = groups.mean(state.adv_images - state.images, state.weights)
+    change = groups.mean(state.adv_images - state.images, state.weights)[None]
     mask = jnp.clip(change + rate * jnp.sign(summed), -epsilon, epsilon)
     put = state.images + masks.spread(mask, state.one_channel)
     return state.replace(
@@ -95,7 +95,8 @@ def nearest_in_hull(
   Of those alone whose weight is not 0, by accelerated projected gradient over
   the coefficients.
   """
-  centre = groups.mean(points, weights)  # moved to 0, no digits are lost
+  # Moved to 0, no digits are lost.
+  centre = groups.mean(points, weights)[None]
   # What fills up is put there: inside the hull it changes nothing.
   points = jnp.where(weights[:, None] > 0, points - centre, 0)
   products = _product(points, points.T)
@@ -125,7 +126,8 @@ def affine_basis(
 
   Rows of zeros stand for directions in which the points do not differ.
   """
-  shifted = (points - groups.mean(points, weights)) * weights[:, None]
+  centre = groups.mean(points, weights)[None]
+  shifted = (points - centre) * weights[:, None]
   _, sizes, rows = jnp.linalg.svd(shifted, full_matrices=False)
   is_used = sizes > 1e-5 * jnp.maximum(sizes[0], 1e-12)
   return rows * is_used[:, None].astype(rows.dtype)
@@ -135,7 +137,7 @@ def _reference(variant, y, own, basis, state):
   """What a network's embeddings y [B, D] move away from."""
   if variant == 'fi_uap':
     return own
-  centre = groups.mean(own, state.weights)
+  centre = groups.mean(own, state.weights)[None]
   if variant == 'class_center':
     return centre
   if variant == 'convex_hull':

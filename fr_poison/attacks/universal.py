@@ -99,7 +99,7 @@ def universal(
     shape, size = state.variable.shape, start_noise
     mask = jax.random.uniform(state.rng, shape, jnp.float32, -size, size)
     mask = base.mono(mask, jnp.all(state.one_channel)[None])
-    return _moved_to(state, mask).replace(extra=jnp.ones((), jnp.float32))
+    return _moved_to(state, mask).replace(extra=jnp.ones_like(mask[0, 0, 0, 0]))
 
   def update(params, state):
     rows, weights = batch(state, batch_size)

@@ -13,7 +13,7 @@ import functools
 import pathlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, runtime_checkable
 from typing import Protocol as Interface
 
 import jax
@@ -47,6 +47,7 @@ _FROM_SET = {'feature_shift': None, 'protected_set': None, 'tip_im': 10}
 _STAGES = ('NETWORKS', 'CLOAKS')
 
 
+@runtime_checkable
 class Progress(Interface):
   """Hears how far the work is: of people, one at a time."""
 

@@ -21,6 +21,8 @@ from jaxtyping import Float, Int
 from fr_poison.types import Array, Embeddings, Params
 
 Scalar = Float[Array, '']
+Whole = int | Int[Array, '']  # a number, or as jit hands it on
+Number = float | Scalar
 
 MEMORY = 10  # pairs of L-BFGS, as in scikit-learn
 
@@ -71,7 +73,7 @@ class Progress(NamedTuple):
 
 @functools.partial(jax.jit, static_argnames='num_people')
 def solve(
-  problem: Problem, num_people: int, max_steps: int, tolerance: float
+  problem: Problem, num_people: int, max_steps: Whole, tolerance: Number
 ) -> Progress:
   """Minimises the loss of one problem, from zero.
 
@@ -92,8 +94,8 @@ def solve_near(
   base_logits: tuple[Float[Array, 'N C'], Float[Array, 'T C']],
   problems: Problem,
   probes: Float[Array, 'T D'],
-  max_steps: int,
-  tolerance: float,
+  max_steps: Whole,
+  tolerance: Number,
   *,
   top_k: int,
 ) -> tuple[
