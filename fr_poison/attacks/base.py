@@ -96,6 +96,9 @@ def _holds_traced(values):
   return False
 
 
+Terms = dict[str, Float[Array, ' B']]  # what a step computed, one a picture
+
+
 class AttackState(flax.struct.PyTreeNode):
   """Everything an attack carries from one step to the next.
 
@@ -119,7 +122,7 @@ class AttackState(flax.struct.PyTreeNode):
   first_score: Float[Array, ' B']  # the rank of the first iterate
   early_score: Float[Array, ' B']  # the best before the last tenth of the steps
   moved: Bool[Array, ' B']  # some gradient was not zero
-  terms: dict[str, Float[Array, ' B']]
+  terms: Terms
   step: Int[Array, '']  # updates made
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from fr_poison import checks
 from fr_poison.attacks import perceptual
-from fr_poison.attacks.base import by_value, zeros
+from fr_poison.attacks.base import Terms, by_value, zeros
 from fr_poison.types import Array, Images, Params
 
 Moved = Float[Array, 'B H W 3']  # a variable or levels; see `Constraint`
@@ -39,13 +39,13 @@ class Constraint(NamedTuple):
   # images -> state
   init: Callable[[Images], Any] = lambda images: ()
   # (state, adv_images, images) -> penalty, terms
-  measure: Callable[
-    [Any, Images, Images], tuple[Float[Array, ' B'], dict[str, Array]]
-  ] = lambda state, adv_images, images: (zeros(images), {})
+  measure: Callable[[Any, Images, Images], tuple[Float[Array, ' B'], Terms]] = (
+    lambda state, adv_images, images: (zeros(images), {})
+  )
   # state -> number or [B]
   gain: Callable[[Any], float | Float[Array, ' B']] = lambda state: 1.0
   # (state, terms) -> state
-  update: Callable[[Any, dict[str, Array]], Any] = lambda state, terms: state
+  update: Callable[[Any, Terms], Any] = lambda state, terms: state
   # (images, perturbation) -> variable
   variable: Callable[[Images, Moved], Moved] = lambda images, change: (
     images + change

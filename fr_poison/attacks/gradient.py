@@ -16,12 +16,10 @@ from jaxtyping import Bool, Float
 
 from fr_poison import checks
 from fr_poison.attacks import base
-from fr_poison.attacks.base import Attack, AttackState, Info
+from fr_poison.attacks.base import Attack, AttackState, Info, Terms
 from fr_poison.attacks.constraints import Constraint
 from fr_poison.attacks.objectives import Objective
 from fr_poison.types import Array, Images, InputError, Params, Rng, Rngs
-
-Terms = dict[str, Float[Array, ' B']]  # what a step computed, one a picture
 
 # When a weak result is called saturated, or not converged.
 _USED_UP = 0.9

@@ -78,9 +78,7 @@ class Rule(NamedTuple):
   start: Callable[[GroupState], GroupState]
   update: Callable[[Any, GroupState], GroupState]
   epsilon: float
-  measure: Callable[[Images, Images], dict[str, Float[Array, ' B']]] = (
-    lambda adv_images, images: {}
-  )
+  measure: Callable[[Images, Images], base.Terms] = lambda adv, images: {}
   least: int = 1
   has_mask: bool = True
 

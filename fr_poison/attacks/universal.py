@@ -76,7 +76,7 @@ def universal(
   batch_size: int,
   learning_rate: float,
   start_noise: float,
-  measure: Callable[[Images, Images], dict[str, Float[Array, ' B']]],
+  measure: Callable[[Images, Images], base.Terms],
   least: int = 1,
 ) -> base.Attack:
   """Makes the attack that descends the networks' summed losses and the price.
