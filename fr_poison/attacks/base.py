@@ -11,6 +11,7 @@ nothing is averaged over the batch. Where the unit is a group, all pictures of
 one person, it depends on nothing but the group's.
 """
 
+import contextlib
 import functools
 import inspect
 import math
@@ -87,12 +88,13 @@ def _holds_traced(values):
       rest += value
     elif isinstance(value, dict):
       rest += value.values()
-    elif inspect.ismethod(value):
-      rest += [value.__self__, value.__func__]
     elif isinstance(value, functools.partial):
       rest += [value.func, value.args, value.keywords]
-    elif inspect.isfunction(value):
-      rest += inspect.getclosurevars(value).nonlocals.values()
+    rest.append(getattr(value, '__wrapped__', None))  # as of jax.jit
+    rest.append(getattr(value, '__self__', None))
+    for cell in getattr(value, '__closure__', None) or ():
+      with contextlib.suppress(ValueError):  # nothing is in it yet
+        rest.append(cell.cell_contents)
   return False
 
 
