@@ -42,6 +42,7 @@ setuptools.setup(
     # tensorflow-datasets needs it, does not ask for it.
     'importlib_resources>=6.4.5',
     'jax>=0.8.3',
+    'jaxtyping>=0.3.0',
     'jinja2>=3.1.5',
     'matplotlib>=3.10.8',
     'ml-collections>=1.1.0',
@@ -65,6 +66,7 @@ setuptools.setup(
     + _ALIGN
     + _HEIC
     + [
+      'beartype',  # holds the shapes in signatures against calls
       'faiss-cpu',
       'hypothesis',
       'onnx',  # writes what is read without it

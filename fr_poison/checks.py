@@ -20,6 +20,8 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, NamedTuple
 
+import jax
+
 from fr_poison.types import InputError
 
 _MOST_LISTED = 16  # names in a message
@@ -48,6 +50,11 @@ class Range(NamedTuple):
     Infinity, NaN and bools are in no range.
     """
     low, high, ends, is_whole, hint = self
+    if isinstance(value, jax.core.Tracer):
+      raise InputError(
+        f'{name}: a traced number; a plain one expected, since a setting is a '
+        'part of the program'
+      )
     kind, number = (numbers.Integral, int) if is_whole else (object, float)
     try:
       found = number(value)

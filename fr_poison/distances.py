@@ -3,13 +3,16 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from fr_poison.types import Array, Embeddings
 
 
 @jax.jit
-def squared_distances(a: Embeddings, b: Embeddings) -> Array:
-  """Computes squared Euclidean distances [M, N] of [M, D] and [N, D].
+def squared_distances(
+  a: Float[Array, 'M D'], b: Float[Array, 'N D']
+) -> Float[Array, 'M N']:
+  """Computes squared Euclidean distances, of each of `a` to each of `b`.
 
   Both are moved by the mean of `a` first: |a|^2 - 2 ab + |b|^2 loses digits
   when all embeddings are far from zero and close together. Rounding can take
@@ -21,7 +24,7 @@ def squared_distances(a: Embeddings, b: Embeddings) -> Array:
   return jnp.sum(a**2, 1)[:, None] - 2 * products + jnp.sum(b**2, 1)
 
 
-def normalize(embeddings: Embeddings) -> np.ndarray:
-  """Scales embeddings [N, D] to length 1: only directions count; zero stays."""
+def normalize(embeddings: Embeddings) -> Float[np.ndarray, 'N D']:
+  """Scales embeddings to length 1: only directions count; zero stays."""
   lengths = np.linalg.norm(embeddings, axis=-1, keepdims=True)
   return embeddings / np.maximum(lengths, 1e-10)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float64, Int, Real
 from scipy import special
 
 from fr_poison.types import Array, InputError
@@ -21,6 +22,9 @@ _STEPS = 25  # of a bisection, of a golden section
 _ODDS = np.append(0, np.exp(np.linspace(-7, 6.2, 12)))
 _ZOOM = (1.2, 0.3, 0.075)  # how far to look around the best, in their logarithm
 _GOLDEN = (3 - 5**0.5) / 2
+
+
+Cells = Real[Array, ' people'] | Real[Array, 'seeds people']
 
 
 class Interval(NamedTuple):
@@ -37,7 +41,7 @@ class Interval(NamedTuple):
 
 
 def interval(
-  wrong: Array, totals: Array, people: Array | None = None
+  wrong: Cells, totals: Cells, people: Cells | None = None
 ) -> Interval:
   """Finds the 95% interval of a rate over people, and over seeds.
 
@@ -70,8 +74,8 @@ def interval(
   this has no seed.
 
   Args:
-    wrong: [people] or [seeds, people], pictures that were wrong; fractions
-      where a picture was tested several times.
+    wrong: a number a person, or of seeds and people, of pictures that were
+      wrong; fractions where a picture was tested several times.
     totals: of the same shape, pictures; where there are none, the person is
       not in that seed.
     people: of the same shape, who each column is; None: the same person under
@@ -87,7 +91,7 @@ def interval(
 
 
 def each(
-  samples: Sequence[tuple[Array, Array, Array | None]],
+  samples: Sequence[tuple[Cells, Cells, Cells | None]],
 ) -> list[Interval]:
   """Finds the intervals of many samples at once, faster than one by one.
 
@@ -142,12 +146,12 @@ def _stack(tails):
 
 
 class _Cells(NamedTuple):
-  """Those with pictures, flat [N]."""
+  """Those with pictures, flat."""
 
-  wrong: np.ndarray
-  totals: np.ndarray
-  people: np.ndarray  # numbers from 0
-  seeds: np.ndarray  # the same
+  wrong: Float64[np.ndarray, ' N']
+  totals: Float64[np.ndarray, ' N']
+  people: Int[np.ndarray, ' N']  # numbers from 0
+  seeds: Int[np.ndarray, ' N']  # the same
 
   @property
   def rate(self):

@@ -199,10 +199,7 @@ def _with_grads(forward, input_grad, kernel_grad):
   Where nobody asks for the kernel's, as in an attack on a frozen network, the
   compiler drops it.
   """
-
-  @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-  def fn(x, kernel, stride, padding):
-    return forward(x, kernel, stride, padding)
+  fn = jax.custom_vjp(forward, nondiff_argnums=(2, 3))
 
   def fwd(x, kernel, stride, padding):
     return forward(x, kernel, stride, padding), (x, kernel)
@@ -210,7 +207,9 @@ def _with_grads(forward, input_grad, kernel_grad):
   def bwd(stride, padding, saved, grad):
     x, kernel = saved
     dx = input_grad(grad, kernel, x.shape, stride, padding)
-    return dx, kernel_grad(grad, x, kernel, stride, padding)
+    # In a caller's shard_map a whole kernel gets the sum of all parts'.
+    _, add = jax.vjp(lambda k: k + jnp.zeros_like(x[0, 0, 0, 0]), kernel)
+    return dx, *add(kernel_grad(grad, x, kernel, stride, padding))
 
   fn.defvjp(fwd, bwd)
   return fn
@@ -350,7 +349,7 @@ class Conv(nn.Module):
     x = conv(x, kernel.astype(x.dtype), stride=self.stride, padding=padding)
     if self.use_bias:
       bias = self.param('bias', nn.initializers.zeros, (self.features,))
-      x = x + bias.astype(x.dtype)
+      x = x + bias.astype(x.dtype)[None, None, None]
     return x
 
 

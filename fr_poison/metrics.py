@@ -9,10 +9,15 @@ intervals over people.
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Real, UInt8
 
 from fr_poison import intervals
 from fr_poison.bands import bands
-from fr_poison.types import Array, Labels
+from fr_poison.types import Array, Flags, Labels
+
+# In [0, 1], one a picture; yes or no is 1 or 0.
+Shares = Real[Array, ' N'] | Flags
+Pixels = UInt8[Array, '... H W 3']
 
 
 class Rate(NamedTuple):
@@ -26,26 +31,26 @@ class Rate(NamedTuple):
 
 
 class PerPerson(NamedTuple):
-  """Pictures that were wrong, and all, a person each; all [people]."""
+  """Pictures that were wrong, and all, a person each."""
 
   people: Labels  # rising
-  wrong: Array
-  totals: Array
+  wrong: Float[Array, ' N']
+  totals: Real[Array, ' N']
 
 
-def per_person(errors: Array, users: Labels) -> PerPerson:
-  """Sums errors [N] in [0, 1] of distinct pictures by users [N]."""
+def per_person(errors: Shares, users: Labels) -> PerPerson:
+  """Sums errors in [0, 1] of distinct pictures by users."""
   people, index = np.unique(users, return_inverse=True)
   return PerPerson(people, np.bincount(index, errors), np.bincount(index))
 
 
-def rate(errors: Array, users: Labels) -> Rate:
+def rate(errors: Shares | Real[Array, 'S N'], users: Labels) -> Rate:
   """Averages per-picture errors, with `intervals.interval` over people.
 
   Args:
-    errors: [N] in [0, 1], one per distinct picture; or [seeds, N], of the same
+    errors: in [0, 1], one per distinct picture; or a row a seed, of the same
       pictures and other trainings.
-    users: [N], whose picture it is.
+    users: whose picture it is.
 
   Raises:
     InputError: no pictures.
@@ -57,8 +62,8 @@ def rate(errors: Array, users: Labels) -> Rate:
   return Rate(float(np.mean(errors)), low, high, errors.shape[1], icc)
 
 
-def psnr(a: Array, b: Array) -> float | None:
-  """Measures the PSNR in dB of uint8 pictures; None if they agree."""
+def psnr(a: Pixels, b: Pixels) -> float | None:
+  """Measures the PSNR in dB of pictures; None if they agree."""
   # Whole numbers, so it does not matter what is summed first.
   total = sum(
     np.sum((x.astype(np.float64) - y.astype(np.float64)) ** 2)
@@ -67,8 +72,8 @@ def psnr(a: Array, b: Array) -> float | None:
   return None if total == 0 else float(10 * np.log10(255**2 / (total / a.size)))
 
 
-def linf(a: Array, b: Array) -> float:
-  """Measures the largest change of a pixel of uint8 pictures, in [0, 1]."""
+def linf(a: Pixels, b: Pixels) -> float:
+  """Measures the largest change of a pixel of pictures, in [0, 1]."""
   largest = [
     np.abs(x.astype(np.int32) - y.astype(np.int32)).max()
     for x, y in _bands(a, b)

@@ -1,27 +1,31 @@
 """How well scores part positives from negatives: the curve, and what is on it.
 
 A score above a threshold is accepted, so equal scores are accepted together.
-Everywhere: scores [N], finite; is_positive [N], bool, both kinds among them.
+Everywhere scores are finite, and both kinds are among `is_positive`; an
 InputError where they are not that.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float, Int, Real
 
 from fr_poison import checks
-from fr_poison.types import Array, InputError
+from fr_poison.types import Array, Flags, InputError
+
+Scores = Real[Array, ' N']
 
 
 class Curve(NamedTuple):
   """One point a distinct score and the origin, thresholds falling."""
 
-  fpr: np.ndarray  # accepted share of the negatives, from 0 to 1
-  tpr: np.ndarray  # accepted share of the positives, from 0 to 1
-  thresholds: np.ndarray  # from the highest score, none accepted, to -inf, all
+  fpr: Float[np.ndarray, ' P']  # accepted share of the negatives, from 0 to 1
+  tpr: Float[np.ndarray, ' P']  # accepted share of the positives, from 0 to 1
+  # From the highest score, none accepted, to -inf, all.
+  thresholds: Float[np.ndarray, ' P']
 
 
-def curve(scores: Array, is_positive: Array) -> Curve:
+def curve(scores: Scores, is_positive: Flags) -> Curve:
   """Draws the receiver operating characteristic, a point a distinct score."""
   levels, negatives, positives = counts(scores, is_positive)
   shares = lambda x: np.append(0, np.cumsum(x[::-1])) / x.sum()
@@ -30,7 +34,9 @@ def curve(scores: Array, is_positive: Array) -> Curve:
   )
 
 
-def corners(points: Curve) -> tuple[np.ndarray, np.ndarray]:
+def corners(
+  points: Curve,
+) -> tuple[Float[np.ndarray, ' Q'], Float[np.ndarray, ' Q']]:
   """Keeps the curve's turning points, (fpr, tpr): the same line."""
   steps = np.diff(points.fpr), np.diff(points.tpr)
   turns = steps[0][:-1] * steps[1][1:] != steps[0][1:] * steps[1][:-1]
@@ -38,7 +44,7 @@ def corners(points: Curve) -> tuple[np.ndarray, np.ndarray]:
   return points.fpr[keep], points.tpr[keep]
 
 
-def auc(scores: Array, is_positive: Array) -> float:
+def auc(scores: Scores, is_positive: Flags) -> float:
   """Gives the chance that a positive outscores a negative; ties count half.
 
   The area under the ROC curve, as Mann and Whitney count it (1947).
@@ -58,7 +64,9 @@ def tpr_at_fpr(points: Curve, rate: float) -> float:
   return float(points.tpr[points.fpr <= rate][-1])
 
 
-def checked(scores: Array, is_positive: Array) -> tuple[np.ndarray, np.ndarray]:
+def checked(
+  scores: Scores, is_positive: Flags
+) -> tuple[Float[np.ndarray, ' N'], Bool[np.ndarray, ' N']]:
   """Checks shapes and scores; returns float64 and bool, of any kinds."""
   scores, is_positive = np.asarray(scores, np.float64), np.asarray(is_positive)
   if scores.ndim != 1 or scores.shape != is_positive.shape:
@@ -73,8 +81,10 @@ def checked(scores: Array, is_positive: Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def counts(
-  scores: Array, is_positive: Array
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  scores: Scores, is_positive: Flags
+) -> tuple[
+  Float[np.ndarray, ' L'], Int[np.ndarray, ' L'], Int[np.ndarray, ' L']
+]:
   """Counts negatives and positives by distinct score, rising."""
   scores, is_positive = checked(scores, is_positive)
   if is_positive.all() or not is_positive.any():

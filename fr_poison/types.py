@@ -1,9 +1,13 @@
 """The shapes, the one value range, and the one error of the whole project.
 
 Pictures are `Images`: RGB, float32 in [0, 1], [B, H, W, 3]. Wherever a picture
-crosses from one room to another it is that, or uint8 of the same shape where
-it is stored. Budgets (`epsilon`) are in the same [0, 1] units, so 8 grey
-levels are 8/255. Networks do their own resizing, channel order and scaling.
+crosses from one room to another it is that, or `UInt8Images` where it is
+stored. Budgets (`epsilon`) are in the same [0, 1] units, so 8 grey levels are
+8/255. Networks do their own resizing, channel order and scaling.
+
+Signatures say shapes and kinds of numbers by jaxtyping: `Float[Array, 'M D']`
+has two axes, of which M is equally long in all arguments of one call. Nothing
+looks at them when the library runs; tests/types_test.py does.
 """
 
 import contextlib
@@ -13,16 +17,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float, Int, Key, PRNGKeyArray, UInt8
 
 from fr_poison import text
 
 Array = jax.Array | np.ndarray
-Images = Array  # [B, H, W, 3] float32 in [0, 1], RGB
-Embeddings = Array  # [B, D] float32, as the network gives them, not normalised
-Labels = Array  # [B] int32
+Images = Float[Array, 'B H W 3']  # RGB in [0, 1]
+UInt8Images = UInt8[np.ndarray, 'N H W 3']  # RGB, as they are stored
+UInt8Image = UInt8[np.ndarray, 'H W 3']
+Embeddings = Float[Array, 'N D']  # as the network gives them, not normalised
+Labels = Int[Array, ' N']  # whose each row is
+Flags = Bool[Array, ' N']
 Params = Any  # a pytree of arrays
-Rng = jax.Array  # a key of jax.random
-EmbedFn = Callable[[Params, Images], Embeddings]
+Rng = PRNGKeyArray  # a key of jax.random
+Rngs = Key[jax.Array, ' B']  # one a picture
+EmbedFn = Callable[[Params, Images], Float[Array, 'B D']]
 
 
 class InputError(ValueError):

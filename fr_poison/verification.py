@@ -8,21 +8,22 @@ pictures are; a pair is accepted when its score is above a threshold.
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float64, Int
 
 from fr_poison import checks, roc
 from fr_poison.distances import normalize
-from fr_poison.types import Array, Embeddings, InputError, Labels
+from fr_poison.types import Embeddings, Flags, InputError, Labels
 
 _BLOCK = 8192  # pairs whose embeddings are held at a time
 
 
 class Pairs(NamedTuple):
-  """Pairs of pictures by their indices, all [P]."""
+  """Pairs of pictures by their indices."""
 
-  first: np.ndarray
-  second: np.ndarray
-  is_genuine: np.ndarray
-  folds: np.ndarray  # 0, 1, ...; nobody is in two of them
+  first: Int[np.ndarray, ' P']
+  second: Int[np.ndarray, ' P']
+  is_genuine: Bool[np.ndarray, ' P']
+  folds: Int[np.ndarray, ' P']  # 0, 1, ...; nobody is in two of them
 
 
 def draw(
@@ -34,7 +35,7 @@ def draw(
   twice. A fold without enough of one kind has fewer of both.
 
   Args:
-    labels: [N], whose picture it is.
+    labels: whose picture it is.
     num_pairs: of both kinds in all folds, where there are so many.
     num_folds: that people are dealt to.
     seed: of the draws.
@@ -80,8 +81,8 @@ def _draw(starts, stops, count, rng):
   return np.stack([first, stops[first] - ends[first] + drawn])
 
 
-def score(embeddings: Embeddings, pairs: Pairs) -> np.ndarray:
-  """Scores pairs of [N, D] by their cosine, [P]; one with zeros scores 0."""
+def score(embeddings: Embeddings, pairs: Pairs) -> Float64[np.ndarray, ' P']:
+  """Scores pairs by their cosine; one with zeros scores 0."""
   own = lambda rows: normalize(np.asarray(embeddings[rows], np.float64))
   starts = range(0, len(pairs.first), _BLOCK)
   blocks = [slice(start, start + _BLOCK) for start in starts]
@@ -90,14 +91,14 @@ def score(embeddings: Embeddings, pairs: Pairs) -> np.ndarray:
   )
 
 
-def eer(scores: Array, is_genuine: Array) -> float:
+def eer(scores: roc.Scores, is_genuine: Flags) -> float:
   """Finds the rate where false accepts and false rejects are as frequent.
 
   Between two points of the ROC curve: on the straight line between them.
 
   Args:
-    scores: [P], finite.
-    is_genuine: [P] bool, both of them there.
+    scores: finite.
+    is_genuine: both of them are there.
 
   Raises:
     InputError: they are not that.
@@ -109,16 +110,18 @@ def eer(scores: Array, is_genuine: Array) -> float:
   return float(np.interp(0, excess[ends], points.fpr[ends]))
 
 
-def accuracies(scores: Array, is_genuine: Array, folds: Array) -> np.ndarray:
+def accuracies(
+  scores: roc.Scores, is_genuine: Flags, folds: Labels
+) -> Float64[np.ndarray, ' F']:
   """Gives each fold's accuracy, with the threshold best on all the others.
 
   As LFW's technical report has it (Huang et al., 2007), which reports their
   mean.
 
   Args:
-    scores: [P], finite.
-    is_genuine: [P] bool.
-    folds: [P], LFW's are ten; both kinds of pairs outside each.
+    scores: finite.
+    is_genuine: same person or not.
+    folds: LFW's are ten; both kinds of pairs outside each.
 
   Raises:
     InputError: they are not that, or there is only one fold.

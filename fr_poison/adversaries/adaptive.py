@@ -12,22 +12,23 @@ then the head is dropped and the features serve any recognizer.
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Int, UInt8
 
-from fr_poison.types import InputError, Labels
+from fr_poison.types import InputError, Labels, UInt8Images
 
 
 def training_set(
-  clean: np.ndarray, cloaked: Sequence[np.ndarray], labels: Labels
-) -> tuple[np.ndarray, Labels]:
+  clean: UInt8Images, cloaked: Sequence[UInt8Images], labels: Labels
+) -> tuple[UInt8[np.ndarray, 'M H W 3'], Int[np.ndarray, ' M']]:
   """Puts every version of every public picture under its true name.
 
   Args:
-    clean: uint8 [N, H, W, 3], the public people's pictures.
+    clean: the public people's pictures.
     cloaked: the same pictures as each tool gives them back.
-    labels: [N].
+    labels: whose they are.
 
   Returns:
-    uint8 [(1 + tools) N, H, W, 3], labels of the same length.
+    Of M = (1 + tools) N versions, pictures and labels.
 
   Raises:
     InputError: a tool gave other pictures than it was given.

@@ -78,8 +78,8 @@ def calibrate(
   the accurate network. People with a single picture are passed over.
 
   Args:
-    embeddings: [N, D], the accurate network's, of public people for instance.
-    labels: [N].
+    embeddings: the accurate network's, of public people for instance.
+    labels: whose they are.
     normalize: as in `nearest_neighbor.fit`.
     quantile: in (0, 1).
 

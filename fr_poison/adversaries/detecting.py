@@ -10,6 +10,7 @@ reports it by itself: error rates are those of enrolled people alone.
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int, Real
 
 from fr_poison.types import Array, InputError, Labels
 
@@ -17,19 +18,22 @@ from fr_poison.types import Array, InputError, Labels
 class Filtered(NamedTuple):
   """What is left of a scrape."""
 
-  kept: np.ndarray  # rows, in the order in which they were given
-  not_enrolled: Labels  # people of whom no picture is left, rising
+  kept: Int[np.ndarray, ' K']  # rows, in the order in which they were given
+  not_enrolled: Int[Array, ' P']  # people of whom no picture is left, rising
 
 
 def filter_scrape(
-  scores: Array, threshold: float, labels: Labels, train: Array
+  scores: Real[Array, ' N'],
+  threshold: float,
+  labels: Labels,
+  train: Int[Array, ' T'],
 ) -> Filtered:
   """Keeps the pictures that are not above the threshold.
 
   Args:
-    scores: [N] of a detector; higher is likelier cloaked.
+    scores: of a detector; higher is likelier cloaked.
     threshold: a score that equals it is kept; infinity keeps everything.
-    labels: [N].
+    labels: whose the pictures are.
     train: rows of the pictures that were scraped.
 
   Raises:

@@ -9,6 +9,7 @@ who used Fawkes 0.3 once cannot get their privacy back with 1.0).
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Int, Shaped
 
 from fr_poison import checks
 from fr_poison.types import Array, InputError, Labels
@@ -18,25 +19,25 @@ CLEAN = 'clean'  # the version that everybody else's pictures have
 
 @checks.checked
 def collect(
-  versions: Mapping[str, Array],
+  versions: Mapping[str, Shaped[Array, 'N ...']],
   shares: Mapping[str, checks.Share],
   labels: Labels,
   protected: Sequence[int],
   *,
   seed: checks.Seed | None = None,
-) -> np.ndarray:
+) -> Shaped[np.ndarray, 'N ...']:
   """Takes each protected person's pictures from the versions that `deal` says.
 
   Args:
-    versions: pictures or embeddings [N, ...], all of the same shape and type;
-      'clean' is one of them.
+    versions: pictures or embeddings, all of the same shape and type; 'clean' is
+      one of them.
     shares: of some or all versions, oldest first.
-    labels: [N].
-    protected: [P], the protected people's labels.
+    labels: whose they are.
+    protected: the protected people's labels.
     seed: as in `deal`.
 
   Returns:
-    [N, ...]; who is not protected has 'clean' pictures.
+    As many; who is not protected has 'clean' pictures.
 
   Raises:
     InputError: no version 'clean', a share of an unknown one, versions of
@@ -69,7 +70,7 @@ def deal(
   protected: Sequence[int],
   *,
   seed: checks.Seed | None = None,
-) -> np.ndarray:
+) -> Int[np.ndarray, ' N']:
   """Decides which version each picture has, for each person by themselves.
 
   Counts are the shares of a person's pictures, made whole by largest
@@ -78,15 +79,15 @@ def deal(
 
   Args:
     shares: in [0, 1], adding up to 1, oldest first.
-    labels: [N].
-    protected: [P].
+    labels: whose the pictures are.
+    protected: the protected people's labels.
     seed: None: a person's pictures are in order of time, so the first ones are
       of the oldest version. Otherwise the order is drawn, per person. Either
       way a split into training and test pictures is another draw, so that the
       shares among training pictures hold on average only.
 
   Returns:
-    int [N], indices into `shares`; -1 for who is not protected.
+    Indices into `shares`; -1 for who is not protected.
 
   Raises:
     InputError: shares are not that, a protected person without pictures, a

@@ -15,6 +15,7 @@ from typing import Annotated
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int, UInt8
 
 from fr_poison import checks, extractors
 from fr_poison.adversaries.purifying import Purifier
@@ -24,7 +25,7 @@ from fr_poison.data.batches import map_batches
 from fr_poison.detectors import residual
 from fr_poison.training import Recipe, Trainer
 from fr_poison.training.heads import Head
-from fr_poison.types import Images, InputError, Params
+from fr_poison.types import Images, InputError, Params, UInt8Images
 
 _BLOCK = 2  # side of the square of pixels that is one position
 _BATCH_SIZE = 32  # pictures purified at a time
@@ -43,6 +44,10 @@ def recipe(settings: dict, field: str = 'training') -> Recipe:
     if name in settings:
       raise InputError(f'config.{field}.{name}: a purifier has none')
   return Recipe.from_config(settings, field)
+
+
+# What goes in, and behind it what should come out.
+Pairs = UInt8[np.ndarray, 'M H W 6']
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,17 +76,17 @@ class PuFace:
       raise InputError('amplification: none given, one or more expected')
 
   def training_set(
-    self, clean: np.ndarray, cloaked: Sequence[np.ndarray]
-  ) -> tuple[np.ndarray, np.ndarray]:
+    self, clean: UInt8Images, cloaked: Sequence[UInt8Images]
+  ) -> tuple[Pairs, Int[np.ndarray, ' M']]:
     """Pairs clean pictures, and amplified cloaks of them, with clean ones.
 
     Args:
-      clean: uint8 [N, H, W, 3], the public people's pictures.
+      clean: the public people's pictures.
       cloaked: the same pictures as each tool gives them back.
 
     Returns:
-      uint8 [(1 + tools * factors) N, H, W, 6], what goes in beside what should
-      come out; and which row of `clean` that is, of the same length.
+      Of M = (1 + tools * factors) N versions, what goes in beside what should
+      come out; and which row of `clean` that is.
     """
     shown = [clean] + [
       _amplified(clean, images, factor)
@@ -96,8 +101,8 @@ class PuFace:
     self,
     recipe: Recipe,
     extractor: extractors.Extractor,
-    pairs: np.ndarray,
-    rows: np.ndarray,
+    pairs: Pairs,
+    rows: Int[np.ndarray, ' M'],
   ) -> Trainer:
     """Makes the training of a purifier for a network, which itself stays.
 

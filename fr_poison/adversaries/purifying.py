@@ -16,9 +16,9 @@ import numpy as np
 from fr_poison import checks
 from fr_poison.data import placement
 from fr_poison.detectors.base import check_pictures
-from fr_poison.types import InputError, calling
+from fr_poison.types import InputError, UInt8Images, calling
 
-Purifier = Callable[[np.ndarray], np.ndarray]  # uint8 [N, H, W, 3], both
+Purifier = Callable[[UInt8Images], UInt8Images]
 
 
 @checks.checked
@@ -45,17 +45,17 @@ def resize(scale: checks.PositiveShare) -> Purifier:
   return purify
 
 
-def nothing(images: np.ndarray) -> np.ndarray:
+def nothing(images: UInt8Images) -> UInt8Images:
   """Leaves pictures as they are."""
   return images
 
 
-def apply(purify: Purifier, images: np.ndarray) -> np.ndarray:
-  """Purifies pictures, clean and cloaked ones alike, uint8 [N, H, W, 3].
+def apply(purify: Purifier, images: UInt8Images) -> UInt8Images:
+  """Purifies pictures, clean and cloaked ones alike.
 
   Args:
     purify: a squeezer, `resize`, or made of a detector's model.
-    images: uint8 [N, H, W, 3].
+    images: the pictures.
 
   Raises:
     InputError: the purifier gave other pictures than it was given; or its own.

@@ -30,7 +30,8 @@ _SCALE = (0.458, 0.448, 0.450)
 def normalize(images):
   """Scales pictures in [0, 1] as torchvision's networks take them."""
   x = 2 * images - 1
-  return (x - jnp.asarray(_MEAN, x.dtype)) / jnp.asarray(_SCALE, x.dtype)
+  mean, scale = (jnp.asarray([[[c]]], x.dtype) for c in (_MEAN, _SCALE))
+  return (x - mean) / scale
 
 
 class LpipsFeatures(nn.Module):
@@ -52,5 +53,5 @@ class LpipsFeatures(nn.Module):
       square = jnp.sum(x**2, -1, keepdims=True)
       unit = x * jax.lax.rsqrt(jnp.maximum(square, 1e-20))
       positions = x.shape[1] * x.shape[2]
-      features.append(unit * jnp.sqrt(weight / positions))
+      features.append(unit * jnp.sqrt(weight / positions)[None, None, None])
     return features

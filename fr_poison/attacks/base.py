@@ -11,6 +11,7 @@ nothing is averaged over the batch. Where the unit is a group, all pictures of
 one person, it depends on nothing but the group's.
 """
 
+import contextlib
 import functools
 import inspect
 import math
@@ -22,12 +23,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Bool, Float, Float32, Int, Key, Shaped, UInt32
 
 from fr_poison import checks
 from fr_poison.types import (
   Array,
   Images,
   InputError,
+  Params,
+  Rng,
+  Rngs,
   check_finite,
   check_images,
 )
@@ -44,7 +49,8 @@ def by_value(make: Callable) -> Callable:
   JAX compiles once per function, and two closures are two functions, however
   equal what they close over. It also forgets a program with its function, so
   being equal is not enough: what was made last is kept and given out again.
-  Arguments that have no hash, such as weights, make a new value each time.
+  Arguments that have no hash, such as weights, make a new value each time, and
+  so do functions of a caller's traced arrays, which must not outlive the trace.
   """
   signature = inspect.signature(make)
   kept = functools.lru_cache(_KEPT)(make)
@@ -61,9 +67,38 @@ def by_value(make: Callable) -> Callable:
       hash((*values, *named.values()))
     except TypeError:
       return make(*args, **kwargs)
+    if _holds_traced([*values, *named.values()]):
+      return make(*args, **kwargs)
     return kept(*values, **named)
 
   return call
+
+
+def _holds_traced(values):
+  """Whether a caller's traced array is among them, or closed over by them."""
+  rest, seen = list(values), set()
+  while rest:
+    value = rest.pop()
+    if isinstance(value, jax.core.Tracer):
+      return True
+    if id(value) in seen:
+      continue
+    seen.add(id(value))
+    if isinstance(value, tuple | list):
+      rest += value
+    elif isinstance(value, dict):
+      rest += value.values()
+    elif isinstance(value, functools.partial):
+      rest += [value.func, value.args, value.keywords]
+    rest.append(getattr(value, '__wrapped__', None))  # as of jax.jit
+    rest.append(getattr(value, '__self__', None))
+    for cell in getattr(value, '__closure__', None) or ():
+      with contextlib.suppress(ValueError):  # nothing is in it yet
+        rest.append(cell.cell_contents)
+  return False
+
+
+Terms = dict[str, Float[Array, ' B']]  # what a step computed, one a picture
 
 
 class AttackState(flax.struct.PyTreeNode):
@@ -75,22 +110,26 @@ class AttackState(flax.struct.PyTreeNode):
   them `dssim`, `lpips` and `penalty_weight`, Fawkes's weight per picture.
   """
 
-  images: Images  # [B, H, W, 3], the originals
-  variable: Array  # [B, H, W, 3], what the optimiser moves
-  adv_images: Images  # [B, H, W, 3] in [0, 1], before rounding to uint8
-  one_channel: Array  # [B] bool, the perturbation is grey
-  rngs: Array  # [B] keys
+  images: Images  # the originals
+  variable: Float[Array, 'B H W 3']  # what the optimiser moves
+  adv_images: Images  # before rounding to uint8
+  one_channel: Bool[Array, ' B']  # the perturbation is grey
+  rngs: Rngs
   reference: Any  # the objective's, computed once
   constraint: Any  # the constraint's
   optimizer: optax.OptState
-  best_images: Images  # [B, H, W, 3], the best iterate so far
-  best_score: Array  # [B], its rank
-  best_step: Array  # [B] int32, when it was found
-  first_score: Array  # [B], the rank of the first iterate
-  early_score: Array  # [B], the best rank before the last tenth of the steps
-  moved: Array  # [B] bool, some gradient was not zero
-  terms: dict[str, Array]  # [B] each
-  step: Array  # int32, updates made
+  best_images: Images  # the best iterate so far
+  best_score: Float[Array, ' B']  # its rank
+  best_step: Int[Array, ' B']  # when it was found
+  first_score: Float[Array, ' B']  # the rank of the first iterate
+  early_score: Float[Array, ' B']  # the best before the last tenth of the steps
+  moved: Bool[Array, ' B']  # some gradient was not zero
+  terms: Terms
+  step: Int[Array, '']  # updates made
+
+
+# One entry a picture: numbers, and answers to yes or no.
+Info = dict[str, Float[Array, ' B'] | Bool[Array, ' B']]
 
 
 class Attack(NamedTuple):
@@ -100,9 +139,11 @@ class Attack(NamedTuple):
   compiled once.
   """
 
-  init: Callable[..., AttackState]  # (params, rng, images, ...) -> state
-  step: Callable[..., AttackState]  # (params, state) -> state
-  finish: Callable[..., tuple[Images, dict[str, Array]]]  # (params, state)
+  # (params, rng, images, ...) -> state, which is an `AttackState` or, where the
+  # unit is a group, a `groups.GroupState`.
+  init: Callable[..., Any]
+  step: Callable[[Params, Any], Any]  # (params, state) -> state
+  finish: Callable[[Params, Any], tuple[Images, Info]]  # (params, state)
   num_steps: int
   is_targeted: bool = True  # `init` takes targets; where not, it refuses them
   from_set: bool = False  # targets are candidates, the same for all pictures
@@ -111,8 +152,8 @@ class Attack(NamedTuple):
   # Of a group, how many pictures a step looks at, of which `num_steps` is how
   # often it looks at each; None: at all of them.
   batch_size: int | None = None
-  # (params, state) -> [1, H, W, 3], for other pictures of the person, too.
-  mask: Callable[..., Array] | None = None
+  # (params, state) -> the mask, for other pictures of the person, too.
+  mask: Callable[[Params, Any], Float[Array, '1 H W 3']] | None = None
 
   def steps_for(self, count: int) -> int:
     """How often `step` is meant to run for so many pictures."""
@@ -161,39 +202,55 @@ def check_inputs(
   check_finite('start', start)
 
 
-def is_grey(images: Images) -> Array:
-  """Finds pictures whose three channels are equal everywhere, [B] bool."""
+def is_grey(images: Images) -> Bool[Array, ' B']:
+  """Finds pictures whose three channels are equal everywhere."""
   return jnp.all(images == images[..., :1], (1, 2, 3))
 
 
-def mono(x: Array, one_channel: Array) -> Array:
-  """Makes the channels of pictures equal where [B] `one_channel` says so."""
+def mono(
+  x: Float[Array, 'B H W 3'], one_channel: Bool[Array, ' B']
+) -> Float[Array, 'B H W 3']:
+  """Makes the channels of pictures equal where `one_channel` says so."""
   mean = jnp.mean(x, -1, keepdims=True)
   return jnp.where(per_picture(one_channel), mean, x)
 
 
-def per_picture(flags: Array) -> Array:
-  """Shapes [B] so that it broadcasts over pictures [B, H, W, 3]."""
+def per_picture(flags: Shaped[Array, ' B']) -> Shaped[Array, 'B 1 1 1']:
+  """Shapes one entry a picture so that it broadcasts over pictures."""
   return flags[:, None, None, None]
 
 
-def picture_rngs(rng: jax.Array, images: Images) -> jax.Array:
-  """Folds each picture's 8-bit content into `rng`: one key a picture, [B]."""
-  return jax.vmap(jax.random.fold_in, (None, 0))(rng, digests(images))
+def picture_rngs(rng: Rng, images: Images) -> Rngs:
+  """Folds each picture's 8-bit content into `rng`: one key a picture."""
+  return jax.vmap(jax.random.fold_in, (None, 0))(threefry(rng), digests(images))
 
 
-def digests(images: Images) -> jax.Array:
-  """Hashes each picture's 8-bit content, uint32 [B]."""
+def threefry(rng: Rng) -> Key[jax.Array, '']:
+  """Makes a key of the one generator whose numbers depend on the key alone.
+
+  Those of 'rbg', drawn side by side, depend on how many are drawn.
+  """
+  data = jax.random.key_data(rng)[:2]
+  return jax.random.wrap_key_data(data, impl='threefry2x32')
+
+
+def digests(images: Images) -> UInt32[Array, ' B']:
+  """Hashes each picture's 8-bit content."""
   codes = jnp.round(images * 255).astype(jnp.int32).astype(jnp.uint32)
   codes = codes.reshape(len(images), math.prod(images.shape[1:]))
   # Odd multipliers, all different: permuted pixels hash differently, too.
   factors = jnp.arange(codes.shape[1], dtype=jnp.uint32) * 0x3C6EF372 + 1
-  return jnp.sum(codes * factors, 1, dtype=jnp.uint32)
+  return jnp.sum(codes * factors[None], 1, dtype=jnp.uint32)
 
 
-def fold_in(rngs: jax.Array, number: Array) -> jax.Array:
-  """Makes other keys [B], for step or use `number`."""
+def fold_in(rngs: Rngs, number: int | Int[Array, '']) -> Rngs:
+  """Makes other keys, for step or use `number`."""
   return jax.vmap(jax.random.fold_in, (0, None))(rngs, number)
+
+
+def zeros(images: Images) -> Float32[Array, ' B']:
+  """Makes one zero a picture, on the device that has the picture."""
+  return jnp.zeros_like(images[:, 0, 0, 0], jnp.float32)
 
 
 def own(leaf: Any) -> Any:

@@ -3,7 +3,7 @@
 As many of them at a time as there are devices.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,8 +13,9 @@ from jax.sharding import Mesh
 
 from fr_poison import parallel
 from fr_poison.attacks import masks, steps
-from fr_poison.attacks.base import Attack, check_inputs
-from fr_poison.types import Array, Images, InputError, Labels, Rng
+from fr_poison.attacks.base import Attack, Info, check_inputs
+from fr_poison.attacks.masks import Groups, Mask
+from fr_poison.types import Images, InputError, Params, Rng
 
 
 class _People(NamedTuple):
@@ -29,21 +30,21 @@ class _People(NamedTuple):
 
 def make_masks(
   attack: Attack,
-  params,
+  params: Sequence[Params],
   rng: Rng,
   images: Images,
-  groups: Labels,
+  groups: Groups,
   *,
   devices: parallel.Devices = None,
-) -> dict[Any, Array]:
-  """Makes every person's mask, [1, H, W, 3] by label: for `apply`.
+) -> dict[Any, Mask]:
+  """Makes every person's mask, by label: for `apply`.
 
   Args:
     attack: on groups, with a mask.
     params: see `run`, as for the rest.
     rng: a key.
-    images: [B, H, W, 3], RGB float32 in [0, 1].
-    groups: [B], whose each picture is.
+    images: RGB float32 in [0, 1].
+    groups: whose each picture is.
     devices: see `parallel.chosen`.
 
   Raises:
@@ -65,12 +66,12 @@ def make_masks(
 
 def run(
   attack: Attack,
-  params,
+  params: Sequence[Params],
   rng: Rng,
   images: Images,
-  groups: Labels,
+  groups: Groups,
   devices: parallel.Devices,
-) -> tuple[Images, dict[str, Array]]:
+) -> tuple[Images, Info]:
   """Gives the people's pictures in the order given; see `loop.run`."""
   found, places = [], []
   for some in _advanced(attack, params, rng, images, groups, devices):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from fr_poison import checks
 from fr_poison.attacks import base, groups, perceptual, universal
@@ -58,8 +59,10 @@ def chameleon(
   )
 
 
-def angles(a: Array, b: Array) -> Array:
-  """Measures the angles [B] in radians between unit vectors [B, D].
+def angles(
+  a: Float[Array, 'B D'], b: Float[Array, 'B D']
+) -> Float[Array, ' B']:
+  """Measures the angles in radians between unit vectors.
 
   Where vectors are nearly equal, as in the first steps, the slope is that of
   an angle of 1.4e-3: finite, and not 0 as a clip alone would make it.

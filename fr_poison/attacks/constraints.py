@@ -9,23 +9,22 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from fr_poison import checks
 from fr_poison.attacks import perceptual
-from fr_poison.attacks.base import by_value
-from fr_poison.types import Params
+from fr_poison.attacks.base import Terms, by_value, zeros
+from fr_poison.types import Array, Images, Params
+
+Moved = Float[Array, 'B H W 3']  # a variable or levels; see `Constraint`
 
 # The authors' factor: it keeps arctanh finite at black and white.
 _SHRINK = 2 - 1e-6
 
 
-def round_codes(levels):
+def round_codes(levels: Float[Array, '*S']) -> Float[Array, '*S']:
   """Rounds to the nearest whole levels in 0..255."""
   return jnp.clip(jnp.round(levels), 0, 255)
-
-
-def _zeros(images):
-  return jnp.zeros(len(images), jnp.float32)
 
 
 class Constraint(NamedTuple):
@@ -38,26 +37,33 @@ class Constraint(NamedTuple):
   """
 
   # images -> state
-  init: Callable[..., Any] = lambda images: ()
-  # (state, adv_images, images) -> penalty [B], terms
-  measure: Callable[..., Any] = lambda state, adv_images, images: (
-    _zeros(images),
-    {},
+  init: Callable[[Images], Any] = lambda images: ()
+  # (state, adv_images, images) -> penalty, terms
+  measure: Callable[[Any, Images, Images], tuple[Float[Array, ' B'], Terms]] = (
+    lambda state, adv_images, images: (zeros(images), {})
   )
   # state -> number or [B]
-  gain: Callable[..., Any] = lambda state: 1.0
+  gain: Callable[[Any], float | Float[Array, ' B']] = lambda state: 1.0
   # (state, terms) -> state
-  update: Callable[..., Any] = lambda state, terms: state
+  update: Callable[[Any, Terms], Any] = lambda state, terms: state
   # (images, perturbation) -> variable
-  variable: Callable[..., Any] = lambda images, change: images + change
+  variable: Callable[[Images, Moved], Moved] = lambda images, change: (
+    images + change
+  )
   # (variable, images) -> adv_images
-  pictures: Callable[..., Any] = lambda variable, images: variable
+  pictures: Callable[[Moved, Images], Images] = lambda variable, images: (
+    variable
+  )
   # (variable, images) -> variable
-  project: Callable[..., Any] = lambda variable, images: variable
+  project: Callable[[Moved, Images], Moved] = lambda variable, images: variable
   # (levels, images) -> codes
-  project_codes: Callable[..., Any] = lambda levels, images: round_codes(levels)
-  # (adv_images, images) -> [B] share of the budget
-  used: Callable[..., Any] = lambda adv_images, images: _zeros(images)
+  project_codes: Callable[[Moved, Images], Moved] = lambda levels, images: (
+    round_codes(levels)
+  )
+  # (adv_images, images) -> share of the budget
+  used: Callable[[Images, Images], Float[Array, ' B']] = (
+    lambda adv_images, images: zeros(images)
+  )
 
 
 def unbounded() -> Constraint:

@@ -70,7 +70,7 @@ def diverse(
     def loss(x):
       found, total = groups.embed(embed_fns, params, x), 0.0
       for z, to, cloaks in zip(found, own, state.extra, strict=True):
-        total += jnp.sum(z * (to + shares @ cloaks))
+        total += jnp.sum(z * (to + (shares @ cloaks)[None]))
       return total / len(embed_fns), found
 
     grads, found = jax.grad(loss, has_aux=True)(x)

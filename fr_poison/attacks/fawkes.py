@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Float, Int
 
 from fr_poison import checks
 from fr_poison.attacks import (
@@ -117,10 +118,12 @@ def fawkes_v1(
 
 
 class _Controller(NamedTuple):
-  """Fawkes's bookkeeping per picture, [B] each."""
+  """Fawkes's bookkeeping per picture."""
 
-  weight: Array  # of the distance; `const_diff` in the authors' code
-  side: Array  # of the budget last seen: 1 inside, -1 outside, 0 near
+  weight: Float[Array, ' B']  # of the distance; the authors' `const_diff`
+  side: Int[
+    Array, ' B'
+  ]  # of the budget last seen: 1 inside, -1 outside, 0 near
 
 
 def _controlled(priced, budget):
@@ -131,8 +134,8 @@ def _controlled(priced, budget):
   """
 
   def init(images):
-    ones = jnp.ones(len(images), jnp.float32)
-    return _Controller(ones, jnp.ones(len(images), jnp.int32))
+    ones = base.zeros(images) + 1
+    return _Controller(ones, ones.astype(jnp.int32))
 
   def measure(controller, adv_images, images):
     penalty, terms = priced.measure((), adv_images, images)

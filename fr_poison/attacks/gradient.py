@@ -5,20 +5,21 @@ here is common to all.
 """
 
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Bool, Float
 
 from fr_poison import checks
 from fr_poison.attacks import base
-from fr_poison.attacks.base import Attack, AttackState
+from fr_poison.attacks.base import Attack, AttackState, Info, Terms
 from fr_poison.attacks.constraints import Constraint
 from fr_poison.attacks.objectives import Objective
-from fr_poison.types import Array, InputError
+from fr_poison.types import Array, Images, InputError, Params, Rng, Rngs
 
 # When a weak result is called saturated, or not converged.
 _USED_UP = 0.9
@@ -26,7 +27,7 @@ _SECOND_HALF = 0.45
 _STILL_RISING = 0.5
 
 
-def by_objective(terms):
+def by_objective(terms: Terms) -> Float[Array, ' B']:
   """Ranks an iterate by what the attack ascends, the default."""
   return terms['objective']
 
@@ -41,7 +42,7 @@ def gradient_attack(
   start_noise: checks.NotNegative = 0.0,
   start_value: checks.Number = 0.0,
   restarts: checks.Count = 1,
-  rank: Callable = by_objective,
+  rank: Callable[[Terms], Float[Array, ' B']] = by_objective,
   keep: tuple[str, ...] = ('best', 'last'),
   luminance_only: bool | None = None,
 ) -> Attack:
@@ -55,7 +56,7 @@ def gradient_attack(
     start_noise: half-width of the uniform start, in units of the variable.
     start_value: its centre.
     restarts: starts; the best iterate of all comes back.
-    rank: terms -> [B], how good an iterate is; -inf is never taken.
+    rank: says of terms how good an iterate is; -inf is never taken.
     keep: which iterates may come back: 'best', the one of highest rank among
       those that a step has looked at; 'last', the one after the last update.
     luminance_only: one perturbation for the three channels. None: exactly for
@@ -106,7 +107,15 @@ class Ascent(NamedTuple):
     """How many steps at the end are compared with all of them."""
     return max(1, round((self.total_steps - 1) / 10))
 
-  def init(self, params, rng, images, *, targets=None, start=None):
+  def init(
+    self,
+    params: Sequence[Params],
+    rng: Rng,
+    images: Images,
+    *,
+    targets: Any = None,
+    start: Float[Array, 'B H W 3'] | None = None,
+  ) -> AttackState:
     """Everything before the first step."""
     is_targeted = self.objective.is_targeted
     base.check_inputs(is_targeted, rng, images, targets, start)
@@ -114,11 +123,13 @@ class Ascent(NamedTuple):
     rngs = base.picture_rngs(rng, images)
     one_channel = base.is_grey(images)
     if self.luminance_only is not None:
-      one_channel = jnp.full(len(images), self.luminance_only, bool)
+      one_channel = jnp.full_like(one_channel, self.luminance_only)
     if start is None:
       start = self.random_start(rngs, images)
     variable = self.variable(images, _float32(start), one_channel)
-    lowest = jnp.full(len(images), -jnp.inf, jnp.float32)
+    # Like the pictures: a caller's shard_map counts on each device's own.
+    zeros = base.zeros(images)
+    lowest = zeros - jnp.inf
     state = AttackState(
       images=images,
       variable=variable,
@@ -131,19 +142,19 @@ class Ascent(NamedTuple):
       best_images=images,
       # With dtypes: a weakly typed state would compile the first step twice.
       best_score=lowest,
-      best_step=jnp.zeros(len(images), jnp.int32),
+      best_step=zeros.astype(jnp.int32),
       first_score=lowest,
       early_score=lowest,
-      moved=jnp.zeros(len(images), bool),
+      moved=zeros.astype(bool),
       terms={},
       step=jnp.zeros((), jnp.int32),
     )
     _, terms = jax.eval_shape(self.evaluate, params, state, images, rngs)
-    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), terms)
-    return jax.tree.map(base.own, state.replace(terms=zeros))
+    state = state.replace(terms=dict.fromkeys(terms, zeros))
+    return jax.tree.map(base.own, state)
 
-  def random_start(self, rngs, images):
-    """Uniform noise [B, H, W, 3], each picture's from its own key."""
+  def random_start(self, rngs: Rngs, images: Images) -> Float[Array, 'B H W 3']:
+    """Uniform noise, each picture's from its own key."""
     size = self.start_noise
     draw = lambda rng: jax.random.uniform(
       rng, images.shape[1:], images.dtype, -size, size
@@ -160,8 +171,14 @@ class Ascent(NamedTuple):
     """What the variable stands for, in [0, 1]."""
     return jnp.clip(self.constraint.pictures(variable, images), 0, 1)
 
-  def evaluate(self, params, state, adv_images, rngs):
-    """What is ascended, [B], and the terms it is made of, in float32."""
+  def evaluate(
+    self,
+    params: Sequence[Params],
+    state: AttackState,
+    adv_images: Images,
+    rngs: Rngs,
+  ) -> tuple[Float[Array, ' B'], Terms]:
+    """What is ascended, and the terms it is made of, in float32."""
     distance = self.objective.distance(
       params, state.reference, adv_images, rngs
     )
@@ -179,7 +196,7 @@ class Ascent(NamedTuple):
     found = {'objective': score, 'feature_distance': distance}
     return score, found | jax.tree.map(_float32, terms)
 
-  def step(self, params, state):
+  def step(self, params: Sequence[Params], state: AttackState) -> AttackState:
     """One update along the gradient."""
     rngs = base.fold_in(state.rngs, state.step)
 
@@ -237,7 +254,9 @@ class Ascent(NamedTuple):
       (variable, optimizer),
     )
 
-  def finish(self, params, state):
+  def finish(
+    self, params: Sequence[Params], state: AttackState
+  ) -> tuple[Images, Info]:
     """The original or the kept iterate, judged as it is saved."""
     kept = {'best': state.best_images, 'last': state.adv_images}
     save = self.constraint.project_codes
@@ -284,8 +303,13 @@ class Ascent(NamedTuple):
     return rising & (gained > 0) & (last < count)
 
 
-def saturated(used: Array, start: Array, half: Array, end: Array) -> Array:
-  """Whether the budget is used up, and a larger one would give more, [B] bool.
+def saturated(
+  used: Float[Array, ' B'],
+  start: Float[Array, ' B'],
+  half: Float[Array, ' B'],
+  end: Float[Array, ' B'],
+) -> Bool[Array, ' B']:
+  """Whether the budget is used up, and a larger one would give more.
 
   `start`, `half` and `end` are what grows, at the original, half the way to the
   result, and there. Small changes move an embedding in proportion, so the

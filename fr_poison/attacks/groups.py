@@ -19,6 +19,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
 
 from fr_poison.attacks import (
   base,
@@ -28,7 +29,16 @@ from fr_poison.attacks import (
   networks,
   objectives,
 )
-from fr_poison.types import Array, EmbedFn, Images, InputError, check_images
+from fr_poison.types import (
+  Array,
+  EmbedFn,
+  Images,
+  InputError,
+  Params,
+  Rng,
+  Rngs,
+  check_images,
+)
 
 
 class GroupState(flax.struct.PyTreeNode):
@@ -37,18 +47,20 @@ class GroupState(flax.struct.PyTreeNode):
   Pictures, and what is [B] or [B, ...], are in the order of their hashes.
   """
 
-  images: Images  # [B, H, W, 3], the originals
-  order: Array  # [B] int32, the place where each was given
-  weights: Array  # [B], 1 for a picture and 0 for what fills up
-  one_channel: Array  # [B] bool, the perturbation is grey
-  rng: Array  # the group's key
-  rngs: Array  # [B] keys
-  own: Any  # of each network, unit embeddings [B, D] of the originals
-  variable: Array  # what the steps move: the mask [1, H, W, 3], or pictures
-  adv_images: Images  # [B, H, W, 3], before rounding to uint8
+  images: Images  # the originals
+  order: Int[Array, ' B']  # the place where each was given
+  weights: Float[Array, ' B']  # 1 for a picture and 0 for what fills up
+  one_channel: Bool[Array, ' B']  # the perturbation is grey
+  rng: Rng  # the group's key
+  rngs: Rngs
+  own: list[
+    Float[Array, 'B _']
+  ]  # per network, unit embeddings of the originals
+  variable: Float[Array, '#B H W 3']  # what steps move: the mask, or pictures
+  adv_images: Images  # before rounding to uint8
   extra: Any  # the recipe's
-  moved: Array  # bool, some gradient was not zero
-  step: Array  # int32, updates made
+  moved: Bool[Array, '']  # some gradient was not zero
+  step: Int[Array, '']  # updates made
 
 
 class Rule(NamedTuple):
@@ -58,7 +70,7 @@ class Rule(NamedTuple):
     start: (state) -> state, with `variable`, `adv_images` and `extra`.
     update: (params, state) -> state, after one step.
     epsilon: no pixel moves by more, in [0, 1] pixel units.
-    measure: (adv_images, images) -> terms, [B] each, for `info`.
+    measure: (adv_images, images) -> terms for `info`, one entry a picture.
     least: pictures that a person must have.
     has_mask: `variable` is a mask, and not the pictures themselves.
   """
@@ -66,7 +78,7 @@ class Rule(NamedTuple):
   start: Callable[[GroupState], GroupState]
   update: Callable[[Any, GroupState], GroupState]
   epsilon: float
-  measure: Callable[..., dict] = lambda adv_images, images: {}
+  measure: Callable[[Images, Images], base.Terms] = lambda adv, images: {}
   least: int = 1
   has_mask: bool = True
 
@@ -101,16 +113,18 @@ def group_attack(
   )
 
 
-def mean(x: Array, weights: Array) -> Array:
-  """Averages [B, ...] over the pictures that weigh something."""
+def mean(
+  x: Float[Array, 'B ...'], weights: Float[Array, ' B']
+) -> Float[Array, '...']:
+  """Averages over the pictures that weigh something."""
   shaped = weights.reshape(-1, *[1] * (x.ndim - 1))
   return jnp.sum(shaped * x, 0) / jnp.sum(weights)
 
 
 def embed(
   embed_fns: Sequence[EmbedFn], params: Any, images: Images
-) -> list[Array]:
-  """Gives unit embeddings [B, D], one array a network."""
+) -> list[Float[Array, 'B _']]:
+  """Gives unit embeddings, one array a network."""
   found = networks.embed_all(embed_fns, params, images)
   return [objectives.normalize(e) for e in found]
 
@@ -122,7 +136,14 @@ class _Group(NamedTuple):
   objective: objectives.Objective
   rule: Rule
 
-  def init(self, params, rng, images, *, weights=None):
+  def init(
+    self,
+    params: Sequence[Params],
+    rng: Rng,
+    images: Images,
+    *,
+    weights: Shaped[Array, ' B'] | None = None,
+  ) -> GroupState:
     """Of one person's pictures; those of weight 0 only fill up."""
     check_images(images)
     base.check_rng(rng)
@@ -132,7 +153,7 @@ class _Group(NamedTuple):
         f'each other and needs {self.rule.least} or more'
       )
     images = jnp.asarray(images, jnp.float32)
-    weights = jnp.ones(len(images)) if weights is None else weights
+    weights = base.zeros(images) + 1 if weights is None else weights
     weights = jnp.asarray(weights, jnp.float32)
     hashes = jnp.where(weights > 0, base.digests(images), _LAST)
     order = jnp.argsort(hashes).astype(jnp.int32)
@@ -146,21 +167,21 @@ class _Group(NamedTuple):
       rng=_group_rng(rng, hashes, weights),
       rngs=base.picture_rngs(rng, images),
       own=embed(self.embed_fns, params, images),
-      variable=jnp.zeros((1, *images.shape[1:]), jnp.float32),
+      variable=jnp.zeros_like(images[:1]),
       adv_images=images,
       extra=(),
-      moved=zero > 0,
+      moved=weights[0] < 0,
       step=zero,
     )
     return jax.tree.map(base.own, self.rule.start(state))
 
-  def step(self, params, state):
+  def step(self, params: Sequence[Params], state: GroupState) -> GroupState:
     """One update by the rule."""
     state = self.rule.update(params, state)
     return state.replace(step=state.step + 1)
 
-  def mask(self, params, state):
-    """[1, H, W, 3] in whole levels; zero where it is no better than none."""
+  def mask(self, params: Sequence[Params], state: GroupState) -> masks.Mask:
+    """In whole levels; zero where it is no better than none."""
     levels = self.levels(state)
     found, distances = self.judge(params, state, levels)
     is_better = self.is_better(state, distances)[0]
@@ -194,7 +215,9 @@ class _Group(NamedTuple):
     start, end = (mean(x, state.weights) for x in distances[::2])
     return jnp.full(len(state.images), end > start)
 
-  def finish(self, params, state):
+  def finish(
+    self, params: Sequence[Params], state: GroupState
+  ) -> tuple[Images, base.Info]:
     """The cloaked pictures in the order given, judged as they are saved."""
     saved, distances = self.judge(params, state, self.levels(state))
     is_better = self.is_better(state, distances)
@@ -226,4 +249,4 @@ def _group_rng(rng, hashes, weights):
   counted = jnp.where(weights > 0, hashes, 0).astype(jnp.uint32)
   factors = jnp.arange(len(hashes), dtype=jnp.uint32) * 0x3C6EF372 + 1
   digest = jnp.sum(counted * factors, dtype=jnp.uint32)
-  return jax.random.fold_in(rng, digest)
+  return jax.random.fold_in(base.threefry(rng), digest)

@@ -12,6 +12,7 @@ import io
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int
 from PIL import Image
 
 from fr_poison import checks
@@ -27,7 +28,7 @@ _TO_YCC = np.float32(
 _TO_RGB = np.float32(
   [[65536, 0, 91881], [65536, -22554, -46802], [65536, 116130, 0]]
 ) / np.float32(2**16)
-_GREY = np.float32([0, 128, 128])
+_GREY = np.float32([[[[0, 128, 128]]]])
 
 # DCT-II by frequency and position, the left half, in units of 2^-13 and with
 # rows of norm sqrt(8): the sums of jfdctint.c's constants. Some are one off
@@ -49,10 +50,10 @@ _DCT = np.float32(np.concatenate([_LEFT, _RIGHT], 1) / 2**13)
 
 
 @checks.checked
-def quantization_tables(quality: checks.Quality) -> np.ndarray:
+def quantization_tables(quality: checks.Quality) -> Int[np.ndarray, '2 8 8']:
   """Asks libjpeg for its steps for luminance and for chrominance.
 
-  [2, 8, 8] int in 1..255, by vertical and horizontal frequency. Quality 50 is
+  In 1..255, by vertical and horizontal frequency. Quality 50 is
   the standard's own tables (ITU-T T.81, annex K), 100 is all ones.
   """
   file = io.BytesIO()
@@ -72,13 +73,13 @@ def jpeg(
   that survive, not through those quantised to zero (see `_quantize`).
 
   Args:
-    images: [B, H, W, 3] RGB in [0, 1], any H and W; taken to the 8-bit grid.
+    images: RGB in [0, 1], any H and W; taken to the 8-bit grid.
     quality: libjpeg's, 1..100.
     subsampling: '4:4:4', or '4:2:0' with chroma at half the resolution, which
       is Pillow's default.
 
   Returns:
-    [B, H, W, 3] in [0, 1], on the 8-bit grid k / 255.
+    Pictures in [0, 1], on the 8-bit grid k / 255.
 
   Raises:
     InputError: another quality or subsampling.
@@ -135,7 +136,8 @@ def _apply(spec, matrix, x):
 
 
 def _to_ycc(rgb):
-  half = np.float32([0.5, 0.5 - 2**-16, 0.5 - 2**-16])  # 255.5 fits no byte
+  # 255.5 fits no byte.
+  half = np.float32([[[[0.5, 0.5 - 2**-16, 0.5 - 2**-16]]]])
   return _round(_apply('ij,bhwj->bhwi', _TO_YCC, rgb) + _GREY, half)
 
 
@@ -154,7 +156,7 @@ def _through_blocks(planes, tables):
   """DCT, quantisation and back: [B, H, W, C] in 0..255, tables [C, 8, 8]."""
   b, h, w, c = planes.shape
   x = (planes - 128).reshape(b, h // 8, 8, w // 8, 8, c)
-  steps = np.float32(tables.transpose(1, 2, 0)[:, None])  # [8, 1, 8, C]
+  steps = np.float32(tables.transpose(1, 2, 0))[None, None, :, None]
   # Between its two passes libjpeg keeps two more bits. Its coefficients are 8
   # times too large, and divided by steps that are, too.
   x = _round(_apply('vx,bhywxc->bhywvc', _DCT, x) * 4)
@@ -169,7 +171,7 @@ def _halve(planes):
   """Means of 2x2; halves go down in even columns and up in odd ones."""
   b, h, w, c = planes.shape
   total = planes.reshape(b, h // 2, 2, w // 2, 2, c).sum((2, 4))
-  return _round(total / 4, np.float32([[1], [2]] * (w // 4)) / 4)
+  return _round(total / 4, np.float32([[[[1], [2]] * (w // 4)]]) / 4)
 
 
 def _double(planes):
@@ -178,7 +180,7 @@ def _double(planes):
   if w <= 2:  # where libjpeg does without
     return planes.repeat(2, 1).repeat(2, 2)
   total = _stretch(_stretch(planes).swapaxes(1, 2)).swapaxes(1, 2)
-  return _round(total / 16, np.float32([[8], [7]] * w) / 16)
+  return _round(total / 16, np.float32([[[[8], [7]] * w]]) / 16)
 
 
 def _stretch(planes):

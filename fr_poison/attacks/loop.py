@@ -1,13 +1,18 @@
 """The only loop over an attack's steps."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from fr_poison import parallel
 from fr_poison.attacks import by_person, masks, steps
-from fr_poison.attacks.base import Attack, check_inputs
-from fr_poison.types import Array, Images, InputError, Labels, Rng
+from fr_poison.attacks.base import Attack, Info, check_inputs
+from fr_poison.types import Array, Images, InputError, Params, Rng
+
+Targets = Sequence[Float[Array, ' _'] | Float[Array, '_ _']]  # one a network
 
 # A device's program is of so many on CPU, where another number would add in
 # another order. One would waste a matrix product; more save little.
@@ -16,15 +21,15 @@ CPU_PICTURES = 2
 
 def run(
   attack: Attack,
-  params,
+  params: Sequence[Params],
   rng: Rng,
   images: Images,
   *,
-  targets=None,
-  start=None,
-  groups: Labels | None = None,
+  targets: Targets | None = None,
+  start: Float[Array, 'B H W 3'] | None = None,
+  groups: masks.Groups | None = None,
   devices: parallel.Devices = None,
-) -> tuple[Images, dict[str, Array]]:
+) -> tuple[Images, Info]:
   """Runs a whole attack: init, `attack.num_steps` steps, finish.
 
   Each device has its part of the pictures, or of the people, and runs the
@@ -42,19 +47,19 @@ def run(
     attack: for instance `attacks.lowkey([embed_fn], epsilon=8/255)`.
     params: list of the networks' parameters, in the order of its embed_fns.
     rng: a key; each picture's own is folded from it and the pixels.
-    images: [B, H, W, 3] RGB float32 in [0, 1]; of none, none come back.
-    targets: for targeted attacks, one array of embeddings per network;
-      others take none.
-    start: [B, H, W, 3] first perturbation in the attack's own space (pixels
-      in [0, 1] units, or Fawkes's tanh space), instead of a random one.
-    groups: [B] labels, whose each picture is, for attacks whose `unit` is a
-      group; others take none. A person's result depends on nothing but their
-      own pictures, whatever their order.
+    images: RGB float32 in [0, 1]; of none, none come back.
+    targets: for targeted attacks, one array of embeddings per network, [D] or
+      [B, D], or [T, D] candidates; others take none.
+    start: first perturbation in the attack's own space (pixels in [0, 1] units,
+      or Fawkes's tanh space), instead of a random one.
+    groups: labels, whose each picture is, for attacks whose `unit` is a group;
+      others take none. A person's result depends on nothing but their own
+      pictures, whatever their order.
 
   Returns:
-    adv_images [B, H, W, 3], on the 8-bit grid k / 255 and inside the budget
-    there. A picture that the attack could not improve comes back unchanged.
-    And info, [B] each: `score` and `start_score` by which the result was
+    adv_images, on the 8-bit grid k / 255 and inside the budget there. A picture
+    that the attack could not improve comes back unchanged. And info, one entry
+    a picture: `score` and `start_score` by which the result was
     chosen, `improved`, `linf`, `budget_used` (1: all of it; 0 also where the
     attack has none), the terms of the result (`feature_distance`, `dssim`,
     `lpips`), and what may be wrong with a weak one. `zero_gradient`: in every

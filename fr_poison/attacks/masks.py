@@ -5,36 +5,42 @@ picture of one person, [1, H, W, 3] in whole grey levels k / 255.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.numpy
+from jaxtyping import Bool, Float, Float32, Shaped
 
 from fr_poison import files, keys
 from fr_poison.attacks import base
-from fr_poison.types import Array, Images, InputError, Labels, check_images
+from fr_poison.types import Array, Images, InputError, check_images
+
+Mask = Float[Array, '1 H W 3']  # in [-1, 1], whole grey levels k / 255
+Groups = Shaped[Array, ' B'] | Sequence[Any]  # labels, whose each picture is
 
 
-def spread(mask: Array, one_channel: Array) -> Array:
-  """Gives what each picture gets of a mask, [B, H, W, 3].
+def spread(
+  mask: Float[Array, '#B H W 3'], one_channel: Bool[Array, ' B']
+) -> Float[Array, 'B H W 3']:
+  """Gives what each picture gets of a mask.
 
-  Those that are grey, by `one_channel` [B], get the mean of its channels.
+  Those that are grey, by `one_channel`, get the mean of its channels.
   """
   whole = jnp.broadcast_to(mask, (len(one_channel), *mask.shape[1:]))
   return base.mono(whole, one_channel)
 
 
-def apply(mask: Array, images: Images) -> Images:
-  """Puts a mask on pictures: [B, H, W, 3] on the 8-bit grid k / 255.
+def apply(mask: Float[Array, '#B H W 3'], images: Images) -> Images:
+  """Puts a mask on pictures, on the 8-bit grid k / 255.
 
   Pure, also of traced arrays. Grey pictures stay grey.
 
   Args:
-    mask: [1, H, W, 3], or [B, H, W, 3] with one for each picture.
-    images: [B, H, W, 3], RGB float32 in [0, 1].
+    mask: one for all pictures, or one for each.
+    images: RGB float32 in [0, 1].
 
   Raises:
     InputError: a mask of another size, or pictures that are none.
@@ -56,14 +62,14 @@ def apply(mask: Array, images: Images) -> Images:
 
 
 def apply_to_each(
-  masks: Mapping[Any, Array], images: Images, groups: Labels
+  masks: Mapping[Any, Mask], images: Images, groups: Groups
 ) -> Images:
   """Puts on every picture the mask of its person; see `apply`.
 
   Args:
     masks: by label, from `make_masks`.
-    images: [B, H, W, 3], RGB float32 in [0, 1].
-    groups: [B], whose each picture is.
+    images: RGB float32 in [0, 1].
+    groups: whose each picture is.
 
   Raises:
     InputError: somebody has no mask; or as `apply`.
@@ -78,7 +84,7 @@ def apply_to_each(
   return apply(jnp.concatenate([masks[label] for label in labels]), images)
 
 
-def check_groups(groups: Labels, images: Images) -> list:
+def check_groups(groups: Groups, images: Images) -> list:
   """Gives whose each picture is, or refuses what does not say it.
 
   InputError: no labels, or of another number than pictures.
@@ -96,7 +102,7 @@ def check_groups(groups: Labels, images: Images) -> list:
   return np.asarray(groups).tolist()
 
 
-def save_mask(path: str | os.PathLike, mask: Array) -> None:
+def save_mask(path: str | os.PathLike, mask: Mask) -> None:
   """Writes a mask as safetensors, with its SHA-256.
 
   InputError: it cannot be written, or is none.
@@ -107,8 +113,8 @@ def save_mask(path: str | os.PathLike, mask: Array) -> None:
   files.write_atomic(path, safetensors.numpy.save(arrays))
 
 
-def load_mask(path: str | os.PathLike) -> np.ndarray:
-  """Reads a mask that `save_mask` wrote, float32 [1, H, W, 3].
+def load_mask(path: str | os.PathLike) -> Float32[np.ndarray, '1 H W 3']:
+  """Reads a mask that `save_mask` wrote.
 
   InputError: it cannot be read, is none, or was altered.
   """

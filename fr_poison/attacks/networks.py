@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Float32
 
 from fr_poison.types import Array, EmbedFn, Images, InputError, calling
 
@@ -53,8 +54,8 @@ def check_params(embed_fns: Sequence[EmbedFn], params: Any) -> None:
 
 def embed_all(
   embed_fns: Sequence[EmbedFn], params: Any, images: Images
-) -> list[Array]:
-  """Embeds pictures by every network: float32 [B, D] each, or `InputError`."""
+) -> list[Float32[Array, 'B _']]:
+  """Embeds pictures by every network, or raises an `InputError`."""
   check_params(embed_fns, params)
   pairs = enumerate(zip(embed_fns, params, strict=True))
   return [embed(embed_fn, own, images, i) for i, (embed_fn, own) in pairs]
@@ -62,8 +63,8 @@ def embed_all(
 
 def embed(
   embed_fn: EmbedFn, params: Any, images: Images, number: int = 0
-) -> Array:
-  """Embeds pictures by the network `embed_fns[number]`: float32 [B, D].
+) -> Float32[Array, 'B D']:
+  """Embeds pictures by the network `embed_fns[number]`.
 
   Raises:
     InputError: it gives something else. What it raises itself passes through,

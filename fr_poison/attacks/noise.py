@@ -3,6 +3,7 @@
 import zlib
 
 import numpy as np
+from jaxtyping import Num
 from scipy import ndimage
 
 from fr_poison import checks
@@ -10,12 +11,12 @@ from fr_poison import checks
 
 @checks.checked
 def matched_noise(
-  perturbations: np.ndarray,
+  perturbations: Num[np.ndarray, 'B H W C'],
   *,
   seed: checks.Seed = 0,
   num_steps: checks.Count = 10,
   window: checks.Positive | None = None,
-) -> np.ndarray:
+) -> Num[np.ndarray, 'B H W C']:
   """Draws perturbations of the same budget and smoothness as the given ones.
 
   Amplitude-adjusted phase randomisation (Schreiber and Schmitz, 1996): each
@@ -40,7 +41,7 @@ def matched_noise(
   spectrum is 67% off, and inside the squares it is the cloak.)
 
   Args:
-    perturbations: [B, H, W, C] in any unit. Channels get the same phases, so
+    perturbations: in any unit. Channels get the same phases, so
       grey ones stay grey and coloured ones keep their colours' mix.
     seed: each picture draws from it and from its own perturbation's bytes.
     num_steps: alternations between spectrum and values.
@@ -48,7 +49,7 @@ def matched_noise(
       taken with; None: noise that is equally strong everywhere.
 
   Returns:
-    [B, H, W, C], per picture and channel a permutation of the input.
+    Per picture and channel a permutation of the input.
   """
   return np.stack(
     [_randomise(p, seed, num_steps, window) for p in perturbations]

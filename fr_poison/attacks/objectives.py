@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+from jaxtyping import Float, Float32
 
 from fr_poison import checks
 from fr_poison.attacks import networks
 from fr_poison.attacks.base import by_value, fold_in
-from fr_poison.types import EmbedFn, InputError
+from fr_poison.types import Array, EmbedFn, Images, InputError, Params, Rngs
 
-View = Callable[[Any], Any]  # images -> images
+View = Callable[[Images], Images]
 
 
 class Objective(NamedTuple):
@@ -27,21 +28,23 @@ class Objective(NamedTuple):
   its arrays have one entry per picture. `rngs` are keys [B], new each step.
   """
 
-  reference: Callable[..., Any]  # (params, images, targets) -> pytree
-  distance: Callable[..., Any]  # (params, reference, adv_images, rngs) -> [B]
+  # (params, images, targets) -> pytree
+  reference: Callable[[Sequence[Params], Images, Any], Any]
+  # (params, reference, adv_images, rngs) -> distances
+  distance: Callable[[Sequence[Params], Any, Images, Rngs], Float[Array, ' B']]
   sign: float = 1.0
   is_targeted: bool = True  # `reference` looks at targets
   from_set: bool = False  # these are candidates, the same for all pictures
 
 
-def normalize(embeddings):
-  """Scales embeddings [..., D] to length 1, in float32; zero stays zero."""
+def normalize(embeddings: Float[Array, '... D']) -> Float32[Array, '... D']:
+  """Scales embeddings to length 1, in float32; zero stays zero."""
   embeddings = jnp.asarray(embeddings, jnp.float32)
   square = jnp.sum(embeddings**2, -1, keepdims=True)
   return embeddings / jnp.sqrt(jnp.maximum(square, 1e-20))
 
 
-def mirror(images):
+def mirror(images: Images) -> Images:
   """Exchanges left and right."""
   return images[:, :, ::-1]
 
@@ -91,17 +94,19 @@ def displacement(
       if mirrored:
         e = e[: len(seen)] + e[len(seen) :]
       e = normalize(e).reshape(len(views), *own.shape)
-      total += jnp.mean(jnp.sum((e - own) ** 2, -1), 0)
+      total += jnp.mean(jnp.sum((e - own[None]) ** 2, -1), 0)
     return total / len(embed_fns)
 
   return Objective(reference, distance, is_targeted=False)
 
 
-def check_targets(own, targets, *, from_set=False):
+def check_targets(
+  own: Sequence[Float[Array, 'B _']], targets: Any, *, from_set: bool = False
+) -> list[Float32[Array, ' _'] | Float32[Array, '_ _']]:
   """Gives one float32 array of targets per network.
 
   Args:
-    own: per network, embeddings [B, D] of the pictures.
+    own: per network, embeddings of the pictures.
     targets: per network, [D] or [B, D].
     from_set: instead, [T, D] for any T.
 
@@ -180,7 +185,7 @@ def scaled(objective: Objective, factor: checks.Number) -> Objective:
 @by_value
 def expectation(
   objective: Objective,
-  transforms: Sequence[Callable],
+  transforms: Sequence[Callable[[Rngs, Images], Images]],
   *,
   num_samples: checks.Count = 1,
 ) -> Objective:

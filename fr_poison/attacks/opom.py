@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Float
 
 from fr_poison import checks
 from fr_poison.attacks import base, groups, masks, optimizers
@@ -71,7 +72,7 @@ def opom(
     grads = base.mono(jax.grad(loss)(state.adv_images), state.one_channel)
     # Summed over pictures: those that fill up have no gradient.
     summed = jnp.sum(grads, 0, keepdims=True)
-    change = groups.mean(state.adv_images - state.images, state.weights)
+    change = groups.mean(state.adv_images - state.images, state.weights)[None]
     mask = jnp.clip(change + rate * jnp.sign(summed), -epsilon, epsilon)
     put = state.images + masks.spread(mask, state.one_channel)
     return state.replace(
@@ -84,17 +85,18 @@ def opom(
   return groups.group_attack(embed_fns, rule, num_steps=num_steps)
 
 
-def nearest_in_hull(y: Array, points: Array, weights: Array) -> Array:
-  """Finds the nearest points to `y` [B, D] in the convex hull of `points`.
+def nearest_in_hull(
+  y: Float[Array, 'B D'],
+  points: Float[Array, 'N D'],
+  weights: Float[Array, ' N'],
+) -> Float[Array, 'B D']:
+  """Finds the nearest points to `y` in the convex hull of `points`.
 
-  By accelerated projected gradient over the coefficients.
-
-  Args:
-    y: [B, D].
-    points: [N, D], those whose weight is not 0.
-    weights: [N].
+  Of those alone whose weight is not 0, by accelerated projected gradient over
+  the coefficients.
   """
-  centre = groups.mean(points, weights)  # moved to 0, no digits are lost
+  # Moved to 0, no digits are lost.
+  centre = groups.mean(points, weights)[None]
   # What fills up is put there: inside the hull it changes nothing.
   points = jnp.where(weights[:, None] > 0, points - centre, 0)
   products = _product(points, points.T)
@@ -117,12 +119,15 @@ def nearest_in_hull(y: Array, points: Array, weights: Array) -> Array:
   return centre + _product(shares, points)
 
 
-def affine_basis(points: Array, weights: Array) -> Array:
-  """Gives orthonormal rows [R, D] that span the points' affine hull from 0.
+def affine_basis(
+  points: Float[Array, 'N D'], weights: Float[Array, ' N']
+) -> Float[Array, '_ D']:
+  """Gives orthonormal rows that span the points' affine hull from 0.
 
   Rows of zeros stand for directions in which the points do not differ.
   """
-  shifted = (points - groups.mean(points, weights)) * weights[:, None]
+  centre = groups.mean(points, weights)[None]
+  shifted = (points - centre) * weights[:, None]
   _, sizes, rows = jnp.linalg.svd(shifted, full_matrices=False)
   is_used = sizes > 1e-5 * jnp.maximum(sizes[0], 1e-12)
   return rows * is_used[:, None].astype(rows.dtype)
@@ -132,7 +137,7 @@ def _reference(variant, y, own, basis, state):
   """What a network's embeddings y [B, D] move away from."""
   if variant == 'fi_uap':
     return own
-  centre = groups.mean(own, state.weights)
+  centre = groups.mean(own, state.weights)[None]
   if variant == 'class_center':
     return centre
   if variant == 'convex_hull':

@@ -9,7 +9,7 @@ from fr_poison.attacks.base import by_value
 
 
 def default_rate(
-  learning_rate: float | None, epsilon: float, num_steps: int
+  learning_rate: float | None, epsilon: float | None, num_steps: int
 ) -> float:
   """Gives the learning rate, or if it is None 2.5 epsilon / num_steps."""
   return 2.5 * epsilon / num_steps if learning_rate is None else learning_rate

@@ -1,7 +1,7 @@
 """How different two pictures look, and the blur that LowKey attacks through.
 
-All functions take RGB pictures in [0, 1], [B, H, W, 3]; the measures return
-one value a picture. Filters are applied as two small matrix products, rows
+All functions take RGB pictures in [0, 1]; the measures return one value a
+picture. Filters are applied as two small matrix products, rows
 then columns: that is exact, fast on every platform, and so is its gradient,
 also inside a loop on CPU.
 """
@@ -12,16 +12,19 @@ import dm_pix
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from fr_poison import checks, weights
 from fr_poison.attacks import alexnet
 from fr_poison.types import Array, Images, InputError, Params
 
+Features = list[Float[Array, 'B _ _ _']]  # one a layer
+
 _HIGHEST = jax.lax.Precision.HIGHEST
 
 
 @functools.cache
-def _valid_matrix(length: int, size: int, sigma: float) -> np.ndarray:
+def _valid_matrix(length, size, sigma):
   """[length - size + 1, length]: the filter where it fits entirely."""
   offsets = np.arange(size) - (size - 1) / 2
   kernel = np.exp(-(offsets**2) / (2 * sigma**2))
@@ -32,7 +35,7 @@ def _valid_matrix(length: int, size: int, sigma: float) -> np.ndarray:
 
 
 @functools.cache
-def _reflect_matrix(length: int, size: int, sigma: float) -> np.ndarray:
+def _reflect_matrix(length, size, sigma):
   """[length, length]: the filter after reflecting the picture at its edge."""
   pad = size // 2
   source = np.pad(np.arange(length), pad, mode='reflect')
@@ -54,7 +57,7 @@ def gaussian_blur(
   """Blurs with a Gaussian and reflect padding; the defaults are LowKey's.
 
   Args:
-    images: RGB, [B, H, W, 3].
+    images: RGB.
     kernel_size: rows and columns of the filter in pixels.
     sigma: standard deviation in pixels, above 0.
   """
@@ -66,8 +69,8 @@ def gaussian_blur(
   )
 
 
-def ssim(a: Images, b: Images) -> Array:
-  """Measures structural similarity [B] in [-1, 1].
+def ssim(a: Images, b: Images) -> Float[Array, ' B']:
+  """Measures structural similarity in [-1, 1].
 
   As `tf.image.ssim(max_val=1)`: 11x11 Gaussian window, sigma 1.5, only where it
   fits; k1 .01, k2 .03 (Wang et al., 2004). Pictures must be at least 11x11.
@@ -81,8 +84,8 @@ def ssim(a: Images, b: Images) -> Array:
   return dm_pix.ssim(a, b, filter_fn=window)
 
 
-def dssim(a: Images, b: Images) -> Array:
-  """Measures structural dissimilarity (1 - SSIM) / 2, [B]: Fawkes's budget."""
+def dssim(a: Images, b: Images) -> Float[Array, ' B']:
+  """Measures structural dissimilarity (1 - SSIM) / 2: Fawkes's budget."""
   return (1 - ssim(a, b)) / 2
 
 
@@ -98,12 +101,12 @@ def load_lpips() -> Params:
   return params
 
 
-def lpips_features(params: Params, images: Images) -> list[Array]:
-  """Computes what LPIPS compares, [B, h, w, C] each, by Euclidean distance.
+def lpips_features(params: Params, images: Images) -> Features:
+  """Computes what LPIPS compares by Euclidean distance.
 
   Args:
     params: from `load_lpips`.
-    images: RGB in [0, 1], [B, H, W, 3], at least 31x31.
+    images: RGB in [0, 1], at least 31x31.
 
   Raises:
     InputError: smaller pictures.
@@ -120,22 +123,22 @@ def lpips_features(params: Params, images: Images) -> list[Array]:
 _lpips_features = jax.jit(alexnet.LpipsFeatures().apply)
 
 
-def feature_lpips(a: list[Array], b: list[Array]) -> Array:
-  """Measures LPIPS [B] of two pictures from their `lpips_features`."""
+def feature_lpips(a: Features, b: Features) -> Float[Array, ' B']:
+  """Measures LPIPS of two pictures from their `lpips_features`."""
   return sum(
     jnp.sum((x - y) ** 2, (1, 2, 3)) for x, y in zip(a, b, strict=True)
   )
 
 
-def lpips(params: Params, a: Images, b: Images) -> Array:
-  """Measures the learned perceptual distance [B], 0 for equal pictures.
+def lpips(params: Params, a: Images, b: Images) -> Float[Array, ' B']:
+  """Measures the learned perceptual distance, 0 for equal pictures.
 
   LPIPS on AlexNet, version 0.1 (Zhang et al., 2018).
 
   Args:
     params: from `load_lpips`.
-    a: RGB in [0, 1], [B, H, W, 3], at least 31x31.
-    b: the same shape.
+    a: RGB in [0, 1], at least 31x31.
+    b: likewise.
 
   Raises:
     InputError: smaller pictures.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from fr_poison import checks
 from fr_poison.attacks import base, groups, perceptual, universal
@@ -70,9 +71,11 @@ def protego_planar(
 
 
 def log_determinant(
-  embeddings: Array, weights: Array, floor: float = 1e-4
-) -> Array:
-  """Computes log(det(Z Z' + 1e-4 I) + floor) of embeddings [B, D].
+  embeddings: Float[Array, 'B D'],
+  weights: Float[Array, ' B'],
+  floor: float = 1e-4,
+) -> Float[Array, '']:
+  """Computes log(det(Z Z' + 1e-4 I) + floor) of embeddings.
 
   Of those alone whose weight is not 0. By way of its logarithm, since the
   determinant of many that are near each other is 0 in float32.

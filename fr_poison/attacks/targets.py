@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float
 
 from fr_poison import checks
 from fr_poison.distances import normalize
-from fr_poison.types import Embeddings, InputError, Labels
+from fr_poison.types import Array, Embeddings, InputError, Labels
 
 
 def _means(embeddings, labels):
@@ -20,17 +21,17 @@ def _nearest(own, centroids):
 
 
 def farthest(
-  embeddings: Embeddings, others: Embeddings, other_labels: Labels
-) -> np.ndarray:
-  """Finds the centroid [D] of the person least like the user (Fawkes, 4.1).
+  embeddings: Float[Array, 'B D'], others: Embeddings, other_labels: Labels
+) -> Float[np.ndarray, ' D']:
+  """Finds the centroid of the person least like the user (Fawkes, 4.1).
 
   The others should be people outside of what the cloak is tested on, as the
   authors': a target's own pictures come to be taken for the user's.
 
   Args:
-    embeddings: [B, D] of the user's pictures.
-    others: [N, D] of other people's pictures.
-    other_labels: [N].
+    embeddings: of the user's pictures.
+    others: of other people's pictures.
+    other_labels: whose these are.
 
   Returns:
     Of the others' centroids, means of unit vectors made unit vectors again,
@@ -44,8 +45,8 @@ def farthest(
 
 @checks.checked
 def choose_person(
-  embeddings: Sequence[Embeddings],
-  others: Sequence[Embeddings],
+  embeddings: Sequence[Float[Array, 'B _']],
+  others: Sequence[Float[Array, 'N _']],
   other_labels: Labels,
   *,
   seed: Sequence[checks.CountOrZero],
@@ -58,9 +59,9 @@ def choose_person(
   of the `num_farthest` farthest is drawn, but never one of the nearer half.
 
   Args:
-    embeddings: per network, [B, D] of the user's pictures.
-    others: per network, [N, D] of other people's pictures.
-    other_labels: [N].
+    embeddings: per network, of the user's pictures.
+    others: per network, of other people's pictures.
+    other_labels: whose these are.
     seed: of the draw, several numbers: one of them the user's own, or all
       users draw the same rank.
     num_farthest: people to draw from; 1 takes the farthest. At most half of
@@ -80,17 +81,17 @@ def choose_person(
 
 
 def shifted(
-  embeddings: Embeddings, target_embeddings: Embeddings
-) -> np.ndarray:
-  """Moves the own embeddings between centroids: Fawkes 0.3's targets [B, D].
+  embeddings: Float[Array, 'B D'], target_embeddings: Float[Array, 'M D']
+) -> Float[np.ndarray, 'B D']:
+  """Moves the own embeddings between centroids: Fawkes 0.3's targets.
 
   t_i = f(x_i) + 2 (mean f(target) - mean f(x)). The means are over all of the
   user's pictures, so compute it from them all, in whatever batches the attack
   then runs.
 
   Args:
-    embeddings: [B, D] of the user's pictures, as the network gives them.
-    target_embeddings: [M, D] of the target person's.
+    embeddings: of the user's pictures, as the network gives them.
+    target_embeddings: of the target person's.
   """
   own = np.asarray(embeddings)
   return own + 2 * (np.asarray(target_embeddings).mean(0) - own.mean(0))

@@ -103,7 +103,7 @@ class _Greedy(NamedTuple):
     gain = lambda pictures: self.ascent.evaluate(params, state, pictures, rngs)
     _, terms = gain(state.adv_images)
     grads = self.gradients(params, state, rngs)  # [T, B, H, W, 3]
-    sums = state.optimizer + grads
+    sums = state.optimizer[None] + grads
     moved = jax.vmap(self.moved, (None, 0))(state, sums)
     gains, _ = jax.vmap(gain)(moved)
     best, rows = jnp.argmax(gains, 0), jnp.arange(len(state.images))

@@ -1,8 +1,8 @@
 """What becomes of a picture on its way: random changes to attack through.
 
-A transform is `(rngs, images) -> images`: RGB float32 in [0, 1], [B, H, W, 3],
-comes out as the same, and `rngs` holds one key a picture, [B], so that no
-picture's draw depends on its batch. Those that draw nothing ignore the keys.
+A transform is `(rngs, images) -> images`: RGB float32 in [0, 1] comes out as
+the same, and `rngs` holds one key a picture, so that no picture's draw depends
+on its batch. Those that draw nothing ignore the keys.
 Numbers out of range raise an `InputError` that names them. Filters and
 resampling are matrix products, so gradients are fast in loops on CPU, too.
 """
@@ -17,9 +17,9 @@ from fr_poison.attacks import jpeg as jpeg_model
 from fr_poison.attacks import perceptual
 from fr_poison.attacks.base import by_value, fold_in, per_picture
 from fr_poison.attacks.objectives import mirror
-from fr_poison.types import Images, InputError, Rng
+from fr_poison.types import Images, InputError, Rngs
 
-Transform = Callable[[Rng, Images], Images]  # (keys [B], images) -> images
+Transform = Callable[[Rngs, Images], Images]
 
 
 @by_value

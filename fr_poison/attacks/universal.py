@@ -11,10 +11,15 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from fr_poison.attacks import base, groups, masks
 from fr_poison.attacks.groups import GroupState
-from fr_poison.types import Array, EmbedFn
+from fr_poison.types import Array, EmbedFn, Images
+
+Weights = Float[Array, ' B']  # of pictures, 0 for what fills up
+Units = Float[Array, 'B D']  # embeddings of length 1
+Scalar = Float[Array, '']
 
 _HIGHEST = 129  # of a weight, and 1 / 129 the lowest
 
@@ -23,18 +28,18 @@ class Price(NamedTuple):
   """What a visible change costs: weight * max(measure - budget, 0).
 
   Attributes:
-    measure: (adv_images, images) -> [B], averaged over the pictures of a step.
+    measure: (adv_images, images) -> what is averaged over a step's pictures.
     budget: up to which it is free.
     low: from which downwards the weight halves.
     high: from which upwards it doubles.
   """
 
-  measure: Callable[..., Array]
+  measure: Callable[[Images, Images], Float[Array, ' B']]
   budget: float
   low: float
   high: float
 
-  def next_weight(self, weight: Array, value: Array) -> Array:
+  def next_weight(self, weight: Scalar, value: Scalar) -> Scalar:
     """Gives the weight of the step after one that measured `value`."""
     halves = (value <= self.low) & (weight >= 1 / _HIGHEST)
     doubles = (value >= self.high) & (weight <= _HIGHEST)
@@ -42,8 +47,10 @@ class Price(NamedTuple):
     return jnp.where(halves, weight / 2, doubled)
 
 
-def batch(state: GroupState, batch_size: int) -> tuple[Array, Array]:
-  """Picks the pictures of a step: places [b], and weights [b].
+def batch(
+  state: GroupState, batch_size: int
+) -> tuple[Int[Array, ' B'], Weights]:
+  """Picks the pictures of a step: places and weights.
 
   Each epoch shuffles them anew, and divides them evenly: among 17 with a
   `batch_size` of 16 there are no 16 and one alone, but 9 and 8.
@@ -61,7 +68,7 @@ def batch(state: GroupState, batch_size: int) -> tuple[Array, Array]:
 
 def universal(
   embed_fns: Sequence[EmbedFn],
-  loss: Callable[[Array, Array, Array], Array],
+  loss: Callable[[Units, Units, Weights], Scalar],
   price: Price,
   *,
   epsilon: float,
@@ -69,15 +76,15 @@ def universal(
   batch_size: int,
   learning_rate: float,
   start_noise: float,
-  measure: Callable[..., dict],
+  measure: Callable[[Images, Images], base.Terms],
   least: int = 1,
 ) -> base.Attack:
   """Makes the attack that descends the networks' summed losses and the price.
 
   Args:
     embed_fns: the networks.
-    loss: (z', z, weights) -> number, of a step's unit embeddings [b, D] with
-      the mask and without, and which of them count, [b].
+    loss: (z', z, weights) -> number, of a step's unit embeddings with the mask
+      and without, and which of them count.
     price: of a visible change.
     epsilon: L-infinity budget of the mask.
     num_epochs: how often each picture is looked at.
@@ -92,7 +99,7 @@ def universal(
     shape, size = state.variable.shape, start_noise
     mask = jax.random.uniform(state.rng, shape, jnp.float32, -size, size)
     mask = base.mono(mask, jnp.all(state.one_channel)[None])
-    return _moved_to(state, mask).replace(extra=jnp.ones((), jnp.float32))
+    return _moved_to(state, mask).replace(extra=jnp.ones_like(mask[0, 0, 0, 0]))
 
   def update(params, state):
     rows, weights = batch(state, batch_size)

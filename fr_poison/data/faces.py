@@ -6,8 +6,9 @@ import pathlib
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Int32
 
-from fr_poison.types import InputError
+from fr_poison.types import InputError, UInt8Images
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -15,10 +16,10 @@ class FaceSet:
   """Pictures of people, one face each, all of one size.
 
   Attributes:
-    images: uint8 [N, H, W, 3], RGB.
-    labels: int32 [N], each an index into `names`.
+    images: the pictures.
+    labels: each an index into `names`.
     names: the people.
-    paths: [N], where each picture came from: relative, '/'-separated, unique.
+    paths: where each picture came from: relative, '/'-separated, unique.
     alignment: how faces were put in place: 'dlib-112', 'arcface-112',
       'centre-112' (not at all), or 'none' for pictures taken as they came.
 
@@ -27,8 +28,8 @@ class FaceSet:
       that is absolute or given twice.
   """
 
-  images: np.ndarray
-  labels: np.ndarray
+  images: UInt8Images
+  labels: Int32[np.ndarray, ' N']
   names: tuple[str, ...]
   paths: tuple[str, ...]
   alignment: str = 'none'

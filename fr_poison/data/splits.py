@@ -4,21 +4,24 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int
 
 from fr_poison import checks
-from fr_poison.types import InputError
+from fr_poison.types import InputError, Labels
+
+Rows = Int[np.ndarray, ' _']  # which pictures of a set
 
 
 class Split(NamedTuple):
   """Indices into one set of pictures, sorted, without overlap."""
 
-  train: np.ndarray
-  test: np.ndarray
+  train: Rows
+  test: Rows
 
 
 @checks.checked
 def split_per_person(
-  labels: np.ndarray,
+  labels: Labels,
   test_fraction: checks.Between = 0.3,
   seed: checks.Seed = 0,
   names: Sequence[str] | None = None,
@@ -30,7 +33,7 @@ def split_per_person(
   down, is at least one picture, and never all.
 
   Args:
-    labels: int [N]; every index is in `train` or in `test`.
+    labels: whose the pictures are; every index is in `train` or in `test`.
     test_fraction: the share.
     seed: of the draw.
     names: the people, for the message.

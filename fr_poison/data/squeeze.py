@@ -20,9 +20,9 @@ from scipy import ndimage
 
 from fr_poison import checks
 from fr_poison.data import decode
-from fr_poison.types import InputError
+from fr_poison.types import InputError, UInt8Images
 
-Squeezer = Callable[[np.ndarray], np.ndarray]  # uint8 [N, H, W, 3], both
+Squeezer = Callable[[UInt8Images], UInt8Images]
 
 # Xu et al.'s joint detector for colour pictures (EvadeML-Zoo's "bit_depth_5,
 # median_filter_2_2, non_local_means_color_11_3_4"). They apply each alone and

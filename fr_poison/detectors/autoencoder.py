@@ -13,6 +13,7 @@ import functools
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jaxtyping import Float
 
 from fr_poison import checks
 from fr_poison.attacks.base import is_grey, mono
@@ -62,8 +63,10 @@ class Network(nn.Module):
     return x, divergence
 
 
-def kl_divergence(mean: Array, log_variance: Array) -> Array:
-  """Measures [B] normal codes [B, ...] against the standard normal ones."""
+def kl_divergence(
+  mean: Float[Array, 'B ...'], log_variance: Float[Array, 'B ...']
+) -> Float[Array, ' B']:
+  """Measures normal codes against the standard normal ones."""
   terms = mean**2 + jnp.exp(log_variance) - log_variance - 1
   return jnp.sum(terms, tuple(range(1, terms.ndim))) / 2
 
@@ -120,8 +123,8 @@ class Autoencoder(fitting.SmallNetwork):
 
   def loss(
     self, network: Network, params: Params, images: Images, rng: Rng
-  ) -> Array:
-    """Computes what training minimises, the mean of [B, H, W, 3], []."""
+  ) -> Float[Array, '']:
+    """Computes what training minimises, the mean of the pictures'."""
     rngs = jax.random.split(rng)
     noisy = images + self.noise * jax.random.normal(rngs[0], images.shape)
     found, divergence = network.apply(params, jnp.clip(noisy, 0, 1), rngs[1])

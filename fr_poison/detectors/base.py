@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Float64, Real, Shaped, UInt8
 
 from fr_poison import checks, weights
 from fr_poison.detectors import trunks
 from fr_poison.extractors import Extractor
 from fr_poison.recognizers import linear
-from fr_poison.types import Array, InputError, calling
+from fr_poison.types import Array, InputError, UInt8Images, calling
 
-Function = Callable[[np.ndarray], np.ndarray]
+ScoreFn = Callable[[UInt8Images], Real[np.ndarray, ' N']]
+PurifyFn = Callable[[UInt8Images], UInt8Images]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,29 +30,28 @@ class Detector:
   """Scores pictures; those of equal digests score alike.
 
   Attributes:
-    score_fn: uint8 [N, H, W, 3], N at least 1, -> [N], higher where a cloak is
-      likelier.
+    score_fn: of one picture or more, higher where a cloak is likelier.
     name: of the kind of detector.
     features: what it looks at.
     digest: of what it learnt and of its settings, see `digest`.
     size: (H, W) of the pictures it can judge; None: of any.
-    purify_fn: uint8 -> uint8 [N, H, W, 3], without what it takes for a cloak.
+    purify_fn: takes away from pictures what it takes for a cloak.
     network: the score as a network's one output [B, 1], with gradients.
     is_log_odds: whether the score is a classifier's, who above 0 takes the
       picture for cloaked; others need a threshold.
   """
 
-  score_fn: Function
+  score_fn: ScoreFn
   name: str
   features: str
   digest: str
   size: tuple[int, int] | None = None
-  purify_fn: Function | None = None
+  purify_fn: PurifyFn | None = None
   network: Extractor | None = None
   is_log_odds: bool = False
 
-  def score(self, images: np.ndarray) -> np.ndarray:
-    """Scores uint8 pictures [N, H, W, 3]: [N] float64.
+  def score(self, images: UInt8Images) -> Float64[np.ndarray, ' N']:
+    """Scores pictures.
 
     Raises:
       InputError: they are not that, or of another size; or `score_fn` gave
@@ -68,8 +69,8 @@ class Detector:
       )
     return np.asarray(scores, np.float64)
 
-  def purify(self, images: np.ndarray) -> np.ndarray:
-    """Cleans uint8 pictures [N, H, W, 3] by `purify_fn`.
+  def purify(self, images: UInt8Images) -> UInt8Images:
+    """Cleans pictures by `purify_fn`.
 
     Raises:
       InputError: they are not that, or of another size.
@@ -96,16 +97,16 @@ class Recipe:
 
   def fit(
     self,
-    clean: np.ndarray,
-    *cloaked: np.ndarray,
+    clean: UInt8Images,
+    *cloaked: UInt8[np.ndarray, 'M H W 3'],
     extractor: Extractor | None = None,
     folder: Path | None = None,
   ) -> Detector:
     """Makes the detector, of public people's pictures.
 
     Args:
-      clean: uint8 [N, H, W, 3].
-      *cloaked: of each tool, uint8 [M, H, W, 3].
+      clean: pictures without a cloak.
+      *cloaked: of each tool.
       extractor: the network `features`; None loads it by its name.
       folder: where networks are kept that are trained for it; None: nowhere.
 
@@ -118,8 +119,8 @@ class Recipe:
 
   def prepare(
     self,
-    clean: np.ndarray,
-    cloaked: Sequence[np.ndarray],
+    clean: UInt8Images,
+    cloaked: Sequence[UInt8[np.ndarray, '_ H W 3']],
     extractor: Extractor | None,
   ) -> Extractor | None:
     """Refuses pictures that `fit` cannot learn from; returns its network.
@@ -154,17 +155,22 @@ class OnNetwork(Recipe):
   features: str
 
 
+Features = Float[Array, 'N F']  # numbers that describe a picture
+
+
 class LogOdds(NamedTuple):
   """(features - mean) / scale @ weights + bias: ln p(cloaked) / p(clean)."""
 
-  mean: Array  # [F]
-  scale: Array  # [F]
-  weights: Array  # [F]
+  mean: Float[Array, ' F']
+  scale: Float[Array, ' F']
+  weights: Float[Array, ' F']
   bias: float
 
   @classmethod
-  def fit(cls, clean: Array, cloaked: Array, C: float = 1.0) -> 'LogOdds':
-    """Fits logistic regression to features, [N, F] and [M, F].
+  def fit(
+    cls, clean: Features, cloaked: Float[Array, 'M F'], C: float = 1.0
+  ) -> 'LogOdds':
+    """Fits logistic regression to features.
 
     Raises:
       InputError: features that are not finite; C as in `linear.fit`.
@@ -175,8 +181,8 @@ class LogOdds(NamedTuple):
     two = kernel[:, 1] - kernel[:, 0], bias[1] - bias[0]
     return cls(model.mean, model.scale, *two)
 
-  def __call__(self, features: Array) -> np.ndarray:
-    """Scores features [N, F]: [N] float64."""
+  def __call__(self, features: Features) -> Float64[np.ndarray, ' N']:
+    """Scores features."""
     standard = (np.asarray(features, np.float64) - self.mean) / self.scale
     # Not a matrix product, whose last digit depends on the number of rows.
     return (standard * self.weights).sum(1) + self.bias
@@ -187,13 +193,15 @@ class Described(Recipe):
 
   Nothing is learnt for these, so whoever fits it several times describes each
   picture once. Each has `C`, as in `LogOdds.fit`, and two methods:
-  `describe(images, extractor)` gives [N, F] of uint8 [N, H, W, 3], and
+  `describe(images, extractor)` gives `Features` of `UInt8Images`, and
   `judge(model, extractor, size)` the detector of log-odds, for pictures of
   `size`.
   """
 
-  def learn(self, clean: Array, cloaked: Sequence[Array]) -> LogOdds:
-    """Fits log-odds to descriptions, [N, F], and [M, F] of each tool."""
+  def learn(
+    self, clean: Features, cloaked: Sequence[Float[Array, '_ F']]
+  ) -> LogOdds:
+    """Fits log-odds to descriptions, the cloaked ones of each tool."""
     return LogOdds.fit(clean, np.concatenate(cloaked), self.C)
 
   def _fit(self, clean, cloaked, extractor, folder):
@@ -204,7 +212,7 @@ class Described(Recipe):
 
 @checks.checked
 def threshold(
-  scores_of_clean: Array, false_positive_rate: checks.ShareBelowOne
+  scores_of_clean: Real[Array, ' N'], false_positive_rate: checks.ShareBelowOne
 ) -> float:
   """Chooses the smallest threshold that flags no larger share of clean ones.
 
@@ -213,7 +221,7 @@ def threshold(
   1 / false_positive_rate pictures none is: the threshold is the highest score.
 
   Args:
-    scores_of_clean: [N], of people that the detector never saw.
+    scores_of_clean: of people that the detector never saw.
     false_positive_rate: in [0, 1).
 
   Raises:
@@ -229,7 +237,9 @@ def threshold(
   return float(scores[np.flatnonzero(shares <= false_positive_rate)[-1]])
 
 
-def digest(settings: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
+def digest(
+  settings: Mapping[str, Any], arrays: Mapping[str, Shaped[Array, '...']]
+) -> str:
   """Computes the SHA-256 of plain settings and of named arrays."""
   text = json.dumps(settings, sort_keys=True, default=dict)
   both = f'{text} {weights.digest(dict(arrays))}'
@@ -237,7 +247,7 @@ def digest(settings: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
 
 
 def check_pictures(
-  images: np.ndarray,
+  images: Any,
   name: str = 'images',
   size: tuple[int, int] | None = None,
 ) -> None:

@@ -15,11 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import linen as nn
+from jaxtyping import Float, Int, Shaped
 
 from fr_poison import checks, keys
 from fr_poison.detectors import base
 from fr_poison.extractors import cache
-from fr_poison.types import Array, InputError, Params, Rng
+from fr_poison.types import Array, InputError, Params, Rng, UInt8Images
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,9 +42,9 @@ class SmallNetwork(base.Recipe):
   def train(
     self,
     network: nn.Module,
-    loss_fn: Callable[[Params, Any, Rng], Array],
-    pictures: Sequence[np.ndarray],
-    batch_fn: Callable[[int, np.ndarray], Any],
+    loss_fn: Callable[[Params, Any, Rng], Float[Array, '']],
+    pictures: Sequence[UInt8Images],
+    batch_fn: Callable[[int, Int[np.ndarray, ' B']], Any],
     size: tuple[int, int],
     folder: Path | None,
   ) -> Params:
@@ -52,7 +53,7 @@ class SmallNetwork(base.Recipe):
     Args:
       network: takes pictures [B, H, W, 3] in [0, 1].
       loss_fn: see `minimize`.
-      pictures: uint8 [N, H, W, 3] each; a row is one of them.
+      pictures: a row is one of them all.
       batch_fn: see `minimize`.
       size: (H, W) of a batch.
       folder: where it is kept; None: nowhere.
@@ -71,18 +72,18 @@ class SmallNetwork(base.Recipe):
 
   def minimize(
     self,
-    loss_fn: Callable[[Params, Any, Rng], Array],
+    loss_fn: Callable[[Params, Any, Rng], Float[Array, '']],
     params: Params,
     num_rows: int,
-    batch_fn: Callable[[int, np.ndarray], Any],
+    batch_fn: Callable[[int, Int[np.ndarray, ' B']], Any],
   ) -> Params:
     """Trains from `params` on.
 
     Args:
-      loss_fn: the mean loss of a batch, []; compiled once.
+      loss_fn: the mean loss of a batch; compiled once.
       params: where to start.
       num_rows: of an epoch.
-      batch_fn: the batch of step s and rows [batch_size]; where an epoch ends
+      batch_fn: the batch of a step and so many rows; where an epoch ends
         within a batch, its last rows come twice.
 
     Raises:
@@ -123,7 +124,7 @@ class SmallNetwork(base.Recipe):
 def kept(
   folder: Path | None,
   kind: str,
-  pictures: Sequence[np.ndarray],
+  pictures: Sequence[UInt8Images],
   settings: dict[str, Any],
   train: Callable[[], Params],
 ) -> Params:
@@ -151,7 +152,7 @@ def kept(
   return params
 
 
-def flat(params: Params) -> dict[str, Array]:
+def flat(params: Params) -> dict[str, Shaped[Array, '...']]:
   """Names a network's arrays by their place, as `base.digest` takes them."""
   leaves = jax.tree_util.tree_leaves_with_path(params)
   return {jax.tree_util.keystr(path): leaf for path, leaf in leaves}

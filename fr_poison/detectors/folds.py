@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
+from jaxtyping import Float64, Int
 
 from fr_poison import checks
 from fr_poison.detectors import base
 from fr_poison.extractors import Extractor
-from fr_poison.types import Labels
+from fr_poison.types import Labels, UInt8Images
 
 
 class CrossFitted(NamedTuple):
@@ -23,14 +24,14 @@ class CrossFitted(NamedTuple):
 
   Attributes:
     detector: which learnt from everybody.
-    scores: [M] of clean pictures, each by a detector that learnt from nobody
+    scores: of clean pictures, each by a detector that learnt from nobody
       in its fold.
-    folds: [M], the number of each.
+    folds: the number of each.
   """
 
   detector: base.Detector
-  scores: np.ndarray
-  folds: np.ndarray
+  scores: Float64[np.ndarray, ' M']
+  folds: Int[np.ndarray, ' M']
 
   def threshold(self, false_positive_rate: float) -> float:
     """Chooses one on all scores, as `base.threshold`."""
@@ -47,8 +48,8 @@ class CrossFitted(NamedTuple):
 @checks.checked
 def cross_fit(
   recipe: base.Recipe,
-  clean: np.ndarray,
-  *cloaked: np.ndarray,
+  clean: UInt8Images,
+  *cloaked: UInt8Images,
   users: Labels,
   num_folds: Annotated[int, checks.Range(2, is_whole=True)],
   every: checks.Count = 1,
@@ -59,9 +60,9 @@ def cross_fit(
 
   Args:
     recipe: of the detector.
-    clean: uint8 [N, H, W, 3].
+    clean: pictures without a cloak.
     *cloaked: the same pictures by each tool.
-    users: [N], whose they are. People are dealt to the folds in rising order.
+    users: whose they are. People are dealt to the folds in rising order.
     num_folds: 2 or more, at most one a person.
     every: of so many clean pictures one is scored, where that takes long; all
       are where the recipe is `base.Described`.

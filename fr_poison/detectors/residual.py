@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from jaxtyping import Float32, Int
 
 from fr_poison import checks
 from fr_poison.attacks.base import is_grey, mono
@@ -25,7 +26,7 @@ from fr_poison.data.batches import map_batches
 from fr_poison.data.faces import to_float
 from fr_poison.detectors import base, fitting, reverse_engineering
 from fr_poison.layers import Conv
-from fr_poison.types import InputError
+from fr_poison.types import InputError, UInt8Images
 
 _UNIT = 8 / 255  # the network's: so it answers numbers near 1
 _LOSSES = {'l1': jnp.abs, 'l2': jnp.square}
@@ -101,23 +102,23 @@ class Residual(fitting.SmallNetwork):
 
 
 def crops(
-  versions: Sequence[np.ndarray],
+  versions: Sequence[UInt8Images],
   sides: tuple[int, int],
   seed: int,
   step: int,
-  index: np.ndarray,
-) -> dict[str, np.ndarray]:
+  index: Int[np.ndarray, ' B'],
+) -> dict[str, Float32[np.ndarray, 'B h w 3']]:
   """Cuts random squares of pictures and of what was added, mirrored or not.
 
   Args:
-    versions: uint8 [N, H, W, 3], clean, then of each tool.
+    versions: clean, then of each tool.
     sides: (h, w) of a square.
     seed: of the draws, with `step`.
     step: of the training.
-    index: [B], rows of all versions one after the other.
+    index: rows of all versions one after the other.
 
   Returns:
-    `images` and `change`, float32 [B, h, w, 3], in [0, 1] pixel units.
+    `images` and `change`, in [0, 1] pixel units.
   """
   rng = np.random.default_rng([seed, 2, step])
   height, width = versions[0].shape[1:3]

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Float
 
 from fr_poison import checks
 from fr_poison.attacks import constraints, loop, transforms
@@ -25,7 +26,7 @@ from fr_poison.attacks.objectives import Objective, mirror, normalize
 from fr_poison.data.batches import map_batches
 from fr_poison.detectors import base, fitting
 from fr_poison.extractors import Extractor
-from fr_poison.types import Array, EmbedFn, InputError
+from fr_poison.types import Array, EmbedFn, InputError, UInt8Images
 
 NAME = 'reverse_engineering'
 VIEWS = (
@@ -41,14 +42,16 @@ _VIEWS = {
 }
 
 
+Change = Float[Array, 'N H W 3']  # in [0, 1] pixel units
+
+
 def detector(
-  estimate: Callable[[np.ndarray], Array], features: str, digest: str
+  estimate: Callable[[UInt8Images], Change], features: str, digest: str
 ) -> base.Detector:
   """Scores by the root mean square of a change, and takes it away.
 
   Args:
-    estimate: uint8 [N, H, W, 3] -> what was added, float32 in [0, 1] pixel
-      units.
+    estimate: gives what was added to pictures.
     features: what it looks at.
     digest: see `base.digest`.
   """
@@ -97,9 +100,7 @@ class Consistency(base.OnNetwork):
   def _views(self):
     return [_view(**view) for view in self.views]
 
-  def estimator(
-    self, extractor: Extractor
-  ) -> Callable[[np.ndarray], np.ndarray]:
+  def estimator(self, extractor: Extractor) -> Callable[[UInt8Images], Change]:
     """Makes the function that estimates what was added; see `detector`."""
 
     def measure(state, adv_images, images):

@@ -12,11 +12,12 @@ one.
 import dataclasses
 
 import numpy as np
+from jaxtyping import Float64
 from scipy import fft
 
 from fr_poison import checks
 from fr_poison.detectors import base
-from fr_poison.types import InputError
+from fr_poison.types import InputError, UInt8Images
 
 NAME = 'statistics'
 SCALES = (1, 2, 4)  # pixels averaged along each axis before the mask
@@ -27,8 +28,8 @@ _RINGS = 8  # of the spectrum, of which the lowest is not looked at
 _FLOOR = 1e-3  # of all that a logarithm is taken of; grey levels
 
 
-def features(images: np.ndarray) -> np.ndarray:
-  """Computes 24 numbers a picture, [N, 24] float64.
+def features(images: UInt8Images) -> Float64[np.ndarray, 'N 24']:
+  """Computes 24 numbers a picture.
 
   At each of `SCALES`, the logarithms of the residual's standard deviation and
   kurtosis, and of its mean size in blocks of 8x8 (three quantiles). Those of
@@ -36,7 +37,7 @@ def features(images: np.ndarray) -> np.ndarray:
   seven rings of the cosine transform of the whole picture.
 
   Args:
-    images: uint8 [N, H, W, 3], N at least 1.
+    images: one picture or more.
 
   Raises:
     InputError: they are below 40x40.

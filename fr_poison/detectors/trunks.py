@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from jaxtyping import UInt8
 
 from fr_poison import extractors, weights
 from fr_poison.attacks import alexnet, perceptual
@@ -113,7 +114,9 @@ def load(name: str) -> Extractor:
   return _scaled(extractor, np.zeros(columns), np.ones(columns))
 
 
-def standardized(extractor: Extractor, images: np.ndarray) -> Extractor:
+def standardized(
+  extractor: Extractor, images: UInt8[np.ndarray, 'N S S 3']
+) -> Extractor:
   """Scales its columns to mean 0 and deviation 1 on `images`, to be trained.
 
   Else one step would move the loud channels by far too much and the quiet ones
@@ -121,7 +124,7 @@ def standardized(extractor: Extractor, images: np.ndarray) -> Extractor:
 
   Args:
     extractor: a trunk of `load`.
-    images: uint8 [N, H, H, 3]; it then works at this size.
+    images: squares; it then works at this size.
 
   Raises:
     InputError: pictures that are not square, to which training would resize.

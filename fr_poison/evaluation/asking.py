@@ -5,24 +5,25 @@ from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from fr_poison.adversaries import detecting
-from fr_poison.data.splits import Split
+from fr_poison.data.splits import Rows, Split
 from fr_poison.evaluation.counting import NOBODY
-from fr_poison.evaluation.views import View
+from fr_poison.evaluation.views import Seen, View
 from fr_poison.recognizers.ranking import Ranking
 from fr_poison.types import Array, Labels
 
 # Puts strangers who are nearer into a ranking of these probes.
-Among = Callable[[Ranking, Array], Ranking]
+Among = Callable[[Ranking, Seen], Ranking]
 
 
 class Kept(NamedTuple):
   """What a detector leaves of the galleries."""
 
   rankings: list[Ranking]  # a split each, [P, T, top_k]
-  counted: list[np.ndarray]  # [P, T] bool, whose person is enrolled
-  rows: list[tuple[Split, int, np.ndarray]]  # of each split and person
+  counted: list[Bool[np.ndarray, 'P _']]  # likewise, whose person is enrolled
+  rows: list[tuple[Split, int, Rows]]  # of each split and person
 
 
 def ask(
@@ -38,8 +39,8 @@ def ask(
   Args:
     recognizer: see `recognizers.ranking`.
     view: galleries and probes.
-    labels: [N].
-    protected: [P].
+    labels: whose the pictures are.
+    protected: the protected people's labels.
     settings: of the recognizer's `rank_protected`.
     among: see `Among`.
   """
@@ -101,7 +102,7 @@ def ask_kept(
   protected: Sequence[int],
   settings: dict,
   among: Among,
-  scores: Callable[[int], Array],
+  scores: Callable[[int], Float[Array, ' N']],
   threshold: float,
 ) -> Kept:
   """Does the same with galleries from which a detector's finds are dropped.
@@ -113,7 +114,7 @@ def ask_kept(
     protected: likewise.
     settings: of the recognizer's `fit`, and `top_k`.
     among: likewise.
-    scores: person -> the detector's [N] in that person's turn.
+    scores: gives the detector's scores in a person's turn.
     threshold: a score that equals it is kept.
   """
   settings = dict(settings)

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int, Real
 
 from fr_poison import checks, intervals
 from fr_poison.types import Array, InputError
@@ -18,7 +19,7 @@ class Half(NamedTuple):
     interval: 95%, of that rate.
   """
 
-  people: np.ndarray
+  people: Int[np.ndarray, ' _']
   network: int
   rate: float
   interval: intervals.Interval
@@ -32,7 +33,11 @@ class Best(NamedTuple):
   interval: intervals.Interval
 
 
-def best_network(wrong: Array, totals: Array, seed: int = 0) -> Best:
+def best_network(
+  wrong: Real[Array, 'networks people'],
+  totals: Real[Array, 'networks people'] | Real[Array, ' people'],
+  seed: int = 0,
+) -> Best:
   """Chooses the best network on half of the people, and measures it on others.
 
   The lowest of several rates of the same people is too low: it is chosen for
@@ -40,10 +45,10 @@ def best_network(wrong: Array, totals: Array, seed: int = 0) -> Best:
   (cross-fitting, with two folds).
 
   Args:
-    wrong: [networks, people], a person's pictures that a network gets wrong;
-      fractions where a picture was tested several times.
-    totals: [networks, people] or [people], pictures; where there are none, the
-      network was not tested on that person.
+    wrong: a person's pictures that a network gets wrong; fractions where a
+      picture was tested several times.
+    totals: pictures; where there are none, the network was not tested on that
+      person.
     seed: of the halves.
 
   Raises:

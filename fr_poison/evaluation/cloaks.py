@@ -13,7 +13,7 @@ import functools
 import pathlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, runtime_checkable
 from typing import Protocol as Interface
 
 import jax
@@ -22,8 +22,9 @@ import numpy as np
 from fr_poison import attacks, checks, extractors, keys, processes
 from fr_poison.attacks import targets
 from fr_poison.data.faces import FaceSet, to_float
+from fr_poison.data.splits import Rows
 from fr_poison.evaluation.store import Kept
-from fr_poison.types import InputError
+from fr_poison.types import InputError, UInt8Images
 
 _ATTACKS = {
   'chameleon': attacks.chameleon,
@@ -46,6 +47,7 @@ _FROM_SET = {'feature_shift': None, 'protected_set': None, 'tip_im': 10}
 _STAGES = ('NETWORKS', 'CLOAKS')
 
 
+@runtime_checkable
 class Progress(Interface):
   """Hears how far the work is: of people, one at a time."""
 
@@ -59,7 +61,7 @@ class Progress(Interface):
 class Cloaks(NamedTuple):
   """The outcome of one attack on one surrogate, for all protected people."""
 
-  images: np.ndarray  # uint8 [N, H, W, 3], the whole set, cloaked where asked
+  images: UInt8Images  # the whole set, cloaked where asked
   num_improved: int  # of those; the others were left as they were
   seconds: float  # of making them, also when an earlier run did
 
@@ -131,7 +133,7 @@ class Job(NamedTuple):
     self,
     faces: FaceSet,
     people: Sequence[int],
-    indices: np.ndarray,
+    indices: Rows,
     **more: str,
   ) -> dict[int, str]:
     """By person, a key of everything that their cloaks are made from.
@@ -139,7 +141,7 @@ class Job(NamedTuple):
     Args:
       faces: everybody's pictures.
       people: labels.
-      indices: [M], the pictures that are cloaked.
+      indices: the pictures that are cloaked.
       **more: what is kept, where it is no cloaks.
     """
     shown = {}
@@ -212,7 +214,7 @@ def cloak_people(
   job: Job,
   faces: FaceSet,
   people: Sequence[int] | None = None,
-  indices: np.ndarray | None = None,
+  indices: Rows | None = None,
   *,
   folder: pathlib.Path | None = None,
   batch_size: int = 20,
@@ -224,7 +226,7 @@ def cloak_people(
     job: the attack, the networks, and whom to look like.
     faces: everybody's pictures.
     people: the labels of those who cloak; None: everybody.
-    indices: [M], which of their pictures to cloak; None: all.
+    indices: which of their pictures to cloak; None: all.
     folder: where the cloaks are kept, see `store`; None: nowhere.
     batch_size: pictures embedded at a time on an accelerator.
     progress: hears of each person before their turn.
@@ -248,14 +250,14 @@ def each_person(
   job: Job,
   faces: FaceSet,
   people: Sequence[int] | None,
-  indices: np.ndarray | None,
-  make: Callable[[str, np.ndarray], tuple[np.ndarray, dict]],
+  indices: Rows | None,
+  make: Callable[[str, Rows], tuple[UInt8Images, dict]],
   *,
   files: Sequence[str] | None = None,
   folder: pathlib.Path | None = None,
   progress: Progress | None = None,
   **more: str,
-) -> Iterator[tuple[np.ndarray, np.ndarray, dict]]:
+) -> Iterator[tuple[Rows, UInt8Images, dict]]:
   """Makes what belongs to a person, or reads what was kept.
 
   Several processes make it together where it is kept, and each of them all of

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
-from fr_poison.data.splits import Split
+from fr_poison.data.splits import Rows, Split
 from fr_poison.recognizers.ranking import NOBODY, Ranking
 from fr_poison.types import Array, InputError, Labels
 
@@ -13,10 +14,10 @@ from fr_poison.types import Array, InputError, Labels
 class Errors(NamedTuple):
   """Shares of wrong answers, per distinct probe or person."""
 
-  protected: Array  # [P] in [0, 1]
-  protected_people: Labels  # [P], whose
-  others: Array  # [Q] in [0, 1]
-  others_people: Labels  # [Q]
+  protected: Float[Array, '*seeds P']  # in [0, 1]
+  protected_people: Int[Array, ' P']  # whose
+  others: Float[Array, '*seeds Q']  # in [0, 1]
+  others_people: Int[Array, ' Q']
 
 
 def count_errors(
@@ -24,7 +25,7 @@ def count_errors(
   labels: Labels,
   protected: Sequence[int],
   splits: Sequence[Split],
-  counted: Sequence[np.ndarray] | None = None,
+  counted: Sequence[Bool[np.ndarray, 'P _']] | None = None,
 ) -> Errors:
   """Counts how often the true label is not among those that a ranking names.
 
@@ -32,10 +33,11 @@ def count_errors(
 
   Args:
     rankings: per split, [P, number of probes, top_k].
-    labels: [N].
-    protected: [P], the protected people's labels.
+    labels: whose the pictures are.
+    protected: the protected people's labels.
     splits: which pictures were gallery and probes.
-    counted: per split, [P, number of probes] bool; None: all of them.
+    counted: per split, of each of P protected people and each probe; None: all
+      of them.
   """
   labels, protected = np.asarray(labels), np.asarray(protected)
   # Row 0 is the protected person's, row 1 everybody else's.
@@ -53,7 +55,7 @@ def count_errors(
 
 
 def over_seeds(found: Iterable[Errors]) -> Errors:
-  """Stacks what several trainings got wrong: [S, P] and [S, Q].
+  """Stacks what several trainings got wrong.
 
   Args:
     found: of the same probes.
@@ -65,12 +67,12 @@ def over_seeds(found: Iterable[Errors]) -> Errors:
   )
 
 
-def among_strangers(ranking: Ranking, distances: Array) -> Ranking:
+def among_strangers(ranking: Ranking, distances: Float[Array, ' M']) -> Ranking:
   """Replaces the first of a ranking by a stranger who is nearer.
 
   Args:
     ranking: [P, M, 1], scores minus Euclidean distances.
-    distances: [M] to the nearest stranger.
+    distances: to the nearest stranger.
 
   Raises:
     InputError: a ranking of more than one.
@@ -85,12 +87,12 @@ def among_strangers(ranking: Ranking, distances: Array) -> Ranking:
 
 
 def enrolment(
-  labels: Labels, kept_rows: Sequence[tuple[Split, int, np.ndarray]]
+  labels: Labels, kept_rows: Sequence[tuple[Split, int, Rows]]
 ) -> Errors:
   """Counts how often a detector left a person no picture at all.
 
   Args:
-    labels: [N].
+    labels: whose the pictures are.
     kept_rows: of every split and protected person: split, label, and the rows
       of the gallery that were kept.
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from scipy import special
 
 from fr_poison import keys, metrics, roc
 from fr_poison.detectors import Detector
 from fr_poison.evaluation.protocol import Memory
-from fr_poison.types import Array, InputError, Labels
+from fr_poison.types import Flags, InputError, Labels, UInt8Images
 
 _RATES = (0.01, 0.001)  # of false positives
 _ENDS = (0.025, 0.975)  # of a 95% interval
@@ -25,8 +26,8 @@ _Z95 = float(special.ndtri(_ENDS[1]))
 def measure(
   detector: Detector,
   threshold: float,
-  clean: np.ndarray,
-  cloaked: np.ndarray,
+  clean: UInt8Images,
+  cloaked: UInt8Images,
   users: Labels,
   memory: Memory,
 ) -> dict[str, Any]:
@@ -39,9 +40,9 @@ def measure(
   Args:
     detector: trained on other people.
     threshold: what its score has to be above for a flag.
-    clean: uint8 [N, H, W, 3].
+    clean: pictures without a cloak.
     cloaked: the same pictures.
-    users: [N].
+    users: whose they are.
     memory: of scores; the clean pictures of several measurements are scored
       once a detector.
   """
@@ -79,7 +80,7 @@ def measure(
 def false_positives(
   detector: Detector,
   threshold: float,
-  innocent: Mapping[str, np.ndarray],
+  innocent: Mapping[str, UInt8Images],
   users: Labels,
   memory: Memory,
 ) -> dict[str, Any]:
@@ -104,7 +105,7 @@ def false_positives(
   }
 
 
-def share(name: str, hits: Array, users: Labels) -> dict[str, Any]:
+def share(name: str, hits: metrics.Shares, users: Labels) -> dict[str, Any]:
   """Gives a rate and its interval as fields; None where there is no picture."""
   rate = metrics.rate(hits, users) if len(hits) else None
   return {
@@ -130,7 +131,7 @@ def _decided(prefix, scores, is_cloaked, users, cut):
   }
 
 
-def average_precision(scores: Array, is_cloaked: Array) -> float:
+def average_precision(scores: roc.Scores, is_cloaked: Flags) -> float:
   """Averages the precision, weighted with the recall each threshold adds.
 
   As scikit-learn's: no interpolation, pictures of equal scores together.
@@ -142,7 +143,7 @@ def average_precision(scores: Array, is_cloaked: Array) -> float:
 
 
 def tpr_at_fpr(
-  scores: Array, is_cloaked: Array, users: Labels, rate: float
+  scores: roc.Scores, is_cloaked: Flags, users: Labels, rate: float
 ) -> metrics.Rate:
   """Gives `roc.tpr_at_fpr` its 95% interval.
 
@@ -160,9 +161,9 @@ def tpr_at_fpr(
 
 
 def people_interval(
-  statistic: Callable[[Array, Array], float],
-  scores: Array,
-  is_cloaked: Array,
+  statistic: Callable[[roc.Scores, Flags], float],
+  scores: roc.Scores,
+  is_cloaked: Flags,
   users: Labels,
 ) -> tuple[float, float]:
   """Redraws whole people for the 95% percentile interval of a statistic.
@@ -179,7 +180,7 @@ def people_interval(
 
 
 def auc_interval(
-  scores: Array, is_cloaked: Array, users: Labels
+  scores: roc.Scores, is_cloaked: Flags, users: Labels
 ) -> tuple[float, float]:
   """Finds the 95% interval of the AUC: few pictures, and few people.
 
@@ -202,12 +203,12 @@ def auc_interval(
 
 
 def redrawn_areas(
-  scores: Array,
-  is_cloaked: Array,
+  scores: roc.Scores,
+  is_cloaked: Flags,
   users: Labels,
   num_samples: int = 2000,
   seed: int = 0,
-) -> np.ndarray:
+) -> Float[np.ndarray, ' _']:
   """Computes AUCs of whole people drawn with replacement.
 
   Clean and cloaked pictures of a person come together. Draws without either

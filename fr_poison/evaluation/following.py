@@ -9,6 +9,7 @@ cloaked (1A, 2A) those pictures, too, without their names.
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from jaxtyping import Float
 
 from fr_poison.evaluation.views import View
 from fr_poison.recognizers import tracking
@@ -25,20 +26,20 @@ def ask_followed(
   tracker: tracking.Tracker,
   *,
   is_scraped: bool,
-  strangers: Callable[[Array], Array] | None = None,
+  strangers: Callable[[Float[Array, 'M D']], Float[Array, ' M']] | None = None,
 ) -> list[Ranking]:
   """Names somebody for the probes of each split, [P, T, 1].
 
   Args:
     classifier: one of `tracking.CLASSIFIERS`.
     view: galleries and probes.
-    labels: [N].
-    protected: [P].
+    labels: whose the pictures are.
+    protected: the protected people's labels.
     settings: of the classifier's `fit`, and `top_k`.
     tracker: what lets a picture join the gallery.
     is_scraped: whether the person's gallery is cloaked, and asked about.
-    strangers: embeddings [M, D] -> distance to the nearest stranger, [M]; None:
-      there are none.
+    strangers: says of embeddings how far the nearest stranger is; None: there
+      are none.
 
   Raises:
     InputError: more than the first name, or neighbour, is asked for.

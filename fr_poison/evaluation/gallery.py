@@ -4,6 +4,7 @@ import math
 import pathlib
 
 import numpy as np
+from jaxtyping import Float
 
 from fr_poison import extractors, keys, locks
 from fr_poison.adversaries import purifying
@@ -11,7 +12,7 @@ from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation.protocol import Protocol
 from fr_poison.evaluation.trainer import Trainer
 from fr_poison.search import distractors, store
-from fr_poison.types import Array, Embeddings, Labels
+from fr_poison.types import Array, Embeddings, Labels, UInt8Images
 
 # Length of a picture's embedding from which on all are made shorter.
 _LONG = 2.0**40
@@ -20,7 +21,7 @@ _LONG = 2.0**40
 def embed(
   protocol: Protocol,
   trainer: Trainer,
-  images: Array,
+  images: UInt8Images,
   batch_size: int = 20,
   folder: pathlib.Path | None = None,
 ) -> Embeddings:
@@ -33,12 +34,9 @@ def embed(
   Args:
     protocol: by some of whose pictures the length is judged.
     trainer: whose network it is.
-    images: uint8 [N, H, W, 3].
+    images: the pictures.
     batch_size: pictures embedded at a time on an accelerator.
     folder: keeps the embeddings for the next run; None: nothing does.
-
-  Returns:
-    [N, D].
   """
   network = trainer.extractor
 
@@ -62,7 +60,7 @@ def clean_embeddings(
   filter_: purifying.Purifier = purifying.nothing,
   *,
   batch_size: int = 20,
-) -> Array:
+) -> Embeddings:
   """Embeds the clean pictures, once a network and filter.
 
   Args:
@@ -70,9 +68,6 @@ def clean_embeddings(
     trainer: whose network it is.
     filter_: what the pictures go through before.
     batch_size: pictures embedded at a time on an accelerator.
-
-  Returns:
-    [N, D].
   """
   return _embedded(protocol, protocol.faces, trainer, filter_, batch_size)
 
@@ -116,9 +111,6 @@ def strangers(
     others: the strangers.
     trainer: whose network it is.
     batch_size: pictures embedded at a time on an accelerator.
-
-  Returns:
-    [M, D] and [M].
   """
   shown = _embedded(protocol, others, trainer, trainer.filter, batch_size)
   if trainer.detector is None:
@@ -134,21 +126,21 @@ def strangers(
 def stranger_distances(
   protocol: Protocol,
   trainer: Trainer,
-  probes: Embeddings,
+  probes: Float[Array, 'M D'],
   normalize: bool,
   batch_size: int = 20,
-) -> Array:
+) -> Float[np.ndarray, ' M']:
   """Finds how far the nearest of the protocol's strangers is from each probe.
 
   Args:
     protocol: which has strangers.
     trainer: as of `strangers`.
-    probes: [M, D], of that network.
+    probes: embeddings of that network.
     normalize: compare directions only.
     batch_size: pictures embedded at a time on an accelerator.
 
   Returns:
-    [M], Euclidean; infinite where nobody is left.
+    Euclidean distances; infinite where nobody is left.
   """
   shown, _ = strangers(protocol, protocol.strangers, trainer, batch_size)
   if not len(shown):

@@ -14,7 +14,7 @@ from fr_poison.data.batches import Progress, silent
 from fr_poison.data.faces import FaceSet, concatenate
 from fr_poison.data.placement import Placement, Rejected, centred
 from fr_poison.evaluation import oddities, overlay
-from fr_poison.types import InputError
+from fr_poison.types import InputError, UInt8Images
 
 _NUM_SHOWN = 4  # pictures left out, in a message
 
@@ -25,17 +25,17 @@ class Given(NamedTuple):
   Attributes:
     faces: the originals; names and paths begin with 'originals/', so that no
       gallery has them.
-    cloaked: uint8 [N, H, W, 3], the cloak of each.
+    cloaked: the cloak of each.
     notes: of `overlay.NOTES`, for each pair.
     left_out: pictures without a pair that can be used, and why.
   """
 
   faces: FaceSet
-  cloaked: np.ndarray
+  cloaked: UInt8Images
   notes: list[tuple[str, ...]]
   left_out: list[Rejected]
 
-  def among(self, gallery: FaceSet) -> tuple[FaceSet, np.ndarray]:
+  def among(self, gallery: FaceSet) -> tuple[FaceSet, UInt8Images]:
     """Joins a gallery of other people, as a protocol and a scrape take it.
 
     Returns:

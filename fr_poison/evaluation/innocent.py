@@ -13,23 +13,24 @@ from PIL import Image, ImageFilter
 
 from fr_poison.attacks import noise
 from fr_poison.data import squeeze
+from fr_poison.types import UInt8Images
 
 _SHARPEN = ImageFilter.UnsharpMask(radius=1, percent=100, threshold=0)
 
 
 def versions(
-  images: np.ndarray, cloaked: Mapping[str, np.ndarray], seed: int
-) -> dict[str, np.ndarray]:
+  images: UInt8Images, cloaked: Mapping[str, UInt8Images], seed: int
+) -> dict[str, UInt8Images]:
   """Makes what a detector had better not flag, by what was done.
 
   Args:
-    images: uint8 [N, H, W, 3], clean.
+    images: clean ones.
     cloaked: the same pictures by each attack, whose noise control, matched in
       spectrum and values, is among the versions.
     seed: of the noise, with each picture's content.
 
   Returns:
-    uint8 [N, H, W, 3] each; 'untouched' comes first.
+    The pictures, by what was done; 'untouched' comes first.
   """
   made = {name: make(images, seed) for name, make in _VERSIONS.items()}
   for attack, adv_images in cloaked.items():
@@ -40,12 +41,12 @@ def versions(
 
 
 def camera_noise(
-  images: np.ndarray, seed: int, deviation: float = 1.0
-) -> np.ndarray:
+  images: UInt8Images, seed: int, deviation: float = 1.0
+) -> UInt8Images:
   """Adds independent normal noise to every pixel; grey stays grey.
 
   Args:
-    images: uint8 [N, H, W, 3].
+    images: the pictures.
     seed: each picture draws from it and from its own bytes.
     deviation: standard deviation in grey levels of 0..255.
   """
@@ -59,12 +60,8 @@ def camera_noise(
   return noisy
 
 
-def sharpen(images: np.ndarray) -> np.ndarray:
-  """Doubles what a blur by a pixel takes away: Pillow's unsharp mask.
-
-  Args:
-    images: uint8 [N, H, W, 3].
-  """
+def sharpen(images: UInt8Images) -> UInt8Images:
+  """Doubles what a blur by a pixel takes away: Pillow's unsharp mask."""
   sharpened = [Image.fromarray(image).filter(_SHARPEN) for image in images]
   return np.stack([np.asarray(image) for image in sharpened])
 

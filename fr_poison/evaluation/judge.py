@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from fr_poison import extractors
 from fr_poison.evaluation import (
@@ -42,7 +43,8 @@ class Ranked(NamedTuple):
   """Every split's rankings, and what a detector dropped before."""
 
   rankings: list[Ranking]  # [P, T, k] each
-  counted: list[np.ndarray] | None  # [P, T] bool, whose person is enrolled
+  # Of each split, whose person is enrolled.
+  counted: list[Bool[np.ndarray, 'P _']] | None
   enrolment: Errors | None  # shares of splits that left a person nothing
 
 
@@ -77,7 +79,7 @@ class Judge:
     self,
     scrape: Scrape,
     trainer: Trainer | Combination,
-    strangers: Array | None = None,
+    strangers: Float[Array, ' N'] | None = None,
   ) -> tuple[Errors, Ranked]:
     """Counts errors; returns the rankings as well that they were counted in.
 

@@ -25,7 +25,8 @@ from fr_poison.evaluation.protocol import Memory
 from fr_poison.training import Recipe, heads, variables
 from fr_poison.training import Trainer as Training
 from fr_poison.training import run as training_run
-from fr_poison.types import InputError
+from fr_poison.training.sampling import Stored
+from fr_poison.types import InputError, Labels, UInt8Images
 
 TRAINED = ('adaptive', 'adversarial_training')
 _STAGES = ('NETWORKS', 'TRAININGS')
@@ -72,20 +73,17 @@ class PublicPeople:
     known = {**self.networks, **more}
     return dataclasses.replace(self, networks=known) if more else self
 
-  def training_set(self, adversary: Mapping) -> tuple[np.ndarray, np.ndarray]:
+  def training_set(self, adversary: Mapping) -> tuple[UInt8Images, Labels]:
     """Returns what an adversary learns from: clean, and cloaked by each tool.
 
     Args:
       adversary: its settings; `attacks` on `surrogates`, of which none are
         needed and all are the default.
-
-    Returns:
-      Images uint8 [M, H, W, 3] and labels [M].
     """
     cloaked = self.cloaked(adversary)
     return adaptive.training_set(self.faces.images, cloaked, self.faces.labels)
 
-  def cloaked(self, adversary: Mapping) -> list[np.ndarray]:
+  def cloaked(self, adversary: Mapping) -> list[UInt8Images]:
     """Returns the people's pictures as each of an adversary's tools gives them.
 
     Args:
@@ -258,8 +256,8 @@ def training_key(
   kind: str,
   chosen: Mapping,
   extractor: extractors.Extractor,
-  images: np.ndarray,
-  labels: np.ndarray,
+  images: Stored,
+  labels: Labels,
 ) -> str:
   """Returns a key of everything that a network of `train` depends on."""
   stages = _STAGES + ('DETECTORS',) * (kind == 'puface')  # has their network

@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection
 
 import numpy as np
+from jaxtyping import Float
 
 from fr_poison import checks, extractors, metrics
 from fr_poison.evaluation import control, counting, views
@@ -20,12 +21,12 @@ from fr_poison.evaluation.trainer import (
   members,
 )
 from fr_poison.evaluation.views import Cell
-from fr_poison.types import Array, InputError
+from fr_poison.types import Array, InputError, UInt8Images
 
 
 def measure(
   protocol: Protocol,
-  cloaks: Scrape | np.ndarray,
+  cloaks: Scrape | UInt8Images,
   trainer: Trainer | Combination | Retrained,
   recognizer: str = 'nearest_neighbor',
   *,
@@ -33,7 +34,7 @@ def measure(
   num_seeds: int | None = None,
   noise_control: bool = True,
   controls: Collection[str] = control.CONTROLS,
-  strangers: Array | None = None,
+  strangers: Float[Array, ' N'] | None = None,
   gallery: str = 'cloaked',
   probe: str = 'clean',
   others: str = 'clean',
@@ -57,7 +58,7 @@ def measure(
     num_splits: take the first so many of the protocol's.
     num_seeds: take the first so many networks of a `Retrained` trainer.
     noise_control: measure noise like the cloaks as well, if these are cloaks.
-    strangers: [N] distance of every clean picture to the nearest stranger in
+    strangers: distance of every clean picture to the nearest stranger in
       the gallery, instead of the protocol's strangers; a probe that is nearer
       to a stranger is not recognized.
     gallery: 'cloaked' or 'clean', what the protected person has there.

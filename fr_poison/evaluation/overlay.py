@@ -5,12 +5,13 @@ import functools
 import io
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image, JpegImagePlugin
 
 from fr_poison import metrics
 from fr_poison.data import align, decode, detect_faces
 from fr_poison.data.placement import centred
-from fr_poison.types import InputError
+from fr_poison.types import InputError, UInt8Image
 
 NOTES = {
   'same': 'the cloak is the original itself',
@@ -49,28 +50,31 @@ _FILTERS = (
 )
 
 
+Face = UInt8[np.ndarray, 'S S 3']
+
+
 def place(
-  original: np.ndarray,
-  cloaked: np.ndarray,
+  original: UInt8Image,
+  cloaked: UInt8[np.ndarray, 'h w 3'],
   data: bytes,
   several_faces: str | None = None,
   template: str = 'wide',
-) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+) -> tuple[Face, Face, tuple[str, ...]]:
   """Puts both where the original's face is, so what differs is the cloak alone.
 
   Where that fits badly, the cloak is tried on its own face, mirrored and
   turned by quarters.
 
   Args:
-    original: uint8 [H, W, 3].
-    cloaked: uint8 [h, w, 3].
+    original: the picture.
+    cloaked: what came back, of any size.
     data: the file that the cloak comes from.
     several_faces: see `detect_faces.choose`; None: nobody looks for faces, and
       the middle square is taken.
     template: one of `align.TEMPLATES`, which has the faces' side S, too.
 
   Returns:
-    Both faces, uint8 [S, S, 3], and which of `NOTES` apply.
+    Both faces, and which of `NOTES` apply.
 
   Raises:
     InputError: no face, or too many.
@@ -104,8 +108,8 @@ def place(
   return face, placed, (*notes, *['other'] * (fit < MIN_PSNR))
 
 
-def psnr(original: np.ndarray, placed: np.ndarray) -> float:
-  """Measures the PSNR of uint8 pictures, infinite where they are equal."""
+def psnr(original: UInt8Image, placed: UInt8Image) -> float:
+  """Measures the PSNR of pictures, infinite where they are equal."""
   value = metrics.psnr(original, placed)
   return np.inf if value is None else value
 

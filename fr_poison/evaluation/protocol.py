@@ -10,7 +10,7 @@ import numpy as np
 
 from fr_poison import checks
 from fr_poison.data.faces import FaceSet
-from fr_poison.data.splits import Split, split_per_person
+from fr_poison.data.splits import Rows, Split, split_per_person
 from fr_poison.types import InputError
 
 
@@ -31,8 +31,8 @@ class Memory:
 class OwnRows(NamedTuple):
   """Rows of the protected people's pictures, each in one of both, rising."""
 
-  gallery: np.ndarray  # in some gallery
-  probes: np.ndarray  # probes alone
+  gallery: Rows  # in some gallery
+  probes: Rows  # probes alone
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -135,8 +135,8 @@ class Protocol:
     return cls(faces, chosen, splits, targets, strangers, store, seed)
 
   @functools.cached_property
-  def to_cloak(self) -> np.ndarray:
-    """Rows [M] of the protected people's pictures in some split's gallery."""
+  def to_cloak(self) -> Rows:
+    """Rows of the protected people's pictures in some split's gallery."""
     return self.own_rows(self.splits).gallery
 
   def own_rows(self, splits: Sequence[Split]) -> 'OwnRows':

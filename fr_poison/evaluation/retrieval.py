@@ -10,24 +10,25 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from fr_poison import distances
 from fr_poison.evaluation.views import View
-from fr_poison.types import Array, Embeddings, Labels
+from fr_poison.types import Array, Labels
 
 
 class Recalls(NamedTuple):
   """Recall of each distinct probe that was a query."""
 
-  shares: Array  # [Q] in [0, 1]
-  people: Labels  # [Q], whose
+  shares: Float[Array, ' Q']  # in [0, 1]
+  people: Int[Array, ' Q']  # whose
 
 
 def recalls(
   views: Sequence[View],
   labels: Labels,
   protected: Sequence[int],
-  strangers: Embeddings | None = None,
+  strangers: Float[Array, 'M D'] | None = None,
   *,
   normalize: bool = False,
 ) -> Recalls:
@@ -38,9 +39,9 @@ def recalls(
 
   Args:
     views: embeddings of galleries and probes.
-    labels: [N].
-    protected: [P].
-    strangers: [M, D] in every gallery; None: nobody's.
+    labels: whose the pictures are.
+    protected: the protected people's labels.
+    strangers: embeddings in every gallery; None: nobody's.
     normalize: compare directions only.
   """
   found, times = np.zeros((2, len(labels)))

@@ -11,10 +11,10 @@ from fr_poison import metrics
 from fr_poison.adversaries import history
 from fr_poison.attacks import perceptual
 from fr_poison.data.batches import map_batches
-from fr_poison.data.splits import Split
+from fr_poison.data.splits import Rows, Split
 from fr_poison.data.squeeze import Squeezer
 from fr_poison.evaluation.protocol import Memory, Protocol
-from fr_poison.types import InputError
+from fr_poison.types import InputError, UInt8Images
 
 _COMPARED = 20  # pictures at a time
 _WINDOW = 11  # pixels, of SSIM
@@ -28,7 +28,7 @@ _NO_CLOAK = {
 class Version(NamedTuple):
   """All pictures as some splits have them."""
 
-  images: np.ndarray  # uint8 [N, H, W, 3]
+  images: UInt8Images
   splits: Sequence[Split]
 
 
@@ -37,8 +37,8 @@ class Scrape:
   """One version of all pictures, and what its records say of it.
 
   Attributes:
-    images: uint8 [N, H, W, 3], the protocol's pictures, cloaked where the
-      protected people cloaked them.
+    images: the protocol's pictures, cloaked where the protected people cloaked
+      them.
     fields: of its records: `attack`, `surrogate`, `epsilon`, `dssim`, ...
     by_split: the same for each of the protocol's splits, where a mask is made
       from its gallery, so that probes had no say in it; `images` is then that
@@ -46,9 +46,9 @@ class Scrape:
     probes: whether the protected people's probes are cloaked, too.
   """
 
-  images: np.ndarray
+  images: UInt8Images
   fields: dict[str, Any]
-  by_split: tuple[np.ndarray, ...] = ()
+  by_split: tuple[UInt8Images, ...] = ()
   probes: bool = False
   memory: Memory = dataclasses.field(default_factory=Memory, repr=False)
 
@@ -67,7 +67,7 @@ def clean(protocol: Protocol) -> Scrape:
 
 def cloaked(
   protocol: Protocol,
-  images: np.ndarray | Sequence[np.ndarray],
+  images: UInt8Images | Sequence[UInt8Images],
   *,
   probes: bool | None = None,
   **fields,
@@ -76,8 +76,8 @@ def cloaked(
 
   Args:
     protocol: people and pictures.
-    images: uint8 [N, H, W, 3], all pictures, or [M, H, W, 3], the cloaks of
-      `protocol.to_cloak` alone; or a list of all pictures for each split.
+    images: all pictures, or the cloaks of `protocol.to_cloak` alone; or a list
+      of all pictures for each split.
     probes: whether the protected people's probes among them are cloaked, too;
       None: where one is changed, or none is a probe alone.
     **fields: of its records, beside the distortion that is measured here.
@@ -129,7 +129,7 @@ def _have_cloaked_probes(protocol, cloaks):
 def changed(
   protocol: Protocol,
   cloaks: Scrape,
-  change: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+  change: Callable[[UInt8Images, Rows, Rows], UInt8Images],
   **fields,
 ) -> Scrape:
   """Puts other pictures in place of all that are cloaked.

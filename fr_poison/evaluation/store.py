@@ -14,7 +14,7 @@ from absl import logging
 
 from fr_poison import files, keys, locks, strict_json, sums, text
 from fr_poison.data import decode, file_names
-from fr_poison.types import InputError
+from fr_poison.types import InputError, UInt8Images
 
 _NOTE = 'cloaks.json'
 
@@ -41,8 +41,8 @@ class Kept:
     names = file_names.name_outputs(inner, '.png', taken=[_NOTE])
     self._files = [names[path] for path in inner]
 
-  def load(self) -> tuple[np.ndarray, dict] | None:
-    """Pictures [M, H, W, 3] and what is noted beside them, if all is there.
+  def load(self) -> tuple[UInt8Images, dict] | None:
+    """Pictures and what is noted beside them, if all is there.
 
     None where there are none, and, with a warning, where they are damaged.
     """
@@ -53,7 +53,7 @@ class Kept:
         logging.warning('%s', text.line(f'{error}; made again'))
       return None
 
-  def save(self, images: np.ndarray, note: dict) -> tuple[np.ndarray, dict]:
+  def save(self, images: UInt8Images, note: dict) -> tuple[UInt8Images, dict]:
     """Writes all or nothing; returns what is there then, as `load`.
 
     Another process may have made the same meanwhile: its files stay.

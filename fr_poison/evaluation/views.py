@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Shaped
 
 from fr_poison import checks
 from fr_poison.adversaries import purifying
@@ -19,7 +20,7 @@ from fr_poison.evaluation import gallery
 from fr_poison.evaluation.protocol import Protocol
 from fr_poison.evaluation.scrape import Scrape
 from fr_poison.evaluation.trainer import Trainer
-from fr_poison.types import Array, InputError
+from fr_poison.types import Array, Flags, InputError
 
 _STATES = 'clean', 'cloaked'
 
@@ -40,16 +41,19 @@ CELLS: Mapping[str, Cell] = {
 }
 
 
+Seen = Shaped[Array, 'N ...']
+
+
 class View(NamedTuple):
-  """What a trainer sees of some splits: embeddings or pictures [N, ...]."""
+  """What a trainer sees of some splits: embeddings or pictures."""
 
   splits: tuple[Split, ...]
-  gallery: Array  # everybody's, where it is not their turn to be protected
-  own: Array  # the protected person's in the gallery, in their turn
-  probes: Array  # clean ones
-  cloaked_probes: Array | None  # the protected person's; None: the clean ones
+  gallery: Seen  # everybody's, where it is not their turn to be protected
+  own: Seen  # the protected person's in the gallery, in their turn
+  probes: Seen  # clean ones
+  cloaked_probes: Seen | None  # the protected person's; None: the clean ones
 
-  def of_person(self, own: Array) -> tuple[Array, Array]:
+  def of_person(self, own: Flags) -> tuple[Seen, Seen]:
     """Returns gallery and probes in the turn of one, whose rows `own` says."""
     probes = self.probes if self.cloaked_probes is None else self.cloaked_probes
     return _replaced(self.gallery, own, self.own), _replaced(

@@ -11,11 +11,12 @@ from collections.abc import Iterable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from fr_poison import checks
 from fr_poison.data import align
 from fr_poison.extractors.network import Crop, Extractor
-from fr_poison.types import Images, InputError
+from fr_poison.types import Array, InputError
 
 _FRAME = 'wide'
 
@@ -125,18 +126,20 @@ def _averaging(embed_fn):
   return embed_both
 
 
-def part(images: Images, extractor: Extractor) -> Images:
+def part(
+  images: Float[Array, 'B S S 3'], extractor: Extractor
+) -> Float[Array, 'B T T 3']:
   """Crops pictures to what a network is shown, at the size it works at.
 
   Bilinear and antialiased, as two matrix products, so that its gradient is
   fast in loops on CPU, too. Those that it is shown whole are left.
 
   Args:
-    images: [B, S, S, 3].
+    images: RGB in [0, 1].
     extractor: whose `crop` is looked at.
 
   Returns:
-    [B, S, S, 3] of its `input_size`.
+    Pictures of its `input_size`, or those given.
   """
   if extractor.crop is None:
     return images

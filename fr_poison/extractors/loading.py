@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from jaxtyping import Float
 
 from fr_poison import checks, parallel, weights
 from fr_poison.data.batches import (
@@ -36,10 +37,13 @@ from fr_poison.extractors import (
 from fr_poison.extractors.convert import reading, state_dict
 from fr_poison.extractors.network import MIRRORED, Extractor, NetworkSpec
 from fr_poison.types import (
+  Array,
   Embeddings,
+  Images,
   InputError,
   Params,
   Rng,
+  UInt8Images,
   calling,
 )
 
@@ -232,7 +236,7 @@ def _shapes_at(name, size):
 
 def from_state_dict(
   name: str,
-  arrays: Mapping[str, np.ndarray],
+  arrays: Mapping[str, Float[np.ndarray, '...']],
   *,
   input_size: int | None = None,
   **options,
@@ -261,14 +265,16 @@ def from_state_dict(
   return with_params(name, params, input_size=input_size, **options)
 
 
-def to_state_dict(extractor: Extractor) -> dict[str, np.ndarray]:
+def to_state_dict(
+  extractor: Extractor,
+) -> dict[str, Float[np.ndarray, '...']]:
   """Gives the weights under their authors' keys, for `from_state_dict`."""
   return state_dict.to_state_dict(extractor.spec.table, extractor.params)
 
 
 def train_fn(
   extractor: Extractor, *, dtype='float32', axis_name: str | None = None
-) -> Callable:
+) -> Callable[[Params, Images], tuple[Float[Array, 'B D'], Params]]:
   """Gives a train step's (variables, images) -> embeddings, batch_stats.
 
   Args:
@@ -319,13 +325,13 @@ def _pixels(params, images):
 
 def embed(
   extractor: Extractor,
-  images: np.ndarray,
+  images: UInt8Images,
   batch_size: int = 20,
   progress: Progress = silent,
   *,
   devices: parallel.Devices = None,
 ) -> Embeddings:
-  """Embeds uint8 pictures [N, H, W, 3], N at least 1: gives [N, D].
+  """Embeds pictures, one or more.
 
   Each device has its part, and runs the program of one: nothing depends on how
   many there are.

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jaxtyping import Float, Float32
 
 from fr_poison.extractors.convert.state_dict import Table
 from fr_poison.layers import Conv
@@ -27,8 +28,8 @@ class Inputs(NamedTuple):
     """Reads as a formula: 'BGR, (x - 0) / 255'."""
     return f'{self.channels}, (x - {self.mean}) / {self.std}'
 
-  def scale(self, x: Array) -> Array:
-    """Turns RGB in 0..255, [..., 3], into what the network takes."""
+  def scale(self, x: Float[Array, '... 3']) -> Float[Array, '... 3']:
+    """Turns RGB in 0..255 into what the network takes."""
     if self.channels == 'BGR':
       x = x[..., ::-1]
     mean, std = (jnp.asarray(n, x.dtype) for n in (self.mean, self.std))
@@ -77,8 +78,10 @@ class NetworkSpec(NamedTuple):
   ignored: str = ''  # pattern of what else the file may hold
   prefixes: tuple[str, ...] = ()  # what all of its keys may begin with
 
-  def prepare(self, images: Images, size: int, dtype: Any) -> Array:
-    """Resizes and scales pictures [B, H, W, 3] for the module.
+  def prepare(
+    self, images: Images, size: int, dtype: Any
+  ) -> Float[Array, 'B {size} {size} 3']:
+    """Resizes and scales pictures for the module.
 
     Attacks go through it: the budget is counted outside, on the picture the
     user posts, whatever size the network works at.
@@ -128,7 +131,9 @@ class Network(nn.Module, kw_only=True):
   axis_name: str | None = None
 
   @nn.nowrap
-  def norm(self, x: Array, train: bool, epsilon: float = 1e-5) -> Callable:
+  def norm(
+    self, x: Float[Array, 'B ...'], train: bool, epsilon: float = 1e-5
+  ) -> Callable:
     """Gives `nn.BatchNorm` as PyTorch has it, in the dtype of `x`."""
     return functools.partial(
       nn.BatchNorm,
@@ -157,13 +162,17 @@ def blocks(units: Sequence[int], width: int) -> Iterator[tuple[str, int, int]]:
       yield f'stage{i + 1}_block{j + 1}', width << i, 1 if j else 2
 
 
-def shortcut(x: Array, features: int, stride: int, norm: Callable) -> Array:
+def shortcut(
+  x: Float[Array, 'B H W _'], features: int, stride: int, norm: Callable
+) -> Float[Array, 'B _ _ {features}']:
   """Projects a block's input to the shape of its output."""
   conv = Conv(features, 1, stride=stride, use_bias=False, name='shortcut')
   return norm(name='shortcut_norm')(conv(x))
 
 
-def dense_head(x: Array, embedding_size: int, norm: Callable) -> Array:
+def dense_head(
+  x: Float[Array, 'B H W C'], embedding_size: int, norm: Callable
+) -> Float32[Array, 'B {embedding_size}']:
   """Applies norm, a dense layer over all positions, norm."""
   x = norm(name='norm')(x)
   # PyTorch flattens channels first, and the published weights expect it.
@@ -173,8 +182,8 @@ def dense_head(x: Array, embedding_size: int, norm: Callable) -> Array:
   return jnp.asarray(x, jnp.float32)
 
 
-def resize(images: Images, size: int) -> Images:
-  """Resizes bilinearly, antialiased: [B, H, W, 3] -> [B, size, size, 3].
+def resize(images: Images, size: int) -> Float[Array, 'B {size} {size} 3']:
+  """Resizes bilinearly, antialiased.
 
   As two matrix products, so its gradient is fast in loops on CPU, too.
   """

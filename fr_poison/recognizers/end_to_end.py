@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int
 
 from fr_poison import checks, extractors
 from fr_poison.data.splits import Split
@@ -18,7 +19,7 @@ from fr_poison.extractors import Extractor
 from fr_poison.recognizers import linear
 from fr_poison.recognizers.ranking import Ranking
 from fr_poison.training import Recipe, Trainer, variables
-from fr_poison.types import InputError, Labels
+from fr_poison.types import Array, Embeddings, InputError, Labels, UInt8Images
 
 
 class EndToEnd(NamedTuple):
@@ -26,15 +27,15 @@ class EndToEnd(NamedTuple):
 
   extractor: Extractor  # with the new weights
   head: dict
-  logits: Callable  # (head, embeddings) -> [B, L]
-  people: Labels  # [L], those that can be answered
+  logits: Callable[[dict, Embeddings], Float[Array, 'N L']]
+  people: Int[Array, ' _']  # those that can be answered
 
 
 class Public(NamedTuple):
   """Other people's pictures that the trainer learns from and never answers."""
 
-  images: np.ndarray  # uint8 [M, H, W, 3]
-  labels: Labels  # [M], from 0
+  images: UInt8Images
+  labels: Labels  # from 0
 
 
 class Fitter:
@@ -71,8 +72,8 @@ class Fitter:
     self._extractor, self._recipe, self._public = extractor, recipe, public
     self._trainers = {}
 
-  def fit(self, images: np.ndarray, labels: Labels) -> EndToEnd:
-    """Trains on a gallery: uint8 [N, H, W, 3], labels [N].
+  def fit(self, images: UInt8Images, labels: Labels) -> EndToEnd:
+    """Trains on a gallery.
 
     Raises:
       InputError: the loss is no longer finite.
@@ -121,9 +122,9 @@ def _linear_head(extractor, images, classes):
 
 @checks.checked
 def rank(
-  model: EndToEnd, probes: np.ndarray, top_k: checks.Count = 1
+  model: EndToEnd, probes: UInt8Images, top_k: checks.Count = 1
 ) -> Ranking:
-  """Ranks the likeliest people of uint8 pictures [M, H, W, 3].
+  """Ranks the likeliest people of pictures.
 
   Scores are probabilities.
 
@@ -141,8 +142,8 @@ def rank(
 
 @checks.checked
 def rank_protected(
-  clean: np.ndarray,
-  cloaked: np.ndarray,
+  clean: UInt8Images,
+  cloaked: UInt8Images,
   labels: Labels,
   protected: Sequence[int],
   splits: Sequence[Split],

@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Float32, Float64, Int
 
 from fr_poison import checks
 from fr_poison.data.splits import Split
 from fr_poison.recognizers import logistic
 from fr_poison.recognizers.ranking import Ranking, check_embeddings
-from fr_poison.types import Array, Embeddings, InputError, Labels
+from fr_poison.types import Array, Embeddings, Flags, InputError, Labels
 
 # How much the solver may hold for the people that it fits side by side.
 _CHUNK_BYTES = 2**30
@@ -28,18 +29,18 @@ _CHUNK_BYTES = 2**30
 class Linear(NamedTuple):
   """Logits are (embeddings - mean) / scale @ weights + bias."""
 
-  mean: np.ndarray  # [D] float64
-  scale: np.ndarray  # [D] float64
-  weights: Array  # [D, C]
-  bias: Array  # [C]
-  labels: Labels  # [C], rising
+  mean: Float64[np.ndarray, ' D']
+  scale: Float64[np.ndarray, ' D']
+  weights: Float[Array, 'D C']
+  bias: Float[Array, ' C']
+  labels: Int[Array, ' C']  # rising
 
 
 @checks.checked
 def fit(
   embeddings: Embeddings,
   labels: Labels,
-  is_in: np.ndarray | None = None,
+  is_in: Flags | None = None,
   *,
   C: checks.Positive = 1.0,
   max_steps: checks.Count = 1000,
@@ -48,10 +49,9 @@ def fit(
   """Fits the weights, from zero.
 
   Args:
-    embeddings: [N, D].
-    labels: [N], of two people or more.
-    is_in: [N] bool, which of them there are, whatever ones by one program;
-      None: all.
+    embeddings: of the gallery.
+    labels: whose they are, of two people or more.
+    is_in: which of them there are, whatever ones by one program; None: all.
     C: inverse strength of the penalty on the weights, positive.
     max_steps: of L-BFGS.
     tolerance: done when no derivative of the loss, over N, is larger; as
@@ -70,14 +70,16 @@ def fit(
 
 
 @checks.checked
-def rank(model: Linear, probes: Embeddings, top_k: checks.Count = 1) -> Ranking:
+def rank(
+  model: Linear, probes: Float[Array, 'M D'], top_k: checks.Count = 1
+) -> Ranking:
   """Ranks the `top_k` likeliest people of each probe, [M, top_k].
 
   Scores are probabilities.
 
   Args:
     model: of `fit`.
-    probes: [M, D].
+    probes: embeddings of other pictures.
     top_k: at most the number of people.
 
   Raises:
@@ -160,12 +162,12 @@ def rank_protected(
 class _Gallery(NamedTuple):
   """Clean training pictures, standardised."""
 
-  embeddings: Array  # [N, D], float32, where the solver runs
-  sums: np.ndarray  # [2, D], float64, of their columns and of the squares
-  targets: np.ndarray  # [N], places in labels
-  labels: np.ndarray  # [C], rising
-  mean: np.ndarray  # [D], float64
-  scale: np.ndarray  # [D], float64; 1 for constant columns
+  embeddings: Float32[Array, 'N D']  # where the solver runs
+  sums: Float64[np.ndarray, '2 D']  # of their columns and of the squares
+  targets: Int[np.ndarray, ' N']  # places in labels
+  labels: Int[np.ndarray, ' C']  # rising
+  mean: Float64[np.ndarray, ' D']
+  scale: Float64[np.ndarray, ' D']  # 1 for constant columns
 
 
 def _standardized(embeddings, labels, is_in=slice(None)):

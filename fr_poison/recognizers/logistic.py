@@ -18,8 +18,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Bool, Float, Int
 
 from fr_poison.types import Array, Embeddings, Params
+
+Scalar = Float[Array, '']
+Whole = int | Int[Array, '']  # a number, or as jit hands it on
+Number = float | Scalar
 
 MEMORY = 10  # pairs of L-BFGS, as in scikit-learn
 
@@ -43,16 +48,16 @@ _OPTIMIZER = optax.chain(
 class Problem(NamedTuple):
   """A gallery: pictures shared with other problems, and one person's own."""
 
-  shared: Embeddings  # [N, D]
-  targets: Array  # [N], whose
-  weights: Array  # [N], 0 where the own ones replace them, else 1
-  rows: Array  # [M], of `shared`, which the own ones replace; any for padding
-  own: Embeddings  # [M, D]
-  own_target: Array  # [], whose
-  own_weights: Array  # [M], 0 for padding, else 1
-  mean: Array  # [D], of this gallery's columns
-  scale: Array  # [D], their standard deviation
-  penalty: Array  # [], of half the squared weights
+  shared: Embeddings
+  targets: Int[Array, ' N']  # whose
+  weights: Float[Array, ' N']  # 0 where the own ones replace them, else 1
+  rows: Int[Array, ' M']  # of `shared`, which the own ones replace, or padding
+  own: Float[Array, 'M D']
+  own_target: Int[Array, '']  # whose
+  own_weights: Float[Array, ' M']  # 0 for padding, else 1
+  mean: Float[Array, ' D']  # of this gallery's columns
+  scale: Float[Array, ' D']  # their standard deviation
+  penalty: Scalar  # of half the squared weights
 
 
 # Of a Problem under vmap: what several people share, and what they do not.
@@ -63,15 +68,15 @@ class Progress(NamedTuple):
   """Where the solver is."""
 
   params: Params  # weights [D, C] and bias [C], of standardised columns
-  value: Array  # [], the loss at params
+  value: Scalar  # the loss at params
   grad: Params  # its gradient
   state: Any  # of _OPTIMIZER
-  steps: Array  # []
+  steps: Int[Array, '']
 
 
 @functools.partial(jax.jit, static_argnames='num_people')
 def solve(
-  problem: Problem, num_people: int, max_steps: int, tolerance: float
+  problem: Problem, num_people: int, max_steps: Whole, tolerance: Number
 ) -> Progress:
   """Minimises the loss of one problem, from zero.
 
@@ -90,14 +95,16 @@ class Base(NamedTuple):
   """A solved clean gallery, which others differ little from."""
 
   solution: Progress  # of `solve`, of columns with mean 0 and scale 1
-  logits: Array  # [N, C], of the shared pictures
-  probabilities: Array  # [N, C], likewise
-  reach: Array  # [D], the largest size of each column of them
-  probe_logits: Array  # [T, C]
+  logits: Float[Array, 'N C']  # of the shared pictures
+  probabilities: Float[Array, 'N C']  # likewise
+  reach: Float[Array, ' D']  # the largest size of each column of them
+  probe_logits: Float[Array, 'T C']
 
 
 @jax.jit
-def base(solution: Progress, shared: Embeddings, probes: Embeddings) -> Base:
+def base(
+  solution: Progress, shared: Embeddings, probes: Float[Array, 'T D']
+) -> Base:
   """Computes what all problems near a solved one share."""
   known = logits(solution.params, shared)
   return Base(
@@ -113,25 +120,29 @@ def base(solution: Progress, shared: Embeddings, probes: Embeddings) -> Base:
 def solve_column(
   base: Base,
   problems: Problem,
-  probes: Embeddings,
-  max_steps: int,
-  tolerance: float,
+  probes: Float[Array, 'T D'],
+  max_steps: Whole,
+  tolerance: Number,
   *,
   top_k: int,
-) -> tuple[Params, Array, tuple[Array, Array]]:
+) -> tuple[
+  Params,
+  Bool[Array, ' P'],
+  tuple[Float[Array, 'P T top_k'], Int[Array, 'P T top_k']],
+]:
   """Solves the own columns of problems near a solved one; ranks people.
 
   Args:
     base: of the same shared pictures.
     problems: P of them, stacked but for what they share.
-    probes: [T, D].
+    probes: embeddings of other pictures.
     max_steps: as in `solve`, and `tolerance`.
     tolerance: see there.
     top_k: how many people to name.
 
   Returns:
     The columns, weights [P, D] and biases [P]; whether the other columns are
-    solved with them for sure, [P]; probabilities and people [P, T, top_k].
+    solved with them for sure; probabilities and people.
   """
 
   def one(problem):
@@ -152,13 +163,13 @@ def solve_near(
   base: Base,
   columns: Params,
   problems: Problem,
-  max_steps: int,
-  tolerance: float,
-) -> tuple[Params, Array]:
+  max_steps: Whole,
+  tolerance: Number,
+) -> tuple[Params, Int[Array, ' P']]:
   """Solves all columns of problems whose own ones `solve_column` solved.
 
   Returns:
-    The parameters, and steps [P]: where these are 0, the own column was enough.
+    The parameters, and steps: where these are 0, the own column was enough.
   """
 
   def one(problem, column):
@@ -173,9 +184,9 @@ def solve_near(
 
 @functools.partial(jax.jit, static_argnames='top_k')
 def rank(
-  params: Params, problems: Problem, probes: Embeddings, *, top_k: int
-) -> tuple[Array, Array]:
-  """Computes probabilities and people [P, T, top_k] of solved problems."""
+  params: Params, problems: Problem, probes: Float[Array, 'T D'], *, top_k: int
+) -> tuple[Float[Array, 'P T top_k'], Int[Array, 'P T top_k']]:
+  """Computes probabilities and people of solved problems."""
   one = lambda params, problem: best(
     _on_shared_scale(params, problem), probes, top_k=top_k
   )
@@ -184,15 +195,15 @@ def rank(
 
 @functools.partial(jax.jit, static_argnames='top_k')
 def best(
-  params: Params, probes: Embeddings, *, top_k: int
-) -> tuple[Array, Array]:
-  """Computes probabilities and people [T, top_k] of [T, D], likeliest first."""
+  params: Params, probes: Float[Array, 'T D'], *, top_k: int
+) -> tuple[Float[Array, 'T top_k'], Int[Array, 'T top_k']]:
+  """Computes probabilities and people, likeliest first."""
   return _top_people(logits(params, probes), top_k)
 
 
 @jax.jit
-def logits(params: Params, embeddings: Embeddings) -> Array:
-  """Computes [N, C] of [N, D]; of one column of the parameters, [N]."""
+def logits(params: Params, embeddings: Embeddings) -> Float[Array, 'N ...']:
+  """Computes logits; of one column of the parameters, one a picture."""
   weights, bias = params
   return jnp.matmul(embeddings, weights, precision='highest') + bias
 
@@ -233,7 +244,7 @@ def _minimize(loss, params, max_steps, limit):
 
 
 def _advance(
-  loss: Callable[[Params], Array], start: Progress, max_steps, limit
+  loss: Callable[[Params], Scalar], start: Progress, max_steps, limit
 ) -> Progress:
   """Steps until no derivative is larger than `limit`."""
 

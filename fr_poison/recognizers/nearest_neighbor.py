@@ -11,17 +11,18 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from fr_poison import checks, distances
 from fr_poison.data.splits import Split
 from fr_poison.recognizers.ranking import Ranking, check_embeddings
-from fr_poison.types import Embeddings, Labels
+from fr_poison.types import Array, Embeddings, Labels
 
 _BLOCK = 1024  # probes whose distances to all pictures are in memory at once
 
 
 class NearestNeighbor(NamedTuple):
-  """A gallery: its embeddings [N, D] and labels [N]."""
+  """A gallery."""
 
   embeddings: Embeddings
   labels: Labels
@@ -40,8 +41,8 @@ def fit(
   """Remembers the gallery (the paper's KNeighborsClassifier(1)).
 
   Args:
-    embeddings: [N, D].
-    labels: [N].
+    embeddings: of the gallery.
+    labels: whose they are.
     normalize: compare directions only. The paper's code compares raw
       embeddings, most face search engines normalised ones.
     k: how many of the nearest pictures vote, in [1, N].
@@ -58,13 +59,15 @@ def fit(
 
 @checks.checked
 def rank(
-  model: NearestNeighbor, probes: Embeddings, top_k: checks.Count = 1
+  model: NearestNeighbor,
+  probes: Float[Array, 'M D'],
+  top_k: checks.Count = 1,
 ) -> Ranking:
   """Ranks the `top_k` likeliest people of each probe, [M, top_k].
 
   Args:
     model: of `fit`.
-    probes: [M, D].
+    probes: embeddings of other pictures.
     top_k: at most the number of people.
 
   Raises:

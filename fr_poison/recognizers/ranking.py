@@ -1,8 +1,8 @@
 """What every recognizer answers: the people it takes a picture for, in order.
 
 A recognizer is a module with `fit(gallery, labels, **settings)`, which gives a
-model, and `rank(model, probes, top_k)`. Galleries and probes are embeddings
-[N, D], or uint8 pictures for `end_to_end`. And there is what the protection
+model, and `rank(model, probes, top_k)`. Galleries and probes are embeddings,
+or uint8 pictures for `end_to_end`. And there is what the protection
 rate is measured with:
 
   rank_protected(clean, cloaked, labels, protected, splits, *, top_k, ...)
@@ -16,8 +16,9 @@ at. It gives one Ranking a split, [P, number of test pictures, top_k].
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int, Real
 
-from fr_poison.types import Array, Embeddings, InputError, Labels
+from fr_poison.types import Array, Embeddings, InputError
 
 NOBODY = -1  # nobody's label
 
@@ -25,8 +26,8 @@ NOBODY = -1  # nobody's label
 class Ranking(NamedTuple):
   """The `top_k` likeliest people of each picture, all of them distinct."""
 
-  labels: Labels  # [..., top_k], best first
-  scores: Array  # [..., top_k], higher is surer; the recognizer says what
+  labels: Int[Array, '... top_k']  # best first
+  scores: Real[Array, '... top_k']  # higher is surer; the recognizer says what
 
 
 def check_embeddings(embeddings: Embeddings, name: str = 'embeddings') -> None:

@@ -13,12 +13,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 from scipy.spatial import distance
 
 from fr_poison import checks, distances
 from fr_poison.recognizers import linear
 from fr_poison.recognizers.ranking import NOBODY, check_embeddings
-from fr_poison.types import Array, Embeddings, InputError, Labels
+from fr_poison.types import Array, Embeddings, Flags, InputError, Labels
+
+Rows = Int[np.ndarray, ' _']
 
 CLASSIFIERS = ('nearest_neighbor', 'linear')
 
@@ -44,9 +47,9 @@ class Tracker:
 class Tracked(NamedTuple):
   """What pictures were taken for: one that has joined keeps its name."""
 
-  labels: Labels  # [M]
-  scores: Array  # [M], of the classifier, when it joined or in the end
-  rounds: np.ndarray  # [M], in which it joined; 0 for those that never did
+  labels: Int[Array, ' M']
+  scores: Float[Array, ' M']  # of the classifier, when it joined or in the end
+  rounds: Int[np.ndarray, ' M']  # when it joined; 0 for those that never did
 
 
 @checks.checked
@@ -54,11 +57,11 @@ def follow(
   classifier: str,
   embeddings: Embeddings,
   labels: Labels,
-  known: np.ndarray,
-  asked: np.ndarray,
+  known: Int[np.ndarray, ' K'],
+  asked: Int[np.ndarray, ' M'],
   *,
   max_distance: checks.NotNegative | None = None,
-  strangers: Array | None = None,
+  strangers: Float[Array, ' M'] | None = None,
   **settings,
 ) -> Tracked:
   """Asks about all pictures, lets some join the gallery, until none does.
@@ -68,13 +71,13 @@ def follow(
 
   Args:
     classifier: one of `CLASSIFIERS`.
-    embeddings: [N, D].
-    labels: [N], whose they are; of those asked about the oracle alone looks.
-    known: [K] rows of the gallery at the start.
-    asked: [M] rows, none of the others.
+    embeddings: of all pictures.
+    labels: whose they are; of those asked about the oracle alone looks.
+    known: rows of the gallery at the start.
+    asked: rows, none of the others.
     max_distance: at length 1, which a picture has to be nearer to one of those
       that it is taken for; see `calibrate`. None: the oracle.
-    strangers: [M] distance from each picture asked about to the nearest one of
+    strangers: distance from each picture asked about to the nearest one of
       somebody else's; nearer ones are taken for `NOBODY`, and do not join.
     **settings: of the classifier's `fit`: `normalize`; `C`, ...
 
@@ -128,8 +131,8 @@ def calibrate(
   somebody else: so many would join under a wrong name in a gallery as large.
 
   Args:
-    embeddings: [N, D], of people who are not tested.
-    labels: [N].
+    embeddings: of people who are not tested.
+    labels: whose they are.
     false_rate: in [0, 1).
 
   Returns:
@@ -151,7 +154,7 @@ def calibrate(
 
 
 # (is_in [N], names [N], rows) -> labels and scores of the rows
-_Ask = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[Array, Array]]
+_Ask = Callable[[Flags, Labels, Rows], tuple[Labels, Float[Array, ' N']]]
 
 
 def _nearest(shown, apart, strangers, *, normalize: bool = False) -> _Ask:

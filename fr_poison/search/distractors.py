@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Float32
 
 from fr_poison import distances
 from fr_poison.search import nearest
-from fr_poison.types import Embeddings, InputError, Labels
+from fr_poison.types import Array, Embeddings, InputError, Labels
 
 BLOCK = 8192  # faces drawn at a time
 
@@ -24,8 +25,8 @@ class Model(NamedTuple):
   Their covariance is factor' factor + spread^2 times the identity.
   """
 
-  mean: np.ndarray  # [D]
-  factor: np.ndarray  # [min(N, D), D] of N pictures
+  mean: Float32[np.ndarray, ' D']
+  factor: Float32[np.ndarray, 'R D']  # R is min(N, D) of N pictures
   spread: float
   shrinkage: float  # in [0, 1]: 1 is a ball, the data say nothing of its shape
 
@@ -41,7 +42,7 @@ class Check(NamedTuple):
 
 
 def fit(embeddings: Embeddings) -> Model:
-  """Fits the model to [N, D], one row a picture.
+  """Fits the model to embeddings.
 
   The covariance is shrunk towards a multiple of the identity, by the share of
   Ledoit and Wolf (2004, A well-conditioned estimator for large-dimensional
@@ -72,8 +73,10 @@ def fit(embeddings: Embeddings) -> Model:
   return Model(mean.astype(np.float32), factor, spread, float(shrinkage))
 
 
-def draw(model: Model, count: int, seed: int, block: int = 0) -> Embeddings:
-  """Draws faces [count, D]; a block's do not depend on other blocks."""
+def draw(
+  model: Model, count: int, seed: int, block: int = 0
+) -> Float32[np.ndarray, '{count} D']:
+  """Draws faces; a block's do not depend on other blocks."""
   rng = np.random.default_rng([seed, block])
   noise = lambda size: rng.standard_normal((count, size), np.float32)
   result = noise(len(model.factor)) @ model.factor
@@ -83,22 +86,22 @@ def draw(model: Model, count: int, seed: int, block: int = 0) -> Embeddings:
 
 
 def nearest_distances(
-  probes: Embeddings,
+  probes: Float[Array, 'M D'],
   counts: Sequence[int],
   strangers: Callable[[int], Embeddings],
   normalize: bool = False,
-) -> np.ndarray:
+) -> Float[np.ndarray, '{len(counts)} M']:
   """Finds distances to the nearest of the first n strangers, for every n.
 
   Args:
-    probes: [M, D].
+    probes: embeddings.
     counts: numbers of strangers, each at least 1.
     strangers: block's number -> [BLOCK, D] or more, of which the first BLOCK
       are taken; the last one may be shorter. One at a time is in memory.
     normalize: compare directions only.
 
   Returns:
-    [len(counts), M], Euclidean.
+    Euclidean, a row a number of strangers.
   """
   prepare = distances.normalize if normalize else np.asarray
   probes, best, found = prepare(probes), np.inf, {}
@@ -117,7 +120,7 @@ def nearest_distances(
 def check(
   embeddings: Embeddings,
   labels: Labels,
-  probes: Embeddings,
+  probes: Float[Array, 'M D'],
   *,
   normalize: bool = False,
   seed: int = 0,
@@ -128,9 +131,9 @@ def check(
   the real strangers; and the other way round.
 
   Args:
-    embeddings: [N, D].
-    labels: [N].
-    probes: [M, D], of yet other people.
+    embeddings: of people who take no part.
+    labels: whose they are.
+    probes: of yet other people.
     normalize: compare directions only.
     seed: of the halves and draws.
 

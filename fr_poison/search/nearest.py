@@ -12,10 +12,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Float64, Int, Int64
 
 from fr_poison import checks, parallel
 from fr_poison.parallel import SPLIT, WHOLE
-from fr_poison.types import Embeddings, InputError
+from fr_poison.types import Array, InputError
 
 METRICS = ('inner_product', 'squared_euclidean')
 # Of columns; a power of two, of which the rows of a block are a multiple.
@@ -27,14 +28,14 @@ _SPARE = 6  # kept beyond k, since rounding may swap close ones
 class Matches(NamedTuple):
   """The k nearest of each probe, best first, of equals the lowest index."""
 
-  indices: np.ndarray  # [M, k] int64, rows of the gallery
-  # [M, k] float64: inner products, or minus squared Euclidean distances.
-  scores: np.ndarray
+  indices: Int64[np.ndarray, 'M k']  # rows of the gallery
+  # Inner products, or minus squared Euclidean distances.
+  scores: Float64[np.ndarray, 'M k']
 
 
 def top_k(
-  probes: Embeddings,
-  gallery: Embeddings,
+  probes: Float[Array, 'M D'],
+  gallery: Float[np.ndarray, 'N D'],
   k: int,
   *,
   metric: str = 'inner_product',
@@ -45,9 +46,8 @@ def top_k(
   """Finds the k gallery faces nearest to each probe.
 
   Args:
-    probes: [M, D].
-    gallery: [N, D] float32, in memory or memory-mapped; read once, block by
-      block.
+    probes: embeddings.
+    gallery: float32, in memory or memory-mapped; read once, block by block.
     k: in [1, N].
     metric: one of METRICS.
     recall_target: in (0, 1): let `jax.lax.approx_max_k` find this share of
@@ -94,9 +94,11 @@ def recall(found: Matches, exact: Matches) -> float:
 class _Kept(NamedTuple):
   """What each device kept, in float32."""
 
-  values: np.ndarray  # [devices, M, depth], falling; -inf beyond the last
-  indices: np.ndarray  # likewise
-  longest: np.ndarray  # [devices], squared length of a centred gallery face
+  # Falling; -inf beyond the last.
+  values: Float[np.ndarray, 'devices M depth']
+  indices: Int[np.ndarray, 'devices M depth']
+  # Squared length of a centred gallery face.
+  longest: Float[np.ndarray, ' devices']
 
 
 def _sift_all(probes, gallery, metric, recall_target, depth, rows, columns):

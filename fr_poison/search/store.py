@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float32
 
 from fr_poison import checks, extractors, files, keys, processes
 from fr_poison.data.batches import Progress, silent
-from fr_poison.types import InputError
+from fr_poison.types import InputError, UInt8Images
 
 MANIFEST = 'manifest.json'
 BLOCK_SIZE = 1024  # pictures
@@ -30,7 +31,7 @@ _PARTS = 'manifest-*.json'  # of processes but the first
 class Store(NamedTuple):
   """All embeddings, and what had to be done for them."""
 
-  embeddings: np.memmap  # [N, D] float32, read-only
+  embeddings: Float32[np.memmap, 'N D']  # read-only
   num_computed: int  # blocks, in this run
   damaged: tuple[int, ...]  # of them, blocks whose bytes had changed
 
@@ -38,7 +39,7 @@ class Store(NamedTuple):
 def fill(
   folder: str | os.PathLike,
   extractor: extractors.Extractor,
-  stream: Callable[[int], Iterable[np.ndarray]],
+  stream: Callable[[int], Iterable[UInt8Images]],
   count: int,
   *,
   batch_size: int = 20,
@@ -53,8 +54,8 @@ def fill(
   Args:
     folder: of all networks' stores; this one's is a folder in it.
     extractor: the network.
-    stream: block_size -> uint8 [block_size, H, W, 3] after the other, the last
-      one shorter, in the same order on every call.
+    stream: block_size -> so many pictures after the other, the last ones
+      fewer, in the same order on every call.
     count: how many pictures there are.
     batch_size: pictures on a device at a time; on CPU it changes nothing.
     block_size: pictures of which a killed run loses the work at most.
@@ -78,8 +79,8 @@ def fill(
 
 def read(
   folder: str | os.PathLike, extractor: extractors.Extractor
-) -> np.memmap:
-  """Opens a network's embeddings [N, D], once every byte is verified.
+) -> Float32[np.memmap, 'N D']:
+  """Opens a network's embeddings, once every byte is verified.
 
   Args:
     folder: as in `fill`, which has finished.

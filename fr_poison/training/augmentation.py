@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 
 from fr_poison import checks
-from fr_poison.types import Images, Rng
+from fr_poison.types import Images, Rngs
 
 # Of `jittered`: with more, nothing may be left of a picture.
 Amount = Annotated[float, checks.Range(0, 0.5)]
 
 
 @checks.checked
-def mirrored(images: Images, rngs: Rng, share: checks.Share) -> Images:
+def mirrored(images: Images, rngs: Rngs, share: checks.Share) -> Images:
   """Exchanges left and right of each picture with probability `share`.
 
   Raises:
@@ -24,7 +24,7 @@ def mirrored(images: Images, rngs: Rng, share: checks.Share) -> Images:
 
 
 @checks.checked
-def jittered(images: Images, rngs: Rng, amount: Amount) -> Images:
+def jittered(images: Images, rngs: Rngs, amount: Amount) -> Images:
   """Moves, scales and lights each picture a little differently.
 
   Evenly drawn: moves down and right up to amount / 2 of the picture's sides,
@@ -32,8 +32,8 @@ def jittered(images: Images, rngs: Rng, amount: Amount) -> Images:
   mean, brightness +- amount. What comes in at the border is black.
 
   Args:
-    images: [B, H, W, 3].
-    rngs: [B] keys.
+    images: RGB in [0, 1].
+    rngs: one a picture.
     amount: in [0, 0.5].
 
   Raises:

@@ -10,14 +10,15 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from fr_poison import checks
 from fr_poison.attacks.objectives import normalize
-from fr_poison.types import InputError
+from fr_poison.types import Array, InputError, Params, Rng
 
 Angle = Annotated[float, checks.Range(0, math.pi / 2)]  # in radians
 
@@ -27,17 +28,19 @@ _matmul = functools.partial(jnp.matmul, precision='highest')
 
 
 class Head(NamedTuple):
-  """Classes, margins, triplets or targets over embeddings [B, D].
+  """Classes, margins, triplets or targets over embeddings.
 
   `losses` takes `label_smoothing`, a number in [0, 1), and `mask` [B], 0 or
   False for padding: its losses are 0, and no other picture's depend on it.
   `logits` have no margin, the largest is the class; None without classes.
   """
 
-  init: Callable[..., Any]  # (rng, embedding_size, num_classes) -> params
-  losses: Callable[..., Any]
-  # (params, embeddings, labels, label_smoothing=0., *, mask=None) -> [B]
-  logits: Callable[..., Any] | None  # (params, embeddings) -> [B, L]
+  # (rng, embedding_size, num_classes) -> params
+  init: Callable[[Rng, int, int], Params]
+  # (params, embeddings, labels, label_smoothing=0., *, mask=None)
+  losses: Callable[..., Float[Array, ' B']]
+  # (params, embeddings), L classes
+  logits: Callable[[Params, Float[Array, 'B D']], Float[Array, 'B L']] | None
 
 
 def softmax() -> Head:

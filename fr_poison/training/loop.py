@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from fr_poison import checks, extractors
 from fr_poison.training import heads, parallel, step
 from fr_poison.training.recipe import Recipe
-from fr_poison.training.sampling import Sampler
+from fr_poison.training.sampling import Sampler, Stored
 from fr_poison.training.step import StepFn, TrainState
-from fr_poison.types import InputError
+from fr_poison.types import Array, InputError, Labels
 
 
 class Trainer:
@@ -32,7 +33,7 @@ class Trainer:
     *,
     num_classes: checks.Count,
     num_images: checks.Count,
-    targets: np.ndarray | None = None,
+    targets: Float[Array, 'C D'] | None = None,
     wrap: Callable[[StepFn], StepFn] = lambda step: step,
     train_fn: step.TrainFn | None = None,
     head: heads.Head | None = None,
@@ -44,7 +45,7 @@ class Trainer:
       extractor: the network to start from.
       num_classes: people.
       num_images: of an epoch.
-      targets: [num_classes, D], of the head `match`.
+      targets: of the head `match`, a row a person.
       wrap: turns a train step into another, for instance one that attacks
         the batch first (`adversaries.adversarial_training`).
       train_fn: what the network is asked in a step, see `make_train_step`;
@@ -94,8 +95,8 @@ class Trainer:
     ema = self.recipe.ema_decay is not None
     return step.create(self.extractor.params, head, self._optimizer, ema=ema)
 
-  def sampler(self, images: np.ndarray, labels: np.ndarray) -> Sampler:
-    """Makes batches of uint8 pictures [N, H, W, 3] of people 0, 1, ... [N].
+  def sampler(self, images: Stored, labels: Labels) -> Sampler:
+    """Makes batches of pictures of people 0, 1, ...
 
     Raises:
       InputError: a person without a picture, another number of people.
@@ -133,15 +134,15 @@ class Trainer:
 
   def fit(
     self,
-    images: np.ndarray,
-    labels: np.ndarray,
+    images: Stored,
+    labels: Labels,
     start: TrainState | None = None,
   ) -> TrainState:
     """Trains in memory, to the end; `run` does so with files.
 
     Args:
-      images: uint8 [N, H, W, 3].
-      labels: [N], from 0.
+      images: as stored.
+      labels: whose, from 0.
       start: another state than that of `init`; it is used up.
 
     Raises:
@@ -157,7 +158,7 @@ class Trainer:
     return state
 
   def evaluate(
-    self, state: TrainState, images: np.ndarray, labels: np.ndarray
+    self, state: TrainState, images: Stored, labels: Labels
   ) -> dict[str, float]:
     """Measures loss and accuracy on other pictures of the people trained on.
 
@@ -165,8 +166,8 @@ class Trainer:
 
     Args:
       state: any; it is not used up.
-      images: uint8 [N, H, W, 3].
-      labels: [N], as in the training.
+      images: as stored.
+      labels: whose, as in the training.
     """
     # Every picture once, also where the training draws people evenly.
     sampler = Sampler(images, labels, self.recipe.batch_size)

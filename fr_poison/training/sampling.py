@@ -1,11 +1,15 @@
 """Which pictures make up which step's batch: a function of seed and step."""
 
 import numpy as np
+from jaxtyping import Int, UInt8
 
 from fr_poison import checks
 from fr_poison.data.faces import to_float
 from fr_poison.training.step import Batch
-from fr_poison.types import InputError
+from fr_poison.types import InputError, Labels
+
+# Pictures; of some trainings pairs of them, channel behind channel.
+Stored = UInt8[np.ndarray, 'N H W _']
 
 
 class Sampler:
@@ -18,8 +22,8 @@ class Sampler:
   @checks.checked
   def __init__(
     self,
-    images: np.ndarray,
-    labels: np.ndarray,
+    images: Stored,
+    labels: Labels,
     batch_size: checks.Count,
     *,
     seed: checks.Seed = 0,
@@ -27,11 +31,11 @@ class Sampler:
     per_person: checks.Count = 1,
     steps_per_epoch: checks.Count | None = None,
   ):
-    """Remembers the pictures, uint8 [N, H, W, 3], and labels [N] from 0.
+    """Remembers the pictures and labels.
 
     Args:
       images: as stored.
-      labels: whose.
+      labels: whose, from 0.
       batch_size: rows of a batch, of all devices together; the last one of
         an epoch is filled up with masked rows.
       seed: of the order.
@@ -65,7 +69,7 @@ class Sampler:
     self.num_classes = len(counts)
     self.steps_per_epoch = steps_per_epoch or -(-len(images) // batch_size)
 
-  def indices(self, step: int) -> np.ndarray:
+  def indices(self, step: int) -> Int[np.ndarray, ' _']:
     """Lists the pictures of that step's batch, at most batch_size."""
     if self._balanced:
       rng = np.random.default_rng([self._seed, 1, step])

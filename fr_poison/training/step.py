@@ -12,12 +12,14 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Float, Int, Shaped
 
 from fr_poison import checks
 from fr_poison.training import augmentation
 from fr_poison.training.heads import Head
 from fr_poison.types import (
   Array,
+  EmbedFn,
   Images,
   InputError,
   Params,
@@ -25,15 +27,17 @@ from fr_poison.types import (
   calling,
 )
 
-Batch = dict[str, Array]
-TrainFn = Callable[[Params, Images], tuple[Array, Any]]
-StepFn = Callable[['TrainState', Batch, Rng], tuple['TrainState', dict]]
+Batch = dict[str, Shaped[Array, 'B ...']]
+Sums = dict[str, Float[Array, '']]  # over a batch's pictures
+# (variables, images) -> embeddings, new batch_stats
+TrainFn = Callable[[Params, Images], tuple[Float[Array, 'B D'], Any]]
+StepFn = Callable[['TrainState', Batch, Rng], tuple['TrainState', Sums]]
 
 
 class TrainState(flax.struct.PyTreeNode):
   """All that training carries from one step to the next."""
 
-  step: Array  # int32, updates made
+  step: Int[Array, '']  # updates made
   params: Params  # {'extractor': ..., 'head': ...}, what is trained
   batch_stats: Params  # running statistics of batch norm; {} without
   opt_state: optax.OptState
@@ -131,7 +135,7 @@ def make_train_step(
   """Makes a step down the mean loss of a batch's pictures, of all devices.
 
   Args:
-    train_fn: (variables, images) -> embeddings [B, D], new batch_stats.
+    train_fn: (variables, images) -> embeddings, new batch_stats.
     head: turns embeddings and labels into losses.
     optimizer: an optax transformation.
     label_smoothing: as in `Recipe`, and so are `flip`, `jitter` and
@@ -200,11 +204,11 @@ def _updated(state, grads, batch_stats, optimizer, ema_decay):
 
 
 def make_eval_step(
-  embed_fn: Callable,
+  embed_fn: EmbedFn,
   head: Head,
   *,
   axis_name: str | None = None,
-):
+) -> Callable[[TrainState, Batch], Sums]:
   """Makes eval_step(state, batch) -> sums as a train step's, no update."""
 
   def step(state, batch):

@@ -117,8 +117,9 @@ def test_types_are_kept_in_64_bit_mode(name):
     _check_types(name, dtype=jnp.float64)
 
 
-def test_types_are_kept_under_strict_promotion(name):
-  with jax.numpy_dtype_promotion('strict'):
+def test_types_are_kept_under_strict_promotion_of_types_and_ranks(name):
+  strict = jax.numpy_dtype_promotion('strict')
+  with strict, jax.numpy_rank_promotion('raise'):
     _check_types(name, count=1 + (name == 'protego_planar'))
 
 
@@ -196,6 +197,55 @@ def test_an_attack_is_vmapped_and_pmapped(name):
   images = _images(name, 4)[:, None]
   shape = jax.eval_shape(jax.pmap(jax.vmap(one)), images)
   assert shape.shape == images.shape
+
+
+def test_a_step_is_scanned_in_the_callers_shard_map(name):
+  # Which by default tells what differs between devices from what does not.
+  attack, params, extra = _made(name)
+  mesh = jax.sharding.Mesh(np.array(jax.devices()[:2]), ('x',))
+  part = jax.sharding.PartitionSpec('x')
+
+  @jax.shard_map(mesh=mesh, in_specs=part, out_specs=part)
+  def cloaked(images):
+    state = attack.init(params, RNG, images, **extra)
+    step = lambda state, _: (attack.step(params, state), None)
+    return attack.finish(params, jax.lax.scan(step, state, length=2)[0])[0]
+
+  images = _images(name, 4)
+  assert jax.eval_shape(cloaked, images).shape == images.shape
+
+
+@pytest.mark.parametrize('name', ['fawkes_v1', 'tip_im', 'chameleon'])
+def test_a_step_is_vmapped_over_keys_and_weights(name):
+  attack, params, extra = _made(name)
+  images = _images(name)
+  several = jax.tree.map(lambda x: jnp.stack([x, 2 * x]), params)
+
+  def one(params, rng):
+    state = attack.init(params, rng, images, **extra)
+    return attack.finish(params, attack.step(params, state))[0]
+
+  found = jax.eval_shape(jax.vmap(one), several, jax.random.split(RNG))
+  assert found.shape == (2, *images.shape)
+
+
+@pytest.mark.parametrize('name', ['pgd', 'opom'])
+def test_every_generators_key_gives_draws_of_a_picture_alone(name):
+  # Side by side, other generators than threefry draw by the number of keys.
+  attack, params, extra = _made(name)
+  init = lambda rng: attack.init(params, rng, _images(name), **extra)
+  for rng in (jax.random.key(3, impl='rbg'), jax.random.PRNGKey(3), RNG):
+    assert jax.eval_shape(init, rng).rngs.dtype == RNG.dtype
+
+
+def test_an_attack_made_in_a_trace_is_not_kept_beyond_it():
+  def cloaked(scale, images):
+    scaled = lambda params, images: scale * embed_fn(params, images)
+    attack, params = attacks.pgd([scaled], num_steps=2), [_params()]
+    return attack.step(params, attack.init(params, RNG, images)).adv_images
+
+  with jax.checking_leaks():
+    jax.eval_shape(cloaked, jnp.float32(2), _images('pgd'))
 
 
 def test_distances_are_float32_whatever_the_network_answers_in():

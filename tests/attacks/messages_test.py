@@ -138,3 +138,9 @@ def test_a_filter_of_ones_own_gives_pictures():
   detector = base.Detector(lambda images: 1.0, 'n', 'f', '')
   with pytest.raises(InputError, match=r'^score: gave \[\]; one number'):
     detector.score(np.zeros((2, 4, 4, 3), np.uint8))
+
+
+def test_a_traced_setting_is_one_line():
+  made = lambda epsilon: run(settings={'epsilon': epsilon})[0]
+  with pytest.raises(InputError, match='^epsilon: a traced number; a plain'):
+    jax.eval_shape(made, 0.1)

@@ -25,7 +25,7 @@ MODULES = [
 ]
 # Given by the library itself, of what was checked already.
 INNER = {
-  *('base.uniform_noise', 'optimizers.default_rate', 'residual.crops'),
+  *('base.fold_in', 'optimizers.default_rate', 'residual.crops'),
   *('autoencoder.Network', 'residual.Network', 'loop.Means'),
   'fitting.kept',
   *('base.num_batches', 'by_person.padded_size', 'groups', 'universal'),
