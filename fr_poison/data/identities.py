@@ -25,6 +25,7 @@ from scipy.spatial import distance
 
 NETWORK = 'dlib_resnet'
 _APART = 0.65  # of the means of two groups, and more: two people
+GROUPED = 0.6  # the same where nobody says who is who
 _SAME = 0.5  # of the means of two names' pictures, and less: one person
 _MOST = 1000  # pictures of one name: all their pairs are compared
 
@@ -54,15 +55,32 @@ def splits(embeddings: np.ndarray, labels: np.ndarray) -> list[Split]:
     rows = rows[:: -(-len(rows) // _MOST)]
     if len(rows) < 2:
       continue
-    group = hierarchy.fclusterdata(
-      embeddings[rows], _APART, criterion='distance', method='average'
-    )
-    groups = [rows[group == i] for i in np.unique(group)]
+    groups = groups_of(embeddings[rows], _APART)
     if len(groups) > 1:
-      # Of the same size: that of the first picture first.
-      groups.sort(key=lambda rows: (-len(rows), rows[0]))
-      found.append(Split(int(label), groups))
+      found.append(Split(int(label), [rows[group] for group in groups]))
   return found
+
+
+def groups_of(
+  embeddings: np.ndarray, apart: float = GROUPED
+) -> list[np.ndarray]:
+  """Groups pictures of nobody knows whom by average linkage.
+
+  Args:
+    embeddings: [N, 128], of `NETWORK`, of faces on dlib's template.
+    apart: the distance between the means of two groups that stay two.
+
+  Returns:
+    Indices of the pictures of each group, the largest first, of the same size
+    that of the first picture first.
+  """
+  if len(embeddings) < 2:
+    return [np.arange(len(embeddings))]
+  group = hierarchy.fclusterdata(
+    embeddings, apart, criterion='distance', method='average'
+  )
+  groups = [np.flatnonzero(group == i) for i in np.unique(group)]
+  return sorted(groups, key=lambda rows: (-len(rows), rows[0]))
 
 
 def same(embeddings: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
