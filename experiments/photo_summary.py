@@ -13,6 +13,8 @@ from fr_poison import photos, text
 from fr_poison.photos.tree import MANIFEST
 from fr_poison.report import record_file
 
+TIMED = 4  # batches, after which it is printed how long the others take
+
 
 def show_start(found: photos.Run, source: str | pathlib.Path) -> None:
   """Prints how many pictures there are, how many are left, and on what."""
@@ -31,10 +33,9 @@ def show_start(found: photos.Run, source: str | pathlib.Path) -> None:
   text.show(
     f'{device}, jax {jax.__version__}: {done} of {total} pictures to do'
   )
-  if left:
-    first = min(2 * found.batch, left)
+  if left > TIMED * found.batch:
     text.show(
-      f'How long it takes is printed after {_count(first, "picture")}; the '
+      f'How long it takes is printed after {TIMED * found.batch} pictures; the '
       'first ones wait for compiling. If it is stopped, the same command goes '
       'on.'
     )

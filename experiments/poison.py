@@ -82,8 +82,8 @@ def run(
 def cloak(rows: Iterator[dict], paths: list[str], batch: int) -> None:
   """Shows which picture is next; it counts as done when its row is there.
 
-  How long the others take is printed after the second batch: what is compiled
-  is compiled by then.
+  How long the others take is printed after four batches, by the last two of
+  them: the first two wait for what is compiled, and come together.
   """
   shown, times = progress.Progress(len(paths)), []
   try:
@@ -91,8 +91,12 @@ def cloak(rows: Iterator[dict], paths: list[str], batch: int) -> None:
       shown.update(repr(path))
       next(rows)
       times.append(time.monotonic())
-      if len(times) == 2 * batch < len(paths):
-        each, left = (times[-1] - times[batch - 1]) / batch, paths[2 * batch :]
+      if len(times) == photo_summary.TIMED * batch < len(paths):
+        timed = len(times) // 2
+        each, left = (
+          (times[-1] - times[-1 - timed]) / timed,
+          paths[len(times) :],
+        )
         others = photo_summary.duration(each * len(left))
         progress.say(
           f'about {others} for the other {len(left)} pictures, '

@@ -106,13 +106,13 @@ def test_a_picture_counts_as_done_when_its_row_is_written(monkeypatch):
 
 
 def test_how_long_it_takes_is_printed_once_it_is_known(monkeypatch):
-  # Two are attacked at a time; the first two also wait for compiling.
-  times, printed = iter([100, 101, 150, 151, 190, 191, 230, 231]), []
+  # Of one at a time the first two come together, after all was compiled.
+  times, printed = iter([100, 101, 150, 190, 231, 270, 299]), []
   monkeypatch.setattr(poison.time, 'monotonic', lambda: next(times))
   monkeypatch.setattr(poison.progress, 'say', printed.append)
   monkeypatch.setattr(poison.progress, 'Progress', mock.MagicMock())
-  poison.cloak(iter(range(8)), [*'abcdefgh'], 2)
-  assert printed == ['about 100 s for the other 4 pictures, 25.0 s each']
+  poison.cloak(iter(range(7)), [*'abcdefg'], 1)
+  assert printed == ['about 2 min for the other 3 pictures, 44.5 s each']
   written = [photo_summary.duration(x) for x in (119, 120, 5400, 36_000)]
   assert written == ['119 s', '2 min', '1.5 h', '10.0 h']
 
