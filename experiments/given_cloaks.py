@@ -111,6 +111,8 @@ def load(
   gallery, left_out, problems = _load_gallery(source, data_dir)
   left_out = own.left_out + left_out
   show(oddities.understood(own.faces), file=sys.stderr)
+  for text in grouped:
+    show(f'  {text}', file=sys.stderr)
   judged = own.faces
   if source.gallery != _ORL:
     show(f'gallery: {oddities.understood(gallery)}', file=sys.stderr)
@@ -126,8 +128,6 @@ def load(
   warnings += oddities.colours(own.faces, gallery, settings.trainers_networks)
   for text in warnings:
     show(f'note: {text}', file=sys.stderr)
-  for text in grouped:
-    show(f'  {text}', file=sys.stderr)
 
   drawn = people.draw(gallery.names, settings.seed)
   public, targets, others = people.groups(

@@ -86,7 +86,8 @@ def next_command(source: str, output: str, surrogates: Sequence[str]) -> str:
     f'--config={here / "configs" / "my_cloaks.py"}',
     f'--config.originals={source}',
     f'--config.cloaked={output}',
-    f'--config.made_for={tuple(surrogates)!r}',
+    # Whose double quotes a shell takes within single ones.
+    f'--config.made_for={tuple(surrogates)!r}'.replace("'", '"'),
   ]
   return ' '.join(['python', *(quoted(str(word)) for word in words)])
 

@@ -83,7 +83,10 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
   )
   assert look.startswith(f'to look at: {output}-preview.png; ')
   assert then.startswith('next, do they protect: python ')
-  assert f' --config.originals={source} --config.cloaked={output} ' in then
+  assert then.endswith(
+    f' --config.originals={source} --config.cloaked={output} '
+    """'--config.made_for=("mobileface",)'"""
+  )
   assert 'done, after' in printed.err
   assert "unreadable: 'broken.jpg': image file is truncated" in printed.err
 
