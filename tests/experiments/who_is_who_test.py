@@ -58,9 +58,9 @@ def test_a_flat_folder_of_three_people(faces, tmp_path, capsys):
   assert found.protected == [0, 1, 2] and found.settings.num_protected == 3
   assert 'grouped them' in found.not_tested[0]
   printed = capsys.readouterr().err
-  people = '3 people: like 0.png (4), like 4.png (4), like 8.png (4)'
+  people = '3 people: like 0.png (4), like 10.png (4), like 4.png (4)\n'
   assert printed.index(people) < printed.index(f'note: {text}')
-  assert '  like 8.png (4): 8.png, 9.png, 10.png, 11.png\n' in printed
+  assert '  like 10.png (4): 10.png, 11.png, 8.png, 9.png\n' in printed
   with pytest.raises(InputError, match='config.strict: folders do not say who'):
     load(strict=True)
   # Sorted by their owner, they need no new cloaks.
