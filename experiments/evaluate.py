@@ -32,7 +32,7 @@ from settings import Settings
 from fr_poison import evaluation, locks, processes, text
 from fr_poison.data import squeeze
 from fr_poison.evaluation import scrape
-from fr_poison.report import page, record_file, tables
+from fr_poison.report import page, prose, record_file, tables
 from fr_poison.report.grid import by_cell
 
 _NUM_SHOWN = 4  # pictures in the report per attack and surrogate
@@ -304,6 +304,10 @@ def main(argv):
   start = time.monotonic()
   results = run(*given)
   text.show(tables.by_cell(by_cell(results)))
+  # Where a terminal ends, too: whether given cloaks protect, and who breaks
+  # them.
+  for sentence in prose.verdict(results)[:2]:
+    text.show(sentence)
   seconds = time.monotonic() - start
   text.show(f'{seconds:.0f} s. See {given.workdir}/report.html')
 

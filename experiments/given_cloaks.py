@@ -16,7 +16,7 @@ from fr_poison import checks, extractors
 from fr_poison.data import datasets, folder
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.placement import Rejected
-from fr_poison.evaluation import given, oddities
+from fr_poison.evaluation import given, oddities, who_is_who
 from fr_poison.report.kinds import UNKNOWN
 from fr_poison.text import show
 from fr_poison.types import InputError
@@ -29,6 +29,7 @@ class Source(NamedTuple):
   """The fields of configs/my_cloaks.py that no other evaluation has."""
 
   folders: given.Folders
+  loose: str
   gallery: str
   made_for: tuple[str, ...]
   strict: bool
@@ -60,10 +61,11 @@ def split_config(config: dict) -> tuple[Source, Settings]:
   names = [field.name for field in dataclasses.fields(given.Folders)]
   own = {name: rest.pop(name) for name in names if name in rest}
   with _of_config():
-    for name in ('gallery', 'made_for', 'strict'):
+    for name in Source._fields[1:]:
       if name not in rest:
         raise InputError(f'{name}: missing')
     source = Source(given.Folders(**own), *map(rest.pop, Source._fields[1:]))
+    checks.known('loose', source.loose, who_is_who.LOOSE)
     for name in source.made_for:
       checks.known('made_for', name, extractors.names())
     if source.gallery == _ORL and source.folders.align == 'none':
@@ -105,16 +107,20 @@ def load(
     InputError: no folder, no pair, nobody with two usable pairs, or a gallery
       that cannot be read; with `source.strict`: anything left out or odd.
   """
-  own = _read(source)
+  own, grouped = _read(source, settings.batch_size)
   gallery, left_out, problems = _load_gallery(source, data_dir)
   left_out = own.left_out + left_out
   show(oddities.understood(own.faces), file=sys.stderr)
+  for text in grouped:
+    show(f'  {text}', file=sys.stderr)
   judged = own.faces
   if source.gallery != _ORL:
     show(f'gallery: {oddities.understood(gallery)}', file=sys.stderr)
     judged, _ = own.among(gallery)
   problems += oddities.doubts(judged, settings.batch_size)
   problems += own.problems(gallery)
+  if grouped:
+    problems.insert(0, who_is_who.remark(grouped))
   odd = [': '.join(row) for row in left_out] + problems
   if source.strict and odd:
     raise InputError(f'config.strict: {odd[0]}')
@@ -148,22 +154,26 @@ def load(
       'num_cloaked': len(own.faces),
       'num_improved': sum('same' not in notes for notes in own.notes),
     },
-    _not_tested(settings),
+    [who_is_who.NOT_TESTED] * bool(grouped) + _not_tested(settings),
   )
 
 
-def _read(source) -> given.Given:
+def _read(source, batch_size) -> who_is_who.Grouped:
   """The pairs; the gallery has to be there before they take their time."""
   with _of_config():
     if source.gallery != _ORL:
       with config_fields.naming('gallery'):
         folder.files(source.gallery)
     own = source.folders.read(progress.over('reading pairs', 'pair'))
-  for row in own.left_out[:_NUM_SHOWN]:
+  found = who_is_who.Grouped(own, [])
+  if source.loose == 'by_face':
+    found = who_is_who.by_face(own, batch_size)
+  left_out = found.given.left_out
+  for row in left_out[:_NUM_SHOWN]:
     show(f'left out: {": ".join(row)}', file=sys.stderr)
-  if len(own.left_out) > _NUM_SHOWN:
-    show(f'left out: {len(own.left_out)} in all, see report', file=sys.stderr)
-  return own
+  if len(left_out) > _NUM_SHOWN:
+    show(f'left out: {len(left_out)} in all, see report', file=sys.stderr)
+  return found
 
 
 def _load_gallery(source, data_dir):

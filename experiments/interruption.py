@@ -35,7 +35,7 @@ def on_terminate() -> None:
 def command() -> str:
   """Writes the command line of this process as a shell takes it."""
   words = [word for word in sys.argv if word.partition('=')[0] not in _ANEW]
-  return ' '.join(['python', *map(_quoted, words)])
+  return ' '.join(['python', *map(quoted, words)])
 
 
 def on_abort() -> None:
@@ -103,8 +103,8 @@ def end(error: BaseException, kept: str | None) -> None:
   os._exit(128 + number)
 
 
-def _quoted(word):
-  """For a shell, in one line whatever the word holds."""
+def quoted(word: str) -> str:
+  """Writes a word for a shell, on one line whatever it holds."""
   if word.isprintable():
     return shlex.quote(word)
   escaped = word.encode('unicode_escape').decode().replace("'", r'\'')

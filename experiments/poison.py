@@ -14,22 +14,20 @@ and hidden ones are left alone. On several hosts (distributed.py) each takes its
 share of the pictures.
 """
 
-import collections
 import pathlib
-import statistics
-import sys
+import time
+from collections.abc import Iterator
 
 import cli
 import config_flag
 import distributed
-import jax
 import network_loader
+import photo_summary
+import progress
 from absl import flags
-from progress import Progress
 
-from fr_poison import photos, text
-from fr_poison.photos.tree import MANIFEST
-from fr_poison.report import record_file
+from fr_poison import photos, processes, text
+from fr_poison.photos import sheet
 from fr_poison.types import InputError
 
 _INPUT = flags.DEFINE_string('input', None, 'The folder of pictures.')
@@ -42,6 +40,11 @@ _STRICT = flags.DEFINE_bool(
 )
 _KEEP_EXIF = flags.DEFINE_bool(
   'keep_exif', False, 'Copy who took a picture, when and where (GPS).'
+)
+_PREVIEW = flags.DEFINE_bool(
+  'preview',
+  True,
+  'Write OUTPUT-preview.png beside --output: originals, cloaks, differences.',
 )
 _DELETE_ORPHANS = flags.DEFINE_bool(
   'delete_orphans', False, 'Delete cloaks whose pictures are gone from --input.'
@@ -66,70 +69,54 @@ def run(
   ]
   found = photos.Run(source, output, settings, networks, strict=strict)
   with found.opened(overwrite=overwrite):
-    left, total = found.left, len(found.paths)
-    device = record_file.environment()['device']
-    count = f'{total - len(found.manifest.rows)} of {total} pictures to do'
-    text.show(f'{device}, jax {jax.__version__}: {count}')
+    photo_summary.show_start(found, source)
     if settings.cannot_look:
       what = 'every picture is taken for a face crop, and attacked as a whole'
       text.show(f'{what}: {settings.cannot_look}')
-    cloak(found.cloak(), left)
+    cloak(found.cloak(), found.left, found.batch)
     if delete_orphans:
       found.manifest.delete_orphans()
   return found
 
 
-def cloak(rows, paths: list[str]) -> None:
-  """Shows which picture is next; it counts as done when its row is there."""
-  progress = Progress(len(paths))
+def cloak(rows: Iterator[dict], paths: list[str], batch: int) -> None:
+  """Shows which picture is next; it counts as done when its row is there.
+
+  How long the others take is printed after four batches, by the last two of
+  them: the first two wait for what is compiled, and come together.
+  """
+  shown, times = progress.Progress(len(paths)), []
   try:
     for path in paths:
-      progress.update(repr(path))
+      shown.update(repr(path))
       next(rows)
+      times.append(time.monotonic())
+      if len(times) == photo_summary.TIMED * batch < len(paths):
+        timed = len(times) // 2
+        each, left = (
+          (times[-1] - times[-1 - timed]) / timed,
+          paths[len(times) :],
+        )
+        others = photo_summary.duration(each * len(left))
+        progress.say(
+          f'about {others} for the other {len(left)} pictures, '
+          f'{each:.1f} s each'
+        )
   finally:
-    progress.close()
+    shown.close()
 
 
-def show(rows: list[dict], orphans: list[str], num_ignored: int, output: str):
-  """Prints every picture without a cloak and every orphan, then the sum."""
-  for row in rows:
-    if row['status'] != 'cloaked':
-      status = row['status'].replace('_', ' ')
-      line = f'{status}: {row["input"]!r}: {text.line(row["reason"])}'
-      text.show(line, file=sys.stderr)
-  for name in orphans:
+def preview(rows: list[dict]) -> None:
+  """Writes the sheet to look at; without it the cloaks are done as well."""
+  try:
+    path = sheet.write(_INPUT.value, _OUTPUT.value, rows)
+  except InputError as error:
+    text.show(f'no preview: {error}')
+  else:
     text.show(
-      f'orphan: {name!r}: its picture is gone from --input, has changed or is '
-      'called otherwise; --delete_orphans deletes it',
-      file=sys.stderr,
+      f'to look at: {text.line(path)}; it shows faces without their cloak, so '
+      'keep it to yourself'
     )
-  cloaked = [row for row in rows if row['status'] == 'cloaked']
-  moved = [x['feature_displacement'] for x in cloaked if x['format'] == 'jpeg']
-  if shares := [x['saved'] / x['float'] for x in moved if x['float']]:
-    text.show(
-      f'{len(moved)} saved as JPEG, which leaves '
-      f'{100 * statistics.median(shares):.0f}% of how far they moved (median); '
-      '--config.output.format=png loses nothing, in files some 3 to 6 times as '
-      'large'
-    )
-  counts = collections.Counter(row['status'] for row in rows)
-  parts = [f'{counts["cloaked"]} cloaked{_where(cloaked)}']
-  for status in ('not_improved', 'unreadable', 'failed'):
-    if counts[status] or status != 'failed':
-      parts.append(f'{counts[status]} {status.replace("_", " ")}')
-  place = text.line(pathlib.Path(output) / MANIFEST)
-  text.show(f'{", ".join(parts)}, {num_ignored} ignored. See {place}')
-
-
-def _where(cloaked):
-  """How many on their faces, and how many as a whole."""
-  counts = collections.Counter(row['align'] for row in cloaked)
-  whole = counts.pop('none', 0)
-  parts = [f'{whole} as a whole'] * bool(whole)
-  if counts:
-    template = ' and '.join(sorted(counts))
-    parts.insert(0, f"{counts.total()} on the face's template ({template})")
-  return f' ({", ".join(parts)})' if parts else ''
 
 
 def main(argv):
@@ -151,9 +138,17 @@ def main(argv):
     delete_orphans=_DELETE_ORPHANS.value,
   )
   rows = [found.manifest.rows[path] for path in found.paths]
-  show(rows, sorted(found.manifest.orphans), found.num_ignored, _OUTPUT.value)
+  photo_summary.show_left_out(rows, sorted(found.manifest.orphans))
+  photo_summary.show_result(rows, found.num_ignored, _OUTPUT.value)
   if all(row['output'] is None for row in rows):
     raise InputError(f'--input: none of {len(rows)} pictures is cloaked')
+  cloaked = [row for row in rows if row['status'] == 'cloaked']
+  if _PREVIEW.value and cloaked:
+    processes.on_first(lambda: preview(cloaked))
+  command = photo_summary.next_command(
+    _INPUT.value, _OUTPUT.value, config['surrogates']
+  )
+  text.show(f'next, do they protect: {command}')
 
 
 if __name__ == '__main__':

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from fr_poison import text
 
+_FIRST = '{desc}: {n_fmt}/{total_fmt} done, after {elapsed}'
 _LINE = (
   '{desc}: {n_fmt}/{total_fmt} done, ETA {remaining} ({rate_fmt}, after '
   '{elapsed})'
@@ -45,7 +46,7 @@ class Progress:
     options['delay'] = max(delay, 0.1)
     if not self._is_terminal:
       options = {'file': io.StringIO(), 'mininterval': 1e9, 'delay': 1e9}
-      options['bar_format'] = _LINE
+      options['bar_format'] = _FIRST
     self._bar = _Bar(total=total, unit=unit, miniters=0, **options)
     self._running, self._start = 0, time.monotonic()
     self._ended = threading.Event()
@@ -79,6 +80,9 @@ class Progress:
     if self._is_terminal:
       self._bar.refresh()
     elif self is _OPEN[-1]:
+      # Before the first unit is done nobody knows how long the rest takes.
+      is_known = self._bar.n > self._bar.initial
+      self._bar.bar_format = _LINE if is_known else _FIRST
       text.show(self._bar, file=sys.stderr)
 
   def _keep_talking(self):

@@ -41,7 +41,9 @@ def get_config(arg=None):
   # 'arcface': finds the face (extra `align`), attacks it there, puts it back.
   # 'auto': as it is for each, crop or photograph (docs/data.md).
   config.align = 'auto'
-  config.several_faces = 'skip'  # or 'all', 'largest', 'most_central'
+  # Of several faces in one picture: 'all', the 'largest', the 'most_central',
+  # or none of them, 'skip'.
+  config.several_faces = 'all'
   # format: 'png', or 'jpeg' with quality and subsampling ('4:4:4', '4:2:0');
   # 'source': JPEG for lossy pictures, PNG for the others.
   config.output = ConfigDict(

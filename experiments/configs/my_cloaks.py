@@ -47,6 +47,9 @@ def get_config(arg=None):
   # None: the cloaks lie beside the originals, and have the suffix.
   config.cloaked = placeholder(str)
   config.suffix = pairs.SUFFIX  # of the cloaks' names, a regular expression
+  # Whose pictures are that lie in no folder: 'by_face' groups them by who seems
+  # to be in them, 'one_person' takes all for one's.
+  config.loose = 'by_face'
   # Who else is recognised: the ORL faces, or a folder with one per person.
   config.gallery = 'orl'
   # 'wide': find the faces, and put them where those of ORL are; 'already':

@@ -8,7 +8,8 @@ Cloaks as released, made on one network and on two of its family; trainers whose
 network is that one, another of its family, or of another family. The paper's
 recipes for training and its classifiers, and those that do better on people who
 are not tested (tuning.py). Results: docs/results.md, docs/trainers.md; which
-runs are recorded: docs/study.md. The run took 14,697 seconds (docs/study/runs.md).
+runs are recorded: docs/study.md. The run took 14,697 seconds
+(docs/study/runs.md).
 
 The argument `smoke` is the same in little; its numbers mean nothing. `seed=1`
 draws other splits and targets.

@@ -38,7 +38,9 @@ def match(
 
   A cloak has its original's name, with a suffix or without; or, as poison.py
   writes it where names would collide, with the original's extension kept:
-  a.jpg.png. A name that stands for two pictures stands for none.
+  a.jpg.png. One that lies in no folder may be of an original in any, so that
+  originals can be sorted by person after they were cloaked. A name that stands
+  for two pictures stands for none.
 
   Args:
     originals: '/'-separated paths, relative to their tree.
@@ -101,10 +103,12 @@ def nearest(
 
 def _assign(cloaked, originals, pattern, rejected):
   """Each original's cloaks; those of none or of several are `rejected`."""
-  stems, names = (collections.defaultdict(list) for _ in range(2))
+  stems, names, anywhere = (collections.defaultdict(list) for _ in range(3))
   for path in originals:
     stems[_stem(path)].append(path)
     names[_normal(path)].append(path)
+    for name in {_stem(path), _normal(path)}:
+      anywhere[posixpath.basename(name)].append(path)
   cloaks = collections.defaultdict(list)
   for path in cloaked:
     stem = _stem(path)
@@ -112,7 +116,10 @@ def _assign(cloaked, originals, pattern, rejected):
     places = (
       known[name + more]
       for name in dict.fromkeys((stem, *shorter))
-      for known, more in ((stems, ''), (names, ''), (stems, _RESIZED))
+      for known, more in (
+        *((stems, ''), (names, ''), (stems, _RESIZED)),
+        (anywhere, ''),  # A path with a folder is no such name.
+      )
     )
     found = next(filter(None, places), [])
     if len(found) == 1:

@@ -258,4 +258,6 @@ def _list(field, source):
     except InputError as error:
       reason = str(error).removeprefix(f'{path}: ')
       rejected.append(Rejected(path or '.', reason))
+  if not pictures:
+    raise InputError(f'{field}: {source}: no pictures')
   return pictures, rejected

@@ -151,6 +151,7 @@ class Judge:
       'normalize': self._normalizes(trainer),
       'top_k': rankings[0].labels.shape[-1],
       'num_splits': len(self._splits),
+      'num_protected': len(self._protocol.protected),
       'num_gallery_people': self._num_gallery_people(),
       'weights': scrape.fields.get('weights', {}) | weights(trainers),
     }

@@ -33,7 +33,7 @@ def understood(faces: FaceSet) -> str:
     if count
   ]
   noun = 'person' if len(named) == 1 else 'people'
-  return f'{len(named)} {noun}: {_some(named, _NUM_NAMED)}'
+  return f'{len(named)} {noun}: {some(named, _NUM_NAMED)}'
 
 
 def doubts(faces: FaceSet, batch_size: int) -> list[str]:
@@ -42,21 +42,29 @@ def doubts(faces: FaceSet, batch_size: int) -> list[str]:
   Pictures that were put onto no template are not judged: the network knows
   nobody in them.
   """
-  template, size = faces.alignment.partition('-')[0], faces.images.shape[1]
-  if template not in align.TEMPLATES:
+  embeddings = embed_for_judge(faces, batch_size)
+  if embeddings is None:
     return []
-  images = faces.images
-  if template != 'dlib':
-    landmarks = align.landmarks_on('dlib', template, size)
-    images = np.stack([align.align(x, landmarks, size, 'dlib') for x in images])
-  network = extractors.load(identities.NETWORK)
-  embeddings = extractors.embed(network, images, batch_size)
   splits = identities.splits(embeddings, faces.labels)
   texts = [_split(faces, split) for split in splits]
   for pair in identities.same(embeddings, faces.labels):
     one, other = (faces.names[label] for label in pair)
     texts.append(f'{one} and {other} seem to be one person')
   return texts
+
+
+def embed_for_judge(faces: FaceSet, batch_size: int) -> np.ndarray | None:
+  """Embeds faces as `identities` takes them; None on no template."""
+  template, size = faces.alignment.partition('-')[0], faces.images.shape[1]
+  if template not in align.TEMPLATES:
+    return None
+  images = faces.images
+  if template != 'dlib':
+    landmarks = align.landmarks_on('dlib', template, size)
+    images = np.stack([align.align(x, landmarks, size, 'dlib') for x in images])
+  return extractors.embed(
+    extractors.load(identities.NETWORK), images, batch_size
+  )
 
 
 def _split(faces, split):
@@ -67,11 +75,12 @@ def _split(faces, split):
     advice += ', or --config.person_level=every if each has one in it'
   return (
     f'the pictures of {faces.names[split.label]} seem to show '
-    f'{len(groups)} people, {_some(groups, _NUM_SHOWN)}; {advice}'
+    f'{len(groups)} people, {some(groups, _NUM_SHOWN)}; {advice}'
   )
 
 
-def _some(texts, number):
+def some(texts: list[str], number: int) -> str:
+  """Lists the first so many of some texts, and says how many more there are."""
   more = len(texts) - number
   return ', '.join(texts[:number]) + (f' and {more} more' if more > 0 else '')
 

@@ -3,7 +3,14 @@
 import numpy as np
 
 from fr_poison import intervals
-from fr_poison.report import kinds, moves, rounds, who_cloaks, words
+from fr_poison.report import (
+  kinds,
+  moves,
+  rounds,
+  strongest,
+  who_cloaks,
+  words,
+)
 from fr_poison.report.grid import Grid
 from fr_poison.report.sources import Sources
 
@@ -85,14 +92,15 @@ def verdict(records: list[dict]) -> list[str]:
       (given if how is None else saved.setdefault(how, [])).append(record)
   if not given:
     return []
-  bare = {_place(r): r for r in records if r['attack'] == 'none'}
+  bare = {strongest.place(r): r for r in records if r['attack'] == 'none'}
   judged = {kind: [] for kind in words.TEXTS['verdict']['kinds']}
   for record in given:
-    judged[_kind(record, bare.get(_place(record)))].append(record)
+    judged[_kind(record, bare.get(strongest.place(record)))].append(record)
   with_kind = len(set(map(words.recognizer, given))) > 1
   is_usual = not tried or cell == '1A'
   texts = [] if is_usual else who_cloaks.threats(given)
   texts.append(_headline(judged, given))
+  texts.append(strongest.sentence(given, bare))
   for kind, found in judged.items():
     if found:
       label = words.TEXTS['verdict']['kinds'][kind].replace('\n', '')
@@ -190,10 +198,6 @@ def _range(records):
   return ' to '.join(ends) + '%'
 
 
-def _place(record):
-  return words.column(record), words.recognizer(record)
-
-
 def _kind(record, bare):
   low, high = record['protection_ci']
   if high < 0.5:
@@ -210,7 +214,7 @@ def _kind(record, bare):
 def _headline(judged, given):
   yes, unsure = judged['yes'] + judged['aimless'], len(judged['unsure'])
   networks = {r['network'] for r in yes}
-  own = set(yes[0]['surrogate']) if yes else set()
+  own = set(yes[0]['surrogate'] or [kinds.UNKNOWN]) if yes else set()
   if not yes:
     key = 'none_but' if unsure else 'none'
     key = key if judged['no'] else 'nothing'
@@ -231,10 +235,10 @@ def _headline(judged, given):
 
 
 def _list(found, with_kind):
-  order = sorted(found, key=lambda r: -r['protection_rate'])
+  order = sorted(found, key=lambda r: r['protection_rate'])  # strongest first
   texts = []
   for record in order[:_NUM_SHOWN]:
-    column, recognizer = _place(record)
+    column, recognizer = strongest.place(record)
     name = f'{column}, {recognizer}' if with_kind else column
     rate, ci = words.rate(record, 'protection', ' to ')
     texts.append(f'{name} {rate}% ({ci}%)')

@@ -125,7 +125,7 @@ def detector_name(record: dict) -> str:
 
 def num_protected(record: dict) -> int:
   """Counts the people who cloak, in records of any version."""
-  return record.get('num_protected', record['num_people'])
+  return record.get('num_protected') or record['num_people']
 
 
 def percent(rate: float) -> str:

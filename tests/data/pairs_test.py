@@ -108,6 +108,21 @@ def test_names_of_poison_py_and_of_lowkey():
   assert _paired(paths) == [('a.jpg', 'a_attacked.png')]
 
 
+def test_originals_may_be_sorted_after_they_were_cloaked():
+  sorted_ = ['Ann/1.jpg', 'Bob/2.jpg', 'Bob/2.png']
+  # The second as poison.py calls it beside another 2.
+  assert _paired(sorted_, ['1_cloaked.png', '2.jpg.jpg', '2.png.png']) == [
+    ('Ann/1.jpg', '1_cloaked.png'),
+    ('Bob/2.jpg', '2.jpg.jpg'),
+    ('Bob/2.png', '2.png.png'),
+  ]
+  both = ['Ann/1.jpg', 'Bob/1.jpg']
+  reason = 'a cloak of any of Ann/1.jpg, Bob/1.jpg'
+  assert _rejected(both, ['1.png'])['1.png'] == reason
+  # A folder of another name may be of another person.
+  assert _paired(['Ann/1.jpg'], ['Anne/1.jpg']) == []
+
+
 def test_a_picture_called_cloaked_keeps_its_name():
   paths = ['cat_cloaked.jpg', 'cat.jpg'], ['cat_cloaked.png', 'cat.png']
   assert _paired(*paths) == [

@@ -132,6 +132,9 @@ def test_trees_that_cannot_be_paired(trees):
     _read(trees, 'C')
   with pytest.raises(InputError, match='cloaked: no pair among 2 pict'):
     _read(trees, None)
+  (trees / 'empty').mkdir()
+  with pytest.raises(InputError, match='cloaked: .*empty: no pictures'):
+    _read(trees, 'empty')
   (trees / 'B').rename(trees / 'B_')
   for i in range(2):
     (trees / 'B_' / f'{i}.png').rename(trees / 'B_' / f'{i}-fawkes.png')

@@ -66,12 +66,17 @@ def _load(config):
   return given_cloaks.load(*given_cloaks.split_config(config), None)
 
 
-def test_from_folders_to_a_report(config, here, trees):
+def test_from_folders_to_a_report(config, here, trees, monkeypatch):
+  monkeypatch.setattr(words, 'PIXELS', 'no network')  # or nothing is judged
   config['adversaries']['squeezing']['networks'] = ('pixels',)
   config |= {'networks': ('pixels',), 'num_splits': 4}
   out = trees / 'out'
   printed = here(evaluate, config, out)
-  assert (out / 'table.md').read_text() in printed
+  table = (out / 'table.md').read_text()
+  assert table in printed
+  answer, strongest = printed.partition(table)[2].splitlines()[1:3]
+  assert answer.startswith('These cloaks') or answer.startswith('Nothing can')
+  assert strongest.startswith('The strongest trainer tried here is pixels (n')
   found = record_file.read(out / 'records.jsonl')
   given, *_ = (r for r in found if r['attack'] == 'given')
   bare, *_ = (r for r in found if r['attack'] == 'none')

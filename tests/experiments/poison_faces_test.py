@@ -4,6 +4,7 @@ import sys
 import threading
 
 import numpy as np
+import photo_summary
 import photos
 import poison
 import pytest
@@ -128,7 +129,7 @@ def test_who_is_left_uncloaked_is_listed_with_the_setting_that_helps(
   source, output = run(dict.fromkeys(names, faces))
   rows = photos.rows_of(output)
   assert all(row['output'] is None for row in rows.values())
-  poison.show(list(rows.values()), ['old.png'], 0, 'out')
+  photo_summary.show_left_out(list(rows.values()), ['old.png'])
   printed = capsys.readouterr()
   for name in names:
     line = f'failed: {name!r}: 2 faces; --config.several_faces=all cloaks each'
@@ -164,7 +165,7 @@ def test_without_a_detector_all_are_taken_for_crops_and_that_is_said(
   decode.write_png(tmp_path / 'in' / 'a.png', photos.picture(150, 300, 0))
   run = poison.run(CONFIG, tmp_path / 'in', tmp_path / 'out')
   assert run.manifest.rows['a.png']['align'] == 'none'
-  line = capsys.readouterr().out.splitlines()[1]
+  line = capsys.readouterr().out.splitlines()[2]
   assert 'taken for a face crop' in line
   assert "pip install 'fr_poison[align]'" in line
   monkeypatch.undo()

@@ -71,13 +71,23 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
   kept = [p for p, when in finished.items() if p.stat().st_mtime_ns == when]
   assert kept
   printed = capsys.readouterr()
-  device, summary = printed.out.splitlines()
+  begin, device, summary, look, then = printed.out.splitlines()
+  assert begin == (
+    f'{source}: 7 pictures (5 loose, 2 in 1 folder); 2 ignored, which are no '
+    'pictures'
+  )
   assert ', jax ' in device and device.endswith(' of 7 pictures to do')
   assert summary == (
-    '5 cloaked (5 as a whole), 0 not improved, 2 unreadable, 2 ignored. '
-    f'See {output}/manifest.jsonl'
+    '5 cloaked (5 as a whole), 0 not improved, 2 unreadable; 2 ignored, which '
+    f'are no pictures. See {output}/manifest.jsonl'
   )
-  assert 'done, ETA' in printed.err
+  assert look.startswith(f'to look at: {output}-preview.png; ')
+  assert then.startswith('next, do they protect: python ')
+  assert then.endswith(
+    f' --config.originals={source} --config.cloaked={output} '
+    """'--config.made_for=("mobileface",)'"""
+  )
+  assert 'done, after' in printed.err
   assert "unreadable: 'broken.jpg': image file is truncated" in printed.err
 
 

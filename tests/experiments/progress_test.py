@@ -23,10 +23,13 @@ def test_the_first_unit_is_a_line_with_count_and_rest(capsys):
   line.skip()
   line.update('a\n.png')
   line.update('b.png')  # too soon for another line
+  line._show()
   line.close()
   line.close()
-  (text,) = capsys.readouterr().err.splitlines()
-  assert re.fullmatch(r'a \.png: 1/4 done, ETA \S+ \(.*picture.*\)', text)
+  first, text = capsys.readouterr().err.splitlines()
+  # Only then is it known how long one takes.
+  assert re.fullmatch(r'a \.png: 1/4 done, after 00:00', first)
+  assert re.fullmatch(r'b.png: 2/4 done, ETA \S+ \(.*picture.*\)', text)
 
 
 def test_a_long_unit_is_not_silent(capsys, monkeypatch):

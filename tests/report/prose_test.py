@@ -141,34 +141,34 @@ def test_other_cloaks_have_no_verdict(records):
 
 def test_protected_against_all_is_no_promise(judged):
   records = judged({'mobileface': (0.9, 1), 'faceres': (0.6, 0.8)})
-  first, second, *_ = prose.verdict(records)
+  first, _, second, *_ = prose.verdict(records)
   assert first == (
     'These cloaks protect against all of the 2 recognizers tried here. That '
     'is no promise for others: a trainer can choose later than you.'
   )
   assert second == (
-    'Protected against: mobileface 95% (90 to 100%); faceres 70% (60 to 80%).'
+    'Protected against: faceres 70% (60 to 80%); mobileface 95% (90 to 100%).'
   )
 
 
 def test_protected_against_none(judged):
   records = judged({'mobileface': (0, 0.1), 'faceres': (0.2, 0.49)})
-  first, second, *_ = prose.verdict(records)
+  first, _, second, *_ = prose.verdict(records)
   assert first == (
     'These cloaks protect against none of the 2 recognizers tried here.'
   )
-  assert second.startswith('Not protected against: faceres 34% (20 to 49%); mo')
+  assert second.startswith('Not protected against: mobileface 5% (0 to 10%); f')
   records = judged({'mobileface': (0, 0.1), 'faceres': (0.2, 0.6)})
   assert _first(records).endswith('tried here, but 1 of them are open.')
 
 
 def test_unsure_where_the_interval_holds_half(judged):
   few = {'num_people': 4, 'num_test_images': 12}
-  first, second, third, *_ = prose.verdict(
+  first, _, second, third, *_ = prose.verdict(
     judged({'mobileface': (0.44, 1), 'faceres': (0.5, 0.9)}, **few)
   )
   assert first.startswith('Nothing can be said for sure: too few pictures')
-  assert second.startswith('Too few pictures to say, against: mobileface 72%')
+  assert second.startswith('Too few pictures to say, against: faceres 70%')
   # 4 of 4 people: .05^(1/4) = .47 to 1.
   assert 'from 12 pictures of 4 people; the intervals are up to 56' in third
   assert third.endswith('not even all of them wrong would prove protection: '
@@ -230,7 +230,7 @@ def test_errors_made_anyway_are_no_protection(judged):
     judged(intervals, noise_protection_rate=0.5,
            noise_protection_ci=[0.4, 0.6]),
   ):  # fmt: skip
-    first, second, *_ = prose.verdict(records)
+    first, _, second, *_ = prose.verdict(records)
     assert first.startswith('Nothing can be said for sure')
     assert second.startswith('Wrong about these people without a cloak')
   noise = {'noise_protection_rate': 0.5, 'noise_protection_ci': [0.4, 0.59]}
@@ -251,7 +251,7 @@ def test_the_strongest_control_decides(judged, control):
       f'{control}_protection_ci': [0.4, high],
     }
     records = judged({'mobileface': (0.6, 1)}, **weak | strong)
-    assert prose.verdict(records)[1] == expected
+    assert prose.verdict(records)[2] == expected
 
 
 def test_a_cloak_that_is_aimed_at_nobody_protects_and_that_is_said(judged):
@@ -260,7 +260,9 @@ def test_a_cloak_that_is_aimed_at_nobody_protects_and_that_is_said(judged):
     'another_protection_rate': 0.8,
     'another_protection_ci': [0.6, 1],
   }
-  first, second, *_ = prose.verdict(judged({'mobileface': (0.6, 1)}, **another))
+  first, _, second, *_ = prose.verdict(
+    judged({'mobileface': (0.6, 1)}, **another)
+  )
   assert first.startswith('Of the networks tried here these cloaks protect')
   assert second == (
     "Protected, but as well by somebody else's cloak, so that one which "
@@ -268,7 +270,7 @@ def test_a_cloak_that_is_aimed_at_nobody_protects_and_that_is_said(judged):
   )
   noise = {'noise_protection_rate': 0.8, 'noise_protection_ci': [0.6, 1]}
   records = judged({'mobileface': (0.6, 1)}, **another, **noise)
-  assert prose.verdict(records)[1].startswith('Wrong about these people')
+  assert prose.verdict(records)[2].startswith('Wrong about these people')
 
 
 def test_one_cell_is_judged_and_another_threat_is_named(judged):
@@ -335,11 +337,11 @@ def test_pixels_are_no_recognizer(judged):
 def test_recognizers_are_kept_apart_and_long_lists_end(judged):
   intervals = {f'net{i}': (0, 0.1) for i in range(8)}
   linear = judged(intervals, recognizer='linear')
-  text = prose.verdict(judged(intervals) + linear)[1]
+  text = prose.verdict(judged(intervals) + linear)[2]
   assert 'net0, nearest neighbor 5% (0 to 10%)' in text
   assert text.count('%)') == 6 and text.endswith('; 10 more.')
   raw = judged({'net0': (0, 0.1)}, recipe='raw')
-  text = prose.verdict(judged({'net0': (0, 0.1)}) + raw)[1]
+  text = prose.verdict(judged({'net0': (0, 0.1)}) + raw)[2]
   assert 'net0, nearest neighbor 5%' in text and 'net0, raw 5%' in text
 
 
