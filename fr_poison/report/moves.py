@@ -1,6 +1,7 @@
 """What the trainer did, and which of their choices leaves least of a cloak."""
 
 from collections import Counter
+from collections.abc import Callable
 
 from fr_poison import extractors
 from fr_poison.report import words
@@ -56,7 +57,7 @@ def by_one_recognizer(records: list[dict], cell: str = '1A') -> list[dict]:
     and r.get('saved') is None
     and not r.get('num_distractors')
   ]
-  return _commonest(found, words.recognizer)
+  return commonest(found, words.recognizer)
 
 
 def in_cell(records: list[dict], cell: str = '1A') -> list[dict]:
@@ -134,9 +135,10 @@ def _each_attack(records, of):
   attacks = {}
   for record in records:
     attacks.setdefault(record['attack'], []).append(record)
-  return [r for same in attacks.values() for r in _commonest(same, of)]
+  return [r for same in attacks.values() for r in commonest(same, of)]
 
 
-def _commonest(records, of):
+def commonest(records: list[dict], of: Callable[[dict], object]) -> list[dict]:
+  """Selects those of which `of` says what it says of most."""
   chosen = Counter(map(of, records)).most_common(1)
   return [r for r in records if of(r) == chosen[0][0]]

@@ -3,7 +3,14 @@
 import numpy as np
 
 from fr_poison import intervals
-from fr_poison.report import kinds, moves, rounds, who_cloaks, words
+from fr_poison.report import (
+  headline,
+  kinds,
+  moves,
+  rounds,
+  who_cloaks,
+  words,
+)
 from fr_poison.report.grid import Grid
 from fr_poison.report.sources import Sources
 
@@ -13,30 +20,32 @@ _NUM_SHOWN = 6  # recognizers in a sentence
 
 
 def lead(found: Sources, grids: list[Grid]) -> list[str]:
-  """Writes what a page begins with: the answer, and what it is made from.
+  """Writes what a page begins with: one sentence, and then more exact ones.
 
   `grids` are those of the records of a protection.
   """
   if not found.all():
     return ['There are no records, so there is nothing to report.']
-  text = answer(found.protection + found.trainers)
-  texts = [text] if text else []
+  texts = verdict(found.protection)
+  if not texts:
+    texts = [headline.of(found)[0]]
+    texts += answer(found.protection + found.trainers)
   texts += who_cloaks.answer(found.protection)
   texts += rounds.answer(found.protection)
   runs = {grid.run for grid in grids}
-  if not texts and len(runs) == 1:
-    texts = sentences(grids[0])
+  if len(texts) == 1 and len(runs) == 1:
+    texts += sentences(grids[0])
   if len(runs) > 1:
-    texts.append(_say('answer', 'runs').format(len(runs)))
+    texts.append(words.say('answer', 'runs', number=len(runs)))
   if found.skipped:
     texts.append('Some records were not used; why, is said below.')
   return texts
 
 
-def answer(records: list[dict]) -> str:
-  """Writes what each move of the trainer leaves, in a few sentences.
+def answer(records: list[dict]) -> list[str]:
+  """Writes what each move of the trainer leaves, a sentence each.
 
-  Of records of the protection, and of trainers behind a detector; '' where
+  Of records of the protection, and of trainers behind a detector; nothing where
   fewer than two moves were tried.
   """
   compared = moves.on_one_surrogate(moves.comparable(records))
@@ -48,19 +57,18 @@ def answer(records: list[dict]) -> str:
     if (cells := [cells[move] for cells in best.values() if move in cells])
   ]
   if len(parts) < 2:
-    return ''
+    return []
   datasets = [words.clean(r['dataset']) for r in records if r.get('dataset')]
   scope = f' on {" and ".join(dict.fromkeys(datasets))}' if datasets else ''
-  say = lambda name, **values: _say('answer', name).format(**values)
-  attacks, parts = _attacks(best), '; '.join(parts)
-  texts = [say('result', attacks=attacks, scope=scope, parts=parts)]
+  say = lambda name, **values: words.say('answer', name, **values)
+  texts = [say('result', attacks=_attacks(best), scope=scope), *parts]
   if errors := [r['protection_rate'] for r in bare]:
     texts.append(say('bare', rate=words.percent(max(errors))))
   every = moves.lowest(compared)
   if failing := [a for a in every if a not in ('none', *best)]:
     rate = words.percent(max(moves.baseline_rate(every[a]) for a in failing))
     texts.append(say('failing', attacks=_attacks(failing), rate=rate))
-  return ' '.join([*texts, say('limits')])
+  return [*texts, say('limits')]
 
 
 def verdict(records: list[dict]) -> list[str]:
@@ -100,7 +108,7 @@ def verdict(records: list[dict]) -> list[str]:
   texts.append(_certainty(given))
   for how, found in saved.items():
     values = {'label': words.clean(how), 'rates': _range(found)}
-    texts.append(_say('verdict', 'saved').format(**values))
+    texts.append(words.say('verdict', 'saved', **values))
   texts += [f'Beware: {x}.' for x in gathered(records, 'warnings')]
   if left_out := gathered(records, 'left_out'):
     path, reason = left_out[0]
@@ -148,23 +156,30 @@ def limits(found: Sources) -> list[str]:
   records = found.protection + found.trainers
   texts = not_tested(records)
   if any(r.get('dataset', '').startswith('orl') for r in records):
-    texts.append(_say('not_tested', 'orl'))
+    texts.append(words.say('not_tested', 'orl'))
   if found.detection and not any(
     'false_positive_rates' in record for record in found.detection
   ):
-    texts.append(_say('not_tested', 'detection'))
+    texts.append(words.say('not_tested', 'detection'))
   return texts
+
+
+def next_step(found: Sources) -> tuple[str, str]:
+  """Chooses what to try next: a sentence, and the command."""
+  tried = set(map(moves.kind, found.protection + found.trainers))
+  tried |= {r['attack'] for r in found.protection if r['attack'] == 'given'}
+  tried |= {'detecting'} if found.detection else set()
+  tried |= {'strangers'} if found.distractors else set()
+  for step in words.TEXTS['next']:
+    if step['missing'] not in tried and {*step.get('only', ())} <= tried:
+      return step['text'], step['command'].strip()
+  return '', ''
 
 
 def gathered(records: list[dict], name: str) -> list:
   """Lists what the records' lists of that name hold, each once."""
   found = [x for record in records for x in record.get(name, [])]
   return [*{str(x): x for x in found}.values()]
-
-
-def _say(section, name):
-  """A text of texts.toml, on one line."""
-  return words.TEXTS[section][name].replace('\n', '')
 
 
 def _attacks(attacks):
@@ -180,14 +195,11 @@ def _part(trainer, cells):
     if any(r.get('not_enrolled_rate') for r in cells):
       text += ' of those still enrolled'
       text += f' (nobody with {_attacks(nobody)})' if nobody else ''
-  return f'{text} when the trainer {moves.MOVES[trainer]} ({trainer})'
+  return f'{text} when the trainer {moves.MOVES[trainer]} ({trainer}).'
 
 
 def _range(records):
-  """'3 to 88%', or one number."""
-  rates = [r['protection_rate'] for r in records]
-  ends = dict.fromkeys(map(words.percent, (min(rates), max(rates))))
-  return ' to '.join(ends) + '%'
+  return f'{words.range_of(r["protection_rate"] for r in records)}%'
 
 
 def _place(record):
@@ -220,7 +232,9 @@ def _headline(judged, given):
     key = 'one'
   else:
     key = 'all' if len(yes) == len(given) else 'some'
-  return _say('verdict', key).format(
+  return words.say(
+    'verdict',
+    key,
     tried=f'of the {len(given)} recognizers tried here',
     names=' and '.join(map(words.clean, sorted(networks))),
     given=len(given),
@@ -245,13 +259,13 @@ def _list(found, with_kind):
 def _certainty(given):
   pictures, people = given[0]['num_test_images'], words.num_protected(given[0])
   widest = max(r['protection_ci'][1] - r['protection_ci'][0] for r in given)
-  text = _say('verdict', 'certainty')
   # Of more people nothing is unsure.
   all_wrong = np.full(min(people, 1000), pictures / people)
-  if intervals.interval(all_wrong, all_wrong).low <= 0.5:
-    text += _say('verdict', 'too_few')
+  is_few = intervals.interval(all_wrong, all_wrong).low <= 0.5
   people = f'{people} {"person" if people == 1 else "people"}'
-  return text.format(pictures=pictures, people=people, width=100 * widest)
+  given = {'pictures': pictures, 'people': people, 'width': 100 * widest}
+  keys = ['certainty', 'too_few'][: 1 + is_few]
+  return ''.join(words.say('verdict', key, **given) for key in keys)
 
 
 def _sentence(row, controls):

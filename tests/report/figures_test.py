@@ -13,12 +13,21 @@ def test_figure_has_a_row_each_move(moves):
   drawing = figures.by_move(moves)
   (axis,) = drawing.figure.axes
   rows = [label.get_text() for label in axis.get_yticklabels()]
-  assert rows == list(moves_lib.MOVES)
+  assert [x.replace('\n', ' ') for x in rows] == [*moves_lib.MOVES.values()]
   notes = [text.get_text() for text in axis.texts]
-  assert notes == ['nobody enrolled'] and drawing.alt == prose.answer(moves)
+  assert notes == ['nobody enrolled'] and drawing.alt == ' '.join(
+    prose.answer(moves)
+  )
   legend = [x.get_text() for x in drawing.figure.legends[0].get_texts()]
   assert legend == ['LowKey', 'no cloak']
   assert 'nearest neighbor' in drawing.caption
+
+
+def test_a_cloak_of_fewer_people_is_labelled(moves, make_record):
+  few = make_record('pgd', num_people=8)
+  (legend,) = figures.by_move([*moves, few]).figure.legends
+  names = [x.get_text() for x in legend.get_texts()]
+  assert names == ['LowKey, 40 people', 'PGD, 8 people', 'no cloak']
 
 
 def test_one_move_is_no_answer(moves):

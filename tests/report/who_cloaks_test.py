@@ -129,7 +129,7 @@ def test_words_say_which_threat_is_meant(cells):
 def test_pages_carry_the_cells(cells, tmp_path):
   page.write(tmp_path / 'run.html', grid.by_cell(cells))
   text = (tmp_path / 'run.html').read_text()
-  assert text.count('>Protection rate at one glance: ') == 3
+  assert text.count('>Which cloak works against whom: ') == 3
   assert '(evasion)' in text and 'Nobody cloaked (1B): at most 2%.' in text
   page.write_folder(Sources(cells), tmp_path / 'study')
   text = (tmp_path / 'study' / 'report.html').read_text()
