@@ -151,6 +151,8 @@ class Series(NamedTuple):
     number = lambda x: x if isinstance(x, str) else f'{x:.3g}'
     rates = (
       f'{words.percent(record["protection_rate"])}% ({number(x)})'
+      if record['protection_rate'] is not None
+      else f'nobody enrolled ({number(x)})'
       for x, record in self.cells.items()
     )
     return f'{name}: {", ".join(rates)}'

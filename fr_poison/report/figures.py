@@ -9,7 +9,6 @@ from fr_poison import extractors
 from fr_poison.report import (
   drawing,
   moves,
-  prose,
   rounds,
   tables,
   who_cloaks,
@@ -29,7 +28,7 @@ _MAPPED = ('neighbours', 'clean', 'cloaked')  # points of an embedding map
 
 
 class Figures(NamedTuple):
-  """What was drawn, and a sentence on what was not."""
+  """What was drawn, and a sentence on what was too much to draw."""
 
   drawings: list[Drawing]
   missing: list[str]
@@ -52,17 +51,12 @@ def draw_all(sources: Sources) -> Figures:
     ('accuracy_robustness', trade_off, records),
     ('embedding_map', embedding_map, records),
   ):
-    texts = words.TEXTS['figures'][name]
     try:
-      drawn = draw(given)
+      drawings.append(draw(given))
     except drawing.TooMuchError as error:
-      missing.append(f'{texts["title"]}: {error}.')
-      continue
-    if drawn is None:
-      missing.append(texts['lacking'])
-    else:
-      drawings.append(drawn)
-  return Figures(drawings, missing)
+      title = words.TEXTS['figures'][name]['title']
+      missing.append(f'{title}: {error}.')
+  return Figures([*filter(None, drawings)], missing)
 
 
 def by_move(records: list[dict]) -> Drawing | None:
@@ -70,49 +64,36 @@ def by_move(records: list[dict]) -> Drawing | None:
 
   None where fewer than two moves were tried.
   """
-  texts = prose.answer(records)
-  if not texts:
-    return None
-  comparable = moves.on_one_surrogate(moves.comparable(records))
-  compared = moves.protecting(comparable)
+  compared = moves.on_one_surrogate(moves.comparable(records))
+  compared = moves.protecting(compared)
   best = moves.lowest(compared)
-  tried = dict.fromkeys([*moves.MOVES, *map(moves.move, compared)])
-  cloaks = [cells for attack, cells in best.items() if attack != 'none']
-  rows = [m for m in tried if any(m in cells for cells in cloaks)]
-  several = len({*map(_people, cloaks)}) > 1
+  rows = list(map(_row, moves.tried(best)))
+  if len(rows) < 2:
+    return None
+  labels = moves.labels(best) | {'none': 'no cloak'}
   series = [
-    _attack_series(i, attack, cells, compared, several)
+    _attack_series(labels[attack], i, compared, attack, cells)
     for i, (attack, cells) in enumerate(best.items())
   ]
-  figure = drawing.dot_plot(list(map(_row, rows)), series, words.RATE)
-  alt = ' '.join(texts)
-  return drawing.described('answer', figure, alt, _recognizer(compared))
+  figure = drawing.dot_plot(rows, series, words.RATE)
+  return drawing.described('answer', figure, series, _recognizer(compared))
 
 
-def _attack_series(i, attack, cells, compared, several):
-  """By move; `several` where not all attacks are of as many people."""
+def _attack_series(label, i, compared, attack, cells):
+  """The best record of every move, and the rates of the others."""
   faint = {}
   for record in filter(moves.has_rate, compared):
     if record['attack'] == attack:
       rates = faint.setdefault(_row(moves.move(record)), [])
       rates.append(record['protection_rate'])
-  label, style = words.attack_name(attack), drawing.look(i)
-  if attack == 'none':
-    label, style = 'no cloak', drawing.look(None)
-  elif several:
-    label += f', {_people(cells)} people'
-  cells = {_row(move): record for move, record in cells.items()}
+  cells = {_row(move): cells[move] for move in moves.tried({'': cells})}
   hollow = [row for row, r in cells.items() if r.get('not_enrolled_rate')]
+  style = drawing.look(None if attack == 'none' else i)
   return Series(label, cells, style, faint=faint, hollow=hollow)
 
 
 def _row(move):
   return moves.MOVES.get(move, move)
-
-
-def _people(cells):
-  counts = sorted(set(map(words.num_protected, cells.values())))
-  return ' or '.join(map(str, counts))
 
 
 def timeline(records: list[dict]) -> Drawing | None:

@@ -9,8 +9,6 @@ _FAILS = 0.1  # of the pictures without a cloak, from which on that is said
 def of(found: Sources) -> tuple[str, str]:
   """Writes what the records say in one sentence of three numbers at most.
 
-  A fourth is how often recognizers fail without a cloak, where that is often.
-
   Returns:
     The sentence, and the name of the figure that shows the same, '' for none.
   """
@@ -40,24 +38,23 @@ def _answer(records):
     return ''
   compared = moves.commonest(compared, words.num_protected)
   best = moves.lowest(moves.protecting(compared))
-  bare = [_rate(r) for r in best.pop('none', {}).values()]
+  bare = best.pop('none', {})
   least = lambda cells: min(map(_rate, cells.values()))
   attack, cells = max(best.items(), key=lambda x: (len(x[1]), least(x[1])))
-  key = 'moves' if len(cells) > 1 else 'one_move'
+  move = min(cells, key=lambda x: _rate(cells[x]))
+  key, name = 'moves', words.attack_name(attack)
   if 'baseline' not in cells:
     key = 'others'
-  name = words.attack_name(attack)
-  people = words.num_protected(next(iter(cells.values())))
-  own = map(_rate, filter(None, [cells.get('baseline')]))
+  elif len(cells) == 1:
+    key = 'one_move'
   text = _say(
     key,
     cloak=_say('strongest', cloak=name) if len(best) > 1 else name,
-    people=f'{people} people' if people > 1 else 'one person',
-    own=''.join(map(words.percent, own)),
-    left=words.percent(least(cells)),
+    own=words.percent(moves.baseline_rate(cells)),
+    left=words.percent(_rate(cells[move])),
   )
-  if max(bare, default=0) >= _FAILS:
-    text += _say('bare', rate=words.percent(max(bare)))
+  if move in bare and _rate(bare[move]) >= _FAILS:
+    text += _say('bare', rate=words.percent(_rate(bare[move])))
   return f'{text}.'
 
 

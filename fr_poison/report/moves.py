@@ -126,6 +126,24 @@ def baseline_rate(cells: dict[str, dict]) -> float:
   return record['protection_rate'] if record and has_rate(record) else 1
 
 
+def tried(best: dict[str, dict[str, dict]]) -> list[str]:
+  """Lists the moves that any cloak of `lowest` met, the cheapest first."""
+  met = [m for a, cells in best.items() if a != 'none' for m in cells]
+  return [m for m in dict.fromkeys([*MOVES, *met]) if m in met]
+
+
+def labels(best: dict[str, dict[str, dict]]) -> dict[str, str]:
+  """Names the attacks of `lowest`, with their people where these differ."""
+  people = {
+    attack: sorted(set(map(words.num_protected, cells.values())))
+    for attack, cells in best.items()
+    if attack != 'none'
+  }
+  several = len(set(map(tuple, people.values()))) > 1
+  count = lambda x: f', {" or ".join(map(str, x))} people' if several else ''
+  return {a: words.attack_name(a) + count(x) for a, x in people.items()}
+
+
 def has_rate(record: dict) -> bool:
   """Says whether anybody is enrolled, so that there is a rate."""
   return record['protection_rate'] is not None

@@ -165,7 +165,7 @@ def _write(path, found, shown, strips, title, drawn, skipped):
     values=lambda name: ' or '.join(_distinct(records, name)),
     people=dict.fromkeys(str(words.num_protected(r)) for r in records),
     facts=_facts(records) if records else {},
-    threats=who_cloaks.threats(records),
+    threats=who_cloaks.threats(records) + who_cloaks.groups(records),
     recognizers=' or '.join(dict.fromkeys(map(words.recognizer, records))),
   )
   record_file.write_text(path, html)

@@ -7,7 +7,6 @@ from fr_poison.report import (
   headline,
   kinds,
   moves,
-  rounds,
   who_cloaks,
   words,
 )
@@ -15,7 +14,6 @@ from fr_poison.report.grid import Grid
 from fr_poison.report.sources import Sources
 
 _ANOTHER = 'another'  # the control that is a cloak
-_NUM_SENTENCES = 6
 _NUM_SHOWN = 6  # recognizers in a sentence
 
 
@@ -26,15 +24,11 @@ def lead(found: Sources, grids: list[Grid]) -> list[str]:
   """
   if not found.all():
     return ['There are no records, so there is nothing to report.']
-  texts = verdict(found.protection)
+  *texts, _ = verdict(found.protection) or ['']  # less what is not tested
   if not texts:
     texts = [headline.of(found)[0]]
     texts += answer(found.protection + found.trainers)
-  texts += who_cloaks.answer(found.protection)
-  texts += rounds.answer(found.protection)
   runs = {grid.run for grid in grids}
-  if len(texts) == 1 and len(runs) == 1:
-    texts += sentences(grids[0])
   if len(runs) > 1:
     texts.append(words.say('answer', 'runs', number=len(runs)))
   if found.skipped:
@@ -43,31 +37,25 @@ def lead(found: Sources, grids: list[Grid]) -> list[str]:
 
 
 def answer(records: list[dict]) -> list[str]:
-  """Writes what each move of the trainer leaves, a sentence each.
+  """Writes of what the answer by moves is, what it leaves out, and its limits.
 
   Of records of the protection, and of trainers behind a detector; nothing where
   fewer than two moves were tried.
   """
   compared = moves.on_one_surrogate(moves.comparable(records))
   best = moves.lowest(moves.protecting(compared))
-  bare = filter(moves.has_rate, best.pop('none', {}).values())
-  parts = [
-    _part(move, cells)
-    for move in moves.MOVES
-    if (cells := [cells[move] for cells in best.values() if move in cells])
-  ]
-  if len(parts) < 2:
+  if len(moves.tried(best)) < 2:
     return []
   datasets = [words.clean(r['dataset']) for r in records if r.get('dataset')]
   scope = f' on {" and ".join(dict.fromkeys(datasets))}' if datasets else ''
   say = lambda name, **values: words.say('answer', name, **values)
-  texts = [say('result', attacks=_attacks(best), scope=scope), *parts]
-  if errors := [r['protection_rate'] for r in bare]:
-    texts.append(say('bare', rate=words.percent(max(errors))))
+  attacks = '; '.join(moves.labels(best).values())
+  texts = [say('result', attacks=attacks, scope=scope)]
   every = moves.lowest(compared)
   if failing := [a for a in every if a not in ('none', *best)]:
     rate = words.percent(max(moves.baseline_rate(every[a]) for a in failing))
-    texts.append(say('failing', attacks=_attacks(failing), rate=rate))
+    names = ', '.join(map(words.attack_name, failing))
+    texts.append(say('failing', attacks=names, rate=rate))
   return [*texts, say('limits')]
 
 
@@ -116,26 +104,6 @@ def verdict(records: list[dict]) -> list[str]:
   return [*texts, f'Not tested: {" ".join(not_tested(records))}']
 
 
-def sentences(grid: Grid) -> list[str]:
-  """Writes the result, one sentence for each cloak, at most a few.
-
-  Each says the rate against the cloak's own network, and the best and the
-  worst one against others (raw pixels aside), every one beside the strongest
-  control there.
-  """
-  found = []
-  for row in grid.rows:
-    if row.kind == 'attack':
-      found.append((row, {}))
-    elif row.kind == 'noise' and found:
-      strongest = found[-1][1]
-      for column, record in row.cells.items():
-        best = strongest.setdefault(column, record)
-        if record['protection_rate'] > best['protection_rate']:
-          strongest[column] = record
-  return [_sentence(*each) for each in found[:_NUM_SENTENCES]]
-
-
 def not_tested(records: list[dict]) -> list[str]:
   """Writes what a reader might think was measured, a sentence each.
 
@@ -172,7 +140,7 @@ def next_step(found: Sources) -> tuple[str, str]:
   tried |= {'strangers'} if found.distractors else set()
   for step in words.TEXTS['next']:
     if step['missing'] not in tried and {*step.get('only', ())} <= tried:
-      return step['text'], step['command'].strip()
+      return step['text'], f'python experiments/{step["command"]}'
   return '', ''
 
 
@@ -180,22 +148,6 @@ def gathered(records: list[dict], name: str) -> list:
   """Lists what the records' lists of that name hold, each once."""
   found = [x for record in records for x in record.get(name, [])]
   return [*{str(x): x for x in found}.values()]
-
-
-def _attacks(attacks):
-  return ', '.join(map(words.attack_name, attacks))
-
-
-def _part(trainer, cells):
-  known = list(filter(moves.has_rate, cells))
-  nobody = [r['attack'] for r in cells if not moves.has_rate(r)]
-  text = 'nobody is enrolled'
-  if known:
-    text = _range(known)
-    if any(r.get('not_enrolled_rate') for r in cells):
-      text += ' of those still enrolled'
-      text += f' (nobody with {_attacks(nobody)})' if nobody else ''
-  return f'{text} when the trainer {moves.MOVES[trainer]} ({trainer}).'
 
 
 def _range(records):
@@ -266,45 +218,3 @@ def _certainty(given):
   given = {'pictures': pictures, 'people': people, 'width': 100 * widest}
   keys = ['certainty', 'too_few'][: 1 + is_few]
   return ''.join(words.say('verdict', key, **given) for key in keys)
-
-
-def _sentence(row, controls):
-  own = [n for n in row.cells if row.is_own(n)]
-  others = [n for n in row.cells if n not in own and n != words.PIXELS]
-  others.sort(key=lambda n: -row.cells[n]['protection_rate'])
-  parts = [
-    _rate(
-      row.cells[place],
-      'on' if i else 'protected against a recognizer built on',
-      '95% interval ',
-      controls.get(place),
-      'own',
-    )
-    for i, place in enumerate(own)
-  ]
-  if ends := list(dict.fromkeys(others[:1] + others[-1:])):
-    order = ', best and worst' if len(others) > 2 else ''
-    rates = [
-      _rate(row.cells[n], 'on', '', controls.get(n), 'other') for n in ends
-    ]
-    parts.append(
-      f'on networks it was not made for{order}: {" and ".join(rates)}'
-    )
-  cloak = words.attack_name(row.record['attack'])
-  if epsilon := words.levels(row.record['epsilon']):
-    cloak += f' at {epsilon}'
-  made_for = words.surrogate_name(row.record)
-  if details := row.label.partition(', ')[2]:  # recognizer, history
-    made_for += f' ({details})'
-  return f'{cloak} made for {made_for}: {"; ".join(parts) or "not tried"}.'
-
-
-def _rate(cell, relation, ci_label, control, place):
-  """'100% on mobileface (95% interval 98 to 100%; noise 0%)'."""
-  rate, ci = words.rate(cell, 'protection', ' to ')
-  detail = f'{ci_label}{ci}%'
-  if control is not None:
-    kind = control.get('control', 'spectrum')
-    name = words.control_name(control, kind, place)
-    detail += f'; {name} {words.rate(control, "protection")[0]}%'
-  return f'{rate}% {relation} {words.column(cell)} ({detail})'

@@ -11,7 +11,6 @@ from fr_poison.report.drawing import Drawing, Series
 
 _ANSWERED = {0: (0, 0), 1: (0, 1), 2: (2, 1), 3: (2, 3)}  # move: cloak, trainer
 _LAST = 3
-_HOLDS = 0.5  # of the pictures
 
 
 class Rounds(NamedTuple):
@@ -42,25 +41,6 @@ def find(records: list[dict]) -> Rounds | None:
   return Rounds(by_move, at((0, _LAST))) if len(by_move) > 1 else None
 
 
-def answer(records: list[dict]) -> list[str]:
-  """Writes what each move left, and who holds after the last one."""
-  found = find(records)
-  if found is None:
-    return []
-  sentences = [
-    words.say('rounds', str(move), parts=_parts(same))
-    for move, same in found.moves.items()
-  ]
-  if found.retroactive:
-    parts = _parts(found.retroactive)
-    sentences.append(words.say('rounds', 'retroactive', parts=parts))
-  if last := found.moves.get(_LAST):
-    holding = [n for n, r in last.items() if r['protection_rate'] > _HOLDS]
-    key = 'holds' if holding else 'falls'
-    sentences.append(words.say('rounds', key, names=', '.join(holding)))
-  return sentences
-
-
 def by_move(records: list[dict]) -> Drawing | None:
   """Draws the rate after every move; None as `find`."""
   found = find(records)
@@ -81,10 +61,3 @@ def by_move(records: list[dict]) -> Drawing | None:
   figure = drawing.dot_plot(rows, series, words.RATE)
   recognizer = words.recognizer(next(iter(series[0].cells.values())))
   return drawing.described('rounds', figure, series, recognizer)
-
-
-def _parts(same):
-  return '; '.join(
-    f'{name} {words.percent(record["protection_rate"])}%'
-    for name, record in same.items()
-  )

@@ -13,29 +13,6 @@ def tried(records: list[dict]) -> list[str]:
   return [name for name in CELLS if name in found]
 
 
-def answer(records: list[dict]) -> list[str]:
-  """Writes what each cell gave, one sentence each, and which threat it is.
-
-  Nothing where only the gallery was cloaked, and by pictures alone.
-  """
-  sentences, names = [], tried(records)
-  if is_compared(records):
-    for name in names:
-      parts = [_part(*cells) for cells in _by_attack(records, name).values()]
-      if parts:
-        title = words.TEXTS['cells'][name]
-        title = title[0].upper() + title[1:]
-        parts = '; '.join(parts)
-        said = words.say('cell_answer', 'part', title=title, parts=parts)
-        sentences.append(said)
-    found = moves.by_one_recognizer(records)
-    bare = [r['protection_rate'] for r in found if r['attack'] == 'none']
-    if bare:
-      rate = words.percent(max(bare))
-      sentences.append(words.say('cell_answer', 'bare', rate=rate))
-  return sentences + _groups(records)
-
-
 def best(records: list[dict]) -> dict[str, float]:
   """Finds the largest rate by cell, on the network that a cloak is made for."""
   found = {}
@@ -51,8 +28,8 @@ def is_compared(records: list[dict]) -> bool:
   return tried(records) not in ([], ['1A'])
 
 
-def _groups(records):
-  """Which cloaks were made for people, and which of these are masks."""
+def groups(records: list[dict]) -> list[str]:
+  """Writes which cloaks were made for people, and which of these are masks."""
   persons = {}
   for record in records:
     if record.get('group') == 'person' and record['attack'] != 'noise':
@@ -61,9 +38,9 @@ def _groups(records):
   if not persons:
     return []
   masks = [name for name, has_mask in persons.items() if has_mask]
-  text = words.say('cell_answer', 'group', attacks=', '.join(persons))
+  text = words.say('groups', 'all', attacks=', '.join(persons))
   if masks:
-    text += words.say('cell_answer', 'masks', attacks=', '.join(masks))
+    text += words.say('groups', 'masks', attacks=', '.join(masks))
   return [text]
 
 
@@ -193,14 +170,6 @@ def _curves(records, name):
     for attack, line in lines.items()
     if len(line) > 1
   }
-
-
-def _part(own, others):
-  cloak = words.attack_name((own or others[0])['attack'])
-  if own is not None:
-    cloak += f' {words.percent(own["protection_rate"])}%'
-  rates = [r['protection_rate'] for r in others]
-  return cloak + (f' ({words.range_of(rates)}%)' if rates else '')
 
 
 def _recognizer(series):

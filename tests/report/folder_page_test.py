@@ -100,7 +100,6 @@ def test_runs_and_what_was_skipped_are_reported(tmp_path, make_record):
   )
   assert 'against whom: seed 0' in text and 'The numbers: seed 1' in text
   assert '<li>old.jsonl, line 3: attack: missing</li>' in text
-  assert '<li>Detectors: no records of experiments/detect.py.</li>' in text
 
 
 def test_no_records(tmp_path):

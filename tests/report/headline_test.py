@@ -18,8 +18,8 @@ def test_the_trainers_best_answer_is_what_is_left(moves):
   for records in (moves, [*moves, partly]):
     text, figure = _say(records)
     assert text == (
-      'LowKey hides 100% of 40 people’s pictures from the recognizer it was '
-      'made for, and 2% when its trainer answers best.'
+      'LowKey hides 100% of people’s pictures from the recognizer it was made '
+      'for, and 2% when its trainer answers best.'
     )
     assert figure == 'answer'
 
@@ -37,18 +37,18 @@ def test_a_cloak_of_fewer_people_or_trainers_is_not_the_strongest(
   assert text.startswith('LowKey, the strongest cloak tried, hides 100%')
 
 
-def test_one_trainer_and_one_person(make_record):
-  assert _say([make_record(num_people=1)])[0] == (
-    'LowKey hides 100% of one person’s pictures from the recognizer it was '
-    'made for; no other was tried.'
+def test_one_trainer(make_record):
+  assert _say([make_record()])[0] == (
+    'LowKey hides 100% of people’s pictures from the recognizer it was made '
+    'for; no other was tried.'
   )
   others = make_record(network='faceres', rate=0.2)
-  assert 'hides 20% of 40 people’s pictures when' in _say([others])[0]
+  assert 'hides 20% of people’s pictures when' in _say([others])[0]
 
 
 def test_recognizers_that_fail_anyway_are_named(moves, make_record):
-  bare = make_record('none', '', rate=0.42)
-  text, _ = _say([*moves[1:], bare])
+  bare = make_record('none', '', rate=0.42, adversary='adaptive')
+  text, _ = _say([*moves, bare])
   assert text.endswith('best; 42% without any cloak.')
   assert 'without any cloak' not in _say(moves)[0]
 
