@@ -22,6 +22,7 @@ from fr_poison.types import InputError
 _SVG, _XLINK = '{http://www.w3.org/2000/svg}', '{http://www.w3.org/1999/xlink}'
 ElementTree.register_namespace('', _SVG[1:-1])
 _WIDTH = 4.6  # inches, at 72 points each: on a phone, text keeps its size
+_WIDE, _HEIGHTS = 11, (4.5, 7.5)  # inches, in a wide window
 _TALLEST, _CM = 100, 2.54  # inches; of one
 _MOST_TICKS = 20
 # Okabe and Ito's, of those that have a contrast of 3:1 on white and on black.
@@ -115,6 +116,14 @@ class Drawing(NamedTuple):
     style = f'<style>{_CSS % INK}</style></svg>'
     return svg.removesuffix(b'</svg>') + style.encode()
 
+  def widened(self) -> 'Drawing':
+    """Lays it out for a wide window, by changing its figure: ask last."""
+    with styled():
+      height = np.clip(self.figure.get_figheight(), *_HEIGHTS)
+      self.figure.set_size_inches(_WIDE, height)
+      _settle(self.figure)
+    return self._replace(name=f'{self.name}_wide')
+
   def png(self) -> bytes:
     """Draws it as PNG at 200 dots an inch."""
     return self._save('png', dpi=200, metadata={'Software': None})
@@ -142,9 +151,29 @@ class Series(NamedTuple):
     number = lambda x: x if isinstance(x, str) else f'{x:.3g}'
     rates = (
       f'{words.percent(record["protection_rate"])}% ({number(x)})'
+      if record['protection_rate'] is not None
+      else f'nobody enrolled ({number(x)})'
       for x, record in self.cells.items()
     )
     return f'{name}: {", ".join(rates)}'
+
+
+def described(
+  name: str, figure: Figure, shown: str | Sequence[Series], *filled: object
+) -> Drawing:
+  """Adds the words of texts.toml to a figure.
+
+  Args:
+    name: of the words.
+    figure: the figure.
+    shown: what it says, or what it is drawn from, which says it.
+    *filled: into the caption.
+  """
+  texts = words.TEXTS['figures'][name]
+  caption = texts['caption'].format(*filled)
+  if not isinstance(shown, str):
+    shown = '. '.join(one.alt() for one in shown)
+  return Drawing(name, texts['title'], caption, shown, figure)
 
 
 def look(index: int | None) -> dict:
@@ -180,10 +209,15 @@ def legend(figure: Figure, *shown: Axes) -> Figure:
       known.setdefault(label, handle)
   with styled():
     figure.legend(known.values(), known, loc='outside lower left')
-    # Once and for all: every drawing would move things a little.
-    figure.draw_without_rendering()
-    figure.set_layout_engine('none')
+    _settle(figure)
   return figure
+
+
+def _settle(figure):
+  """Lays it out once and for all: every drawing would move things a little."""
+  figure.set_layout_engine('constrained')
+  figure.draw_without_rendering()
+  figure.set_layout_engine('none')
 
 
 def in_lines(name: str, longest: int) -> list[str]:
@@ -205,7 +239,8 @@ def dot_plot(
     axis.plot([], [], label=words.short(one.label, 44), **style)
   axis.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)))
   axis.set_yticklabels(['\n'.join(in_lines(row, 26)[:3]) for row in rows])
-  axis.set(xlim=(-3, 103), xticks=range(0, 101, 25), xlabel=label)
+  axis.set(xlim=(-3, 103), xticks=range(0, 101, 25))
+  axis.set_xlabel(label, loc='right')  # it may be longer than the axis
   axis.grid(axis='y', visible=False)
   for y in range(1, len(rows)):
     axis.axhline(y - 0.5, color=_FAINT, linewidth=0.8)
@@ -234,7 +269,7 @@ def lines(axis: Axes, series: Sequence[Series], scale: str = 'linear') -> None:
     style = one.style | {'label': words.short(one.label, 44)}
     axis.plot(numbers, rates, **style, markersize=5)
     axis.vlines(numbers, low, high, one.style['color'], lw=1)
-  axis.set(ylim=(-3, 103), ylabel='protection rate, %')
+  axis.set(ylim=(-3, 103), ylabel=words.RATE)
   axis.set_xscale(scale)
   ticks = sorted({x for one in series for x in one.cells})
   if scale == 'symlog':

@@ -9,7 +9,6 @@ from fr_poison import extractors
 from fr_poison.report import (
   drawing,
   moves,
-  prose,
   rounds,
   tables,
   who_cloaks,
@@ -29,7 +28,7 @@ _MAPPED = ('neighbours', 'clean', 'cloaked')  # points of an embedding map
 
 
 class Figures(NamedTuple):
-  """What was drawn, and a sentence on what was not."""
+  """What was drawn, and a sentence on what was too much to draw."""
 
   drawings: list[Drawing]
   missing: list[str]
@@ -52,17 +51,12 @@ def draw_all(sources: Sources) -> Figures:
     ('accuracy_robustness', trade_off, records),
     ('embedding_map', embedding_map, records),
   ):
-    texts = words.TEXTS['figures'][name]
     try:
-      drawn = draw(given)
+      drawings.append(draw(given))
     except drawing.TooMuchError as error:
-      missing.append(f'{texts["title"]}: {error}.')
-      continue
-    if drawn is None:
-      missing.append(texts['lacking'])
-    else:
-      drawings.append(drawn)
-  return Figures(drawings, missing)
+      title = words.TEXTS['figures'][name]['title']
+      missing.append(f'{title}: {error}.')
+  return Figures([*filter(None, drawings)], missing)
 
 
 def by_move(records: list[dict]) -> Drawing | None:
@@ -70,28 +64,36 @@ def by_move(records: list[dict]) -> Drawing | None:
 
   None where fewer than two moves were tried.
   """
-  text = prose.answer(records)
-  if not text:
-    return None
-  comparable = moves.on_one_surrogate(moves.comparable(records))
-  compared = moves.protecting(comparable)
+  compared = moves.on_one_surrogate(moves.comparable(records))
+  compared = moves.protecting(compared)
   best = moves.lowest(compared)
-  tried = dict.fromkeys([*moves.MOVES, *map(moves.move, compared)])
-  cloaks = [cells for attack, cells in best.items() if attack != 'none']
-  rows = [m for m in tried if any(m in cells for cells in cloaks)]
-  series = []
-  for i, (attack, cells) in enumerate(best.items()):
-    bare, faint = attack == 'none', {}
-    for record in filter(moves.has_rate, compared):
-      if record['attack'] == attack:
-        rates = faint.setdefault(moves.move(record), [])
-        rates.append(record['protection_rate'])
-    label = 'no cloak' if bare else words.attack_name(attack)
-    hollow = [m for m, r in cells.items() if r.get('not_enrolled_rate')]
-    style = drawing.look(None if bare else i)
-    series.append(Series(label, cells, style, faint=faint, hollow=hollow))
-  figure = drawing.dot_plot(rows, series, 'protection rate, %')
-  return _drawing('answer', figure, text, _recognizer(compared))
+  rows = list(map(_row, moves.tried(best)))
+  if len(rows) < 2:
+    return None
+  labels = moves.labels(best) | {'none': 'no cloak'}
+  series = [
+    _attack_series(labels[attack], i, compared, attack, cells)
+    for i, (attack, cells) in enumerate(best.items())
+  ]
+  figure = drawing.dot_plot(rows, series, words.RATE)
+  return drawing.described('answer', figure, series, _recognizer(compared))
+
+
+def _attack_series(label, i, compared, attack, cells):
+  """The best record of every move, and the rates of the others."""
+  faint = {}
+  for record in filter(moves.has_rate, compared):
+    if record['attack'] == attack:
+      rates = faint.setdefault(_row(moves.move(record)), [])
+      rates.append(record['protection_rate'])
+  cells = {_row(move): cells[move] for move in moves.tried({'': cells})}
+  hollow = [row for row, r in cells.items() if r.get('not_enrolled_rate')]
+  style = drawing.look(None if attack == 'none' else i)
+  return Series(label, cells, style, faint=faint, hollow=hollow)
+
+
+def _row(move):
+  return moves.MOVES.get(move, move)
 
 
 def timeline(records: list[dict]) -> Drawing | None:
@@ -111,7 +113,7 @@ def timeline(records: list[dict]) -> Drawing | None:
     year, mark = year_and_mark(record['network'])
     row = f'{year} {words.clean(record["network"])}{mark}'
     rows[row] = mark
-    cloak = words.cloak_name(record['attack'], words.surrogate_name(record))
+    cloak = words.cloak_of(record)
     cloaks.setdefault(cloak, {}).setdefault(row, record)
   if len(rows) < 2:
     return None
@@ -125,8 +127,9 @@ def timeline(records: list[dict]) -> Drawing | None:
     for i, (cloak, cells) in enumerate(sorted(cloaks.items()))
   ]
   known = ''.join(_MARKS[mark] for mark in _MARKS if mark in rows.values())
-  figure = drawing.dot_plot(sorted(rows), series, 'protection rate, %')
-  return _drawing('timeline', figure, _alt(series), known, _recognizer(found))
+  figure = drawing.dot_plot(sorted(rows), series, words.RATE)
+  recognizer = _recognizer(found)
+  return drawing.described('timeline', figure, series, known, recognizer)
 
 
 def year_and_mark(network: str) -> tuple[int, str] | None:
@@ -166,7 +169,7 @@ def by_epsilon(records: list[dict]) -> Drawing | None:
         if record:
           line = lines.setdefault((words.attack_name(attack), move), {})
           line[255 * epsilon] = record
-  label = 'largest change of a pixel, grey levels of 255'
+  label = words.BUDGET
   return _curves('epsilon', found, lines, 'baseline', label)
 
 
@@ -184,7 +187,7 @@ def by_distractors(records: list[dict]) -> Drawing | None:
     name = words.AND.join((cloak, words.column(record)))
     line = lines.setdefault((name, kind), {})
     line[record['num_distractors']] = record
-  label = 'strangers in the gallery'
+  label = 'strangers whom the recognizer knows as well'
   return _curves('distractors', records, lines, 'real', label, 'symlog')
 
 
@@ -210,7 +213,7 @@ def roc(records: list[dict]) -> Drawing | None:
     axis.plot([0, 100], [0, 100], ':', color=drawing.GREY)
     axis.set_title(words.short(words.attack_name(attack)), fontsize=9)
     axis.set(aspect='equal', xticks=[0, 50, 100], yticks=[0, 50, 100])
-    axis.set(xlabel='clean flagged, %', ylabel='cloaked found, %')
+    axis.set(xlabel='uncloaked flagged, %', ylabel='cloaked found, %')
     for record in same:
       fpr, tpr = (np.multiply(100, record['roc'][x]) for x in ('fpr', 'tpr'))
       name = words.detector_name(record)
@@ -221,7 +224,7 @@ def roc(records: list[dict]) -> Drawing | None:
     f'area {words.percent(r["auc"])}%'
     for r in found
   )
-  return _drawing('roc', drawing.legend(figure, axes[0, 0]), alt)
+  return drawing.described('roc', drawing.legend(figure, axes[0, 0]), alt)
 
 
 def verification(records: list[dict]) -> Drawing | None:
@@ -240,13 +243,16 @@ def verification(records: list[dict]) -> Drawing | None:
   least = min(min(filter(None, r['roc']['fpr']), default=1) for r in found)
   axis.set(xscale='log', xlim=(100 * min(least, 0.1), 100), ylim=(-3, 103))
   axis.xaxis.set_major_formatter('{x:g}')
-  axis.set(xlabel='two people accepted, %', ylabel='one person accepted, %')
+  axis.set(
+    xlabel='pairs of two people taken for one, %',
+    ylabel='pairs of one person accepted, %',
+  )
   alt = '. '.join(
     f'{words.clean(r["network"])}: {100 * r["accuracy"]:.1f}% right'
     for r in found
   )
   one = found[0]
-  return _drawing(
+  return drawing.described(
     'verification',
     drawing.legend(figure, axis),
     alt,
@@ -280,9 +286,11 @@ def trade_off(records: list[dict]) -> Drawing | None:
     Series('robustness', {row: worst[row] for row in rows}, drawing.look(0)),
     Series('accuracy', {row: accurate[row] for row in rows}, drawing.look(1)),
   ]
-  figure = drawing.dot_plot(rows, series, '%')
+  figure = drawing.dot_plot(
+    rows, series, 'pictures that the recognizer gets right, %'
+  )
   name = 'accuracy_robustness'
-  return _drawing(name, figure, _alt(series), _recognizer(found))
+  return drawing.described(name, figure, series, _recognizer(found))
 
 
 def project(
@@ -331,7 +339,7 @@ def embedding_map(records: list[dict]) -> Drawing | None:
   centre = {k: np.mean(places[k], 0) for k in ('clean', 'cloaked')}
   moved = np.linalg.norm(centre['cloaked'] - centre['clean'])
   spread = np.linalg.norm(np.subtract(places['clean'], centre['clean']), axis=1)
-  return _drawing(
+  return drawing.described(
     'embedding_map',
     figure,
     f'The cloak moves the middle of the pictures by {moved:.3g}; clean ones '
@@ -340,12 +348,6 @@ def embedding_map(records: list[dict]) -> Drawing | None:
     words.attack_name(record['attack']),
     words.clean(record['network']),
   )
-
-
-def _drawing(name, figure, alt, *filled):
-  texts = words.TEXTS['figures'][name]
-  caption = texts['caption'].format(*filled)
-  return Drawing(name, texts['title'], caption, alt, figure)
 
 
 def _curves(name, records, lines, solid, label, scale='linear'):
@@ -362,12 +364,8 @@ def _curves(name, records, lines, solid, label, scale='linear'):
       style['color'] = drawing.GREY
     series.append(Series(cloak, cells, style, kind))
   figure = drawing.line_plot(series, label, scale)
-  return _drawing(name, figure, _alt(series), _recognizer(records))
+  return drawing.described(name, figure, series, _recognizer(records))
 
 
 def _recognizer(records):
   return words.recognizer(records[0])
-
-
-def _alt(series):
-  return '. '.join(one.alt() for one in series)

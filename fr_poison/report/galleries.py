@@ -22,7 +22,7 @@ def by_trainer(found: Sources) -> list[Table]:
   for record in asked + found.trainers:
     kind = record.get('distractors', 'real')
     if kind in most and _number(record) == most[kind]:
-      cloak = words.cloak_name(record['attack'], words.surrogate_name(record))
+      cloak = words.cloak_of(record)
       name = words.AND.join((cloak, words.clean(record['network'])))
       trainer = words.plain(words.clean(record['adversary']))
       trainer = _WAITS if moves.move(record) in moves.WAITING else trainer

@@ -1,6 +1,7 @@
 """What the trainer did, and which of their choices leaves least of a cloak."""
 
 from collections import Counter
+from collections.abc import Callable
 
 from fr_poison import extractors
 from fr_poison.report import words
@@ -56,7 +57,7 @@ def by_one_recognizer(records: list[dict], cell: str = '1A') -> list[dict]:
     and r.get('saved') is None
     and not r.get('num_distractors')
   ]
-  return _commonest(found, words.recognizer)
+  return commonest(found, words.recognizer)
 
 
 def in_cell(records: list[dict], cell: str = '1A') -> list[dict]:
@@ -125,6 +126,24 @@ def baseline_rate(cells: dict[str, dict]) -> float:
   return record['protection_rate'] if record and has_rate(record) else 1
 
 
+def tried(best: dict[str, dict[str, dict]]) -> list[str]:
+  """Lists the moves that any cloak of `lowest` met, the cheapest first."""
+  met = [m for a, cells in best.items() if a != 'none' for m in cells]
+  return [m for m in dict.fromkeys([*MOVES, *met]) if m in met]
+
+
+def labels(best: dict[str, dict[str, dict]]) -> dict[str, str]:
+  """Names the attacks of `lowest`, with their people where these differ."""
+  people = {
+    attack: sorted(set(map(words.num_protected, cells.values())))
+    for attack, cells in best.items()
+    if attack != 'none'
+  }
+  several = len(set(map(tuple, people.values()))) > 1
+  count = lambda x: f', {" or ".join(map(str, x))} people' if several else ''
+  return {a: words.attack_name(a) + count(x) for a, x in people.items()}
+
+
 def has_rate(record: dict) -> bool:
   """Says whether anybody is enrolled, so that there is a rate."""
   return record['protection_rate'] is not None
@@ -134,9 +153,10 @@ def _each_attack(records, of):
   attacks = {}
   for record in records:
     attacks.setdefault(record['attack'], []).append(record)
-  return [r for same in attacks.values() for r in _commonest(same, of)]
+  return [r for same in attacks.values() for r in commonest(same, of)]
 
 
-def _commonest(records, of):
+def commonest(records: list[dict], of: Callable[[dict], object]) -> list[dict]:
+  """Selects those of which `of` says what it says of most."""
   chosen = Counter(map(of, records)).most_common(1)
   return [r for r in records if of(r) == chosen[0][0]]

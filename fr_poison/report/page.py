@@ -14,10 +14,10 @@ from fr_poison import files, text, version
 from fr_poison.report import (
   drawing,
   figures,
+  headline,
   heat_map,
   prose,
   record_file,
-  rounds,
   spreadsheet,
   tables,
   who_cloaks,
@@ -26,14 +26,25 @@ from fr_poison.report import (
 from fr_poison.report import grid as grids
 from fr_poison.report.sources import Sources
 
-_TEMPLATE = jinja2.Environment(
+_PAGES = jinja2.Environment(
   loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
   autoescape=True,
   finalize=lambda x: x if isinstance(x, markupsafe.Markup) else text.clean(x),
   undefined=jinja2.StrictUndefined,
   trim_blocks=True,
   lstrip_blocks=True,
-).get_template('template.html')
+)
+_PAGES.globals.update(
+  anchor=record_file.anchor,
+  asked=who_cloaks.asked,
+  inline=lambda one: markupsafe.Markup(one.svg().decode()),
+  legends=tables.legends,
+  measures=words.measures,
+  over_seeds=words.over_seeds,
+  rate=words.rate,
+  seeds_legend=words.seeds_legend,
+  version=version.__version__,
+)
 _MOST_MAPS, _MOST_CELLS = 20, 1000  # heat maps, and cells in one
 _COLUMNS = (
   *('Cloak', 'Who is cloaked', 'Budget', 'Made for'),
@@ -58,7 +69,10 @@ def write(
   strips: Sequence[Strip] = (),
   title: str = 'What is left of the cloak',
 ) -> None:
-  """Writes the page of a run: no script, no request, light and dark.
+  """Writes the page of a run, self-contained: no request, light and dark.
+
+  Every number leads to its record. Tables can be sorted where scripts run; the
+  page reads as well without.
 
   Args:
     path: the file, replaced if there; its folder must exist.
@@ -71,20 +85,14 @@ def write(
   """
   records = [r for grid in shown for r in grid.records]
   found = Sources([*{id(r): r for r in records}.values()])
-  sentences = prose.verdict(found.protection)
-  more = who_cloaks.answer(found.protection) + rounds.answer(found.protection)
-  if not (sentences or rounds.find(records) or who_cloaks.is_compared(records)):
-    sentences = prose.sentences(shown[0])
-  _write(path, found, shown, strips, title=title, sentences=sentences + more)
+  drawn = figures.draw_all(found)
+  _write(path, found, shown, strips, title, drawn, drawn.missing)
 
 
 def write_folder(
   found: Sources, folder: pathlib.Path, strips: Sequence[Strip] = ()
 ) -> None:
   """Writes the report of a whole study: page, tables, CSV, LaTeX, figures.
-
-  Every number of the page leads to its record. Its tables can be sorted where
-  scripts run; it reads as well without.
 
   Args:
     found: the records, also none.
@@ -100,7 +108,6 @@ def write_folder(
   left_out = [f'Protection: {x.sparse_text}.' for x in arranged if x.is_sparse]
   if count := len(shown) - len(_mapped(shown)):
     left_out.append(f'Heat maps: {count} left out, of large tables or of many.')
-  csv = spreadsheet.csv_text(found.all())
   with files.output(folder):
     for i, grid in _mapped(shown).items():
       name = 'heat_map.svg' if i == 1 else f'heat_map_{i}.svg'
@@ -112,29 +119,20 @@ def write_folder(
     for name, content in {
       'table.md': tables.markdown(found, shown),
       'table.tex': tables.latex(shown),
-      'records.csv': csv,
+      'records.csv': spreadsheet.csv_text(found.all()),
     }.items():
       record_file.write_text(folder / name, content)
-    _write(
-      folder / 'report.html',
-      found,
-      shown,
-      strips,
-      is_study=True,
-      title='What is left of cloaks when the trainer moves',
-      sentences=prose.lead(found, shown),
-      drawings=drawn.drawings,
-      skipped=[*map(words.clean, found.skipped), *drawn.missing, *left_out],
-      columns=_COLUMNS,
-      rows=list(map(_row, found.all())),
-      csv=_data_uri('text/csv;charset=utf-8', csv.encode(errors='replace')),
-    )
+    skipped = [*map(words.clean, found.skipped), *drawn.missing, *left_out]
+    title = 'What is left of cloaks when the trainer moves'
+    path = folder / 'report.html'
+    _write(path, found, shown, strips, title, drawn, skipped)
 
 
-def _write(path, found, shown, strips, is_study=False, **fields):
+def _write(path, found, shown, strips, title, drawn, skipped):
+  """The one page there is. Changes the first figure, which is shown wide."""
   records = found.protection
   maps = {
-    i: heat_map.draw(grid, f'heat_map_{i}', linked=is_study)
+    i: heat_map.draw(grid, f'heat_map_{i}', linked=True)
     for i, grid in _mapped(shown).items()
   }
   pictures = [
@@ -142,29 +140,33 @@ def _write(path, found, shown, strips, is_study=False, **fields):
     for one in strips
   ]
   labels = [words.cloak_name(one.attack, one.surrogate) for one in strips]
-  html = _TEMPLATE.render(
-    {'drawings': []} | fields,
-    is_study=is_study,
-    grids=[(grid, maps.get(i)) for i, grid in enumerate(shown, 1)],
-    beside=tables.beside(found) if is_study else [],
+  csv = spreadsheet.csv_text(found.all()).encode(errors='replace')
+  _, first = headline.of(found)
+  # The one that shows the sentence above it comes first.
+  drawings = sorted(drawn.drawings, key=lambda one: one.name != first)
+  html = _PAGES.get_template('template.html').render(
+    title=title,
+    sentences=prose.lead(found, shown),
+    drawings=drawings,
+    maps=maps,
+    grids=shown,
+    beside=tables.beside(found),
     flags=tables.flags(found.detection),
     not_tested=prose.limits(found),
+    next_step=prose.next_step(found),
+    terms={t: words.say('terms', t) for t in words.TEXTS['terms'] if records},
+    skipped=skipped,
+    columns=_COLUMNS,
+    rows=list(map(_row, found.all())),
+    csv=_data_uri('text/csv;charset=utf-8', csv),
     strips=[*zip(labels, strips, pictures, strict=True)],
     holds_faces=any(strip.attack == 'given' for strip in strips),
     left_out=prose.gathered(records, 'left_out'),
     values=lambda name: ' or '.join(_distinct(records, name)),
     people=dict.fromkeys(str(words.num_protected(r)) for r in records),
     facts=_facts(records) if records else {},
-    anchor=record_file.anchor,
-    legends=tables.legends,
-    asked=who_cloaks.asked,
-    threats=who_cloaks.threats(records),
-    measures=words.measures,
-    over_seeds=words.over_seeds,
-    seeds_legend=words.seeds_legend,
+    threats=who_cloaks.threats(records) + who_cloaks.groups(records),
     recognizers=' or '.join(dict.fromkeys(map(words.recognizer, records))),
-    rate=words.rate,
-    version=version.__version__,
   )
   record_file.write_text(path, html)
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from fr_poison import intervals
 from fr_poison.report import (
+  headline,
   kinds,
   moves,
-  rounds,
   strongest,
   who_cloaks,
   words,
@@ -15,59 +15,49 @@ from fr_poison.report.grid import Grid
 from fr_poison.report.sources import Sources
 
 _ANOTHER = 'another'  # the control that is a cloak
-_NUM_SENTENCES = 6
 _NUM_SHOWN = 6  # recognizers in a sentence
 
 
 def lead(found: Sources, grids: list[Grid]) -> list[str]:
-  """Writes what a page begins with: the answer, and what it is made from.
+  """Writes what a page begins with: one sentence, and then more exact ones.
 
   `grids` are those of the records of a protection.
   """
   if not found.all():
     return ['There are no records, so there is nothing to report.']
-  text = answer(found.protection + found.trainers)
-  texts = [text] if text else []
-  texts += who_cloaks.answer(found.protection)
-  texts += rounds.answer(found.protection)
+  *texts, _ = verdict(found.protection) or ['']  # less what is not tested
+  if not texts:
+    texts = [headline.of(found)[0]]
+    texts += answer(found.protection + found.trainers)
   runs = {grid.run for grid in grids}
-  if not texts and len(runs) == 1:
-    texts = sentences(grids[0])
   if len(runs) > 1:
-    texts.append(_say('answer', 'runs').format(len(runs)))
+    texts.append(words.say('answer', 'runs', number=len(runs)))
   if found.skipped:
     texts.append('Some records were not used; why, is said below.')
   return texts
 
 
-def answer(records: list[dict]) -> str:
-  """Writes what each move of the trainer leaves, in a few sentences.
+def answer(records: list[dict]) -> list[str]:
+  """Writes of what the answer by moves is, what it leaves out, and its limits.
 
-  Of records of the protection, and of trainers behind a detector; '' where
+  Of records of the protection, and of trainers behind a detector; nothing where
   fewer than two moves were tried.
   """
   compared = moves.on_one_surrogate(moves.comparable(records))
   best = moves.lowest(moves.protecting(compared))
-  bare = filter(moves.has_rate, best.pop('none', {}).values())
-  parts = [
-    _part(move, cells)
-    for move in moves.MOVES
-    if (cells := [cells[move] for cells in best.values() if move in cells])
-  ]
-  if len(parts) < 2:
-    return ''
+  if len(moves.tried(best)) < 2:
+    return []
   datasets = [words.clean(r['dataset']) for r in records if r.get('dataset')]
   scope = f' on {" and ".join(dict.fromkeys(datasets))}' if datasets else ''
-  say = lambda name, **values: _say('answer', name).format(**values)
-  attacks, parts = _attacks(best), '; '.join(parts)
-  texts = [say('result', attacks=attacks, scope=scope, parts=parts)]
-  if errors := [r['protection_rate'] for r in bare]:
-    texts.append(say('bare', rate=words.percent(max(errors))))
+  say = lambda name, **values: words.say('answer', name, **values)
+  attacks = '; '.join(moves.labels(best).values())
+  texts = [say('result', attacks=attacks, scope=scope)]
   every = moves.lowest(compared)
   if failing := [a for a in every if a not in ('none', *best)]:
     rate = words.percent(max(moves.baseline_rate(every[a]) for a in failing))
-    texts.append(say('failing', attacks=_attacks(failing), rate=rate))
-  return ' '.join([*texts, say('limits')])
+    names = ', '.join(map(words.attack_name, failing))
+    texts.append(say('failing', attacks=names, rate=rate))
+  return [*texts, say('limits')]
 
 
 def verdict(records: list[dict]) -> list[str]:
@@ -108,32 +98,12 @@ def verdict(records: list[dict]) -> list[str]:
   texts.append(_certainty(given))
   for how, found in saved.items():
     values = {'label': words.clean(how), 'rates': _range(found)}
-    texts.append(_say('verdict', 'saved').format(**values))
+    texts.append(words.say('verdict', 'saved', **values))
   texts += [f'Beware: {x}.' for x in gathered(records, 'warnings')]
   if left_out := gathered(records, 'left_out'):
     path, reason = left_out[0]
     texts.append(f'Left out: {len(left_out)} pictures, as {path}: {reason}.')
   return [*texts, f'Not tested: {" ".join(not_tested(records))}']
-
-
-def sentences(grid: Grid) -> list[str]:
-  """Writes the result, one sentence for each cloak, at most a few.
-
-  Each says the rate against the cloak's own network, and the best and the
-  worst one against others (raw pixels aside), every one beside the strongest
-  control there.
-  """
-  found = []
-  for row in grid.rows:
-    if row.kind == 'attack':
-      found.append((row, {}))
-    elif row.kind == 'noise' and found:
-      strongest = found[-1][1]
-      for column, record in row.cells.items():
-        best = strongest.setdefault(column, record)
-        if record['protection_rate'] > best['protection_rate']:
-          strongest[column] = record
-  return [_sentence(*each) for each in found[:_NUM_SENTENCES]]
 
 
 def not_tested(records: list[dict]) -> list[str]:
@@ -156,12 +126,24 @@ def limits(found: Sources) -> list[str]:
   records = found.protection + found.trainers
   texts = not_tested(records)
   if any(r.get('dataset', '').startswith('orl') for r in records):
-    texts.append(_say('not_tested', 'orl'))
+    texts.append(words.say('not_tested', 'orl'))
   if found.detection and not any(
     'false_positive_rates' in record for record in found.detection
   ):
-    texts.append(_say('not_tested', 'detection'))
+    texts.append(words.say('not_tested', 'detection'))
   return texts
+
+
+def next_step(found: Sources) -> tuple[str, str]:
+  """Chooses what to try next: a sentence, and the command."""
+  tried = set(map(moves.kind, found.protection + found.trainers))
+  tried |= {r['attack'] for r in found.protection if r['attack'] == 'given'}
+  tried |= {'detecting'} if found.detection else set()
+  tried |= {'strangers'} if found.distractors else set()
+  for step in words.TEXTS['next']:
+    if step['missing'] not in tried and {*step.get('only', ())} <= tried:
+      return step['text'], f'python experiments/{step["command"]}'
+  return '', ''
 
 
 def gathered(records: list[dict], name: str) -> list:
@@ -170,32 +152,8 @@ def gathered(records: list[dict], name: str) -> list:
   return [*{str(x): x for x in found}.values()]
 
 
-def _say(section, name):
-  """A text of texts.toml, on one line."""
-  return words.TEXTS[section][name].replace('\n', '')
-
-
-def _attacks(attacks):
-  return ', '.join(map(words.attack_name, attacks))
-
-
-def _part(trainer, cells):
-  known = list(filter(moves.has_rate, cells))
-  nobody = [r['attack'] for r in cells if not moves.has_rate(r)]
-  text = 'nobody is enrolled'
-  if known:
-    text = _range(known)
-    if any(r.get('not_enrolled_rate') for r in cells):
-      text += ' of those still enrolled'
-      text += f' (nobody with {_attacks(nobody)})' if nobody else ''
-  return f'{text} when the trainer {moves.MOVES[trainer]} ({trainer})'
-
-
 def _range(records):
-  """'3 to 88%', or one number."""
-  rates = [r['protection_rate'] for r in records]
-  ends = dict.fromkeys(map(words.percent, (min(rates), max(rates))))
-  return ' to '.join(ends) + '%'
+  return f'{words.range_of(r["protection_rate"] for r in records)}%'
 
 
 def _kind(record, bare):
@@ -224,7 +182,9 @@ def _headline(judged, given):
     key = 'one'
   else:
     key = 'all' if len(yes) == len(given) else 'some'
-  return _say('verdict', key).format(
+  return words.say(
+    'verdict',
+    key,
     tried=f'of the {len(given)} recognizers tried here',
     names=' and '.join(map(words.clean, sorted(networks))),
     given=len(given),
@@ -249,52 +209,10 @@ def _list(found, with_kind):
 def _certainty(given):
   pictures, people = given[0]['num_test_images'], words.num_protected(given[0])
   widest = max(r['protection_ci'][1] - r['protection_ci'][0] for r in given)
-  text = _say('verdict', 'certainty')
   # Of more people nothing is unsure.
   all_wrong = np.full(min(people, 1000), pictures / people)
-  if intervals.interval(all_wrong, all_wrong).low <= 0.5:
-    text += _say('verdict', 'too_few')
+  is_few = intervals.interval(all_wrong, all_wrong).low <= 0.5
   people = f'{people} {"person" if people == 1 else "people"}'
-  return text.format(pictures=pictures, people=people, width=100 * widest)
-
-
-def _sentence(row, controls):
-  own = [n for n in row.cells if row.is_own(n)]
-  others = [n for n in row.cells if n not in own and n != words.PIXELS]
-  others.sort(key=lambda n: -row.cells[n]['protection_rate'])
-  parts = [
-    _rate(
-      row.cells[place],
-      'on' if i else 'protected against a recognizer built on',
-      '95% interval ',
-      controls.get(place),
-      'own',
-    )
-    for i, place in enumerate(own)
-  ]
-  if ends := list(dict.fromkeys(others[:1] + others[-1:])):
-    order = ', best and worst' if len(others) > 2 else ''
-    rates = [
-      _rate(row.cells[n], 'on', '', controls.get(n), 'other') for n in ends
-    ]
-    parts.append(
-      f'on networks it was not made for{order}: {" and ".join(rates)}'
-    )
-  cloak = words.attack_name(row.record['attack'])
-  if epsilon := words.levels(row.record['epsilon']):
-    cloak += f' at {epsilon}'
-  made_for = words.surrogate_name(row.record)
-  if details := row.label.partition(', ')[2]:  # recognizer, history
-    made_for += f' ({details})'
-  return f'{cloak} made for {made_for}: {"; ".join(parts) or "not tried"}.'
-
-
-def _rate(cell, relation, ci_label, control, place):
-  """'100% on mobileface (95% interval 98 to 100%; noise 0%)'."""
-  rate, ci = words.rate(cell, 'protection', ' to ')
-  detail = f'{ci_label}{ci}%'
-  if control is not None:
-    kind = control.get('control', 'spectrum')
-    name = words.control_name(control, kind, place)
-    detail += f'; {name} {words.rate(control, "protection")[0]}%'
-  return f'{rate}% {relation} {words.column(cell)} ({detail})'
+  given = {'pictures': pictures, 'people': people, 'width': 100 * widest}
+  keys = ['certainty', 'too_few'][: 1 + is_few]
+  return ''.join(words.say('verdict', key, **given) for key in keys)

@@ -11,7 +11,6 @@ from fr_poison.report.drawing import Drawing, Series
 
 _ANSWERED = {0: (0, 0), 1: (0, 1), 2: (2, 1), 3: (2, 3)}  # move: cloak, trainer
 _LAST = 3
-_HOLDS = 0.5  # of the pictures
 
 
 class Rounds(NamedTuple):
@@ -33,30 +32,13 @@ def find(records: list[dict]) -> Rounds | None:
   if not found:
     return None
   at = lambda place: {
-    _name(r): r for r in found if (r.get('cloak_round'), r['round']) == place
+    words.cloak_of(r): r
+    for r in found
+    if (r.get('cloak_round'), r['round']) == place
   }
   by_move = {move: at(place) for move, place in _ANSWERED.items()}
   by_move = {move: same for move, same in by_move.items() if same}
   return Rounds(by_move, at((0, _LAST))) if len(by_move) > 1 else None
-
-
-def answer(records: list[dict]) -> list[str]:
-  """Writes what each move left, and who holds after the last one."""
-  found, texts = find(records), words.TEXTS['rounds']
-  if found is None:
-    return []
-  sentences = [
-    texts[str(move)].format(parts=_parts(same))
-    for move, same in found.moves.items()
-  ]
-  if found.retroactive:
-    text = texts['retroactive'].replace('\n', '')
-    sentences.append(text.format(parts=_parts(found.retroactive)))
-  if last := found.moves.get(_LAST):
-    holding = [n for n, r in last.items() if r['protection_rate'] > _HOLDS]
-    key = 'holds' if holding else 'falls'
-    sentences.append(texts[key].format(names=', '.join(holding)))
-  return sentences
 
 
 def by_move(records: list[dict]) -> Drawing | None:
@@ -64,31 +46,18 @@ def by_move(records: list[dict]) -> Drawing | None:
   found = find(records)
   if found is None:
     return None
-  texts, cloaks = words.TEXTS['figures']['rounds'], {}
+  names, cloaks = words.TEXTS['figures']['rounds']['rows'], {}
   places = {str(move): same for move, same in found.moves.items()}
   if found.retroactive:
     places['late'] = found.retroactive
   for place, same in places.items():
     for name, record in same.items():
-      cloaks.setdefault(name, {})[texts['rows'][place]] = record
+      cloaks.setdefault(name, {})[names[place]] = record
   series = [
     Series(name, cells, drawing.look(i))
     for i, (name, cells) in enumerate(cloaks.items())
   ]
-  rows = [texts['rows'][place] for place in places]
-  figure = drawing.dot_plot(rows, series, 'protection rate, %')
-  first = next(iter(series[0].cells.values()))
-  caption = texts['caption'].format(words.recognizer(first))
-  alt = '. '.join(one.alt() for one in series)
-  return Drawing('rounds', texts['title'], caption, alt, figure)
-
-
-def _name(record):
-  return words.cloak_name(record['attack'], words.surrogate_name(record))
-
-
-def _parts(same):
-  return '; '.join(
-    f'{name} {words.percent(record["protection_rate"])}%'
-    for name, record in same.items()
-  )
+  rows = [names[place] for place in places]
+  figure = drawing.dot_plot(rows, series, words.RATE)
+  recognizer = words.recognizer(next(iter(series[0].cells.values())))
+  return drawing.described('rounds', figure, series, recognizer)

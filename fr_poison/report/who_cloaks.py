@@ -13,28 +13,14 @@ def tried(records: list[dict]) -> list[str]:
   return [name for name in CELLS if name in found]
 
 
-def answer(records: list[dict]) -> list[str]:
-  """Writes what each cell gave, one sentence each, and which threat it is.
-
-  Nothing where only the gallery was cloaked, and by pictures alone.
-  """
-  texts, names = words.TEXTS['cell_answer'], tried(records)
-  sentences = []
-  if is_compared(records):
-    for name in names:
-      parts = [_part(*cells) for cells in _by_attack(records, name).values()]
-      if parts:
-        title = words.TEXTS['cells'][name]
-        title = title[0].upper() + title[1:]
-        sentences.append(
-          _line(texts['part']).format(title=title, parts='; '.join(parts))
-        )
-    found = moves.by_one_recognizer(records)
-    bare = [r['protection_rate'] for r in found if r['attack'] == 'none']
-    if bare:
-      rate = words.percent(max(bare))
-      sentences.append(texts['bare'].format(rate=rate))
-  return sentences + _groups(records)
+def best(records: list[dict]) -> dict[str, float]:
+  """Finds the largest rate by cell, on the network that a cloak is made for."""
+  found = {}
+  for name in tried(records):
+    cells = _by_attack(records, name).values()
+    rates = [own['protection_rate'] for own, _ in cells if own]
+    found |= {name: max(rates)} if rates else {}
+  return found
 
 
 def is_compared(records: list[dict]) -> bool:
@@ -42,9 +28,9 @@ def is_compared(records: list[dict]) -> bool:
   return tried(records) not in ([], ['1A'])
 
 
-def _groups(records):
-  """Which cloaks were made for people, and which of these are masks."""
-  texts, persons = words.TEXTS['cell_answer'], {}
+def groups(records: list[dict]) -> list[str]:
+  """Writes which cloaks were made for people, and which of these are masks."""
+  persons = {}
   for record in records:
     if record.get('group') == 'person' and record['attack'] != 'noise':
       name = words.attack_name(record['attack'])
@@ -52,9 +38,9 @@ def _groups(records):
   if not persons:
     return []
   masks = [name for name, has_mask in persons.items() if has_mask]
-  text = _line(texts['group']).format(attacks=', '.join(persons))
+  text = words.say('groups', 'all', attacks=', '.join(persons))
   if masks:
-    text += _line(texts['masks']).format(attacks=', '.join(masks))
+    text += words.say('groups', 'masks', attacks=', '.join(masks))
   return [text]
 
 
@@ -67,7 +53,7 @@ def asked(records: list[dict]) -> str:
 def threats(records: list[dict]) -> list[str]:
   """Writes which threat each cell is, of those measured."""
   names = tried(records) or ['1A']
-  return [_line(words.TEXTS['threats'][name]) for name in names]
+  return [words.say('threats', name) for name in names]
 
 
 def by_cell(records: list[dict]) -> Drawing | None:
@@ -101,8 +87,8 @@ def by_cell(records: list[dict]) -> Drawing | None:
   if not found:
     return None
   shown = [rows[name] for name in CELLS if name in names or name == '1B']
-  figure = drawing.dot_plot(shown, series, 'protection rate, %')
-  return _drawing('cells', figure, series)
+  figure = drawing.dot_plot(shown, series, words.RATE)
+  return drawing.described('cells', figure, series, _recognizer(series))
 
 
 def by_budget(records: list[dict]) -> Drawing | None:
@@ -132,9 +118,9 @@ def by_budget(records: list[dict]) -> Drawing | None:
     drawing.lines(axis, series)
     axis.set_title(words.TEXTS['cells'][name], fontsize=9)
     every += series
-  axes[-1, 0].set(xlabel='largest change of a pixel, grey levels of 255')
+  axes[-1, 0].set(xlabel=words.BUDGET)
   figure = drawing.legend(figure, *axes[:, 0])
-  return _drawing('cell_budgets', figure, every)
+  return drawing.described('cell_budgets', figure, every, _recognizer(every))
 
 
 def _by_attack(records, name):
@@ -186,26 +172,5 @@ def _curves(records, name):
   }
 
 
-def _part(own, others):
-  texts, record = words.TEXTS['cell_answer'], own or others[0]
-  cloak = words.attack_name(record['attack'])
-  rates = sorted(r['protection_rate'] for r in others)
-  ends = dict.fromkeys(map(words.percent, rates[:1] + rates[-1:]))
-  ends = f'{" to ".join(ends)}%'
-  shown = texts['others'].format(rates=ends) if others else ''
-  if own is None:
-    return cloak + shown
-  rate = words.percent(own['protection_rate'])
-  return texts['attack'].format(cloak=cloak, own=rate) + shown
-
-
-def _drawing(name, figure, series):
-  texts = words.TEXTS['figures'][name]
-  first = next(iter(series[0].cells.values()))
-  caption = texts['caption'].format(words.recognizer(first))
-  alt = '. '.join(one.alt() for one in series)
-  return Drawing(name, texts['title'], caption, alt, figure)
-
-
-def _line(text):
-  return text.replace('\n', '')
+def _recognizer(series):
+  return words.recognizer(next(iter(series[0].cells.values())))

@@ -3,6 +3,7 @@
 import math
 import pathlib
 import tomllib
+from collections.abc import Iterable
 
 from fr_poison import text
 from fr_poison.report import kinds
@@ -13,6 +14,14 @@ PIXELS = 'pixels'  # the network that is none: 1-NN on raw pixels
 TEXTS = tomllib.loads(
   pathlib.Path(__file__).with_name('texts.toml').read_text(encoding='utf-8')
 )
+# Axes of figures.
+RATE = 'pictures the recognizer gets wrong, %'
+BUDGET = 'largest change of a pixel, of 255 grey levels'
+
+
+def say(section: str, name: str, **values: object) -> str:
+  """Writes a sentence of texts.toml on one line, with values filled in."""
+  return TEXTS[section][name].replace('\n', '').format(**values)
 
 
 def short(name: str, longest: int = 30) -> str:
@@ -102,6 +111,11 @@ def cloak_name(attack: str, surrogate: str) -> str:
   return attack_name(attack) + (f' for {surrogate}' if is_known else '')
 
 
+def cloak_of(record: dict) -> str:
+  """Says the same of a record's cloak."""
+  return cloak_name(record['attack'], surrogate_name(record))
+
+
 def column(record: dict) -> str:
   """Names the network, and what its trainer did other than wait.
 
@@ -134,6 +148,12 @@ def percent(rate: float) -> str:
   if 0 < value < 0.5 or 99.5 <= value < 100 - 1e-6:
     return f'{min(max(value, 0.1), 99.9):.1f}'
   return f'{value:.0f}'
+
+
+def range_of(rates: Iterable[float]) -> str:
+  """Writes between which rates some are, as 3 to 88, or one number."""
+  rates = sorted(rates)
+  return ' to '.join(dict.fromkeys(map(percent, (rates[0], rates[-1]))))
 
 
 def interval(ci: tuple[float, float], dash: str = '-') -> str:

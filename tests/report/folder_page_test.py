@@ -33,8 +33,10 @@ onload = () => {
       images: [...page.images].map((x) => x.alt),
       charts: [...page.querySelectorAll('svg[role=img]')].map((x) =>
         x.getAttribute('aria-labelledby').split(' ').map(named)),
+      shown: ['wide', 'narrow'].map((x) =>
+        page.querySelector('.first .' + x).getClientRects().length),
       text: Math.min(...[...page.querySelectorAll('svg text')].map((x) =>
-        x.getBoundingClientRect().height)),
+        x.getBoundingClientRect().height).filter((x) => x)),
       focused: page.activeElement === button,
       sort: button.parentNode.getAttribute('aria-sort'),
       rates: [...table.tBodies[0].rows].map((x) => x.cells[1].textContent),
@@ -96,9 +98,8 @@ def test_runs_and_what_was_skipped_are_reported(tmp_path, make_record):
     [make_record(), make_record(seed=1)],
     skipped=['old.jsonl, line 3: attack: missing'],
   )
-  assert 'at one glance: seed 0' in text and 'The numbers: seed 1' in text
+  assert 'against whom: seed 0' in text and 'The numbers: seed 1' in text
   assert '<li>old.jsonl, line 3: attack: missing</li>' in text
-  assert '<li>Detectors: no records of experiments/detect.py.</li>' in text
 
 
 def test_no_records(tmp_path):
@@ -145,9 +146,10 @@ def test_a_browser_shows_it(tmp_path, records):
   seen = json.loads(
     html.unescape(re.search(r'<pre>(.*?)</pre>', result.stdout)[1])
   )
+  assert [page['shown'] for page in seen] == [[0, 1], [1, 0]]
   for page in seen:
     assert page['overflow'] <= 0
-    assert all(page['images']) and len(page['charts']) == 4
+    assert all(page['images']) and len(page['charts']) == 5
     assert all(title and text for title, text in page['charts'])
     assert page['text'] >= 9  # CSS pixels, of the smallest letters' line
     assert page['focused'] and page['sort'] == 'ascending'

@@ -2,8 +2,7 @@
 
 import pytest
 
-from fr_poison.report import figures, kinds, prose, rounds, words
-from fr_poison.report import grid as grid_lib
+from fr_poison.report import figures, kinds, rounds, words
 from fr_poison.report.sources import Sources
 from fr_poison.types import InputError
 
@@ -40,30 +39,6 @@ def test_every_move_is_a_trainer_and_what_was_there_before(contest):
   assert late['protection_rate'] == 0.03
 
 
-def test_the_rounds_in_words(contest):
-  assert rounds.answer(contest) == [
-    'Round 0, the tools before a trainer who waits: PGD for mobileface 100%.',
-    "Round 1, the trainer has learnt from those tools' output: PGD for "
-    'mobileface 4%.',
-    'Round 2, the authors answer that trainer: PGD for mobileface round_1 95%; '
-    'Planar Protego for mobileface 70%.',
-    'Round 3, the trainer has learnt from the answers: PGD for mobileface '
-    'round_1 10%; Planar Protego for mobileface 60%.',
-    'What was published in round 0 meets the trainer of round 3: PGD for '
-    'mobileface 3%. Those pictures cannot be called back.',
-    'After the last move these still protect most of the pictures: Planar '
-    'Protego for mobileface.',
-  ]
-  lost = [
-    r | {'protection_rate': 0.4, 'protection_ci': [0, 1]} for r in contest
-  ]
-  assert rounds.answer(lost)[-1] == (
-    'After the last move no answer protects half of the pictures.'
-  )
-  shown = grid_lib.tables(contest)
-  assert rounds.answer(contest)[0] in prose.lead(Sources(contest), shown)
-
-
 def test_the_figure_has_what_is_retroactive_beside_the_moves(contest):
   drawing = rounds.by_move(contest)
   rows = words.TEXTS['figures']['rounds']['rows']
@@ -82,7 +57,7 @@ def test_there_are_no_rounds_where_nobody_answers(contest, make_record):
   waiting = [r for r in contest if not r['round']]
   for records in ([], waiting, [make_record()]):
     assert rounds.find(records) is None
-    assert rounds.answer(records) == [] and rounds.by_move(records) is None
+    assert rounds.by_move(records) is None
 
 
 def test_records_say_rounds_in_numbers(make_record):

@@ -1,5 +1,5 @@
 from fr_poison.report import grid as grid_lib
-from fr_poison.report import prose, tables
+from fr_poison.report import tables
 from fr_poison.report.sources import Sources
 
 
@@ -84,10 +84,6 @@ def test_what_the_trainer_did_is_a_column_of_its_own(make_record):
   (row,) = grid.rows
   assert row.label == 'LowKey for mobileface'
   assert all(map(row.is_own, grid.columns))
-  (sentence,) = prose.sentences(grid_lib.arrange(records))
-  rates = sentence.split('; ')
-  assert rates[0].startswith('LowKey at 8/255 made for mobileface: 100% prot')
-  assert rates[1].startswith('100% on mobileface, adversarial training (95%')
 
 
 def test_training_seeds_are_shown_beside_their_mean(make_record):

@@ -97,7 +97,7 @@ def test_a_cloak_is_shown_at_its_authors_budget(make_record):
     for levels, rate in rates.items()
   ]
   assert 'OPOM: 60%' in who_cloaks.by_cell(records).alt
-  assert 'OPOM 60%' in ' '.join(who_cloaks.answer(records))
+  assert who_cloaks.best(records) == {'2B': 0.6}
   drawing = who_cloaks.by_budget(records)
   title = words.TEXTS['cells']['2B']
   assert drawing.alt == f'OPOM, {title}: 20% (4), 60% (8), 90% (16)'
@@ -105,32 +105,21 @@ def test_a_cloak_is_shown_at_its_authors_budget(make_record):
 
 
 def test_words_say_which_threat_is_meant(cells):
-  texts = who_cloaks.answer(cells)
-  made_for = (
-    'What the network that a cloak was made for gets wrong (and others)'
-  )
-  assert texts == [
-    f'Gallery cloaked, probe clean (1A). {made_for}: '
-    'OPOM 30% (10%); PGD 99% (20%).',
-    f'Gallery cloaked, probe cloaked (2A). {made_for}: '
-    'OPOM 5% (0%); PGD 10% (0%).',
-    f'Gallery clean, probe cloaked (2B). {made_for}: '
-    'OPOM 97% (40%); PGD 90% (30%).',
-    'Nobody cloaked (1B): at most 2%.',
+  assert who_cloaks.groups(cells) == [
     'Made for a person, not for a picture: OPOM. A mask is put on pictures '
     'that it was not made from: OPOM.',
   ]
   threats = ' '.join(who_cloaks.threats(cells))
   assert 'evasion' in threats and 'cloaks everything' in threats
-  assert who_cloaks.answer(cells[:1]) == []
+  assert who_cloaks.groups([cells[-1] | {'group': 'picture'}]) == []
   assert who_cloaks.asked(cells[:1]).startswith('of the clean test pictures')
 
 
 def test_pages_carry_the_cells(cells, tmp_path):
   page.write(tmp_path / 'run.html', grid.by_cell(cells))
   text = (tmp_path / 'run.html').read_text()
-  assert text.count('>Protection rate at one glance: ') == 3
-  assert '(evasion)' in text and 'Nobody cloaked (1B): at most 2%.' in text
+  assert text.count('>Which cloak works against whom: ') == 3
+  assert '(evasion)' in text and 'Made for a person' in text
   page.write_folder(Sources(cells), tmp_path / 'study')
   text = (tmp_path / 'study' / 'report.html').read_text()
   assert '<td>gallery clean, probe cloaked (2B)</td>' in text
@@ -147,4 +136,4 @@ def test_somebody_elses_mask_is_called_that(make_record):
     other = [records[0] | changed]
     text = tables.protection(grid.arrange(other))
     assert "- somebody else's cloak" in text and 'mask' not in text
-  assert 'mask' not in who_cloaks.answer(other)[-1]
+  assert 'mask' not in str(who_cloaks.groups(other))
