@@ -11,7 +11,7 @@ from fr_poison.types import Array, Embeddings
 def squared_distances(a: Embeddings, b: Embeddings) -> Array:
   """Computes squared Euclidean distances [M, N] of [M, D] and [N, D].
 
-  Both are moved by the mean of `a` first: |a|^2 - 2 ab + |b|^2 loses digits
+  Both are moved by the mean of `a` first: `|a|^2 - 2 ab + |b|^2` loses digits
   when all embeddings are far from zero and close together. Rounding can take
   the distance of equals below zero.
   """
