@@ -12,6 +12,8 @@ import runpy
 import sys
 import types
 
+from sphinx import addnodes
+
 _ROOT = pathlib.Path(__file__).parents[1]
 
 project = 'fr_poison'
@@ -142,9 +144,16 @@ def _as_written(app, what, name, member, options, signature, returns):
   return f'({arguments})', node.returns and ast.unparse(node.returns)
 
 
+def _link_exactly(app, doctree):
+  """Links a type's name within its module only, where it means that type."""
+  for node in doctree.findall(addnodes.pending_xref):
+    node.attributes.pop('refspecific', None)
+
+
 def setup(app):
   """Connects the above to Sphinx's events."""
   app.connect('source-read', _add_navigation)
   app.connect('autodoc-process-docstring', _list_exports)
   app.connect('autodoc-process-signature', _as_written)
   app.connect('autodoc-skip-member', _skip_field)
+  app.connect('doctree-read', _link_exactly)
