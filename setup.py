@@ -14,6 +14,7 @@ _ALIGN = ['dlib-bin>=20', 'face_recognition_models==0.3.0']
 # Its wheel holds libheif and codecs under LGPL and GPL: nobody needs them who
 # has no HEIC pictures.
 _HEIC = ['pillow-heif>=1.0.0']
+_DOCS = ['furo', 'myst-parser', 'sphinx']
 
 setuptools.setup(
   name='fr_poison',
@@ -61,10 +62,12 @@ setuptools.setup(
     'orl': _ORL,
     'align': _ALIGN,
     'heic': _HEIC,
+    'docs': _DOCS,
     # face_recognition_models has dlib's own float32 weights, for a test, too.
     'test': _ORL
     + _ALIGN
     + _HEIC
+    + _DOCS
     + [
       'beartype',  # holds the shapes in signatures against calls
       'faiss-cpu',

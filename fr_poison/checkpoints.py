@@ -100,7 +100,7 @@ class Checkpoints:
     """Reads the newest verified step and its state; None if there is none.
 
     Args:
-      target: a pytree of arrays, `jax.ShapeDtypeStruct`s and Python numbers;
+      target: a pytree of arrays, `jax.ShapeDtypeStruct` and Python numbers;
         gives structure, shapes and dtypes. What was saved on any devices is
         restored to the host (where the target has NumPy arrays) or the
         default device.

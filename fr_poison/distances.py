@@ -14,7 +14,7 @@ def squared_distances(
 ) -> Float[Array, 'M N']:
   """Computes squared Euclidean distances, of each of `a` to each of `b`.
 
-  Both are moved by the mean of `a` first: |a|^2 - 2 ab + |b|^2 loses digits
+  Both are moved by the mean of `a` first: `|a|^2 - 2 ab + |b|^2` loses digits
   when all embeddings are far from zero and close together. Rounding can take
   the distance of equals below zero.
   """

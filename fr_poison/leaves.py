@@ -37,7 +37,7 @@ def check(target: Any, arrays: dict, source: object) -> None:
 
 
 def filled(target: Any, arrays: dict[str, np.ndarray]) -> Any:
-  """Gives the pytree `target`, `check`ed before, these arrays for leaves."""
+  """Gives the pytree `target`, checked before, these arrays for leaves."""
   names = iter(named(target, 'target'))  # in the order of the leaves
   return jax.tree.map(lambda leaf: _like(leaf, arrays[next(names)]), target)
 

@@ -106,7 +106,7 @@ class PuFace:
   ) -> Trainer:
     """Makes the training of a purifier for a network, which itself stays.
 
-    A pair's loss is the mean |purified - clean| over pixels in [0, 1], plus
+    A pair's loss is the mean `|purified - clean|` over pixels in [0, 1], plus
     `feature_weight` times the squared distance of both embeddings, of length 1.
 
     Args:

@@ -1,4 +1,4 @@
-"""An attack is a value: pure init, step and finish over one state pytree.
+"""An attack is a value: pure init, step and finish over one state pytree::
 
     state = attack.init(params, rng, images)
     for _ in range(attack.num_steps):

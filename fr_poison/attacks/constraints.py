@@ -99,7 +99,7 @@ def _norm(x):
 
 @by_value
 def l2_ball(epsilon: checks.Positive) -> Constraint:
-  """Keeps |x' - x|_2 of a picture within `epsilon`, in [0, 1] pixel units.
+  """Keeps `|x' - x|_2` of a picture within `epsilon`, in [0, 1] pixel units.
 
   A small ball is finer than the 8-bit grid: with 10/255, a hundred values of a
   picture may move by one level. Rounding would then undo everything, so the

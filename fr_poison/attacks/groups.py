@@ -1,4 +1,4 @@
-"""Attacks whose unit is a group: all pictures of one person.
+"""Attacks whose unit is a group: all pictures of one person::
 
     state = attack.init(params, rng, images)       # of one person
     for _ in range(attack.steps_for(len(images))):

@@ -62,7 +62,7 @@ def displacement(
 ) -> Objective:
   """Measures the squared distance from the picture's own embedding.
 
-  The mean over networks and views of |f(view(x')) - f(x)|^2 for normalised
+  The mean over networks and views of `|f(view(x')) - f(x)|^2` for normalised
   embeddings, so in [0, 4]. With a blurred view: LowKey's eq. 2, without LPIPS.
 
   Args:
@@ -140,7 +140,8 @@ def approach(
 ) -> Objective:
   """Measures the squared distance to a target, to be lowered (Fawkes eq. 2).
 
-  The mean over networks of |f(x') - t|^2 for normalised embeddings, in [0, 4].
+  The mean over networks of `|f(x') - t|^2` for normalised embeddings, in
+  [0, 4].
 
   Args:
     embed_fns: the networks.

@@ -52,7 +52,7 @@ def protected_set(
   """Leaves a protected identity by a small pixel change, 'LowKey' so called.
 
   Lowers the cosine to the most similar of the identities in `targets` with
-  |x' - x|_2 <= epsilon. In so small a ball the network is nearly linear, so
+  `|x' - x|_2 <= epsilon`. In so small a ball the network is nearly linear, so
   steepest descent in L2 gives the smallest change for the cosine it reaches.
   (On saved pixels 10 grey levels are a hundred values that move by one level.)
 

@@ -41,10 +41,10 @@ def tip_im(
 ) -> base.Attack:
   """Steps towards the target whose step gains most, with momentum.
 
-  What is descended towards a target t is |f(v(x')) - t|^2 - |f(v(x')) -
-  f(x)|^2 over the network's dimensions, v being a random affine view; what a
-  step gains is the largest |f(x') - f(x)| - |f(x') - t| over the targets. The
-  authors' price of unnatural pictures, by default 0, is left out.
+  What is descended towards a target t is `|f(v(x')) - t|^2 - |f(v(x')) -
+  f(x)|^2` over the network's dimensions, v being a random affine view; what a
+  step gains is the largest `|f(x') - f(x)| - |f(x') - t|` over the targets.
+  The authors' price of unnatural pictures, by default 0, is left out.
 
   Args:
     embed_fns: the networks, whose losses and gains are summed. `targets` are

@@ -72,7 +72,7 @@ class Consistency(base.OnNetwork):
   """Finds the small change after which all views embed alike.
 
   Per picture x the x' is looked for that minimises the mean over views of
-  |f(view(x')) - f(x')|^2, f normalised, plus penalty_weight times the mean of
+  `|f(view(x')) - f(x')|^2`, f normalised, plus penalty_weight times the mean of
   (x' - x)^2; the estimate is x - x'. Grey pictures stay grey.
 
   Attributes:

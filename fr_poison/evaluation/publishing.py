@@ -43,7 +43,7 @@ def cloak(
     protocol: people and pictures; an attack that imitates somebody takes its
       targets from `protocol.targets`.
     attack: the name of a recipe, which `settings` are for; or an attack on the
-      `embed_fn`s of the surrogates.
+      surrogates' embed functions.
     surrogates: the networks that the cloaks are made on, for pictures of the
       protocol's alignment (`extractors.on_frame`).
     probes: cloak the protected people's probes, too.

@@ -1,6 +1,6 @@
 """What galleries and probes show: clean pictures, or cloaked ones.
 
-Four cells, by who is cloaked (rows as in the evaluation of Protego):
+Four cells, by who is cloaked (rows as in the evaluation of Protego)::
 
                  gallery cloaked        gallery clean
   probe clean    1A, a poisoned gallery 1B, nobody: the control

@@ -19,7 +19,7 @@ from fr_poison.types import InputError
 
 
 class Run:
-  """Cloaks a tree of pictures, and goes on where it was stopped.
+  """Cloaks a tree of pictures, and goes on where it was stopped::
 
       run = photos.Run('in', 'out', settings, networks)
       with run.opened():

@@ -1,7 +1,7 @@
 """Multinomial logistic regression on standardised embeddings.
 
 The paper's linear classifier: scikit-learn's StandardScaler followed by
-LogisticRegression. It minimises
+LogisticRegression. It minimises::
 
   sum_i cross_entropy(x_i W + b, y_i) + |W|^2 / (2C)
 

@@ -2,8 +2,8 @@
 
 A recognizer is a module with `fit(gallery, labels, **settings)`, which gives a
 model, and `rank(model, probes, top_k)`. Galleries and probes are embeddings,
-or uint8 pictures for `end_to_end`. And there is what the protection
-rate is measured with:
+or uint8 pictures for `end_to_end`. And there is what the protection rate is
+measured with::
 
   rank_protected(clean, cloaked, labels, protected, splits, *, top_k, ...)
 

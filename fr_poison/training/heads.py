@@ -148,7 +148,7 @@ def magface(
 def triplet(
   margin: Annotated[float, checks.Range(0, 4)] = 0.2, mining: str = 'all'
 ) -> Head:
-  """Makes max(|a - p|^2 - |a - n|^2 + m, 0) of units (FaceNet, 3.1).
+  """Makes `max(|a - p|^2 - |a - n|^2 + m, 0)` of units (FaceNet, 3.1).
 
   Every picture is an anchor; its positives and negatives are the others of
   its batch, so under pmap those on the same device (and of its micro-batch):

@@ -3,7 +3,7 @@
 The file is a FlatBuffer: tables, which say in front of them where each of
 their fields is, and vectors. As in `openvino_ir` arrays are called by what uses
 them, counted in the order of the graph. TensorFlow has no PReLU of its own:
-it is written as relu(x) + c (x - |x|), whose slope below 0 is 2 c.
+it is written as `relu(x) + c (x - |x|)`, whose slope below 0 is 2 c.
 """
 
 import pathlib
