@@ -86,6 +86,36 @@ def test_programs_with_other_inputs_share_a_folder(tmp_path):
   assert len(folders) == 3 and all(f.startswith('a-') for f in folders)
 
 
+# On the tests' four devices, of four people with three pictures each.
+@pytest.mark.parametrize(
+  'label, sizes', [('pgd', [9, 3]), ('opom', [12]), ('tip_im', [3] * 4)]
+)
+def test_as_many_are_attacked_at_once_as_fill_the_devices(
+  tmp_path, monkeypatch, label, sizes
+):
+  found, stop_at = [], 2
+
+  def run(attack, params, rng, images, *, targets, groups=None):
+    if groups is not None:
+      assert groups.tolist() == np.repeat([*'abcd'], 3).tolist()
+    found.append(len(images))
+    if len(found) == stop_at:
+      raise KeyboardInterrupt
+    return images, {'improved': np.ones(len(images), bool)}
+
+  monkeypatch.setattr(cloaking.attacks, 'run', run)
+  job, faces = _job(label, {'num_steps': 2}), _faces('abcd')
+  if len(sizes) > 1:
+    with pytest.raises(KeyboardInterrupt):
+      _cloak(tmp_path, job, faces, range(4))
+    # Those of the first call are kept.
+    assert found.pop() == sizes[1] and found == sizes[:1]
+    stop_at = 0
+  images = _cloak(tmp_path, job, faces, range(4))
+  assert found == sizes
+  np.testing.assert_array_equal(images, faces.images)
+
+
 TARGETED = {
   'fawkes': {'version': 'plain', **PGD},
   'fawkes_v03': {'num_steps': 2},
