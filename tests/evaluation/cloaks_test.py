@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import toy_network
 
-from fr_poison import attacks, evaluation
+from fr_poison import attacks, evaluation, processes
 from fr_poison.attacks import targets
 from fr_poison.data import decode
 from fr_poison.data.faces import FaceSet
@@ -114,6 +114,31 @@ def test_as_many_are_attacked_at_once_as_fill_the_devices(
   images = _cloak(tmp_path, job, faces, range(4))
   assert found == sizes
   np.testing.assert_array_equal(images, faces.images)
+
+
+def test_a_process_makes_what_no_other_one_does(tmp_path, monkeypatch):
+  found, shared = [], []
+
+  def run(attack, params, rng, images, *, targets):
+    found.append(len(images))
+    return images, {'improved': np.ones(len(images), bool)}
+
+  def share(calls):
+    shared.extend(len(call) for call in calls)
+    yield calls[1]
+
+  def barrier():  # until which another one has made nothing
+    assert found == [3] and len([*tmp_path.rglob('d-*')]) == 1
+
+  monkeypatch.setattr(cloaking.attacks, 'run', run)
+  for name, value in {
+    'is_alone': lambda: False,
+    'share': share,
+    'barrier': barrier,
+  }.items():
+    monkeypatch.setattr(processes, name, value)
+  _cloak(tmp_path, _job(), _faces('abcd'), range(4))
+  assert shared == [3, 1] and found == [3, 9]
 
 
 TARGETED = {
