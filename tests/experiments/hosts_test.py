@@ -71,10 +71,11 @@ def _stable(path):
 
 
 def _made(folder):
-  """Cloaks and detectors."""
-  kinds = '.png', '.safetensors'
+  """Cloaks and detectors, without the seconds that are noted beside them."""
+  rooms = 'cloaks/', 'public_cloaks/', 'detect/detectors/'
   files = photos.files_of(folder).items()
-  return {name: data for name, data in files if name.endswith(kinds)}
+  found = {name: data for name, data in files if name.startswith(rooms)}
+  return {n: data for n, data in found.items() if not n.endswith('.json')}
 
 
 def test_a_study_of_two_hosts_is_that_of_one(environment, tmp_path, little):
@@ -97,7 +98,11 @@ def test_a_study_of_two_hosts_is_that_of_one(environment, tmp_path, little):
   for name in RECORDS:
     found = _stable(folder / f'{name}.jsonl')
     assert found == _stable(tmp_path / 'one' / f'{name}.jsonl') and found
-  assert _made(folder) == _made(tmp_path / 'one')
+  made = _made(folder)
+  assert made == _made(tmp_path / 'one')
+  assert {name.partition('/')[0] for name in made} == {
+    *('cloaks', 'public_cloaks', 'detect')
+  }
 
 
 def test_poison_goes_on_from_what_two_hosts_made(
