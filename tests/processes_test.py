@@ -16,7 +16,6 @@ import verify
 from configs import lfw_verification
 
 from fr_poison import extractors, locks, processes
-from fr_poison.report import record_file
 from fr_poison.search import store
 
 # What each of two processes sees of it.
@@ -75,10 +74,6 @@ def verified(folder, name):
     return verify.run(config, folder / name / 'pairs', str(folder / 'lfw'))
 
 
-def _without_time(records):
-  return [{k: v for k, v in r.items() if k != 'wall_seconds'} for r in records]
-
-
 def test_two_processes_share_what_there_is(tmp_path, monkeypatch):
   monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'tfds'))
   lfw_tree.make(tmp_path / 'lfw')
@@ -113,9 +108,11 @@ def test_two_processes_share_what_there_is(tmp_path, monkeypatch):
   }
   fill(tmp_path / 'one')
   verified(tmp_path, 'one')
-  records = record_file.read(tmp_path / 'two' / 'pairs' / 'records.jsonl')
-  kept = record_file.read(tmp_path / 'one' / 'pairs' / 'records.jsonl')
-  assert _without_time(records) == _without_time(kept) and kept
+  two, one = (
+    hosts.records(tmp_path / name / 'pairs' / 'records.jsonl')
+    for name in ('two', 'one')
+  )
+  assert two == one and one
   found, expected = (
     {
       str(p.relative_to(tmp_path / n)): p.read_bytes()

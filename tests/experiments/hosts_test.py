@@ -14,7 +14,6 @@ import study
 
 from fr_poison import strict_json
 from fr_poison.photos import tree
-from fr_poison.report import record_file
 
 # Cloaks, and three programs that read them.
 STUDY = """
@@ -54,20 +53,11 @@ RECORDS = (
   'detect/detection',
   'detect/trainers',
 )
-_OF_A_RUN = 'wall_seconds', 'train_seconds', 'device'
 
 
 @pytest.fixture
 def environment(tmp_path_factory):
   return programs.environment(tmp_path_factory, num_devices=1)
-
-
-def _stable(path):
-  """Records without what differs between two runs: time, number of devices."""
-  return [
-    {k: v for k, v in r.items() if k not in _OF_A_RUN}
-    for r in record_file.read(path)
-  ]
 
 
 def _made(folder):
@@ -96,8 +86,8 @@ def test_a_study_of_two_hosts_is_that_of_one(environment, tmp_path, little):
   small = runpy.run_path(f'{config}.py')['get_config']('smoke').to_dict()
   study.make_all(study.Study(small, tmp_path / 'one', None), ())
   for name in RECORDS:
-    found = _stable(folder / f'{name}.jsonl')
-    assert found == _stable(tmp_path / 'one' / f'{name}.jsonl') and found
+    found = hosts.records(folder / f'{name}.jsonl')
+    assert found == hosts.records(tmp_path / 'one' / f'{name}.jsonl') and found
   made = _made(folder)
   assert made == _made(tmp_path / 'one')
   assert {name.partition('/')[0] for name in made} == {
