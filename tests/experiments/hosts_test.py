@@ -116,7 +116,7 @@ def test_poison_goes_on_from_what_two_hosts_made(
   hosts.kill(both, 0, lambda: part.exists() and part.stat().st_size)
   # The second one has every second picture.
   paths, _ = tree.find_pictures(source)
-  rows = map(strict_json.loads, part.read_text().splitlines())
+  rows = map(strict_json.loads, part.read_bytes().splitlines())
   own = [row['input'] for row in rows]
   assert own == paths[1::2][: len(own)]
   finished = {p: p.stat().st_mtime_ns for p in output.rglob('*.png')}
