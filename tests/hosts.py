@@ -6,6 +6,10 @@ import time
 
 import programs
 
+from fr_poison.report import record_file
+
+# Differs between two runs, of one host or of two.
+_OF_A_RUN = 'wall_seconds', 'train_seconds', 'run_seconds', 'device'
 LOST = 'error: another process of this run ended, or was not heard of; '
 
 
@@ -40,3 +44,11 @@ def kill(both, number, is_time) -> str:
   assert time.monotonic() - start < 60
   both[number].communicate()
   return line
+
+
+def records(path) -> list[dict]:
+  """Those of a file, without time and number of devices."""
+  return [
+    {k: v for k, v in record.items() if k not in _OF_A_RUN}
+    for record in record_file.read(path)
+  ]

@@ -56,8 +56,9 @@ def test_each_device_runs_the_program_of_one():
   np.testing.assert_array_equal(found, 10 + rows.sum(1))
   assert len(found.sharding.device_set) == 4 and set(sizes) == {(3, 2)}
   assert parallel.join(mesh, parts).devices() == {LOCAL[0]}
-  assert not parts.is_deleted()
   same = lambda static, whole, part: part
+  parallel.each(same, 0, mesh, (), parts)
+  assert not parts.is_deleted()
   parallel.each(same, 0, mesh, (), parts, donate=True)
   assert parts.is_deleted()
 
@@ -88,6 +89,18 @@ def test_the_same_bytes_on_any_number_of_devices(case):
     # What is measured of them, jaxlib 0.10 puts together in another order.
     for key, values in info.items():
       np.testing.assert_allclose(other[key], values, rtol=1e-5)
+
+
+def test_on_a_cpu_two_pictures_are_a_program_however_many_there_are():
+  sizes = set()
+
+  def embed_fn(params, images):
+    sizes.add(len(images))
+    return toys.embed_fn(params, images)
+
+  attack = attacks.pgd([embed_fn], epsilon=0.1, num_steps=1)
+  attacks.run(attack, [toys.params()], RNG, toys.images(5), devices=1)
+  assert sizes == {2}
 
 
 def test_embeddings_are_the_same_on_any_number_of_devices(little):

@@ -44,17 +44,18 @@ def launch(name, config, *args, env, little=False) -> subprocess.Popen:
 
   Args:
     name: of the program.
-    config: one of experiments/configs, or a path.
+    config: one of experiments/configs, or a path; None: it takes none.
     *args: other flags.
     env: see `environment`.
     little: with `little_networks` in the place of those that ship.
   """
+  if config is not None:
+    args = f'--config={EXPERIMENTS / "configs" / config}.py:smoke', *args
   return subprocess.Popen(
     [
       sys.executable,
       *([str(LITTLE)] if little else []),
       str(EXPERIMENTS / f'{name}.py'),
-      f'--config={EXPERIMENTS / "configs" / config}.py:smoke',
       *args,
     ],
     stdout=subprocess.PIPE,

@@ -2,12 +2,14 @@
 
 The device's time is that of the same attacks and embeddings with no other work
 beside them. JPEGs are drawn: soft shapes with noise. Nobody looks for faces.
+Memory is what the process's peak grew by while pictures were cloaked.
 """
 
 import pathlib
 import tempfile
 from collections.abc import Iterator
 
+import jax
 import numpy as np
 from PIL import Image
 
@@ -34,7 +36,10 @@ def _draw(height, width, seed):
 
 
 def _measure(shape, num_pictures, num_steps, batch_size, repeats):
-  """Seconds of the whole and of the device."""
+  """Seconds of the whole and of the device, and bytes that pictures took.
+
+  These are what the process's peak grew by, once all was compiled.
+  """
   settings = photos.Settings(
     surrogates=(_NETWORK,),
     attack=_ATTACK | {'num_steps': num_steps},
@@ -55,6 +60,8 @@ def _measure(shape, num_pictures, num_steps, batch_size, repeats):
       cloaker.changes(batch)
     return [cloaker.embed(measured) for _ in range(num_pictures)]
 
+  jax.block_until_ready(device())  # compiles it
+  before = timing.peak_bytes()
   with tempfile.TemporaryDirectory() as folder:
     source, output = (pathlib.Path(folder) / x for x in ('in', 'out'))
     for i in range(num_pictures):
@@ -67,7 +74,8 @@ def _measure(shape, num_pictures, num_steps, batch_size, repeats):
 
     ways = {'whole': whole, 'device': device}
     seconds, _ = timing.medians(ways, repeats)
-  return seconds['whole'], seconds['device']
+  memory = timing.peak_bytes() - before
+  return seconds['whole'], seconds['device'], memory
 
 
 def lines(
@@ -89,12 +97,13 @@ def lines(
   """
   yield (
     f'{_ATTACK["name"]} on {_NETWORK}, {num_steps} steps\n'
-    'pictures   number  poison [s]  device [s]  poison/device'
+    'pictures   number  poison [s]  device [s]  poison/device  memory [MB]'
   )
   numbers = num_small, num_large
   for (name, shape), number in zip(_SIZES.items(), numbers, strict=True):
     how = shape, number, num_steps, batch_size, repeats
-    whole, device = _measure(*how)
+    whole, device, memory = _measure(*how)
     yield (
-      f'{name:9} {number:7} {whole:11.2f} {device:11.2f} {whole / device:14.2f}'
+      f'{name:9} {number:7} {whole:11.2f} {device:11.2f} '
+      f'{whole / device:14.2f} {memory / 1e6:12.0f}'
     )

@@ -5,8 +5,6 @@ the first searches, over the gallery itself: what the gallery and they take, and
 with Python and all imports. faiss keeps a copy of its own, and comes later.
 """
 
-import resource
-import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -30,11 +28,6 @@ def directions(count: int, num_columns: int, seed: int) -> np.ndarray:
   return result
 
 
-def _peak_bytes():
-  unit = 1 if sys.platform == 'darwin' else 1024
-  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
 def lines(
   num_faces: int, num_columns: int, num_probes: int, repeats: int
 ) -> Iterator[str]:
@@ -46,11 +39,11 @@ def lines(
     num_probes: searched at a time.
     repeats: turns of each.
   """
-  before = _peak_bytes()
+  before = timing.peak_bytes()
   gallery = directions(num_faces, num_columns, 0)
   probes = directions(num_probes, num_columns, 1)
   exact = nearest.top_k(probes, gallery, _APPROXIMATE)
-  peak = _peak_bytes()
+  peak = timing.peak_bytes()
   import faiss
 
   index = faiss.IndexFlatIP(num_columns)

@@ -1,6 +1,10 @@
-"""How long things take on a noisy machine: by turns, and the median counts."""
+"""How long things take on a noisy machine: by turns, and the median counts.
+
+And how much memory.
+"""
 
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -36,3 +40,11 @@ def medians(
         if i:
           seconds[name].append(time.perf_counter() - start)
   return {name: statistics.median(x) for name, x in seconds.items()}, results
+
+
+def peak_bytes() -> int:
+  """Gives the most memory that this process ever had."""
+  import resource  # which Windows does not have
+
+  unit = 1 if sys.platform == 'darwin' else 1024
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -3,10 +3,11 @@
 The unit of work is one person, whose cloaked pictures appear in their store
 all at once, under a key of everything that went into them. A killed run started
 again skips finished people, and what is evaluated is always what was read back
-from the files. Where several processes run, each makes the cloaks of the next
-person whom no other one has taken, and then reads the cloaks of all. A cloak
-imitates one of the people outside the evaluation, since the cloak of one person
-must not depend on who else is tested.
+from the files. Those with few pictures are attacked several at a time, so that
+every device has its part. Where several processes run, each makes the cloaks of
+the next people whom no other one has taken, and then reads the cloaks of all. A
+cloak imitates one of the people outside the evaluation, since the cloak of one
+person must not depend on who else is tested.
 """
 
 import functools
@@ -19,7 +20,14 @@ from typing import Protocol as Interface
 import jax
 import numpy as np
 
-from fr_poison import attacks, checks, extractors, keys, processes
+from fr_poison import (
+  attacks,
+  checks,
+  extractors,
+  keys,
+  parallel,
+  processes,
+)
 from fr_poison.attacks import targets
 from fr_poison.data.faces import FaceSet, to_float
 from fr_poison.data.splits import Rows
@@ -45,14 +53,15 @@ _ATTACKS = {
 # Those that choose among candidates: all there are, or so many.
 _FROM_SET = {'feature_shift': None, 'protected_set': None, 'tip_im': 10}
 _STAGES = ('NETWORKS', 'CLOAKS')
+_LEAST = 2  # pictures on a device at a time, as people have them
 
 
 @runtime_checkable
 class Progress(Interface):
-  """Hears how far the work is: of people, one at a time."""
+  """Hears how far the work is, in people."""
 
-  def update(self, what: str) -> None:
-    """One more person's turn begins."""
+  def update(self, what: str, count: int = 1) -> None:
+    """The turn of so many more people begins."""
 
   def skip(self) -> None:
     """One person's cloaks are there already."""
@@ -176,21 +185,19 @@ def _by_name(faces):
   }
 
 
-def _targets(job, name, images, batch_size):
+def _targets(job, name, images, batch_size, embedded):
   """Per network, whom a person's pictures [M, H, W, 3] should look like.
 
-  None for attacks that run away from their own embedding.
+  [D] or [M, D]; for attacks that choose among candidates, these, [T, D].
+  `embedded` gives everybody's whom cloaks may imitate.
   """
-  if not job.make().is_targeted:
-    return None
   candidates, attack = job.candidates, attack_name(job.label, job.settings)
   is_other = [candidates.names[label] != name for label in candidates.labels]
   rows = np.flatnonzero(is_other)
   if not len(rows):
     raise InputError(f'{job.label}: nobody to take for a target')
   labels = candidates.labels[rows]
-  embed = lambda network, x: extractors.embed(network, x, batch_size)
-  others = [embed(n, candidates.images)[rows] for n in job.networks]
+  others = [found[rows] for found in embedded()]
   if attack in _FROM_SET:
     people, number = np.unique(labels), _FROM_SET[attack]
     if number is not None:  # the same for all, but for who cloaks
@@ -199,7 +206,7 @@ def _targets(job, name, images, batch_size):
       np.stack([o[labels == person].mean(0) for person in people])
       for o in others
     ]
-  own = [embed(network, images) for network in job.networks]
+  own = _embeddings(job, images, batch_size)
   pairs = list(zip(own, others, strict=True))
   if attack == 'fawkes_v03' or job.settings.get('version') == '0.3':
     # Of the pictures, not of their number: a draw of each user's own.
@@ -208,6 +215,31 @@ def _targets(job, name, images, batch_size):
     goal = labels == targets.choose_person(own, others, labels, seed=seed)
     return [targets.shifted(e, o[goal]) for e, o in pairs]
   return [targets.farthest(e, o, labels) for e, o in pairs]
+
+
+def _embeddings(job, images, batch_size):
+  """By each network, [M, D]."""
+  return [extractors.embed(n, images, batch_size) for n in job.networks]
+
+
+def _targets_of_all(job, names, images, batch_size, embedded):
+  """The same for the pictures of several people, a row a picture.
+
+  None for attacks that run away from their own embedding.
+  """
+  if not job.make().is_targeted:
+    return None
+  each = [
+    _targets(job, name, own, batch_size, embedded)
+    for name, own in zip(names, images, strict=True)
+  ]
+  if job.make().from_set:  # which are one person's
+    return each[0]
+  rows = lambda x, own: np.broadcast_to(x, (len(own), x.shape[-1]))
+  return [
+    np.concatenate(list(map(rows, found, images)))
+    for found in zip(*each, strict=True)
+  ]
 
 
 def cloak_people(
@@ -220,7 +252,7 @@ def cloak_people(
   batch_size: int = 20,
   progress: Progress | None = None,
 ) -> Cloaks:
-  """Cloaks the pictures `indices`, one person after the other.
+  """Cloaks the pictures `indices`, some people at a time.
 
   Args:
     job: the attack, the networks, and whom to look like.
@@ -229,13 +261,16 @@ def cloak_people(
     indices: which of their pictures to cloak; None: all.
     folder: where the cloaks are kept, see `store`; None: nowhere.
     batch_size: pictures embedded at a time on an accelerator.
-    progress: hears of each person before their turn.
+    progress: hears of people before their turn.
 
   Raises:
     InputError: a network that is not shown its part of such pictures.
   """
-  attack, images = job.make(), faces.images.copy()
-  make = lambda name, own: _attacked(job, attack, name, own, batch_size)
+  images = faces.images.copy()
+  embedded = functools.cache(
+    lambda: _embeddings(job, job.candidates.images, batch_size)
+  )
+  make = lambda names, own: _attacked(job, names, own, batch_size, embedded)
   num_improved, seconds = 0, 0.0
   for own, codes, note in each_person(
     job, faces, people, indices, make, folder=folder, progress=progress
@@ -251,7 +286,7 @@ def each_person(
   faces: FaceSet,
   people: Sequence[int] | None,
   indices: Rows | None,
-  make: Callable[[str, Rows], tuple[UInt8Images, dict]],
+  make: Callable[[list[str], list[Rows]], list[tuple[UInt8Images, dict]]],
   *,
   files: Sequence[str] | None = None,
   folder: pathlib.Path | None = None,
@@ -268,7 +303,7 @@ def each_person(
     faces: see there.
     people: see there.
     indices: see there.
-    make: (name, pictures) -> uint8 [K, H, W, 3] and a note.
+    make: (names, pictures of each) -> of each, uint8 [K, H, W, 3] and a note.
     files: names of what is kept of a person; None: those of the pictures.
     folder: see there.
     progress: see there.
@@ -285,43 +320,74 @@ def each_person(
     own, name = indices[faces.labels[indices] == person], faces.names[person]
     paths = files or [faces.paths[i] for i in own]
     turns.append((name, own, folder and Kept(folder, name, key, paths)))
+  calls = list(_calls(job.make(), turns))
 
-  def made(name, own, kept):
+  def made(some):
+    names, rows, kept = zip(*some, strict=True)
     if progress:
       on = '+'.join(network.origin for network in job.networks)
-      progress.update(f'{job.label} on {on}, {name}')
-    ours.add(name)
-    found = make(name, faces.images[own])
-    return kept.save(*found) if kept else found
+      progress.update(f'{job.label} on {on}, {", ".join(names)}', len(names))
+    ours.update(names)
+    found = make([*names], [faces.images[own] for own in rows])
+    return [
+      place.save(*one) if place else one
+      for place, one in zip(kept, found, strict=True)
+    ]
 
   if folder and not processes.is_alone():
-    for turn in processes.share(turns):
-      if turn[-1].load() is None:
-        made(*turn)
+    for call in processes.share(calls):
+      if missing := [turn for turn in call if turn[-1].load() is None]:
+        made(missing)
     processes.barrier()
-  for name, own, kept in turns:
-    found = kept and kept.load()
-    if found and progress and name not in ours:
-      progress.skip()
-    yield own, *(found or made(name, own, kept))
+  for call in calls:
+    found = [kept and kept.load() for _, _, kept in call]
+    for (name, _, _), one in zip(call, found, strict=True):
+      if one and progress and name not in ours:
+        progress.skip()
+    missing = [turn for turn, x in zip(call, found, strict=True) if not x]
+    new = iter(made(missing) if missing else ())
+    for (_, own, _), one in zip(call, found, strict=True):
+      yield own, *(one or next(new))
 
 
-def _attacked(job, attack, name, images, batch_size):
-  """A person's cloaks, uint8 [M, H, W, 3], and what is noted of them."""
-  start = time.monotonic()
-  # A person is a group of its own: all these pictures have one label.
+def _calls(attack, turns):
+  """Yields people who are attacked together, as few as leave no device idle.
+
+  So a stopped run loses little, and several processes have calls to share. Who
+  chooses among candidates is alone, as everybody has their own.
+  """
+  is_group, call, number = attack.unit == 'group', [], 0
+  wanted = len(parallel.chosen(None)) * (1 if is_group else _LEAST)
+  for turn in turns:
+    call.append(turn)
+    number += 1 if is_group else len(turn[1])
+    if number >= wanted or attack.from_set:
+      yield call
+      call, number = [], 0
+  if call:
+    yield call
+
+
+def _attacked(job, names, images, batch_size, embedded):
+  """Each person's cloaks, uint8 [M, H, W, 3], and what is noted of them."""
+  start, attack = time.monotonic(), job.make()
+  sizes = [len(own) for own in images]
+  # A person is a group of their own.
   is_group = attack.unit == 'group'
-  groups = {'groups': [name] * len(images)} if is_group else {}
+  groups = {'groups': np.repeat(names, sizes)} if is_group else {}
   adv_images, info = attacks.run(
     attack,
     [network.params for network in job.networks],
     jax.random.key(job.seed),
-    to_float(images),
-    targets=_targets(job, name, images, batch_size),
+    to_float(np.concatenate(images)),
+    targets=_targets_of_all(job, names, images, batch_size, embedded),
     **groups,
   )
   codes = np.round(np.asarray(adv_images) * 255).astype(np.uint8)
-  return codes, {
-    'num_improved': int(np.sum(info['improved'])),
-    'seconds': time.monotonic() - start,
-  }
+  seconds = (time.monotonic() - start) / len(codes)
+  ends = np.cumsum(sizes)[:-1]
+  parts = (np.split(x, ends) for x in (codes, np.asarray(info['improved'])))
+  return [
+    (own, {'num_improved': int(np.sum(x)), 'seconds': seconds * len(own)})
+    for own, x in zip(*parts, strict=True)
+  ]

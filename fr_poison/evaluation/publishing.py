@@ -7,6 +7,7 @@ on the probes, so that these are pictures which the mask was not made from.
 Without a mask the probes are a group of their own.
 """
 
+import functools
 import pathlib
 import time
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ def cloak(
     folder: where the cloaks are kept, so that a stopped run goes on; None:
       nowhere.
     batch_size: pictures embedded at a time on an accelerator.
-    progress: hears of each person before their turn.
+    progress: hears of people before their turn.
     **settings: of the recipe.
 
   Raises:
@@ -142,8 +143,7 @@ def _with_masks(job, faces, people, gallery, probes, batch_size, **shown):
         f'{job.label}: {faces.names[person]} has no picture in a gallery, so '
         'there is none to make the mask from'
       )
-  attack, num_improved, seconds = job.make(), 0, 0.0
-  make = lambda name, own: _mask(job, attack, name, own)
+  make, num_improved, seconds = functools.partial(_masks, job), 0, 0.0
   for own, (brighter, darker), note in cloaking.each_person(
     job, faces, people, gallery, make, files=_MASK, kept='mask', **shown
   ):
@@ -155,19 +155,25 @@ def _with_masks(job, faces, people, gallery, probes, batch_size, **shown):
   return Cloaks(images, num_improved, seconds)
 
 
-def _mask(job, attack, name, images):
-  """What a mask adds and takes away, uint8 [2, H, W, 3]."""
+def _masks(job, names, images):
+  """Of each person what a mask adds and takes away, uint8 [2, H, W, 3]."""
   start = time.monotonic()
   found = attacks.make_masks(
-    attack,
+    job.make(),
     [network.params for network in job.networks],
     jax.random.key(job.seed),
-    to_float(images),
-    [name] * len(images),
+    to_float(np.concatenate(images)),
+    np.repeat(names, [len(own) for own in images]),
   )
-  levels = np.round(255 * np.asarray(found[name][0]))
-  parts = np.stack([np.maximum(levels, 0), np.maximum(-levels, 0)])
-  return parts.astype(np.uint8), {'seconds': time.monotonic() - start}
+  levels = [np.round(255 * np.asarray(found[name][0])) for name in names]
+  seconds = (time.monotonic() - start) / len(names)
+  return [
+    (
+      np.stack([np.maximum(x, 0), np.maximum(-x, 0)]).astype(np.uint8),
+      {'seconds': seconds},
+    )
+    for x in levels
+  ]
 
 
 def _codes(images):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import toy_network
 
-from fr_poison import attacks, evaluation
+from fr_poison import attacks, evaluation, processes
 from fr_poison.attacks import targets
 from fr_poison.data import decode
 from fr_poison.data.faces import FaceSet
@@ -84,6 +84,61 @@ def test_programs_with_other_inputs_share_a_folder(tmp_path):
   np.testing.assert_array_equal(some[:2], every[:2])
   folders = {p.parent.name for p in tmp_path.rglob('*.png')}
   assert len(folders) == 3 and all(f.startswith('a-') for f in folders)
+
+
+# On the tests' four devices, of four people with three pictures each.
+@pytest.mark.parametrize(
+  'label, sizes', [('pgd', [9, 3]), ('opom', [12]), ('tip_im', [3] * 4)]
+)
+def test_as_many_are_attacked_at_once_as_fill_the_devices(
+  tmp_path, monkeypatch, label, sizes
+):
+  found, stop_at = [], 2
+
+  def run(attack, params, rng, images, *, targets, groups=None):
+    if groups is not None:
+      assert groups.tolist() == np.repeat([*'abcd'], 3).tolist()
+    found.append(len(images))
+    if len(found) == stop_at:
+      raise KeyboardInterrupt
+    return images, {'improved': np.ones(len(images), bool)}
+
+  monkeypatch.setattr(cloaking.attacks, 'run', run)
+  job, faces = _job(label, {'num_steps': 2}), _faces('abcd')
+  if len(sizes) > 1:
+    with pytest.raises(KeyboardInterrupt):
+      _cloak(tmp_path, job, faces, range(4))
+    # Those of the first call are kept.
+    assert found.pop() == sizes[1] and found == sizes[:1]
+    stop_at = 0
+  images = _cloak(tmp_path, job, faces, range(4))
+  assert found == sizes
+  np.testing.assert_array_equal(images, faces.images)
+
+
+def test_a_process_makes_what_no_other_one_does(tmp_path, monkeypatch):
+  found, shared = [], []
+
+  def run(attack, params, rng, images, *, targets):
+    found.append(len(images))
+    return images, {'improved': np.ones(len(images), bool)}
+
+  def share(calls):
+    shared.extend(len(call) for call in calls)
+    yield calls[1]
+
+  def barrier():  # until which another one has made nothing
+    assert found == [3] and len([*tmp_path.rglob('d-*')]) == 1
+
+  monkeypatch.setattr(cloaking.attacks, 'run', run)
+  for name, value in {
+    'is_alone': lambda: False,
+    'share': share,
+    'barrier': barrier,
+  }.items():
+    monkeypatch.setattr(processes, name, value)
+  _cloak(tmp_path, _job(), _faces('abcd'), range(4))
+  assert shared == [3, 1] and found == [3, 9]
 
 
 TARGETED = {

@@ -1,6 +1,6 @@
-import subprocess
-import sys
+"""A data set is embedded into a store, by two hosts together."""
 
+import hosts
 import numpy as np
 import programs
 
@@ -11,19 +11,20 @@ from fr_poison.data import datasets
 def test_a_data_set_is_embedded_block_by_block(
   little, tmp_path, tmp_path_factory
 ):
-  path = programs.EXPERIMENTS / 'embedding_store.py'
-  words = [sys.executable, str(programs.LITTLE), str(path)]
-  result = subprocess.run(
-    [*words, '--network=mobileface', '--output=store'],
-    capture_output=True,
-    text=True,
-    cwd=tmp_path,
+  output = tmp_path / 'store'
+  both = hosts.launch(
+    *('embedding_store', None),
+    *('--network=mobileface', f'--output={output}'),
     env=programs.environment(tmp_path_factory),
   )
-  assert result.returncode == 0, result.stderr
-  computed, named = result.stdout.splitlines()
+  first, second = map(programs.finish, both)
+  assert not second
+  computed, named = first.splitlines()
   assert computed == '1 of 1 blocks computed'
-  (file,) = tmp_path.glob('store/mobileface-*/embeddings.f32')
+  (folder,) = output.glob('mobileface-*')
+  names = 'embeddings.f32', 'manifest.json'
+  assert sorted(path.name for path in folder.iterdir()) == [*names]
+  file = folder / names[0]
   assert named == f'{file}: float32 [400, 16]'
   found = np.memmap(file, np.float32, 'r', 0, (400, 16))
   faces = datasets.load('orl')

@@ -1,23 +1,30 @@
-"""Two processes of one run, of which one is killed, against one process."""
+"""Two processes of one run, of which one is killed, against one process.
+
+verify.py is in processes_test.py, and embedding_store.py in a file of its own.
+"""
+
+import runpy
 
 import hosts
 import photos
 import poison
 import programs
 import pytest
+import study
 
-from fr_poison.report import record_file
+from fr_poison import strict_json
+from fr_poison.photos import tree
 
-# Some seconds of cloaks, and two programs that read them.
+# Cloaks, and three programs that read them.
 STUDY = """
 from configs import study
 from ml_collections import ConfigDict
 
-SMALL = {
-  'attacks': {'pgd': {'epsilon': 8 / 255, 'num_steps': 60}},
+PGD = {'epsilon': 8 / 255, 'num_steps': 4}
+PEOPLE = {'num_people': 12, 'num_public': 4}
+SMALL = PEOPLE | {
+  'attacks': {'pgd': PGD},
   'networks': ('mobileface',),
-  'num_people': 12,
-  'num_public': 4,
   'num_protected': 4,
   'noise_control': False,
   'histories': {},
@@ -25,13 +32,28 @@ SMALL = {
   'adversaries': {'oblivious': {}},
   'recognizers': {'nearest_neighbor': {'normalize': True}},
 }
+DETECT = PEOPLE | {
+  'attacks': {'pgd': PGD},
+  'unseen_attacks': {},
+  'train_sets': (('pgd',),),
+  'detectors': {'statistics': {'name': 'statistics'}},
+  'processing': {},
+}
 
 def get_config(arg):
-  runs = study.get_config(arg).runs.to_dict()
-  runs = {name: runs[name] | SMALL for name in ('baseline', 'distractors')}
+  given = study.get_config(arg).runs.to_dict()
+  runs = {name: given[name] | SMALL for name in ('baseline', 'distractors')}
   runs['distractors']['num_distractors'] = (10,)
+  runs['detect'] = given['detect'] | DETECT
+  runs['detect']['pipeline']['purifiers'] = ()
   return ConfigDict({'runs': runs, 'left_out': ()})
 """
+RECORDS = (
+  'baseline/records',
+  'distractors/distractors',
+  'detect/detection',
+  'detect/trainers',
+)
 
 
 @pytest.fixture
@@ -39,19 +61,15 @@ def environment(tmp_path_factory):
   return programs.environment(tmp_path_factory, num_devices=1)
 
 
-def _stable(path):
-  """Records without what differs between two runs: time, number of devices."""
-  return [
-    {k: v for k, v in r.items() if k != 'device' and not k.endswith('_seconds')}
-    for r in record_file.read(path)
-  ]
+def _made(folder):
+  """Cloaks, without the seconds that are noted beside them."""
+  rooms = 'cloaks/', 'public_cloaks/'
+  files = photos.files_of(folder).items()
+  found = {name: data for name, data in files if name.startswith(rooms)}
+  return {n: data for n, data in found.items() if not n.endswith('.json')}
 
 
-def _pictures(folder):
-  return {n: x for n, x in photos.files_of(folder).items() if '.png' in n}
-
-
-def test_a_study_of_two_hosts_is_that_of_one(environment, tmp_path):
+def test_a_study_of_two_hosts_is_that_of_one(environment, tmp_path, little):
   (tmp_path / 'small.py').write_text(STUDY)
   config, folder = tmp_path / 'small', tmp_path / 'two'
   command = 'study', config, f'--workdir={folder}'
@@ -60,20 +78,27 @@ def test_a_study_of_two_hosts_is_that_of_one(environment, tmp_path):
   line = hosts.kill(both, 1, is_time)
   assert line.startswith(hosts.LOST) and f'--workdir={folder}' in line
   assert not (folder / 'report.html').exists()
-  finished = {p: p.stat().st_mtime_ns for p in folder.glob('cloaks/*/*/*.png')}
+  finished = {
+    path: path.stat().st_mtime_ns
+    for path in folder.glob('cloaks/*/*/*.png')
+    if not path.match('*.partial/*')
+  }
 
   both = hosts.launch(*command, env=environment)
   first, second = map(programs.finish, both)
   assert 'See ' in first and not second
   assert finished == {p: p.stat().st_mtime_ns for p in finished}
-  one = programs.start(
-    'study', config, tmp_path / 'one', env=environment, little=True
-  )
-  programs.finish(one)
-  for name in ('records', 'distractors/distractors'):
-    path = folder / f'{name}.jsonl'
-    assert _stable(path) == _stable(tmp_path / 'one' / f'{name}.jsonl')
-  assert _pictures(folder) == _pictures(tmp_path / 'one')
+  small = runpy.run_path(f'{config}.py')['get_config']('smoke').to_dict()
+  study.make_all(study.Study(small, tmp_path / 'one', None), ())
+  for name in RECORDS:
+    found = hosts.records(folder / f'{name}.jsonl')
+    assert found == hosts.records(tmp_path / 'one' / f'{name}.jsonl') and found
+  made = _made(folder)
+  assert made == _made(tmp_path / 'one')
+  assert {name.partition('/')[0] for name in made} == {
+    'cloaks',
+    'public_cloaks',
+  }
 
 
 def test_poison_goes_on_from_what_two_hosts_made(
@@ -90,6 +115,11 @@ def test_poison_goes_on_from_what_two_hosts_made(
   )
   part = output / '.manifest-1.jsonl'
   hosts.kill(both, 0, lambda: part.exists() and part.stat().st_size)
+  # The second one has every second picture.
+  paths, _ = tree.find_pictures(source)
+  rows = map(strict_json.loads, part.read_bytes().splitlines())
+  own = [row['input'] for row in rows]
+  assert own == paths[1::2][: len(own)]
   finished = {p: p.stat().st_mtime_ns for p in output.rglob('*.png')}
 
   poison.run(photos.CONFIG, source, output)

@@ -1,14 +1,14 @@
-"""LFW's protocol, on a tree like LFW's whose people are a colour each."""
+"""LFW's protocol, on a tree like LFW's: see lfw_tree.py."""
 
 import hashlib
 
 import jax.numpy as jnp
+import lfw_tree
 import numpy as np
 import pytest
 import verify
 from configs import lfw_verification
 
-from fr_poison.data import decode
 from fr_poison.extractors import Extractor, NetworkSpec
 from fr_poison.report import kinds, record_file, sources, tables
 from fr_poison.search import store
@@ -16,19 +16,6 @@ from fr_poison.types import InputError
 
 # What differs between two runs.
 _TIMES = dict.fromkeys(('wall_seconds', 'run_seconds'))
-COLOURS = {'Ann': (200, 60, 60), 'Bob': (60, 200, 60), 'Cat': (60, 60, 200)}
-COLOURS['Dan'] = (200, 200, 60)
-# Two folds of two pairs of one person, and of two.
-PAIRS = """2\t2
-Ann\t1\t2
-Bob\t1\t2
-Ann\t1\tBob\t1
-Ann\t2\tBob\t2
-Cat\t1\t2
-Dan\t1\t2
-Cat\t1\tDan\t1
-Cat\t2\tDan\t2
-"""
 
 
 def _colour(params, images):
@@ -46,19 +33,7 @@ def lfw(tmp_path, monkeypatch):
   """The folder of pictures and pairs; networks by name are colours."""
   monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'tfds'))
   monkeypatch.setenv('FR_POISON_CACHE', str(tmp_path / 'cache'))
-  for name, colour in COLOURS.items():
-    for number in (1, 2):
-      _draw(tmp_path / 'lfw', name, number, colour)
-  (tmp_path / 'lfw' / 'protocol').mkdir()
-  (tmp_path / 'lfw' / 'protocol' / 'pairs.txt').write_text(PAIRS)
-  return tmp_path / 'lfw'
-
-
-def _draw(root, name, number, colour):
-  path = root / 'lfw' / name / f'{name}_{number:04}.jpg'
-  path.parent.mkdir(parents=True, exist_ok=True)
-  flat = np.full([25, 25, 3], colour, np.uint8)
-  path.write_bytes(decode.encode_jpeg(flat))
+  return lfw_tree.make(tmp_path / 'lfw')
 
 
 @pytest.fixture
@@ -99,7 +74,7 @@ def test_folds_by_hand(lfw, colours, config, tmp_path):
   # right whatever the threshold, and the highest of the best rejects all, which
   # is right of half of the first fold. The first fold's is right of Cat, and of
   # Cat and Dan, and wrong of the two pairs with that picture.
-  _draw(lfw, 'Dan', 2, COLOURS['Cat'])
+  lfw_tree.draw(lfw, 'Dan', 2, lfw_tree.COLOURS['Cat'])
   for record in verify.run(config, tmp_path / 'out', str(lfw)):
     assert record['accuracy'] == 0.5 and record['accuracy_std'] == 0
 
@@ -173,7 +148,7 @@ def test_all_that_load_are_verified_where_none_is_named(
 
 
 def _two(lfw):
-  (lfw / 'pairs.txt').write_text(PAIRS)
+  (lfw / 'pairs.txt').write_text(lfw_tree.PAIRS)
 
 
 def _fewer(lfw):
@@ -234,7 +209,7 @@ def test_pairs_may_lie_elsewhere(lfw, colours, config, tmp_path):
   (lfw / 'protocol').rename(tmp_path / 'protocol')
   config |= {'pairs_dir': str(tmp_path / 'protocol')}
   again = verify.run(config, tmp_path / 'out', str(lfw))
-  digest = hashlib.sha256(PAIRS.encode()).hexdigest()
+  digest = hashlib.sha256(lfw_tree.PAIRS.encode()).hexdigest()
   for one, other in zip(found, again, strict=True):
     assert one['pairs'] == {'pairs.txt': digest}
     assert one | _TIMES == other | _TIMES
@@ -252,7 +227,7 @@ def test_parts_of_the_frame_are_compared_on_view_1(
   lfw, colours, config, tmp_path
 ):
   # Two lists of one fold each; in the second the colours are shared.
-  head, *lines = PAIRS.splitlines()
+  head, *lines = lfw_tree.PAIRS.splitlines()
   for name, rows in (('Train', lines[:4]), ('Test', lines[4:])):
     text = '\n'.join(['2', *rows])
     (lfw / 'protocol' / f'pairsDev{name}.txt').write_text(text)
