@@ -104,6 +104,7 @@ _PAGES = {
   'cells_lfw': {'cells': who_cloaks.by_cell},
   'cells_tip_im': {'cells': who_cloaks.by_cell},
   'cell_budgets': {'cell_budgets': who_cloaks.by_budget},
+  'tracking': {},
   'rounds': {'rounds': rounds.by_move},
 }
 

@@ -5,10 +5,10 @@ r"""Cloaks a folder of pictures with LowKey; else as fawkes_high.py.
 
 As its authors released it: 50 steps, a price on LPIPS, no pixel limit. On the
 networks of version 0.1.0, mobileface and faceres, the embeddings of ten LFW
-pictures of 250x250 moved by .85 to 1.23 (`feature_displacement`, at most 4), by
-.70 to 1.16 after the JPEG compression of a site, at a DSSIM of .026 to .048
-(attacked as a whole and saved as PNG, as there). How long this takes is not
-recorded.
+pictures of 250x250 moved by .85 to 1.23 (`feature_displacement`, at most 4),
+and by .70 to 1.16 after the JPEG compression of a site. The DSSIM was .026 to
+.048 (attacked as a whole and saved as PNG, as there). How long this takes is
+not recorded.
 
 The argument `smoke` takes two steps on one network; such cloaks protect from
 nothing.

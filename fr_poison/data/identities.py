@@ -21,7 +21,7 @@ that is left out, and two of many people meet more often than two of two. So
 groups are made at 0.55. Of 200 folders with the loose pictures of ten people
 each, all of ORL come out right (ten pictures of a person; at 0.65 it is 7 in
 100). Of LFW (60 people, six pictures each) 0.15% of the pictures are in
-somebody else's group, 3% are left out, 3% of the people are taken for two, and
+somebody else's group, and 3% are left out. 3% of the people are taken for two.
 69 folders in 100 are right but for what is left out (at 0.65 it is 46).
 """
 

@@ -1,8 +1,8 @@
 """The solver of `linear`: L-BFGS from zero, and near a solution.
 
 A gallery of which one person's pictures are replaced has nearly the solution
-of the clean one: that person's column is solved alone, and mostly that is all:
-a bound on what it does to the other columns' derivatives says so, without
+of the clean one. That person's column is solved alone, and mostly that is all.
+A bound on what it does to the other columns' derivatives says so, without
 another gradient over all pictures. Where it does not, all of them are solved
 from there.
 
@@ -269,7 +269,7 @@ def _advance(
 
 
 def _carried(base, problem):
-  """The base's very function of pictures, standardised by the problem."""
+  """Standardises the base's function of pictures as the problem does."""
   weights, bias = base.solution.params
   return weights * problem.scale[:, None], bias + problem.mean @ weights
 
