@@ -59,8 +59,9 @@ def run(
   Returns:
     adv_images, on the 8-bit grid k / 255 and inside the budget there. A picture
     that the attack could not improve comes back unchanged. And info, one entry
-    a picture. `score` and `start_score`: by which the result was chosen. Then `improved`, `linf`, `budget_used` (1: all of it; 0 also where the
-    attack has none), the terms of the result (`feature_distance`, `dssim`,
+    a picture. `score` and `start_score`: by which the result was chosen. Then
+    `improved`, `linf`, `budget_used` (1: all of it; 0 also where the attack has
+    none), the terms of the result (`feature_distance`, `dssim`,
     `lpips`), and what may be wrong with a weak one. `zero_gradient`: in every
     step. `saturated`: the budget is used up, and the second half of the change
     moved the embedding nearly as far as the first, so a larger one would give
