@@ -20,6 +20,11 @@ with the same network and weights in eager PyTorch.
 
 Compares the layers' convolutions with XLA's own, shape by shape.
 
+  python experiments/benchmark.py --layers --networks=dlib_resnet
+
+Shows where a network's time goes: each convolution's time beside its operations
+and the machine's rate.
+
   python experiments/benchmark.py --recognizers
 
 Compares the recognizers, for all people protected in turn, with scikit-learn
@@ -44,6 +49,7 @@ Compares what poison.py takes for small and for 12-megapixel JPEGs with its
 attacks and embeddings alone: how long the device waits for the other work.
 """
 
+import itertools
 import pathlib
 
 import cli
@@ -52,6 +58,7 @@ from absl import flags
 from benchmarks import (
   accelerator,
   convolutions,
+  layers,
   loop,
   pipeline,
   pytorch,
@@ -80,6 +87,9 @@ _PEER = flags.DEFINE_enum(
 )
 _CONVOLUTIONS = flags.DEFINE_bool(
   'convolutions', False, 'Compare single convolutions instead.'
+)
+_LAYERS = flags.DEFINE_bool(
+  'layers', False, 'Time the convolutions of --networks, one by one, instead.'
 )
 _RECOGNIZERS = flags.DEFINE_bool(
   'recognizers', False, 'Compare the recognizers instead.'
@@ -153,6 +163,11 @@ def _lines():
     return pytorch.lines(*how)
   if _CONVOLUTIONS.value:
     return convolutions.lines(*how)
+  if _LAYERS.value:
+    return itertools.chain.from_iterable(
+      layers.lines(name, _BATCH_SIZE.value, _REPEATS.value)
+      for name, _ in _networks().values()
+    )
   return loop.lines(
     _networks(), *how, num_steps=_NUM_STEPS.value, remat=_REMAT.value
   )

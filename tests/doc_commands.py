@@ -109,6 +109,9 @@ TESTED = {
   'scripts_test.test_convolutions_are_timed_beside_those_of_xla': (
     'benchmark --convolutions --repeats',
   ),
+  'scripts_test.test_layers_are_timed_beside_their_operations': (
+    'benchmark --layers --networks',
+  ),
   'scripts_test.test_recognizers_agree_with_scikit_learn_in_the_benchmark': (
     'benchmark --recognizers',
   ),

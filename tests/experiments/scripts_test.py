@@ -7,9 +7,9 @@ import sys
 
 import programs
 import pytest
-from benchmarks import convolutions, pipeline
+from benchmarks import convolutions, layers, pipeline
 
-from fr_poison import weights
+from fr_poison import extractors, weights
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -103,6 +103,18 @@ def test_convolutions_are_timed_beside_those_of_xla(monkeypatch):
   assert sizes == ['14', '256', '256', '3', '1']
   # Forward and both gradients: XLA's, ours, and the ratio.
   assert len(times) == 9 and min(times) >= 0
+
+
+def test_layers_are_timed_beside_their_operations(monkeypatch):
+  found = layers.shapes(extractors.load('dlib_resnet'))
+  assert found.total() == 29 and next(iter(found)) == (150, 3, 32, 7, 2, 0)
+  shape = layers.Shape(4, 2, 3, kernel=3, stride=1, padding=1)
+  assert shape.operations() == 2 * 4 * 4 * 3 * 3 * 2 * 3
+  monkeypatch.setattr(layers, '_PRODUCT', 64)
+  monkeypatch.setattr(layers, 'shapes', lambda _: {shape: 5})
+  *_, line, whole = layers.lines('mobileface', batch_size=1, repeats=1)
+  assert line.split()[:6] == ['4', '2', '3', '3', '1', '5']
+  assert whole.startswith('all convolutions ')
 
 
 def test_recognizers_agree_with_scikit_learn_in_the_benchmark(tmp_path):
