@@ -50,7 +50,8 @@ def test_a_room_lists_what_it_exports_where_that_is_documented(site):
 
 
 def test_every_page_of_docs_is_in_the_navigation(site, root):
-  (home,) = (page for page in site if page.name == 'README.html')
+  found = (page for page in site if page.name == 'README.html')
+  home = min(found, key=lambda page: len(page.parts))  # not docs/README
   for path in root.glob('docs/*.md'):
     assert f'internal" href="docs/{path.stem}.html"' in site[home], path
 

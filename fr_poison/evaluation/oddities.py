@@ -18,6 +18,7 @@ from fr_poison.data import (
   near_duplicates,
 )
 from fr_poison.data.faces import FaceSet
+from fr_poison.types import Embeddings
 
 _NUM_NAMED = 10  # people
 _NUM_SHOWN = 4  # groups, or names that may be one
@@ -53,7 +54,7 @@ def doubts(faces: FaceSet, batch_size: int) -> list[str]:
   return texts
 
 
-def embed_for_judge(faces: FaceSet, batch_size: int) -> np.ndarray | None:
+def embed_for_judge(faces: FaceSet, batch_size: int) -> Embeddings | None:
   """Embeds faces as `identities` takes them; None on no template."""
   template, size = faces.alignment.partition('-')[0], faces.images.shape[1]
   if template not in align.TEMPLATES:

@@ -215,7 +215,7 @@ def test_grey_among_coloured_is_noted_where_a_network_minds(config, trees):
     grey = decode.read_image(path).mean(-1, keepdims=True)
     decode.write_png(path, np.repeat(grey, 3, -1).astype(np.uint8))
   text = _load(config).fields['warnings'][-1]
-  assert 'one is grey, and mobileface, pixels may tell' in text
+  assert 'one is grey, and mobileface, pixels may know' in text
   assert '--config.gallery=FOLDER' in text
   for adversary in config['adversaries'].values():
     adversary.pop('networks', None)

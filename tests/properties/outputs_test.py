@@ -33,9 +33,12 @@ CHECKPOINT = {'w': np.arange(3000, dtype=np.float32)}
 @pytest.fixture(autouse=True)
 def little_figure(monkeypatch):
   """Instead of those of reports, which take seconds."""
-  drawing = Drawing('a', 'a', 'a', 'a', Figure((1, 1), 10))
-  drawn = figures.Figures([drawing], [])
-  monkeypatch.setattr(figures, 'draw_all', lambda found: drawn)
+
+  def draw_all(found):
+    drawing = Drawing('a', 'a', 'a', 'a', Figure((1, 1), 10))
+    return figures.Figures([drawing], [])
+
+  monkeypatch.setattr(figures, 'draw_all', draw_all)
 
 
 def _page(folder):
