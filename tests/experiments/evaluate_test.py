@@ -63,7 +63,7 @@ def test_smoke_run_writes_everything_twice_the_same(evaluate, little, tmp_path):
   assert result.returncode == 0, result.stderr
   folder = tmp_path / 'results' / 'orl-smoke'
   assert (folder / 'table.md').read_text().strip() in result.stdout
-  assert '0/4 done, ' in result.stderr  # all four in one call
+  assert '0/4 done, ' in result.stderr  # two people a call
   page = (folder / 'report.html').read_text()
   assert '<svg' in page and 'data:image/png;base64,' in page
 
