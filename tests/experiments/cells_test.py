@@ -4,7 +4,7 @@ import pytest
 from configs import cells
 from evaluate import run
 
-from fr_poison.evaluation import publishing
+from fr_poison import attacks
 from fr_poison.report import record_file, words
 from fr_poison.types import InputError
 
@@ -45,7 +45,7 @@ def test_every_cell_is_recorded_beside_the_control(
   assert table.count('## gallery') == 3 and "- somebody else's mask" in table
   assert '(evasion)' in (tmp_path / 'report.html').read_text()
   # Another run takes the cloaks that are kept.
-  monkeypatch.delattr(publishing, '_masks')
+  monkeypatch.delattr(attacks, 'make_masks')
   config = _config()
   config.cells, config.others = ('2B',), 'cloaked'
   again = run(config.to_dict(), tmp_path / 'again', None, cloaks=tmp_path)
