@@ -13,12 +13,10 @@ from fr_poison import photos, text
 from fr_poison.photos.tree import MANIFEST
 from fr_poison.report import record_file
 
-TIMED = 4  # batches, after which it is printed how long the others take
-
 
 def show_start(found: photos.Run, source: str | pathlib.Path) -> None:
   """Prints how many pictures there are, how many are left, and on what."""
-  left, total = len(found.left), len(found.paths)
+  total = len(found.paths)
   people = {path.partition('/')[0] for path in found.paths if '/' in path}
   loose = sum('/' not in path for path in found.paths)
   parts = [f'{loose} loose'] * bool(loose)
@@ -33,11 +31,10 @@ def show_start(found: photos.Run, source: str | pathlib.Path) -> None:
   text.show(
     f'{device}, jax {jax.__version__}: {done} of {total} pictures to do'
   )
-  if left > TIMED * found.batch:
+  if len(found.left) > 1:
     text.show(
-      f'How long it takes is printed after {TIMED * found.batch} pictures; the '
-      'first ones wait for compiling. If it is stopped, the same command goes '
-      'on.'
+      'How long it takes is printed from the first cloak on, which waits for '
+      'compiling. If it is stopped, the same command goes on.'
     )
 
 
@@ -90,14 +87,6 @@ def next_command(source: str, output: str, surrogates: Sequence[str]) -> str:
     f'--config.made_for={tuple(surrogates)!r}'.replace("'", '"'),
   ]
   return ' '.join(['python', *(quoted(str(word)) for word in words)])
-
-
-def duration(seconds: float) -> str:
-  """Writes a time as people say it: '40 s', '12 min', '3.1 h'."""
-  if seconds < 120:
-    return f'{seconds:.0f} s'
-  minutes = seconds / 60
-  return f'{minutes:.0f} min' if minutes < 90 else f'{minutes / 60:.1f} h'
 
 
 def _count(number, noun):

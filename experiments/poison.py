@@ -15,7 +15,6 @@ share of the pictures.
 """
 
 import pathlib
-import time
 from collections.abc import Iterator
 
 import cli
@@ -23,8 +22,8 @@ import config_flag
 import distributed
 import network_loader
 import photo_summary
-import progress
 from absl import flags
+from progress import Progress
 
 from fr_poison import photos, processes, text
 from fr_poison.photos import sheet
@@ -73,37 +72,21 @@ def run(
     if settings.cannot_look:
       what = 'every picture is taken for a face crop, and attacked as a whole'
       text.show(f'{what}: {settings.cannot_look}')
-    cloak(found.cloak(), found.left, found.batch)
+    cloak(found.cloak(), found.left)
     if delete_orphans:
       found.manifest.delete_orphans()
   return found
 
 
-def cloak(rows: Iterator[dict], paths: list[str], batch: int) -> None:
-  """Shows which picture is next; it counts as done when its row is there.
-
-  How long the others take is printed after four batches, by the last two of
-  them: the first two wait for what is compiled, and come together.
-  """
-  shown, times = progress.Progress(len(paths)), []
+def cloak(rows: Iterator[dict], paths: list[str]) -> None:
+  """Shows which picture is next; it counts as done when its row is there."""
+  progress = Progress(len(paths), 'picture')
   try:
     for path in paths:
-      shown.update(repr(path))
+      progress.update(repr(path))
       next(rows)
-      times.append(time.monotonic())
-      if len(times) == photo_summary.TIMED * batch < len(paths):
-        timed = len(times) // 2
-        each, left = (
-          (times[-1] - times[-1 - timed]) / timed,
-          paths[len(times) :],
-        )
-        others = photo_summary.duration(each * len(left))
-        progress.say(
-          f'about {others} for the other {len(left)} pictures, '
-          f'{each:.1f} s each'
-        )
   finally:
-    shown.close()
+    progress.close()
 
 
 def preview(rows: list[dict]) -> None:

@@ -3,7 +3,7 @@ r"""Trains a face network, from random or shipped weights.
   python experiments/train_extractor.py \
     --config=experiments/configs/arcface_from_scratch.py
 
-Trains on people of a data set, whom the seed draws. Every few epochs it
+Trains on people of a data set; the seed draws them. Every few epochs it
 measures loss and accuracy on pictures of theirs that were held out, and how
 well it knows people never seen: by the nearest neighbour, and in pairs of
 pictures. Writes metrics.jsonl and checkpoints/ into --workdir; evaluate.py

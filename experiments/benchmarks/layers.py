@@ -7,34 +7,17 @@ machine, which no convolution by products can beat.
 
 import collections
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 
-from benchmarks import timing
+from benchmarks import convolutions, timing
+from benchmarks.convolutions import Shape
 from fr_poison import extractors
-from fr_poison.layers import Conv, conv
+from fr_poison.layers import Conv
 
 _PRODUCT = 2048  # rows and columns of the matrices that show the rate
-
-
-class Shape(NamedTuple):
-  """A convolution without its weights."""
-
-  size: int  # rows and columns
-  channels: int
-  features: int
-  kernel: int
-  stride: int
-  padding: int
-
-  def operations(self) -> float:
-    """Counts 2 a multiplication and addition, of one picture, forward."""
-    rows = (self.size + 2 * self.padding - self.kernel) // self.stride + 1
-    return 2.0 * (rows * self.kernel) ** 2 * self.channels * self.features
 
 
 def shapes(extractor: extractors.Extractor) -> collections.Counter[Shape]:
@@ -54,23 +37,6 @@ def shapes(extractor: extractors.Extractor) -> collections.Counter[Shape]:
   with nn.intercept_methods(note):
     jax.eval_shape(extractor.embed_fn, extractor.params, picture)
   return found
-
-
-def _calls(shape, batch_size):
-  """The forward pass and the gradient by the picture, each alone."""
-  rng = np.random.default_rng(0)
-  draw = lambda *shape: jnp.asarray(rng.standard_normal(shape), jnp.float32)
-  x = draw(batch_size, shape.size, shape.size, shape.channels)
-  kernel = draw(shape.kernel, shape.kernel, shape.channels, shape.features)
-  padding = ((shape.padding,) * 2,) * 2
-  forward = lambda x: conv(x, kernel, stride=shape.stride, padding=padding)
-  grad = draw(*jax.eval_shape(forward, x).shape)
-  forward_only = jax.jit(forward)
-  backward_only = jax.jit(lambda x, grad: jax.vjp(forward, x)[1](grad)[0])
-  return {
-    'forward': lambda: forward_only(x),
-    'gradient': lambda: backward_only(x, grad),
-  }
 
 
 def _rate(repeats):
@@ -98,10 +64,11 @@ def lines(name: str, batch_size: int, repeats: int) -> Iterator[str]:
   )
   times = collections.Counter()
   for shape, count in shapes(extractor).items():
-    calls = _calls(shape, batch_size)
-    t, _ = timing.medians(calls, repeats, calls=5)
+    every = convolutions.calls(shape, batch_size, 'float32')
+    ours = {name: every[name] for name in ('ours', 'ours x')}
+    t, _ = timing.medians(ours, repeats, calls=5)
     work = count * batch_size * shape.operations()
-    forward, back = (count * t[x] for x in calls)
+    forward, back = (count * t[name] for name in ours)
     times += collections.Counter(forward=forward, gradient=back, work=work)
     yield (
       f'{shape.size:4} {shape.channels:5} {shape.features:5} {shape.kernel:7} '

@@ -37,7 +37,7 @@ def get_config(arg=None):
   config.person_level = 'first'  # in a folder; see configs/orl.py
   config.align = 'auto'  # see configs/orl.py
   config.min_pictures = 2  # people with fewer usable ones are left out
-  # So many people of the data set, whom the seed draws.
+  # How many people of the data set; the seed draws them.
   config.num_train_people = 4 if smoke else 30
   config.num_eval_people = 4 if smoke else 10  # others, never trained on
   # Of the former's pictures, not trained on, to watch loss and accuracy.

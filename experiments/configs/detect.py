@@ -28,7 +28,7 @@ def get_config(arg=None):
       # So many people of the data set, in an order that the seed draws; None:
       # all. Those who are not public are tested.
       'num_people': 40,
-      'num_public': 20,  # the first, from whom detectors learn
+      'num_public': 20,  # the first ones; detectors learn from them
       # Each public person's clean pictures are scored by detectors that learnt
       # from the other folds of these people, which gives the thresholds.
       'num_folds': 5,

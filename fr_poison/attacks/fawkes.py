@@ -121,9 +121,8 @@ class _Controller(NamedTuple):
   """Fawkes's bookkeeping per picture."""
 
   weight: Float[Array, ' B']  # of the distance; the authors' `const_diff`
-  side: Int[
-    Array, ' B'
-  ]  # of the budget last seen: 1 inside, -1 outside, 0 near
+  # Of the budget last seen: 1 inside, -1 outside, 0 near.
+  side: Int[Array, ' B']
 
 
 def _controlled(priced, budget):

@@ -53,9 +53,8 @@ class GroupState(flax.struct.PyTreeNode):
   one_channel: Bool[Array, ' B']  # the perturbation is grey
   rng: Rng  # the group's key
   rngs: Rngs
-  own: list[
-    Float[Array, 'B _']
-  ]  # per network, unit embeddings of the originals
+  # Per network, unit embeddings of the originals.
+  own: list[Float[Array, 'B _']]
   variable: Float[Array, '#B H W 3']  # what steps move: the mask, or pictures
   adv_images: Images  # before rounding to uint8
   extra: Any  # the recipe's

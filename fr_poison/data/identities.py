@@ -19,10 +19,10 @@ were chosen on faces on dlib's template, of 40 people of ORL and 308 of LFW with
 Where nobody says who is who, two people in one group are worse than a picture
 that is left out, and two of many people meet more often than two of two. So
 groups are made at 0.55. Of 200 folders with the loose pictures of ten people
-each, all of ORL come out right (ten pictures of a person; at 0.65 it is 7 in
-100). Of LFW (60 people, six pictures each) 0.15% of the pictures are in
-somebody else's group, and 3% are left out. 3% of the people are taken for two.
-69 folders in 100 are right but for what is left out (at 0.65 it is 46).
+each, all of ORL come out right (ten pictures of a person; at 0.65 one in ten).
+Of LFW (60 people, six pictures each) one picture in 800 is in somebody else's
+group, and 3% are left out. 2 or 3 people in 100 are taken for two. About 70
+folders in 100 are right but for what is left out (at 0.65, 46).
 """
 
 from typing import NamedTuple

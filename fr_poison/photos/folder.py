@@ -68,11 +68,6 @@ class Run:
     self._threads, self.manifest, self._own = None, None, self.paths
 
   @property
-  def batch(self) -> int:
-    """Returns how many pictures are attacked at a time."""
-    return self._cloaker.number
-
-  @property
   def left(self) -> list[str]:
     """Pictures of this process without a row that holds."""
     return self._undone(self._own)

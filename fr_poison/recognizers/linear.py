@@ -142,21 +142,25 @@ def rank_protected(
       problems = _cloaked_problems(
         gallery, cloaked[train], protected[chunk], protected, C
       )
-      columns, are_sure, ranking = logistic.solve_column(
-        base, problems, probes, max_steps, tolerance, top_k=top_k
-      )
-      if not np.all(are_sure):
-        params, steps = logistic.solve_near(
-          base, columns, problems, max_steps, tolerance
-        )
-        if np.any(steps):
-          ranking = logistic.rank(params, problems, probes, top_k=top_k)
-      parts.append(ranking)
+      limits = max_steps, tolerance
+      parts.append(_rank_near(base, problems, probes, limits, top_k))
     scores, index = (
       np.concatenate(x)[: len(protected)] for x in zip(*parts, strict=True)
     )
     rankings.append(Ranking(gallery.labels[index], scores))
   return rankings
+
+
+def _rank_near(base, problems, probes, limits, top_k):
+  """By the own columns alone where that is enough, else by all of them."""
+  columns, are_sure, ranking = logistic.solve_column(
+    base, problems, probes, *limits, top_k=top_k
+  )
+  if not np.all(are_sure):
+    params, steps = logistic.solve_near(base, columns, problems, *limits)
+    if np.any(steps):
+      ranking = logistic.rank(params, problems, probes, top_k=top_k)
+  return ranking
 
 
 class _Gallery(NamedTuple):

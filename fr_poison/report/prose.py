@@ -89,7 +89,7 @@ def verdict(records: list[dict]) -> list[str]:
   with_kind = len(set(map(words.recognizer, given))) > 1
   is_usual = not tried or cell == '1A'
   texts = [] if is_usual else who_cloaks.threats(given)
-  texts.append(_headline(judged, given))
+  texts.append(_whether(judged, given))
   texts.append(strongest.sentence(given, bare))
   for kind, found in judged.items():
     if found:
@@ -169,7 +169,8 @@ def _kind(record, bare):
   return 'aimless' if as_much(words.control(record, _ANOTHER)[1]) else 'yes'
 
 
-def _headline(judged, given):
+def _whether(judged, given):
+  """Whether they protect, and from whom, in a sentence."""
   yes, unsure = judged['yes'] + judged['aimless'], len(judged['unsure'])
   networks = {r['network'] for r in yes}
   own = set(yes[0]['surrogate'] or [kinds.UNKNOWN]) if yes else set()

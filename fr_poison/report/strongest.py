@@ -22,11 +22,8 @@ def sentence(given: list[dict], bare: dict[tuple, dict]) -> str:
     share = words.percent(max(noise))
     beside.append(f'{share}% with noise of the same strength instead')
   column, recognizer = place(record)
-  text = (
-    words.TEXTS['verdict']['strongest']
-    .replace('\n', '')
-    .format(name=f'{column} ({recognizer})', rate=rate, ci=ci)
-  )
+  name = f'{column} ({recognizer})'
+  text = words.say('verdict', 'strongest', name=name, rate=rate, ci=ci)
   return f'{text}{": " if beside else ""}{", ".join(beside)}.'
 
 

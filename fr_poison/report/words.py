@@ -19,7 +19,7 @@ RATE = 'pictures the recognizer gets wrong, %'
 BUDGET = 'largest change of a pixel, of 255 grey levels'
 
 
-def say(section: str, name: str, **values: object) -> str:
+def say(section: str, name: str, /, **values: object) -> str:
   """Writes a sentence of texts.toml on one line, with values filled in."""
   return TEXTS[section][name].replace('\n', '').format(**values)
 

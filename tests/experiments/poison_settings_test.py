@@ -4,9 +4,7 @@ import pathlib
 import subprocess
 import sys
 import threading
-from unittest import mock
 
-import photo_summary
 import photos
 import poison
 import pytest
@@ -91,7 +89,7 @@ def test_a_picture_counts_as_done_when_its_row_is_written(monkeypatch):
   events = []
 
   class Shown:
-    def __init__(self, total):
+    def __init__(self, total, unit):
       events.append(total)
 
     def update(self, what):
@@ -100,21 +98,9 @@ def test_a_picture_counts_as_done_when_its_row_is_written(monkeypatch):
     def close(self):
       events.append('closed')
 
-  monkeypatch.setattr(poison.progress, 'Progress', Shown)
-  poison.cloak(map(events.append, 'abc'), ['a', 'b', 'c'], 2)
+  monkeypatch.setattr(poison, 'Progress', Shown)
+  poison.cloak(map(events.append, 'abc'), ['a', 'b', 'c'])
   assert events == [3, "'a'", 'a', "'b'", 'b', "'c'", 'c', 'closed']
-
-
-def test_how_long_it_takes_is_printed_once_it_is_known(monkeypatch):
-  # Of one at a time the first two come together, after all was compiled.
-  times, printed = iter([100, 101, 150, 190, 231, 270, 299]), []
-  monkeypatch.setattr(poison.time, 'monotonic', lambda: next(times))
-  monkeypatch.setattr(poison.progress, 'say', printed.append)
-  monkeypatch.setattr(poison.progress, 'Progress', mock.MagicMock())
-  poison.cloak(iter(range(7)), [*'abcdefg'], 1)
-  assert printed == ['about 2 min for the other 3 pictures, 44.5 s each']
-  written = [photo_summary.duration(x) for x in (119, 120, 5400, 36_000)]
-  assert written == ['119 s', '2 min', '1.5 h', '10.0 h']
 
 
 def test_a_folder_of_which_nothing_is_cloaked_is_no_success(

@@ -108,7 +108,7 @@ def test_convolutions_are_timed_beside_those_of_xla(monkeypatch):
 def test_layers_are_timed_beside_their_operations(monkeypatch):
   found = layers.shapes(extractors.load('dlib_resnet'))
   assert found.total() == 29 and next(iter(found)) == (150, 3, 32, 7, 2, 0)
-  shape = layers.Shape(4, 2, 3, kernel=3, stride=1, padding=1)
+  shape = convolutions.Shape(4, 2, 3, kernel=3, stride=1, padding=1)
   assert shape.operations() == 2 * 4 * 4 * 3 * 3 * 2 * 3
   monkeypatch.setattr(layers, '_PRODUCT', 64)
   monkeypatch.setattr(layers, 'shapes', lambda _: {shape: 5})
