@@ -78,7 +78,7 @@ def test_benchmark_prints_a_line_of_ratios_per_network(tmp_path):
   )
   assert result.returncode == 0, result.stderr
   name, *ratios = result.stdout.strip().splitlines()[-1].split()
-  assert name == 'mobileface' and len(ratios) == 6
+  assert name == 'mobileface' and len(ratios) == 7
   assert all(float(ratio) >= 0 for ratio in ratios)
 
 
