@@ -89,7 +89,7 @@ def verdict(records: list[dict]) -> list[str]:
   with_kind = len(set(map(words.recognizer, given))) > 1
   is_usual = not tried or cell == '1A'
   texts = [] if is_usual else who_cloaks.threats(given)
-  texts.append(_whether(judged, given))
+  texts.append(_whether(judged, given, bare))
   texts.append(strongest.sentence(given, bare))
   for kind, found in judged.items():
     if found:
@@ -102,7 +102,9 @@ def verdict(records: list[dict]) -> list[str]:
   texts += [f'Beware: {x}.' for x in gathered(records, 'warnings')]
   if left_out := gathered(records, 'left_out'):
     path, reason = left_out[0]
-    texts.append(f'Left out: {len(left_out)} pictures, as {path}: {reason}.')
+    number = len(left_out)
+    pictures = 'picture' if number == 1 else 'pictures'
+    texts.append(f'Left out: {number} {pictures}, as {path}: {reason}.')
   return [*texts, f'Not tested: {" ".join(not_tested(records))}']
 
 
@@ -112,6 +114,7 @@ def not_tested(records: list[dict]) -> list[str]:
   Trainers and recognizers that no record has, and the records' `not_tested`.
   """
   adversaries = set(map(moves.kind, records))
+  adversaries |= {'cleaning'} & set(map(moves.move, records))
   recognizers = {record['recognizer'] for record in records}
   texts = words.TEXTS['not_tested']
   found = [x for k, x in texts['trainers'].items() if k not in adversaries]
@@ -169,14 +172,19 @@ def _kind(record, bare):
   return 'aimless' if as_much(words.control(record, _ANOTHER)[1]) else 'yes'
 
 
-def _whether(judged, given):
+def _whether(judged, given, bare):
   """Whether they protect, and from whom, in a sentence."""
   yes, unsure = judged['yes'] + judged['aimless'], len(judged['unsure'])
+  same = sum(
+    r['protection_rate'] <= without['protection_rate']
+    for r in judged['unsure']
+    if (without := bare.get(strongest.place(r)))
+  )
   networks = {r['network'] for r in yes}
   own = set(yes[0]['surrogate'] or [kinds.UNKNOWN]) if yes else set()
   if not yes:
     key = 'none_but' if unsure else 'none'
-    key = key if judged['no'] else 'nothing'
+    key = key if judged['no'] else 'useless' if same else 'nothing'
   elif own >= networks:
     key = 'own'
   elif len(networks) == 1 and own == {kinds.UNKNOWN}:
@@ -191,6 +199,7 @@ def _whether(judged, given):
     given=len(given),
     yes=len(yes),
     unsure=unsure,
+    same=same,
     rest=len(given) - len(yes),
   )
 

@@ -149,6 +149,25 @@ def test_unsure_where_the_interval_holds_half(judged):
     assert any('not even all' in text for text in said) == few
 
 
+def test_few_pictures_do_show_where_a_cloak_does_nothing(judged):
+  # Nothing is sure of 0 to 64%, but it is what no cloak gives as well.
+  records = judged({'mobileface': (0, 0.64)}, bare=(0, 0.64))
+  records += judged({'faceres': (0.4, 1)}, bare=(0, 0.64))
+  assert _first(records) == (
+    'Do not count on these cloaks: against 1 of the 2 recognizers tried here '
+    'they do nothing, and there are too few pictures to say more.'
+  )
+  assert _first(records[2:]).startswith('Nothing can be said for sure')
+
+
+def test_a_trainer_who_filters_cleans_the_pictures(make_record):
+  said = 'A trainer cleaning the pictures first'
+  not_tested = lambda **of: ' '.join(prose.not_tested([make_record(**of)]))
+  assert said in not_tested() and said in not_tested(adversary='adaptive')
+  for adversary in ('squeezing blur', 'purifying: jpeg', 'puface'):
+    assert said not in not_tested(adversary=adversary)
+
+
 def test_one_network_only_is_no_protection(judged):
   intervals = {'mobileface': (0.9, 1), 'faceres': (0, 0.1)}
   assert _first(judged(intervals)).startswith(
@@ -290,7 +309,7 @@ def test_oddities_and_gaps_are_reported(judged):
                    left_out=[['x.jpg', 'no face']], num_people=1)  # fmt: skip
   texts = prose.verdict(records)
   assert 'Beware: a leak.' in texts
-  assert 'Left out: 1 pictures, as x.jpg: no face.' in texts
+  assert 'Left out: 1 picture, as x.jpg: no face.' in texts
   assert (
     texts[-1].startswith('Not tested: A trainer') and 'adaptive' in texts[-1]
   )
