@@ -20,6 +20,7 @@ _DETAILS = {
   'recognizer': str,
   'history': words.clean,  # of cloaks of several tools
 }
+_BUDGET = 2  # where a row's key has it
 
 
 class Row(NamedTuple):
@@ -105,6 +106,7 @@ def arrange(records: list[dict], title: str = '', run: str = '') -> Grid:
     if not _under(record):
       rows = bare if record['attack'] == 'none' else attacks
       _put(rows.setdefault(_key(record), {}), record)
+  attacks = _by_budget(attacks)
   minor = _minor(records, attacks)
   controls = {('noise', control): {} for control in kinds.CONTROLS}
   places = dict.fromkeys([*controls, *filter(None, map(_under, records))])
@@ -127,6 +129,17 @@ def arrange(records: list[dict], title: str = '', run: str = '') -> Grid:
   return Grid(title, run, columns, rows, records)
 
 
+def _of_any_budget(key):
+  return *key[:_BUDGET], *key[_BUDGET + 1 :]
+
+
+def _by_budget(attacks):
+  """The rows of one cloak beside each other, the smallest budget first."""
+  order = list(dict.fromkeys(map(_of_any_budget, attacks)))
+  place = lambda key: (order.index(_of_any_budget(key)), key[_BUDGET] or 0)
+  return {key: attacks[key] for key in sorted(attacks, key=place)}
+
+
 def _minor(records, attacks):
   """Key -> what is under the row of that key -> its cells.
 
@@ -134,11 +147,11 @@ def _minor(records, attacks):
   """
   minor, budgets = {}, {}
   for key in attacks:
-    budgets.setdefault((*key[:2], *key[3:]), []).append(key)
+    budgets.setdefault(_of_any_budget(key), []).append(key)
   for record in records:
     if place := _under(record):
       key = _key(record)
-      twins = budgets.get((*key[:2], *key[3:]), ())
+      twins = budgets.get(_of_any_budget(key), ())
       if key not in attacks and len(twins) == 1:
         (key,) = twins
       _put(minor.setdefault(key, {}).setdefault(place, {}), record)

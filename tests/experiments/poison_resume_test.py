@@ -71,7 +71,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
   kept = [p for p, when in finished.items() if p.stat().st_mtime_ns == when]
   assert kept
   printed = capsys.readouterr()
-  begin, device, summary, look, then = printed.out.splitlines()
+  begin, device, *_, summary, look, then = printed.out.splitlines()
   assert begin == (
     f'{source}: 7 pictures (5 loose, 2 in 1 folder); 2 ignored, which are no '
     'pictures'

@@ -16,12 +16,20 @@ def test_what_differs_between_rows_is_in_their_labels(make_record):
       ]
     ).rows
   ]
+  # Of one cloak the smallest budget first, whatever the order of the records.
   assert labels == [
-    'LowKey for mobileface, 8/255, nearest neighbor',
     'LowKey for mobileface, 4/255, nearest neighbor',
+    'LowKey for mobileface, 8/255, nearest neighbor',
     'LowKey for mobileface, 8/255, linear',
     'Fawkes for mobileface',
   ]
+
+
+def test_budgets_are_ordered_as_numbers(make_record):
+  levels = (12, 16, 4, 8)
+  records = [make_record(epsilon=x / 255) for x in levels]
+  labels = [row.label for row in grid_lib.arrange(records).rows]
+  assert [x.split()[-1] for x in labels] == [f'{x}/255' for x in sorted(levels)]
 
 
 def test_recipes_of_one_recognizer_are_rows_and_grids(make_record):
