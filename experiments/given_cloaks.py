@@ -107,28 +107,10 @@ def load(
     InputError: no folder, no pair, nobody with two usable pairs, or a gallery
       that cannot be read; with `source.strict`: anything left out or odd.
   """
-  own, grouped = _read(source, settings.batch_size)
+  read = own, grouped = _read(source, settings.batch_size)
   gallery, left_out, problems = _load_gallery(source, data_dir)
   left_out = own.left_out + left_out
-  show(oddities.understood(own.faces), file=sys.stderr)
-  for text in grouped:
-    show(f'  {text}', file=sys.stderr)
-  judged = own.faces
-  if source.gallery != _ORL:
-    show(f'gallery: {oddities.understood(gallery)}', file=sys.stderr)
-    judged, _ = own.among(gallery)
-  problems += oddities.doubts(judged, settings.batch_size)
-  problems += own.problems(gallery)
-  if grouped:
-    problems.insert(0, who_is_who.remark(grouped))
-  odd = [': '.join(row) for row in left_out] + problems
-  if source.strict and odd:
-    raise InputError(f'config.strict: {odd[0]}')
-  warnings = problems + own.remarks()
-  warnings += oddities.colours(own.faces, gallery, settings.trainers_networks)
-  for text in warnings:
-    show(f'note: {text}', file=sys.stderr)
-
+  warnings = _warnings(source, settings, read, gallery, left_out, problems)
   drawn = people.draw(gallery.names, settings.seed)
   public, targets, others = people.groups(
     people.arrange(gallery, drawn), settings.num_public, settings.num_targets
@@ -199,6 +181,30 @@ def _load_gallery(source, data_dir):
       f'gallery: left out for fewer than 2 usable pictures: {alone} people'
     )
   return faces, rows, problems
+
+
+def _warnings(source, settings, read, gallery, left_out, problems):
+  """Shows what was understood, and what is odd; with `strict` that ends it."""
+  own, grouped = read
+  show(oddities.understood(own.faces), file=sys.stderr)
+  for text in grouped:
+    show(f'  {text}', file=sys.stderr)
+  judged = own.faces
+  if source.gallery != _ORL:
+    show(f'gallery: {oddities.understood(gallery)}', file=sys.stderr)
+    judged, _ = own.among(gallery)
+  problems = problems + oddities.doubts(judged, settings.batch_size)
+  problems += own.problems(gallery)
+  if grouped:
+    problems.insert(0, who_is_who.remark(grouped))
+  odd = [': '.join(row) for row in left_out] + problems
+  if source.strict and odd:
+    raise InputError(f'config.strict: {odd[0]}')
+  warnings = problems + own.remarks()
+  warnings += oddities.colours(own.faces, gallery, settings.trainers_networks)
+  for text in warnings:
+    show(f'note: {text}', file=sys.stderr)
+  return warnings
 
 
 def _count_people(settings, own, gallery) -> Settings:

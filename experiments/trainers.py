@@ -35,50 +35,13 @@ def make(
     given: a trainer whose network takes the place of one that would be
       trained, or who comes after those.
   """
-  found, networks = [], public.networks
+  found = []
   if entries(adversaries, ('oblivious',)):
-    found += [Trainer(networks[name], network=name) for name in waiting]
-  place = _place(given, adversaries) if given else None
-  end_to_end = entries(recognizers, ('end_to_end',))
-  learns_more = any(chosen.get('public') for _, _, chosen in end_to_end)
-  trainings = trained_surrogates.in_order(adversaries, public.surrogates)
-  for label, kind, chosen in trainings:
-    public = public.with_networks(networks_of(found))
-    more = Public(*public.training_set(chosen)) if learns_more else None
-    for name in chosen['networks']:
-      if given and (place, given.name) == (label, name):
-        trained, given = {None: given.extractor}, None
-      else:
-        train = lambda *given, kind=kind: learning.train(kind, *given)[0]
-        trained = _train(train, chosen, name, public)
-      own = {
-        seed: Trainer(network, label, name, public=more, kind=kind)
-        for seed, network in trained.items()
-      }
-      found.append(Retrained(own))
+    found += [Trainer(public.networks[name], network=name) for name in waiting]
+  found += _learning(adversaries, recognizers, public, given)
   public = public.with_networks(networks_of(found))
-  found += [given] if given else []
-  for label, kind, chosen in entries(adversaries, ('squeezing',)):
-    for filter_name, filters in chosen['filters'].items():
-      squeezer, title = squeeze.chain(filters), f'{label} {filter_name}'
-      found += [
-        Trainer(networks[name], title, name, squeezer, kind=kind)
-        for name in chosen['networks']
-      ]
-  for label, kind, chosen in entries(adversaries, ('dyntracker',)):
-    for name in chosen['networks']:
-      tracker = _tracker(chosen, networks[name], public)
-      found.append(
-        Trainer(networks[name], label, name, tracker=tracker, kind=kind)
-      )
-  for label, kind, chosen in entries(adversaries, ('puface',)):
-    for name in chosen['networks']:
-      purifiers = _train(learning.train_purifier, chosen, name, public)
-      own = {
-        seed: Trainer(networks[name], label, name, purify, kind=kind)
-        for seed, purify in purifiers.items()
-      }
-      found.append(Retrained(own))
+  for who in _filtering, _following, _purifying:
+    found += who(adversaries, public)
   return found + [
     combination
     for entry in entries(adversaries, ('top2', 'threshold'))
@@ -114,6 +77,30 @@ def networks_of(answers: Sequence[Answer]) -> dict[str, extractors.Extractor]:
   return found
 
 
+def _learning(adversaries, recognizers, public, given):
+  """Who trains a network, each with the networks of those before."""
+  found = []
+  place = _place(given, adversaries) if given else None
+  end_to_end = entries(recognizers, ('end_to_end',))
+  learns_more = any(chosen.get('public') for _, _, chosen in end_to_end)
+  trainings = trained_surrogates.in_order(adversaries, public.surrogates)
+  for label, kind, chosen in trainings:
+    public = public.with_networks(networks_of(found))
+    more = Public(*public.training_set(chosen)) if learns_more else None
+    for name in chosen['networks']:
+      if given and (place, given.name) == (label, name):
+        trained, given = {None: given.extractor}, None
+      else:
+        train = lambda *given, kind=kind: learning.train(kind, *given)[0]
+        trained = _train(train, chosen, name, public)
+      own = {
+        seed: Trainer(network, label, name, public=more, kind=kind)
+        for seed, network in trained.items()
+      }
+      found.append(Retrained(own))
+  return found + ([given] if given else [])
+
+
 def _place(given, adversaries):
   """The entry whose network is given: the one of its kind, or so called."""
   labels = [
@@ -134,6 +121,38 @@ def _train(train, chosen, name, public):
       seed: train(settings, public.networks[name], public)
       for seed, settings in learning.retrainings(chosen).items()
     }
+
+
+def _filtering(adversaries, public):
+  """Who puts every picture through filters first."""
+  for label, kind, chosen in entries(adversaries, ('squeezing',)):
+    for filter_name, filters in chosen['filters'].items():
+      squeezer, title = squeeze.chain(filters), f'{label} {filter_name}'
+      for name in chosen['networks']:
+        network = public.networks[name]
+        yield Trainer(network, title, name, squeezer, kind=kind)
+
+
+def _following(adversaries, public):
+  """Who follows people from one clean picture of each."""
+  for label, kind, chosen in entries(adversaries, ('dyntracker',)):
+    for name in chosen['networks']:
+      network = public.networks[name]
+      tracker = _tracker(chosen, network, public)
+      yield Trainer(network, label, name, tracker=tracker, kind=kind)
+
+
+def _purifying(adversaries, public):
+  """Who trains a network that takes cloaks off."""
+  for label, kind, chosen in entries(adversaries, ('puface',)):
+    for name in chosen['networks']:
+      purifiers = _train(learning.train_purifier, chosen, name, public)
+      network = public.networks[name]
+      own = {
+        seed: Trainer(network, label, name, purify, kind=kind)
+        for seed, purify in purifiers.items()
+      }
+      yield Retrained(own)
 
 
 def _tracker(chosen, network, public):

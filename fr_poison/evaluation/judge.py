@@ -154,6 +154,7 @@ class Judge:
       'num_protected': len(self._protocol.protected),
       'num_gallery_people': self._num_gallery_people(),
       'weights': scrape.fields.get('weights', {}) | weights(trainers),
+      **({} if None in trainers else {'training_seeds': [*trainers]}),
     }
 
   def _without_other_cloaks(self, counted):

@@ -76,11 +76,7 @@ def measure(
   """
   start = time.monotonic()
   trainers = dict([*members(trainer).items()][:num_seeds])
-  networks = [p.extractor for one in trainers.values() for p in one.parts]
-  extractors.check_on_frame(networks, protocol.faces.alignment)
-  checks.known('recognizer', recognizer, RECOGNIZERS)
-  if retrieval and recognizer != 'nearest_neighbor':
-    raise InputError(f'retrieval: {recognizer} gives no order of pictures')
+  _check(protocol, trainers, recognizer, retrieval)
   cell = Cell(gallery, probe, others)
   if not isinstance(cloaks, Scrape):
     cloaks = scrapes.cloaked(protocol, cloaks)
@@ -102,8 +98,6 @@ def measure(
   protection, ranked = _rate(*errors[:2]), found[0][1]
   gone = ranked.enrolment  # the same of each
   fields = judge.fields(cloaks, trainers, ranked.rankings)
-  if None not in trainers:
-    fields['training_seeds'] = [*trainers]
   if len(found) > 1 and protection:
     fields['over_seeds'] = errors.protected.mean(1).tolist()
   fields['num_test_images'] = protection.count if protection else 0
@@ -120,6 +114,14 @@ def measure(
     fields,
     _recall(judge, cloaks, trainers) if retrieval else None,
   )
+
+
+def _check(protocol, trainers, recognizer, retrieval):
+  networks = [p.extractor for one in trainers.values() for p in one.parts]
+  extractors.check_on_frame(networks, protocol.faces.alignment)
+  checks.known('recognizer', recognizer, RECOGNIZERS)
+  if retrieval and recognizer != 'nearest_neighbor':
+    raise InputError(f'retrieval: {recognizer} gives no order of pictures')
 
 
 def _recall(judge, cloaks, trainers):

@@ -60,23 +60,7 @@ def cloak(
       shown its part of such pictures; a person without a picture to make the
       mask from.
   """
-  named = isinstance(attack, str)
-  if not named and (settings or folder is not None):
-    raise InputError(
-      'attack: made already, so its settings are not known; give the name of a '
-      'recipe for settings, and to keep cloaks in a folder'
-    )
-  candidates = protocol.targets
-  if candidates is None:
-    candidates = protocol.faces.subset(np.zeros(0, int))
-  job = Job(
-    attack if named else 'attack',
-    settings,
-    list(surrogates),
-    candidates,
-    protocol.seed,
-    None if named else attack,
-  )
+  job = _job(protocol, attack, surrogates, settings, is_kept=folder is not None)
   make = _one_by_one if job.make().mask is None else _with_masks
   is_group, found, num_cloaked = job.make().unit == 'group', [], 0
   for rows in _rows(protocol, is_group):
@@ -98,6 +82,26 @@ def cloak(
     num_improved=sum(one.num_improved for one in found),
     wall_seconds=sum(one.seconds for one in found),
     weights={n.name: n.sha256 for n in surrogates if n.sha256},
+  )
+
+
+def _job(protocol, attack, surrogates, settings, *, is_kept):
+  named = isinstance(attack, str)
+  if not named and (settings or is_kept):
+    raise InputError(
+      'attack: made already, so its settings are not known; give the name of a '
+      'recipe for settings, and to keep cloaks in a folder'
+    )
+  candidates = protocol.targets
+  if candidates is None:
+    candidates = protocol.faces.subset(np.zeros(0, int))
+  return Job(
+    attack if named else 'attack',
+    settings,
+    list(surrogates),
+    candidates,
+    protocol.seed,
+    None if named else attack,
   )
 
 
