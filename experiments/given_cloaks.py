@@ -17,7 +17,6 @@ from fr_poison.data import datasets, folder
 from fr_poison.data.faces import FaceSet
 from fr_poison.data.placement import Rejected
 from fr_poison.evaluation import given, oddities, who_is_who
-from fr_poison.report.kinds import UNKNOWN
 from fr_poison.text import show
 from fr_poison.types import InputError
 
@@ -131,7 +130,7 @@ def load(
       'warnings': warnings,
     },
     {
-      'surrogate': list(source.made_for) or [UNKNOWN],
+      'surrogate': list(source.made_for) or [extractors.UNKNOWN],
       'epsilon': None,
       'num_cloaked': len(own.faces),
       'num_improved': sum('same' not in notes for notes in own.notes),

@@ -15,7 +15,6 @@ from fr_poison import extractors
 from fr_poison.data import align, decode, folder, pairs
 from fr_poison.data.faces import FaceSet
 from fr_poison.evaluation import given, overlay
-from fr_poison.report.kinds import UNKNOWN
 from fr_poison.text import show
 from fr_poison.types import InputError
 
@@ -86,7 +85,7 @@ def load(
     [],
     {'alignment': faces.alignment, 'warnings': warnings} | found.fields,
     {
-      'surrogate': list(source.made_for) or [UNKNOWN],
+      'surrogate': list(source.made_for) or [extractors.UNKNOWN],
       'epsilon': None,
       'tool': source.tool,
       'num_cloaked': len(faces),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from fr_poison import metrics
+from fr_poison import extractors, metrics
 from fr_poison.adversaries import history
 from fr_poison.attacks import perceptual
 from fr_poison.data.batches import map_batches
@@ -80,12 +80,15 @@ def cloaked(
       of all pictures for each split.
     probes: whether the protected people's probes among them are cloaked, too;
       None: where one is changed, or none is a probe alone.
-    **fields: of its records, beside the distortion that is measured here.
+    **fields: of its records, beside the distortion that is measured here;
+      `surrogate`, names of the networks that the cloaks were made on, is
+      `[extractors.UNKNOWN]` where it is not given.
 
   Raises:
     InputError: other pictures than the protocol has.
   """
-  fields = {'attack': 'given', 'surrogate': [], 'epsilon': None} | fields
+  unknown = {'surrogate': [extractors.UNKNOWN], 'epsilon': None}
+  fields = {'attack': 'given'} | unknown | fields
   is_by_split = isinstance(images, (list, tuple))
   if is_by_split and len(images) != len(protocol.splits):
     raise InputError(

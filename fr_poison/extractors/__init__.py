@@ -8,6 +8,7 @@ from fr_poison.extractors.framing import (
 )
 from fr_poison.extractors.loading import (
   PIXELS,
+  UNKNOWN,
   architectures,
   create,
   embed,
@@ -30,6 +31,7 @@ from fr_poison.extractors.network import (
 __all__ = [
   'MIRRORED',
   'PIXELS',
+  'UNKNOWN',
   'Crop',
   'Extractor',
   'NetworkSpec',

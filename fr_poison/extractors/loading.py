@@ -54,6 +54,7 @@ _FILES = (
 )
 _SPECS = {spec.name: spec for file in _FILES for spec in file.SPECS}
 PIXELS = 'pixels'  # the control: no network, the picture is the embedding
+UNKNOWN = 'unknown'  # the network that a given cloak was made for
 _PIXELS_SPEC = NetworkSpec(PIXELS, nn.Module, 0, 0)
 # With 20, mobileface and dlib_resnet would embed many a fifth faster (faceres
 # would not), and all of them one picture as slowly as 20.

@@ -26,7 +26,6 @@ Cloak = Literal[
 ]
 # As evaluation names them, and their rates' fields begin on a cloak's record.
 CONTROLS = {'spectrum': 'noise', 'envelope': 'envelope', 'another': 'another'}
-UNKNOWN = 'unknown'  # what network a given cloak was made for
 RECOGNIZERS = ('nearest_neighbor', 'linear', 'end_to_end')
 # As much as tables and figures bear.
 _MOST, _LONGEST = 2**53, 4096

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fr_poison import intervals
+from fr_poison import extractors, intervals
 from fr_poison.report import (
   headline,
   kinds,
@@ -181,13 +181,13 @@ def _whether(judged, given, bare):
     if (without := bare.get(strongest.place(r)))
   )
   networks = {r['network'] for r in yes}
-  own = set(yes[0]['surrogate'] or [kinds.UNKNOWN]) if yes else set()
+  own = set(yes[0]['surrogate'] or [extractors.UNKNOWN]) if yes else set()
   if not yes:
     key = 'none_but' if unsure else 'none'
     key = key if judged['no'] else 'useless' if same else 'nothing'
   elif own >= networks:
     key = 'own'
-  elif len(networks) == 1 and own == {kinds.UNKNOWN}:
+  elif len(networks) == 1 and own == {extractors.UNKNOWN}:
     key = 'one'
   else:
     key = 'all' if len(yes) == len(given) else 'some'
@@ -199,7 +199,7 @@ def _whether(judged, given, bare):
     given=len(given),
     yes=len(yes),
     unsure=unsure,
-    same=same,
+    same='all' if same == len(given) else same,
     rest=len(given) - len(yes),
   )
 

@@ -5,7 +5,7 @@ import pathlib
 import tomllib
 from collections.abc import Iterable
 
-from fr_poison import text
+from fr_poison import extractors, text
 from fr_poison.report import kinds
 
 AND = ', '  # between a column's network and its trainer
@@ -107,7 +107,7 @@ def surrogate_name(record: dict) -> str:
 
 def cloak_name(attack: str, surrogate: str) -> str:
   """Says what cloak it is, and for which network if that is known."""
-  is_known = surrogate not in ('', kinds.UNKNOWN)
+  is_known = surrogate not in ('', extractors.UNKNOWN)
   return attack_name(attack) + (f' for {surrogate}' if is_known else '')
 
 

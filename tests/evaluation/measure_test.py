@@ -86,6 +86,12 @@ def test_a_cloak_protects_whom_it_moves_and_nobody_else():
   assert result.accuracy.count == 2
 
 
+def test_no_network_is_taken_for_that_of_a_cloak_which_names_none():
+  record = measure(LINE, _cloaked(), WAITING).record()
+  assert record['surrogate'] == [extractors.UNKNOWN]
+  assert (record['adversary'], record['relation']) == ('oblivious', None)
+
+
 def test_accuracy_is_that_of_the_others():
   # Person c's probe, at 60, is taken for person b, at 50 to 52.
   codes = LINE.faces.images[:, 0, 0, 0].copy()

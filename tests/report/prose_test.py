@@ -157,6 +157,7 @@ def test_few_pictures_do_show_where_a_cloak_does_nothing(judged):
     'Do not count on these cloaks: against 1 of the 2 recognizers tried here '
     'they do nothing, and there are too few pictures to say more.'
   )
+  assert 'against all of the 1 recognizers tried' in _first(records[:2])
   assert _first(records[2:]).startswith('Nothing can be said for sure')
 
 
