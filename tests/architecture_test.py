@@ -1,8 +1,11 @@
 """The house: imports go one way, and importing the package costs little."""
 
 import ast
+import shutil
 import subprocess
 import sys
+
+import pytest
 
 # In reading order: a room imports only rooms above it. Those in the first
 # line serve all.
@@ -27,6 +30,12 @@ ROOMS = [
   {'photos'},
   {'report'},
 ]
+# What a checkout has at its top.
+TOP = {
+  *('fr_poison', 'experiments', 'notebooks', 'tests', 'docs', '.ci'),
+  *('README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'LICENSE'),
+  *('setup.py', 'pyproject.toml', '.gitignore'),
+}
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
 
@@ -100,3 +109,17 @@ def test_importing_pulls_in_no_heavy_package(root):
   )
   found = [HEAVY & {*line.split()} for line in result.stdout.splitlines()]
   assert found == [set(), set(), {'matplotlib'}]
+
+
+def test_nothing_was_left_at_the_top(root):
+  if not (root / '.git').exists() or not shutil.which('git'):
+    pytest.skip('no checkout')
+  result = subprocess.run(
+    ['git', '-c', 'safe.directory=*', 'ls-files'],
+    cwd=root,
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  names = {line.partition('/')[0] for line in result.stdout.splitlines()}
+  assert names == TOP
