@@ -21,9 +21,10 @@ def show_start(found: photos.Run, source: str | pathlib.Path) -> None:
   loose = sum('/' not in path for path in found.paths)
   parts = [f'{loose} loose'] * bool(loose)
   if people:
-    parts.append(f'{total - loose} in {_count(len(people), "folder")}')
+    parts.append(f'{total - loose} in {text.count(len(people), "folder")}')
+  number = text.count(total, 'picture')
   text.show(
-    f'{text.line(source)}: {_count(total, "picture")} ({", ".join(parts)}); '
+    f'{text.line(source)}: {number} ({", ".join(parts)}); '
     f'{_others(found.num_ignored)}'
   )
   device = record_file.environment()['device']
@@ -89,10 +90,6 @@ def next_command(source: str, output: str, surrogates: Sequence[str]) -> str:
   return ' '.join(['python', *(quoted(str(word)) for word in words)])
 
 
-def _count(number, noun):
-  return f'{number} {noun}' + 's' * (number != 1)
-
-
 def _others(number):
   return f'{number} ignored, which are no pictures' if number else '0 ignored'
 
@@ -104,6 +101,6 @@ def _where(cloaked):
   parts = [f'{whole} as a whole'] * bool(whole)
   if counts:
     template = ' and '.join(sorted(counts))
-    faces = _count(sum(len(row['faces']) for row in cloaked), 'face')
+    faces = text.count(sum(len(row['faces']) for row in cloaked), 'face')
     parts.insert(0, f'{faces} in {counts.total()} on the template {template}')
   return f' ({", ".join(parts)})' if parts else ''

@@ -24,6 +24,17 @@ def line(text: object) -> str:
   return clean(' '.join(str(text).split()))
 
 
+def count(number: int, noun: str, many: str | None = None) -> str:
+  """Writes a number of things: '1 picture', '2 pictures', '3 people'.
+
+  Args:
+    number: how many.
+    noun: of one.
+    many: of several; None adds an s.
+  """
+  return f'{number} {noun if number == 1 else many or noun + "s"}'
+
+
 def show(*values: object, sep: str = ' ', file: TextIO | None = None) -> None:
   """Prints, flushed, what was cleaned before; to standard output by default.
 

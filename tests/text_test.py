@@ -122,3 +122,10 @@ def test_logs_warnings_and_faults_of_a_program_are_clean(root, end, status):
   said = done.stderr.decode('utf-8', 'surrogatepass')
   assert (done.returncode, done.stdout) == (status, b'out\n'), said
   assert is_clean(said) and said.count('owned') >= 3
+
+
+def test_one_thing_is_not_several():
+  assert text.count(1, 'picture') == '1 picture'
+  assert [text.count(x, 'face') for x in (0, 2)] == ['0 faces', '2 faces']
+  found = [text.count(x, 'person', 'people') for x in (1, 3)]
+  assert found == ['1 person', '3 people']

@@ -12,7 +12,7 @@ import dm_pix
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 
 from fr_poison import checks, weights
 from fr_poison.attacks import alexnet
@@ -24,11 +24,19 @@ _HIGHEST = jax.lax.Precision.HIGHEST
 
 
 @functools.cache
-def _valid_matrix(length, size, sigma):
-  """[length - size + 1, length]: the filter where it fits entirely."""
+def windows(length: int, size: int, sigma: float) -> Float64[np.ndarray, '_ _']:
+  """Makes the matrix of a Gaussian filter where it fits entirely.
+
+  [length - size + 1, length], of rows or columns of `length` pixels.
+
+  Args:
+    length: pixels.
+    size: of the filter, at most `length`.
+    sigma: standard deviation in pixels, above 0.
+  """
   offsets = np.arange(size) - (size - 1) / 2
   kernel = np.exp(-(offsets**2) / (2 * sigma**2))
-  matrix = np.zeros((length - size + 1, length), np.float32)
+  matrix = np.zeros((length - size + 1, length))
   for row in range(len(matrix)):
     matrix[row, row : row + size] = kernel / kernel.sum()
   return matrix
@@ -39,7 +47,7 @@ def _reflect_matrix(length, size, sigma):
   """[length, length]: the filter after reflecting the picture at its edge."""
   pad = size // 2
   source = np.pad(np.arange(length), pad, mode='reflect')
-  valid = _valid_matrix(length + 2 * pad, size, sigma)[:length]
+  valid = np.float32(windows(length + 2 * pad, size, sigma))[:length]
   matrix = np.zeros((length, length), np.float32)
   np.add.at(matrix.T, source, valid.T)
   return matrix
@@ -77,9 +85,8 @@ def ssim(a: Images, b: Images) -> Float[Array, ' B']:
   """
 
   def window(images):
-    height, width = images.shape[-3:-1]
-    rows = _valid_matrix(height, 11, 1.5)
-    return _filter(images, rows, _valid_matrix(width, 11, 1.5))
+    sides = images.shape[-3:-1]
+    return _filter(images, *(np.float32(windows(x, 11, 1.5)) for x in sides))
 
   return dm_pix.ssim(a, b, filter_fn=window)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fr_poison import extractors
+from fr_poison import extractors, text
 from fr_poison.data import (
   align,
   colour_order,
@@ -33,8 +33,8 @@ def understood(faces: FaceSet) -> str:
     for name, count in sorted(zip(faces.names, counts, strict=True))
     if count
   ]
-  noun = 'person' if len(named) == 1 else 'people'
-  return f'{len(named)} {noun}: {some(named, _NUM_NAMED)}'
+  number = text.count(len(named), 'person', 'people')
+  return f'{number}: {some(named, _NUM_NAMED)}'
 
 
 def doubts(faces: FaceSet, batch_size: int) -> list[str]:

@@ -5,10 +5,9 @@ JAX would compile anew, and keep the program, for each size. The tests hold
 than a small part of a large picture.
 """
 
-import functools
-
 import numpy as np
 
+from fr_poison.attacks import perceptual
 from fr_poison.bands import Rows, bands
 from fr_poison.data import placement
 
@@ -81,21 +80,11 @@ def _ssim_sum(a, b):
   c1, c2 = 0.01**2, 0.03**2
   a, b = (np.ascontiguousarray(np.moveaxis(x, -1, 0)) for x in (a, b))
   products = np.stack([a, b, a * a, b * b, a * b])
-  rows, columns = map(_windows, products.shape[2:])
+  sides = products.shape[2:]
+  rows, columns = (perceptual.windows(x, MIN_SIDE, 1.5) for x in sides)
   mean_a, mean_b, square_a, square_b, product = rows @ products @ columns.T
   var_a = np.maximum(square_a - mean_a**2, 0)
   var_b = np.maximum(square_b - mean_b**2, 0)
   covar = product - mean_a * mean_b
   luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
   return float(np.sum(luminance * (2 * covar + c2) / (var_a + var_b + c2)))
-
-
-@functools.cache
-def _windows(length):
-  """SSIM's Gaussian where it fits entirely, [length - MIN_SIDE + 1, length]."""
-  offsets = np.arange(MIN_SIDE) - MIN_SIDE // 2
-  kernel = np.exp(-(offsets**2) / (2 * 1.5**2))
-  matrix = np.zeros((length - MIN_SIDE + 1, length))
-  for row, weights in enumerate(matrix):
-    weights[row : row + MIN_SIDE] = kernel / kernel.sum()
-  return matrix

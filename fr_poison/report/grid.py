@@ -135,8 +135,10 @@ def _of_any_budget(key):
 
 def _by_budget(attacks):
   """The rows of one cloak beside each other, the smallest budget first."""
-  order = list(dict.fromkeys(map(_of_any_budget, attacks)))
-  place = lambda key: (order.index(_of_any_budget(key)), key[_BUDGET] or 0)
+  order = {}
+  for key in attacks:
+    order.setdefault(_of_any_budget(key), len(order))
+  place = lambda key: (order[_of_any_budget(key)], key[_BUDGET] or 0)
   return {key: attacks[key] for key in sorted(attacks, key=place)}
 
 

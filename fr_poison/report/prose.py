@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fr_poison import extractors, intervals
+from fr_poison import extractors, intervals, text
 from fr_poison.report import (
   headline,
   kinds,
@@ -102,9 +102,8 @@ def verdict(records: list[dict]) -> list[str]:
   texts += [f'Beware: {x}.' for x in gathered(records, 'warnings')]
   if left_out := gathered(records, 'left_out'):
     path, reason = left_out[0]
-    number = len(left_out)
-    pictures = 'picture' if number == 1 else 'pictures'
-    texts.append(f'Left out: {number} {pictures}, as {path}: {reason}.')
+    number = text.count(len(left_out), 'picture')
+    texts.append(f'Left out: {number}, as {path}: {reason}.')
   return [*texts, f'Not tested: {" ".join(not_tested(records))}']
 
 
@@ -173,7 +172,7 @@ def _kind(record, bare):
 
 
 def _whether(judged, given, bare):
-  """Whether they protect, and from whom, in a sentence."""
+  """Says in one sentence whether given cloaks protect, and from whom."""
   yes, unsure = judged['yes'] + judged['aimless'], len(judged['unsure'])
   same = sum(
     r['protection_rate'] <= without['protection_rate']
@@ -222,7 +221,7 @@ def _certainty(given):
   # Of more people nothing is unsure.
   all_wrong = np.full(min(people, 1000), pictures / people)
   is_few = intervals.interval(all_wrong, all_wrong).low <= 0.5
-  people = f'{people} {"person" if people == 1 else "people"}'
+  people = text.count(people, 'person', 'people')
   given = {'pictures': pictures, 'people': people, 'width': 100 * widest}
   keys = ['certainty', 'too_few'][: 1 + is_few]
   return ''.join(words.say('verdict', key, **given) for key in keys)
